@@ -1,0 +1,204 @@
+"""Allocation: who closes how much, with its proof; to tables, to and from files (§1, §6, §11)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Book, Event
+from .certificate import Certificate
+from .errors import AdlError, AllocationError
+from .symbols import Symbols
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+_FORMAT = "adl_opt allocation 1"
+_INFINITE = {"inf": np.inf, "-inf": -np.inf}
+UNITS = {
+    "position": "contracts, long > 0", "closed": "contracts, signed like position", "left": "contracts, long > 0",
+    "leverage_before": "x of equity, gross", "leverage_after": "x of equity, gross", "equity": "quote currency",
+    "gross_before": "quote currency", "gross_after": "quote currency", "closed_notional": "quote currency", "fraction_closed": "fraction",
+    "shadow_price": "quote currency per contract",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """What each leg closes, and what is proved about it.
+
+    event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a policy's name;
+    objective: its name; certificate; price (d,) shadow prices, nan where nothing is required; parts: value of each term;
+    unique: True, False or None (not determined, §13).
+    """
+
+    event: Event
+    amount: Array
+    method: str
+    objective: str
+    certificate: Certificate
+    price: Array
+    parts: Mapping[str, float]
+    unique: bool | None = None
+
+    @property
+    def closed(self) -> Array:
+        """Closed by leg, (legs,), contracts signed like the position (§1)."""
+        return np.sign(self.event.book.position) * self.amount + 0.0  # no -0.0
+
+    @property
+    def shadow_prices(self) -> "pd.Series":
+        """By required asset: what closing one more contract would save, quote currency per contract (nan: not determined)."""
+        import pandas as pd
+
+        required = self.event.side != 0
+        return pd.Series(self.price[required], index=self.event.required_assets, name="shadow_price")
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One line a leg: account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of equity)."""
+        import pandas as pd
+
+        book, m = self.event.book, Symbols(self.event, None, self.amount)
+        frame = pd.DataFrame(
+            {
+                "account": book.accounts[book.account],
+                "asset": np.array(book.assets, dtype=object)[book.asset],
+                "position": book.position,
+                "closed": self.closed,
+                "left": m.left,
+                "leverage_before": m.leverage_before[book.account],
+                "leverage_after": m.leverage[book.account],
+            }
+        )
+        frame.attrs["units"] = {name: UNITS[name] for name in frame.columns if name in UNITS}
+        return frame
+
+    def by_account(self) -> "pd.DataFrame":
+        """One line an account: equity, gross notional before and after, notional closed, fraction of the gross closed, leverages."""
+        import pandas as pd
+
+        book, m = self.event.book, Symbols(self.event, None, self.amount)
+        gross = book.per_account(np.abs(book.notional))
+        after = book.per_account(np.abs(m.notional))
+        closed = book.per_account(self.amount * book.price[book.asset])
+        frame = pd.DataFrame(
+            {
+                "account": book.accounts,
+                "equity": book.equity,
+                "gross_before": gross,
+                "gross_after": after,
+                "closed_notional": closed,
+                "fraction_closed": np.divide(closed, gross, out=np.zeros_like(gross), where=gross > 0),
+                "leverage_before": m.leverage_before,
+                "leverage_after": m.leverage,
+            }
+        )
+        frame.attrs["units"] = {name: UNITS[name] for name in frame.columns if name in UNITS}
+        return frame
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """Leverage before and after, a bar an account, with the water level; a matplotlib Figure (saved to `path` if given)."""
+        from . import plots
+
+        return plots.allocation(self, path)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write a JSON file that `Allocation.load` reads. Raises AllocationError if it exists and overwrite is False."""
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise AllocationError(f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True")
+        book = self.event.book
+        content = {
+            "format": _FORMAT,
+            "book": {
+                "accounts": book.accounts.tolist(), "assets": list(book.assets), "price": book.price.tolist(), "equity": book.equity.tolist(),
+                "account": book.account.tolist(), "asset": book.asset.tolist(), "position": book.position.tolist(),
+                "extra": {name: column.tolist() for name, column in book.extra.items()},
+            },
+            "short": self.event.short, "long": self.event.long, "amount": self.amount.tolist(), "method": self.method,
+            "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
+            "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self.unique,
+        }  # fmt: skip
+        path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Allocation":
+        """Read what `save` wrote. The certificate is the one recorded; `adl.certify` proves it again.
+
+        Raises AllocationError if the file is missing, of another kind, or its numbers no longer fit together.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AllocationError(f"{str(path)!r} cannot be read as an allocation: {error}") from None
+        if not isinstance(content, dict) or content.get("format") != _FORMAT:
+            raise AllocationError(f"{str(path)!r} is not an allocation saved by adl_opt ({_FORMAT!r} expected)")
+        try:
+            allocation = cls._restored(content)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            kind = str(error) if isinstance(error, AdlError) else f"{type(error).__name__} {error}"
+            raise AllocationError(f"{str(path)!r} is damaged: {kind}") from None
+        return allocation
+
+    @classmethod
+    def _restored(cls, content: dict[str, Any]) -> "Allocation":
+        stored = content["book"]
+        book = Book(
+            np.array(stored["accounts"], dtype=object), tuple(stored["assets"]), np.array(stored["price"], float), np.array(stored["equity"], float),
+            np.array(stored["account"], np.int32), np.array(stored["asset"], np.int32), np.array(stored["position"], float),
+            {name: np.array(column, float) for name, column in stored["extra"].items()},
+        )  # fmt: skip
+        event = Event(book, short=content["short"], long=content["long"])
+        amount = np.array(content["amount"], float)
+        if amount.shape != book.position.shape:
+            raise AllocationError(f"{len(amount)} closed sizes for {len(book.position)} positions")
+        price = np.array([np.nan if p is None else p for p in content["price"]], float)
+        proof = {name: _INFINITE.get(value, value) if isinstance(value, str) else value for name, value in content["certificate"].items()}
+        return cls(
+            event, amount, content["method"], content["objective"], Certificate(**proof), price, content["parts"], content["unique"]
+        )
+
+    def __repr__(self) -> str:
+        c = self.certificate
+        proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
+        return (
+            f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g}, {proof}; "
+            f"{int((self.amount > 0).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
+        )
+
+
+def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
+    """What each leg closes (legs,) from a table account, asset, closed (signed like the position); legs not listed close nothing.
+
+    A sign against the position comes out negative, outside its box. Raises AllocationError for missing columns, positions that the book does not have,
+    repeated lines and numbers that are not finite.
+    """
+    missing = [name for name in ("account", "asset", "closed") if name not in frame.columns]
+    if missing:
+        raise AllocationError(f"the allocation lacks the column {missing[0]!r}; it needs account, asset, closed (contracts, signed like the position)")
+    import pandas as pd
+
+    book = event.book
+    pairs = pd.MultiIndex.from_arrays([book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]])
+    given = pd.MultiIndex.from_arrays([frame["account"].astype(str).astype(object), frame["asset"].astype(str).astype(object)])
+    closed, leg = pd.to_numeric(frame["closed"], errors="coerce").to_numpy(float), pairs.get_indexer(given)
+    for bad, what in ((leg < 0, "is not a position of the book"), (given.duplicated(), "is listed twice"), (~np.isfinite(closed), "closes no finite number")):
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise AllocationError(f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0]!r}, asset {given[row][1]!r} {what}")
+    amount = np.zeros(len(book.position))
+    # A zero position has no side: what it claims to close counts against its box, whatever the sign.
+    amount[leg] = np.where(book.position[leg] == 0, -np.abs(closed), closed * np.sign(book.position[leg]))
+    return amount
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinities or nan."""
+    if isinstance(value, float) and not np.isfinite(value):
+        return None if np.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value

@@ -1,0 +1,296 @@
+"""Objectives: what is minimised, said twice (`express` in CVXPY, `value` in numpy), and their algebra.
+
+`m` holds the symbols of the event under the same names on both sides (symbols.py lists them). cvxpy is imported
+inside `express` only, so that the numpy path stays an independent check.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Event
+from .errors import ObjectiveError
+from .isolated import fill
+from .laws import Law, Scenarios
+from .symbols import Symbols, needed
+
+Array = NDArray[np.float64]
+_KINK = 1e-12  # an account this close to zero loss, relative to its terms, may take either slope; charged to the slack
+
+
+@dataclass(frozen=True)
+class Dual:
+    """Dual information about a problem: multipliers (n, S) of `shortfall >= loss - equity`, 0 <= u <= probability, or None."""
+
+    multipliers: Array | None = None
+
+
+@dataclass(frozen=True)
+class Minorant:
+    """An affine function below the objective everywhere: at the point it is `slack` >= 0 below, quote currency (THEORY 6).
+
+    Its slope in the fraction closed of leg j may be any number in [low[j], high[j]], (legs,), leg by leg.
+    """
+
+    slack: float
+    low: Array
+    high: Array
+
+    def times(self, weight: float) -> "Minorant":
+        return Minorant(weight * self.slack, weight * self.low, weight * self.high)
+
+    def plus(self, other: "Minorant") -> "Minorant":
+        return Minorant(self.slack + other.slack, self.low + other.low, self.high + other.high)
+
+
+class Objective:
+    """What is minimised over allocations. Subclass it: `express(m)` in CVXPY (convex), `value(m)` in numpy.
+
+    money: 1 if the value is in quote currency, 0 if it is a pure number. monotone: True if the value is a nondecreasing
+    functional of the total loss (it then looks at m.loss and m.probability alone, and Thm 1 applies).
+    """
+
+    money: ClassVar[int] = 1
+    monotone: ClassVar[bool] = False
+
+    def express(self, m: Any) -> Any:
+        """The objective as a CVXPY expression of the symbols of `m`."""
+        raise NotImplementedError(f"{type(self).__name__} has no express(m): write the objective in CVXPY there")
+
+    def value(self, m: Any) -> float:
+        """The objective at an allocation, in numpy; quote currency or a pure number."""
+        raise NotImplementedError(f"{type(self).__name__} has no value(m): write the objective in numpy there")
+
+    def closed_form(self, event: Event, law: Law | None) -> Array | None:
+        """An optimal amount to close by leg, (legs,) contracts >= 0, if a formula gives one for this event; else None."""
+        return fill(event)[0] if self.monotone and event.book.isolated else None
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+        """A support of the objective at `m`, for the certificate; None leaves the proof to the conic dual."""
+        return None
+
+    def parts(self) -> tuple[tuple[float, "Objective"], ...]:
+        """The weighted terms of which this objective is the sum."""
+        return ((1.0, self),)
+
+    def __add__(self, other: Any) -> "Sum":
+        if not isinstance(other, Objective):
+            raise ObjectiveError(f"cannot add {other!r} to the objective {self}: add another Objective")
+        return Sum(self.parts() + other.parts())
+
+    def __mul__(self, weight: Any) -> "Sum":
+        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)) or not (math.isfinite(weight) and weight >= 0):
+            raise ObjectiveError(f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex")
+        return Sum(tuple((float(weight) * w, part) for w, part in self.parts()))
+
+    __rmul__ = __mul__
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<objective {self}>"
+
+
+@dataclass(frozen=True, repr=False)
+class Sum(Objective):
+    """A sum of objectives with non-negative weights; made by `+` and `*`."""
+
+    terms: tuple[tuple[float, Objective], ...]
+    monotone: bool = field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    money: int = field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "monotone", all(part.monotone for _, part in self.terms))
+        object.__setattr__(self, "money", int(all(part.money for _, part in self.terms)))
+
+    def express(self, m: Any) -> Any:
+        # value = sum w value_j in quote currency; express_j is in units of m.unit if it is money.
+        return sum(w * m.unit ** (part.money - self.money) * part.express(m) for w, part in self.terms)
+
+    def value(self, m: Any) -> float:
+        return math.fsum(w * float(part.value(m)) for w, part in self.terms)
+
+    def closed_form(self, event: Event, law: Law | None) -> Array | None:
+        forms = [part.closed_form(event, law) for _, part in self.terms]
+        if any(form is None for form in forms) or not all(np.array_equal(forms[0], form) for form in forms):
+            return None
+        return forms[0]
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+        zero = np.zeros(len(m.amount))
+        total = Minorant(0.0, zero, zero)
+        for weight, part in self.terms:
+            # Multipliers belong to the whole sum: a part that is not alone in using them takes its own share.
+            below = part.minorant(m, Dual(dual.multipliers / weight) if dual.multipliers is not None and weight > 0 else Dual())
+            if below is None:
+                return None
+            total = total.plus(below.times(weight))
+        return total
+
+    def parts(self) -> tuple[tuple[float, Objective], ...]:
+        return self.terms
+
+    def __str__(self) -> str:
+        return " + ".join(str(part) if w == 1 else f"{w:g} * {part}" for w, part in self.terms)
+
+
+class ExpectedLoss(Objective):
+    """E sum_i (loss_i - equity_i)_+ (quote currency): what the exchange expects to lose beyond its accounts' equity.
+
+    Isolated margin: water-filling is optimal for every law (Campbell et al. 2026, Thm 1). Cross margin: a linear program
+    over scenarios. Any law with a closed form for the event's accounts can be evaluated and certified.
+    """
+
+    monotone = True
+
+    def express(self, m: Any) -> Any:
+        return m.expected_loss
+
+    def value(self, m: Any) -> float:
+        return m.expected_loss
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+        if not isinstance(m.law, Scenarios):
+            slope = _closed_form_slope(m)
+            return Minorant(0.0, slope, slope)
+        return _multiplier_support(m, dual.multipliers) if dual.multipliers is not None else _point_support(m)
+
+
+class _GrossLeverage(Objective):
+    """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated margin."""
+
+    def closed_form(self, event: Event, law: Law | None) -> Array | None:
+        return fill(event)[0] if event.book.isolated else None
+
+    @staticmethod
+    def _slope(m: Symbols, per_account: Array) -> Array:
+        """From the derivative in each account's leverage (n,) to that in each leg's fraction closed (legs,)."""
+        book = m.event.book
+        return -per_account[book.account] * np.abs(book.notional) / book.equity[book.account]
+
+
+class MaxLeverage(_GrossLeverage):
+    """max_i leverage_i, gross (x of equity). Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1)."""
+
+    money = 0
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        return cp.max(m.leverage)
+
+    def value(self, m: Any) -> float:
+        return float(m.leverage.max())
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+        top = m.leverage >= m.leverage.max() * (1 - 1e-12)
+        # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
+        stuck = top & (m.event.book.per_account(m.event.free.astype(float)) == 0)
+        weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)
+        weight = weight / weight.sum()
+        slope = self._slope(m, weight)
+        return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope)
+
+
+@dataclass(frozen=True, repr=False)
+class LeveragePower(_GrossLeverage):
+    """sum_i equity_i leverage_i^p, p >= 1 (quote currency). Isolated margin: water-filling minimises it for every p (Thm 1).
+
+    p other than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect `uncertified` there.
+    """
+
+    p: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.p) and self.p >= 1):
+            raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        # Normalised by the leverage before, so that the solver sees ratios in [0, 1].
+        before = m.leverage_before
+        ratio = cp.multiply(np.divide(1.0, before, out=np.zeros_like(before), where=before > 0), m.leverage)
+        weight = m.equity * before**self.p
+        if self.p == 1:
+            return weight @ ratio
+        return weight @ (cp.square(ratio) if self.p == 2 else cp.power(ratio, self.p))
+
+    def value(self, m: Any) -> float:
+        return math.fsum((m.equity * m.leverage**self.p).tolist())
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+        slope = self._slope(m, self.p * m.equity * m.leverage ** (self.p - 1))
+        return Minorant(0.0, slope, slope)
+
+    def __str__(self) -> str:
+        return f"LeveragePower({self.p:g})"
+
+
+@dataclass(frozen=True, repr=False)
+class LeverageSquare(LeveragePower):
+    """sum_i equity_i leverage_i^2 (quote currency): one quadratic program whose optimum in isolated margin serves every law."""
+
+    p: float = field(default=2.0, init=False)
+
+    def __str__(self) -> str:
+        return "LeverageSquare"
+
+
+def values(objective: Objective, m: Any) -> Mapping[str, float]:
+    """The value of each part of an objective, by name, weights not applied."""
+    return {str(part): float(part.value(m)) for _, part in objective.parts()}
+
+
+def _closed_form_slope(m: Symbols) -> Array:
+    book, law = m.event.book, needed(m.law)
+    slope = np.zeros(len(m.amount))
+    for a, b in m.chunks(law.dimension):
+        legs = m.legs_of(a, b)
+        gradient = law.shortfall_and_slope(m.exposure_rows(a, b), m.equity[a:b])[1]
+        slope[legs] = -book.notional[legs] * gradient[book.account[legs] - a, book.asset[legs]]
+    return slope
+
+
+def _multiplier_support(m: Symbols, multipliers: Array) -> Minorant:
+    """THEORY 6: valid for every 0 <= u <= probability, whoever says it."""
+    book, moves = m.event.book, m.scenarios.moves
+    slack, slope = 0.0, np.zeros(len(m.amount))
+    for a, b, argument in m.arguments():
+        u = np.clip(multipliers[a:b], 0.0, m.probability)
+        slack += float((np.maximum(argument, 0.0) * m.probability - u * argument).sum())
+        legs = m.legs_of(a, b)
+        account, asset = book.account[legs] - a, book.asset[legs]
+        slope[legs] = book.notional[legs] * (u @ moves)[account, asset]
+    return Minorant(max(slack, 0.0), slope, slope)
+
+
+def _point_support(m: Symbols) -> Minorant:
+    """The subgradient at the point; an account with one free leg may take any slope between its one-sided ones."""
+    book, moves, probability = m.event.book, m.scenarios.moves, m.probability
+    one_free = book.per_account(m.event.free.astype(float)) == 1
+    slack, low, high = 0.0, np.zeros(len(m.amount)), np.zeros(len(m.amount))
+    for a, b, argument in m.arguments():
+        legs = m.legs_of(a, b)
+        account, asset = book.account[legs] - a, book.asset[legs]
+        scale = np.abs(argument + m.equity[a:b, None]) + m.equity[a:b, None]
+        kink = (np.abs(argument) <= _KINK * scale) & one_free[a:b, None]
+        firm = np.where((argument > 0) & ~kink, probability, 0.0) @ moves
+        slope = book.notional[legs] * firm[account, asset]
+        low[legs], high[legs] = slope, slope
+        if kink.any():
+            slack += float((np.where(kink, np.abs(argument), 0.0) @ probability).sum())
+            i, s = np.nonzero(kink)
+            step = np.zeros((2, b - a, moves.shape[1]))
+            np.add.at(step[0], i, probability[s, None] * np.minimum(moves[s], 0.0))
+            np.add.at(step[1], i, probability[s, None] * np.maximum(moves[s], 0.0))
+            down, up = step[:, account, asset] * np.abs(book.notional[legs])
+            short = book.notional[legs] < 0
+            low[legs] += np.where(short, -up, down)
+            high[legs] += np.where(short, -down, up)
+    return Minorant(slack, low, high)

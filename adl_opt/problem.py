@@ -1,0 +1,276 @@
+"""Problem: objective + event + law, declared; solved by a closed form, by accounts answering prices, or as a conic program; proved."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import separable
+from .allocation import Allocation, amounts_from_frame
+from .book import Event
+from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap
+from .errors import AllocationError, ObjectiveError, SolveError, UncertifiedWarning
+from .laws import Law, Scenarios
+from .objectives import Dual, LeveragePower, Objective
+from .symbols import Symbols
+from .waterfill import clear_exactly
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .conic import Point, Program
+
+Array = NDArray[np.float64]
+METHODS = ("auto", "closed-form", "separable", "conic")
+_AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
+_DUST = 1e-9  # fractions closed this close to 0 or 1 are the solver's rounding
+_MOST_COLUMNS = 100  # accounts whose leverages a sweep shows
+
+
+class Problem:
+    """An objective to minimise over the allocations of an event, under a law of price moves (None where none is needed).
+
+    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Raises LawError if it does
+    not fit, ObjectiveError if `objective` is not an Objective.
+    """
+
+    def __init__(self, objective: Objective, event: Event, law: Law | None = None) -> None:
+        if not isinstance(objective, Objective):
+            hint = f"; write {objective.__name__}()" if isinstance(objective, type) and issubclass(objective, Objective) else ""
+            raise ObjectiveError(f"{objective!r} is not an objective{hint}")
+        if not isinstance(event, Event):
+            raise SolveError(f"a Problem takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
+        if law is not None and not isinstance(law, Law):
+            raise SolveError(f"a Problem takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one of a table")
+        self.objective, self.event = objective, event
+        self._labels = None if law is None else law.assets
+        self.law = None if law is None else law.align(event.book.assets)
+        self._programs: dict[tuple[bytes, bytes], Program] = {}
+
+    @property
+    def cvxpy(self) -> Any:
+        """The compiled cp.Problem, in its own scaled units (§10): fractions closed, objective 1 at pro rata."""
+        program = self._program(self.event)
+        program.set(self.event, self._reference(self.event))
+        return program.problem
+
+    def solve(
+        self,
+        *,
+        short: Mapping[str, Any] | None = None,
+        long: Mapping[str, Any] | None = None,
+        method: str = "auto",
+        solver: str | None = None,
+        tol: float = TOLERANCE,
+        time_limit: float | None = None,
+    ) -> Allocation:
+        """The optimal allocation with its certificate.
+
+        short, long: another requirement, replacing the whole one; the Problem stays as it is. method: "auto", "closed-form", "separable" or
+        "conic"; solver: a CVXPY solver name, for the conic method; tol: relative gap that counts as certified; time_limit: seconds, for the solver.
+        An open gap is a UncertifiedWarning and status "uncertified", never silence. Raises SolveError if the method does not apply or no
+        point is found, ObjectiveError if the objective is not convex or its two definitions disagree (§17).
+        """
+        self._check_options(method, solver, tol, time_limit)
+        event = self.event if short is None and long is None else self.event.with_requirement(short, long)
+        amount, chosen = self._closed_form(event, method, solver)
+        if amount is None and self._separable(event, method, solver):
+            amount, chosen = separable.solve(event, self.law), "separable"  # pyright: ignore[reportArgumentType]
+        if amount is not None:
+            proof = assess(self.objective, event, self.law, amount, tolerance=tol)
+        else:
+            amount, proof = self._conic(event, solver, tol, time_limit)
+            chosen = "conic"
+        allocation = Allocation(
+            event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, self._unique(event)
+        )
+        if not proof.certificate.certified:
+            c = proof.certificate
+            warnings.warn(
+                f"not certified by {chosen}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative gap {c.gap:.2g} above {tol:.2g}; "
+                "the allocation is feasible, its optimality is not proved (§11)",
+                UncertifiedWarning,
+                stacklevel=2,
+            )
+        return allocation
+
+    def sweep(
+        self, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None, method: str = "auto", tol: float = TOLERANCE
+    ) -> "pd.DataFrame":
+        """One line a requirement: short/long maps assets to a list of requirements (lists of one length, numbers are repeated).
+
+        Columns: the requirement (contracts), status, method, objective, gap, shadow price by asset (quote currency per contract), highest leverage and, for at
+        most 100 accounts, the leverage of each (x of equity) after closing. Raises SolveError for lists of different lengths.
+        """
+        import pandas as pd
+
+        sides = {"short": dict(short or {}), "long": dict(long or {})}
+        given = {(side, str(asset)): np.atleast_1d(np.asarray(v, dtype=object)) for side, m in sides.items() for asset, v in m.items()}
+        count = max((len(v) for v in given.values()), default=0)
+        odd = [asset for (_, asset), v in given.items() if len(v) not in (1, count)]
+        if odd or not count:
+            raise SolveError(
+                f"{odd[0]!r} has another number of requirements than {count}" if odd else 'nothing to sweep: say short={"BTC": [1, 2, 5]}'
+            )
+        lines = []
+        for k in range(count):
+            point: dict[str, dict[str, Any]] = {"short": {}, "long": {}}
+            for (side, asset), v in given.items():
+                point[side][asset] = v[k if len(v) > 1 else 0]
+            solved = self.solve(short=point["short"] or None, long=point["long"] or None, method=method, tol=tol)
+            after = Symbols(solved.event, None, solved.amount).leverage
+            line: dict[str, Any] = {f"{side} {asset}": v for side, m in (("short", solved.event.short), ("long", solved.event.long)) for asset, v in m.items()}
+            c = solved.certificate
+            line |= {"status": c.status, "method": solved.method, "objective": c.objective, "gap": c.gap}
+            line |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
+            line["max leverage"] = float(after.max())
+            if len(after) <= _MOST_COLUMNS:
+                line |= {f"leverage {account}": float(x) for account, x in zip(solved.event.book.accounts, after)}
+            lines.append(line)
+        return pd.DataFrame(lines)
+
+    def __repr__(self) -> str:
+        assets = self.event.book.assets
+        if self.law is None:
+            law = "no law"
+        else:
+            how = "aligned by label" if self._labels else "in the order of the book's assets"
+            law = f"{type(self.law).__name__}, {how}: {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''}"
+        return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
+
+    def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
+        if method not in METHODS:
+            raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
+        if not (np.isfinite(tol) and tol > 0):
+            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be positive")
+        if time_limit is not None and not time_limit > 0:
+            raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
+        if solver is not None:
+            if method in ("closed-form", "separable"):
+                raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
+            import cvxpy as cp
+
+            if solver not in cp.installed_solvers():
+                raise SolveError(f"there is no solver {solver!r}; installed are {', '.join(sorted(cp.installed_solvers()))}")
+
+    def _reference(self, event: Event) -> float:
+        value = float(self.objective.value(Symbols(event, self.law, event.pro_rata_fraction * event.size)))
+        return value if np.isfinite(value) and value > 0 else 1.0
+
+    def _closed_form(self, event: Event, method: str, solver: str | None) -> tuple[Array | None, str]:
+        if not event.free.any():
+            return event.fixed_fraction * event.size, "closed-form"
+        if method not in ("auto", "closed-form") or solver is not None:
+            return None, ""
+        amount = self.objective.closed_form(event, self.law)
+        if amount is None and method == "closed-form":
+            why = "accounts hold more than one position" if not event.book.isolated else f"{self.objective} is neither monotone nor brings a closed form"
+            raise SolveError(f"no closed form is known for {self.objective} here: {why}; use method='conic'")
+        return amount, "closed-form"
+
+    def _separable(self, event: Event, method: str, solver: str | None) -> bool:
+        if method == "separable":
+            separable.refuse(self.objective, event, self.law)
+            return True
+        return method == "auto" and solver is None and separable.applies(self.objective, event, self.law) is None
+
+    def _unique(self, event: Event) -> bool | None:
+        if not event.free.any():
+            return True
+        curved = isinstance(self.objective, LeveragePower) and self.objective.p > 1
+        return True if curved and event.book.isolated else None
+
+    def _program(self, event: Event) -> "Program":
+        from .conic import Program
+
+        key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes())
+        if key not in self._programs:
+            self._programs[key] = Program(self.objective, event, self.law)
+        return self._programs[key]
+
+    def _conic(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
+        program, reference = self._program(event), self._reference(event)
+        point = program.solve(event, reference, solver, 1e-9, time_limit)
+        amount, proof = self._proved(event, point, reference, tol)
+        value = proof.certificate.objective
+        if not proof.certificate.certified and value > 0:
+            # The gap may be open because the loss is tiny: once more, scaled by the value found (§11).
+            try:
+                again = program.solve(event, value, solver, 1e-10, time_limit)
+                second = self._proved(event, again, value, tol)
+            except SolveError:
+                return amount, proof
+            if _gap(second[1]) < _gap(proof):
+                return second
+        return amount, proof
+
+    def _proved(self, event: Event, point: "Point", reference: float, tol: float) -> tuple[Array, Proof]:
+        amount = event.fixed_fraction * event.size
+        amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
+        self._same_value(event, amount, point, reference)
+        amount = self._cleared(event, amount)
+        if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
+            if len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS:
+                amount = separable.polish(event, self.law, amount)
+        evidence = Evidence(Dual(point.multipliers), point.bound, point.assumed, point.price)
+        proof = assess(self.objective, event, self.law, amount, evidence, tol)
+        return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
+
+    def _cleared(self, event: Event, amount: Array) -> Array:
+        amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
+        for k in event.free_assets:
+            legs = event.free & (event.book.asset == k)
+            amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+        return amount
+
+    def _same_value(self, event: Event, amount: Array, point: "Point", reference: float) -> None:
+        """§17: `value` at the solver's point against what the solver minimised."""
+        value = float(self.objective.value(Symbols(event, self.law, amount)))
+        scale = max(abs(value), abs(reference))
+        if abs(value - point.objective) <= _AGREE * scale or not point.accurate:
+            return
+        program = self._program(event)
+        said = program.expressed(point.fraction)
+        if said is not None and abs(value - said) <= _AGREE * scale:
+            return  # the definitions agree and the solver was less accurate than it claims: the certificate decides
+        raise ObjectiveError(
+            f"{self.objective}: the solver minimised {point.objective:.9g} but value gives {value:.9g} at its point; "
+            "express and value disagree, or the objective is not convex (§17)"
+        )
+
+
+def certify(
+    objective: Objective, event: Event, law: Law | None, allocation: "Allocation | pd.DataFrame", tol: float = TOLERANCE
+) -> Certificate:
+    """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed like the position).
+
+    If the allocation does not prove itself, the problem is solved for its bound; the bound too is recomputed by us. Legs that a table does
+    not list close nothing. Raises AllocationError if the allocation belongs to another book.
+    """
+    problem = Problem(objective, event, law)
+    if isinstance(allocation, Allocation):
+        book = allocation.event.book
+        if book is not event.book and not (
+            np.array_equal(book.accounts, event.book.accounts) and book.assets == event.book.assets and np.array_equal(book.position, event.book.position)
+        ):
+            raise AllocationError("the allocation belongs to another book: its accounts, assets or positions differ from the event's")
+        amount = allocation.amount
+    else:
+        amount = amounts_from_frame(event, allocation)
+    own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
+    if own.status != "uncertified":
+        return own
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UncertifiedWarning)
+        best = problem.solve(tol=tol).certificate
+    if best.bound is None or own.bound is None or best.bound <= own.bound:
+        return own
+    gap = relative_gap(own.objective, best.bound, own.reference)
+    return replace(own, bound=best.bound, gap=gap, status="certified" if gap <= tol else "uncertified", proof=f"bound of the optimum: {best.proof}")
+
+
+def _gap(proof: Proof) -> float:
+    return np.inf if proof.certificate.gap is None else proof.certificate.gap

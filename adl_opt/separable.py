@@ -1,0 +1,114 @@
+"""The separable method: accounts answer a price. So far one asset at a time, under scenarios, exactly (THEORY 8.4, 9).
+
+The expected shortfall of an account is convex and piecewise linear in what it closes of one asset. Its pieces, cheapest first over
+all accounts, are filled until the requirement is met: a fractional knapsack, no iteration, no solver.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Event
+from .errors import SolveError
+from .laws import Law, Scenarios
+from .objectives import ExpectedLoss, Objective
+from .symbols import Symbols
+from .waterfill import clear_exactly
+
+Array = NDArray[np.float64]
+_TIE = 1e-12  # slopes this close, relative to the largest, are one slope: legs share what is left in proportion
+MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
+
+
+def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
+    """None if the method solves this problem; else the reason why not, in words."""
+    if not is_expected_loss(objective):
+        return f"it minimises ExpectedLoss alone, not {objective}"
+    if not isinstance(law, Scenarios):
+        return "it needs scenarios: law.quadrature(20) or law.sample(4096, seed=1)"
+    if len(event.free_assets) > 1:
+        return f"it decides one asset so far, and {len(event.free_assets)} are to be decided"
+    return None
+
+
+def is_expected_loss(objective: Objective) -> bool:
+    return all(isinstance(part, ExpectedLoss) and weight > 0 for weight, part in objective.parts())
+
+
+def solve(event: Event, law: Scenarios) -> Array:
+    """An optimal amount (legs,) contracts for ExpectedLoss where one asset is to be decided; it clears exactly."""
+    amount = event.fixed_fraction * event.size
+    for k in event.free_assets:
+        amount = best_in_asset(event, law, amount, int(k))
+    return amount
+
+
+def polish(event: Event, law: Scenarios, amount: Array) -> Array:
+    """Each asset decided again with the others held: never worse, clears exactly, and right on dust accounts (THEORY 8.4)."""
+    best, value = amount, Symbols(event, law, amount).expected_loss
+    for k in event.free_assets:
+        candidate = best_in_asset(event, law, best, int(k))
+        lower = Symbols(event, law, candidate).expected_loss
+        if lower <= value:
+            best, value = candidate, lower
+    return best
+
+
+def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
+    """`amount` with the legs of asset k chosen to minimise the expected loss, the others as they are."""
+    legs = np.flatnonzero(event.free & (event.book.asset == k))
+    leg, length, slope = _pieces(event, law, np.where(event.free & (event.book.asset == k), 0.0, amount), legs)
+    size, required = event.size[legs], float(event.required[k])
+    per_contract = slope / size[leg]
+    order = np.argsort(per_contract, kind="stable")
+    contracts = length * size[leg]
+    reached = np.cumsum(contracts[order])
+    marginal = per_contract[order][min(int(np.searchsorted(reached, required)), len(order) - 1)]
+    width = _TIE * np.abs(per_contract).max()
+    before, tied = per_contract < marginal - width, np.abs(per_contract - marginal) <= width
+    left = required - math.fsum(contracts[before].tolist())
+    share = min(max(left / contracts[tied].sum(), 0.0), 1.0)
+    # Fractions add up within a leg before they are multiplied by its size: a leg closed whole is exactly whole.
+    fraction = np.minimum(np.bincount(leg, length * np.where(before, 1.0, np.where(tied, share, 0.0)), len(legs)), 1.0)
+    result = amount.copy()
+    result[legs] = clear_exactly(fraction * size, size, required)
+    return result
+
+
+def _pieces(event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array, Array]:
+    """(leg number, length in fraction closed, slope in quote currency per fraction) of every linear piece, in order within a leg."""
+    book, weight = event.book, law.probability
+    m = Symbols(event, law, untouched)
+    position = np.full(len(book.position), -1)
+    position[legs] = np.arange(len(legs))
+    found: list[tuple[Array, ...]] = []
+    for a, b, argument in m.arguments():
+        here = np.arange(len(position))[m.legs_of(a, b)]
+        here = here[position[here] >= 0]
+        if not here.size:
+            continue
+        own = argument[book.account[here] - a]
+        effect = book.notional[here, None] * law.moves[:, book.asset[here[0]]]
+        first = ((own > 0) | ((own == 0) & (effect > 0))) * (effect * weight)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            kink = -own / effect
+        inside = (kink > 0) & (kink < 1)
+        kink = np.where(inside, kink, 1.0)
+        by_place = np.argsort(kink, axis=1, kind="stable")
+        jump = np.take_along_axis(np.where(inside, np.abs(effect) * weight, 0.0), by_place, axis=1)
+        places = np.take_along_axis(kink, by_place, axis=1)
+        edges = np.concatenate([np.zeros((len(here), 1)), places, np.ones((len(here), 1))], axis=1)
+        slopes = np.concatenate([np.zeros((len(here), 1)), np.cumsum(jump, axis=1)], axis=1) + first.sum(axis=1)[:, None]
+        lengths = np.diff(edges, axis=1)
+        i, j = np.nonzero(lengths > 0)
+        found.append((position[here][i].astype(float), lengths[i, j], slopes[i, j]))
+    number, length, slope = (np.concatenate(column) for column in zip(*found))
+    return number.astype(np.int64), length, slope
+
+
+def refuse(objective: Objective, event: Event, law: Law | None) -> None:
+    """Raise SolveError, with the reason, if the method does not solve this problem."""
+    reason = applies(objective, event, law)
+    if reason:
+        raise SolveError(f"method='separable' does not solve this problem: {reason}; use method='conic'")

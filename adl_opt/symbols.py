@@ -1,0 +1,160 @@
+"""The symbols `m` that objectives speak of, at a given allocation, in numpy: the independent side of every solve (§17).
+
+The names are those of the CVXPY side (conic.py). Everything is lazy; scenario sums run over chunks of accounts, so that a
+million accounts need no accounts x scenarios table unless an objective asks for one.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Event
+from .errors import LawError
+from .laws import Law, OneFactor, Scenarios
+
+Array = NDArray[np.float64]
+_CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
+
+
+class Symbols:
+    """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned or None.
+
+    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) in [0, 1], exposure (n, d) signed notional,
+    leverage (n,) gross and leverage_before (n,), x of equity, factor_leverage (n,), expected_shortfall (n,), shortfall (n, S), loss (S,),
+    probability (S,), expected_loss; money in quote currency (unit = 1). Raises LawError for a symbol that the law does not give.
+    """
+
+    unit = 1.0
+
+    def __init__(self, event: Event, law: Law | None, amount: Array) -> None:
+        self.event, self.law, self.amount = event, law, amount
+
+    @property
+    def equity(self) -> Array:
+        return self.event.book.equity
+
+    @cached_property
+    def closed(self) -> Array:
+        return np.sign(self.event.book.position) * self.amount
+
+    @cached_property
+    def left(self) -> Array:
+        return self.event.book.position - self.closed
+
+    @cached_property
+    def fraction(self) -> Array:
+        size = self.event.size
+        return np.divide(self.amount, size, out=np.zeros_like(size), where=size > 0)
+
+    @cached_property
+    def notional(self) -> Array:
+        """Signed notional left of each leg, (legs,)."""
+        return self.left * self.event.book.price[self.event.book.asset]
+
+    @cached_property
+    def exposure(self) -> Array:
+        return self.exposure_rows(0, len(self.equity))
+
+    @cached_property
+    def leverage(self) -> Array:
+        return self.event.book.per_account(np.abs(self.notional)) / self.equity
+
+    @cached_property
+    def leverage_before(self) -> Array:
+        return self.event.book.per_account(np.abs(self.event.book.notional)) / self.equity
+
+    @cached_property
+    def factor_leverage(self) -> Array:
+        if not isinstance(self.law, OneFactor):
+            raise LawError("factor_leverage needs a one-factor law: adl.OneFactor(loading, factor)")
+        book = self.event.book
+        return book.per_account(self.law.loading[book.asset] * self.notional) / self.equity
+
+    @property
+    def scenarios(self) -> Scenarios:
+        return scenarios_of(self.law)
+
+    @property
+    def probability(self) -> Array:
+        return self.scenarios.probability
+
+    @cached_property
+    def loss(self) -> Array:
+        total = np.zeros(len(self.probability))
+        for _, _, argument in self.arguments():
+            total += np.maximum(argument, 0.0).sum(axis=0)
+        return total
+
+    @cached_property
+    def shortfall(self) -> Array:
+        return np.concatenate([np.maximum(argument, 0.0) for _, _, argument in self.arguments()])
+
+    @cached_property
+    def expected_shortfall(self) -> Array:
+        if isinstance(self.law, Scenarios):
+            return np.concatenate([np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()])
+        law = needed(self.law)
+        return np.concatenate([law.expected_shortfall(self.exposure_rows(a, b), self.equity[a:b]) for a, b in self.chunks(law.dimension)])
+
+    @cached_property
+    def expected_loss(self) -> float:
+        return math.fsum(self.expected_shortfall.tolist())
+
+    def chunks(self, width: int) -> Iterator[tuple[int, int]]:
+        """Ranges of accounts whose legs times `width` fit in a chunk."""
+        n, legs = len(self.equity), len(self.amount)
+        step = max(1, int(_CHUNK / max(width, 1) * n / max(legs, 1)))
+        return ((a, min(a + step, n)) for a in range(0, n, step))
+
+    def exposure_rows(self, a: int, b: int) -> Array:
+        """Signed notional left of accounts a to b, (b - a, d)."""
+        book = self.event.book
+        legs = self.legs_of(a, b)
+        rows = np.zeros((b - a, len(book.assets)))
+        rows[book.account[legs] - a, book.asset[legs]] = self.notional[legs]
+        return rows
+
+    def legs_of(self, a: int, b: int) -> slice:
+        """The legs of accounts a to b."""
+        start = self.event.book.start
+        return slice(int(start[a]), int(start[b]) if b < len(start) else len(self.amount))
+
+    def arguments(self) -> Iterator[tuple[int, int, Array]]:
+        """(a, b, loss minus equity of accounts a to b in every scenario (b - a, S)), in quote currency, of any sign."""
+        moves = self.scenarios.moves
+        book = self.event.book
+        for a, b in self.chunks(len(moves)):
+            legs = self.legs_of(a, b)
+            by_leg = -self.notional[legs, None] * moves.T[book.asset[legs]]
+            start = book.start[a:b] - legs.start
+            yield a, b, np.add.reduceat(by_leg, start, axis=0) - self.equity[a:b, None]
+
+
+class LossSymbols:
+    """Only `loss` and `probability`: what a functional of the total loss may look at (Thm 1)."""
+
+    unit = 1.0
+
+    def __init__(self, loss: Array, probability: Array) -> None:
+        self.loss, self.probability = loss, probability
+        self.expected_loss = float(loss @ probability)
+
+
+def needed(law: Law | None) -> Law:
+    """The law, or LawError where there is none."""
+    if law is None:
+        raise LawError("this objective needs a law of price moves: adl.Problem(objective, event, law)")
+    return law
+
+
+def scenarios_of(law: Law | None) -> Scenarios:
+    """The law as scenarios; nothing is discretised silently."""
+    if not isinstance(needed(law), Scenarios):
+        raise LawError(
+            f"{type(law).__name__} is not a set of scenarios and nothing is discretised silently; "
+            "use law.quadrature(20) or law.sample(4096, seed=1)"
+        )
+    return law  # pyright: ignore[reportReturnType]
