@@ -1,10 +1,11 @@
-"""adl_opt: auto-deleveraging as convex optimization: state an objective, get a proved allocation (see README.md)."""
+"""adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from typing import TYPE_CHECKING, Any
-
+from . import waterfill
 from .allocation import Allocation
 from .book import Book, Event
+from .catalog import load
 from .certificate import Certificate
+from .comparison import compare
 from .errors import (
     AdlError,
     AllocationError,
@@ -17,6 +18,15 @@ from .errors import (
     UncertifiedWarning,
 )
 from .laws import Gaussian, Law, LogNormal, OneFactor, Scenarios, StudentT
+from .model import Claim, Model, claim, verify
 from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .policies import policy, pro_rata, water_filling
 from .problem import Problem, certify
+
+__version__ = "0.1.0"
+__all__ = [
+    "AdlError", "Allocation", "AllocationError", "Book", "BookError", "Certificate", "Claim", "Event", "EventError", "ExpectedLoss",
+    "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "MaxLeverage", "Model", "ModelError", "Objective",
+    "ObjectiveError", "OneFactor", "Problem", "Scenarios", "SolveError", "StudentT", "UncertifiedWarning", "certify", "claim", "compare",
+    "load", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+]  # fmt: skip

@@ -59,6 +59,11 @@ class Allocation:
         required = self.event.side != 0
         return pd.Series(self.price[required], index=self.event.required_assets, name="shadow_price")
 
+    def leverages(self) -> tuple[Array, Array]:
+        """Gross leverage by account before and after, (n,) each, x of equity."""
+        m = Symbols(self.event, None, self.amount)
+        return m.leverage_before, m.leverage
+
     def to_frame(self) -> "pd.DataFrame":
         """One line a leg: account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of equity)."""
         import pandas as pd
@@ -158,7 +163,9 @@ class Allocation:
         if amount.shape != book.position.shape:
             raise AllocationError(f"{len(amount)} closed sizes for {len(book.position)} positions")
         price = np.array([np.nan if p is None else p for p in content["price"]], float)
-        proof = {name: _INFINITE.get(value, value) if isinstance(value, str) else value for name, value in content["certificate"].items()}
+        proof = {
+            name: _INFINITE.get(value, value) if isinstance(value, str) else value for name, value in content["certificate"].items()
+        }
         return cls(
             event, amount, content["method"], content["objective"], Certificate(**proof), price, content["parts"], content["unique"]
         )
@@ -167,7 +174,7 @@ class Allocation:
         c = self.certificate
         proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
         return (
-            f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g}, {proof}; "
+            f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g} ({c.unit}), {proof}; "
             f"{int((self.amount > 0).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )
 
@@ -180,17 +187,25 @@ def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
     """
     missing = [name for name in ("account", "asset", "closed") if name not in frame.columns]
     if missing:
-        raise AllocationError(f"the allocation lacks the column {missing[0]!r}; it needs account, asset, closed (contracts, signed like the position)")
+        raise AllocationError(
+            f"the allocation lacks the column {missing[0]!r}; it needs account, asset, closed (contracts, signed like the position)"
+        )
     import pandas as pd
 
     book = event.book
     pairs = pd.MultiIndex.from_arrays([book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]])
     given = pd.MultiIndex.from_arrays([frame["account"].astype(str).astype(object), frame["asset"].astype(str).astype(object)])
     closed, leg = pd.to_numeric(frame["closed"], errors="coerce").to_numpy(float), pairs.get_indexer(given)
-    for bad, what in ((leg < 0, "is not a position of the book"), (given.duplicated(), "is listed twice"), (~np.isfinite(closed), "closes no finite number")):
+    for bad, what in (
+        (leg < 0, "is not a position of the book"),
+        (given.duplicated(), "is listed twice"),
+        (~np.isfinite(closed), "closes no finite number"),
+    ):
         if bad.any():
             row = int(np.argmax(bad))
-            raise AllocationError(f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0]!r}, asset {given[row][1]!r} {what}")
+            raise AllocationError(
+                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0]!r}, asset {given[row][1]!r} {what}"
+            )
     amount = np.zeros(len(book.position))
     # A zero position has no side: what it claims to close counts against its box, whatever the sign.
     amount[leg] = np.where(book.position[leg] == 0, -np.abs(closed), closed * np.sign(book.position[leg]))

@@ -85,7 +85,9 @@ class Book:
         price = _one_value(number["price"], asset, len(assets), "price", "asset", named)
         if (price <= 0).any():
             first = int(np.argmax(price <= 0))
-            raise BookError(f"{(price <= 0).sum()} of {len(assets)} prices are not positive, first {assets[first]!r} with {price[first]:.6g} (§9)")
+            raise BookError(
+                f"{(price <= 0).sum()} of {len(assets)} prices are not positive, first {assets[first]!r} with {price[first]:.6g} (§9)"
+            )
         _refuse_duplicates(account, asset, named)
         if derived:
             margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
@@ -180,7 +182,9 @@ class Event:
                 f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
                 f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
             )
-        given = [(str(asset), value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in dict(amounts or {}).items()]
+        given = [
+            (str(asset), value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in dict(amounts or {}).items()
+        ]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
         self.side = np.zeros(len(book.assets), dtype=np.int8)
@@ -281,7 +285,11 @@ def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
         near = difflib.get_close_matches(asset, assets, 1, 0.4)
         raise EventError(
             f"no account holds {asset!r}; "
-            + (f"did you mean {near[0]!r}?" if near else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)")
+            + (
+                f"did you mean {near[0]!r}?"
+                if near
+                else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)"
+            )
         )
     return assets.index(asset)
 
@@ -374,7 +382,9 @@ def _text(values: Any, name: str) -> Any:
         first = int(np.argmax(np.asarray(array.is_null())))
         raise BookError(f"{array.null_count} of {len(array)} rows have no {name}, first row {first + 1}")
     if pa.types.is_floating(array.type):
-        raise BookError(f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as text or whole numbers (§4)")
+        raise BookError(
+            f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as text or whole numbers (§4)"
+        )
     return array.cast(pa.string())
 
 
@@ -386,10 +396,14 @@ def _number(values: Any, name: str, accounts: Any) -> Array:
         array = array.dictionary_decode()
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         numbers = np.array([_parsed(text, name, row, accounts) for row, text in enumerate(array.to_pylist())])
-    elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_decimal(array.type) or pa.types.is_null(array.type):
-        # Without nulls the conversion is free of copies, and of the import of pandas.
+    elif (
+        pa.types.is_integer(array.type)
+        or pa.types.is_floating(array.type)
+        or pa.types.is_decimal(array.type)
+        or pa.types.is_null(array.type)
+    ):
         floats = array.cast(pa.float64(), safe=False)
-        numbers = (floats.fill_null(math.nan) if floats.null_count else floats).to_numpy()
+        numbers = _from_arrow(floats.fill_null(math.nan) if floats.null_count else floats)
     else:
         raise BookError(f"the column {name} holds {array.type}, not numbers")
     bad = ~np.isfinite(numbers)
@@ -406,13 +420,20 @@ def _parsed(text: str | None, name: str, row: int, accounts: Any) -> float:
     try:
         return math.nan if text is None else float(text.replace("_", "?"))
     except ValueError:
-        raise BookError(f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) holds {text!r}") from None
+        raise BookError(
+            f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) holds {text!r}"
+        ) from None
 
 
 def _factorize(names: Any) -> tuple[NDArray[np.object_], Index]:
     """Distinct names in order of first appearance, and the number of each entry."""
     encoded = names.dictionary_encode()
-    return np.array(encoded.dictionary.to_pylist(), dtype=object), encoded.indices.to_numpy().astype(np.int32)
+    return np.array(encoded.dictionary.to_pylist(), dtype=object), _from_arrow(encoded.indices).astype(np.int32)
+
+
+def _from_arrow(array: Any) -> NDArray[Any]:
+    """An arrow array without nulls in numpy; its own `to_numpy` would import pandas, a third of a second."""
+    return np.array(np.from_dlpack(array)) if len(array) else np.zeros(0)
 
 
 def _one_value(values: Array, group: Index, groups: int, name: str, kind: str, named: _Named) -> Array:
@@ -436,4 +457,6 @@ def _refuse_duplicates(account: Index, asset: Index, named: _Named) -> None:
     order = np.argsort(key, kind="stable")
     again = order[1:][key[order][1:] == key[order][:-1]]
     if again.size:
-        raise BookError(f"{again.size} rows repeat an account and asset, first {named.leg(int(again.min()))}; add them up or remove one (§9)")
+        raise BookError(
+            f"{again.size} rows repeat an account and asset, first {named.leg(int(again.min()))}; add them up or remove one (§9)"
+        )

@@ -29,14 +29,14 @@ class Certificate:
     """What is proved about an allocation (§11).
 
     status: "certified" (gap <= tolerance and feasible), "uncertified" (feasible, no proof), "infeasible".
-    measure: what is measured; objective: its value here, bound: below its value at every feasible allocation; quote currency
-    or x of equity as the measure says. gap: (objective - bound) / max(|objective|, 1e-6 |reference|), reference the value at pro rata.
+    measure: what is measured, in `unit`; objective: its value here, bound: below its value at every feasible allocation. gap: (objective - bound) / max(|objective|, 1e-6 |reference|), reference the value at pro rata.
     clearing_error: contracts, largest over assets; box_violation: fraction of a position, largest over legs.
     proof: how the bound was obtained, in words. For an infeasible allocation bound and gap are None.
     """
 
     status: str
     measure: str
+    unit: str
     objective: float
     bound: float | None
     gap: float | None
@@ -86,6 +86,7 @@ def assess(
     measured, stands_for = _measured(objective, event, law)
     m = Symbols(event, law, amount)
     parts = values(measured, m)
+    unit = "quote currency" if measured.money else "pure number"
     value = float(measured.value(m))
     if not math.isfinite(value):
         raise ObjectiveError(f"the objective {measured} is {value} at this allocation; it must be a finite number")
@@ -95,7 +96,7 @@ def assess(
     if box > FEASIBLE or (clearing > FEASIBLE * np.maximum(event.required, 1e-300)).any():
         proof = f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g}"
         certificate = Certificate(
-            "infeasible", str(measured), value, None, None, float(clearing.max()), box, reference, tolerance, proof
+            "infeasible", str(measured), unit, value, None, None, float(clearing.max()), box, reference, tolerance, proof
         )
         return Proof(certificate, nothing, parts)
 
@@ -109,7 +110,9 @@ def assess(
             gap, price = knapsack(event, m, support)
             bounds.append((value - gap, f"{how} and water level" if event.book.isolated else f"{how} and knapsack", price))
     if evidence.conic_bound is not None and math.isfinite(evidence.conic_bound):
-        how = "conic dual" + (f", auxiliary variables assumed within {evidence.conic_assumed:.3g}" if evidence.conic_assumed else "")
+        how = "conic dual" + (
+            f", auxiliary variables assumed within {evidence.conic_assumed:.3g}" if evidence.conic_assumed else ""
+        )
         bounds.append((evidence.conic_bound, how, nothing if evidence.price is None else evidence.price))
     if not bounds or relative_gap(value, max(bounds, key=_first)[0], reference) > tolerance:
         bounds += _pathwise(measured, event, law, m, value)
@@ -123,7 +126,7 @@ def assess(
     status = "certified" if gap <= tolerance else "uncertified"
     how = f"optimal for every law (Thm 1), shown on {measured}: {how}" if stands_for else how
     certificate = Certificate(
-        status, str(measured), value, bound, gap, float(clearing.max(initial=0.0)), box, reference, tolerance, how
+        status, str(measured), unit, value, bound, gap, float(clearing.max(initial=0.0)), box, reference, tolerance, how
     )
     # Without a law there is no loss, so nothing can be saved: no price.
     return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price), parts)

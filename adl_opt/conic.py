@@ -141,7 +141,9 @@ class ConicSymbols:
         self.constraints.append(self.named["shortfall"])
         return above
 
-    def _collect(self, target: NDArray[np.int64], always: NDArray[np.int64], weight: Array, always_weight: Array, height: int) -> Any:
+    def _collect(
+        self, target: NDArray[np.int64], always: NDArray[np.int64], weight: Array, always_weight: Array, height: int
+    ) -> Any:
         """sum of weight x shortfall rows into `height` places; target and always say where each row goes."""
         rows = self.rows
         total: Any = np.zeros(height)
@@ -155,13 +157,19 @@ class ConicSymbols:
     @cached_property
     def expected_shortfall(self) -> Any:
         r, scale = self.rows, self.scale / self.unit
-        weight, always = self.probability[r.scenario] * scale[r.account], self.probability[r.always_scenario] * scale[r.always_account]
+        weight, always = (
+            self.probability[r.scenario] * scale[r.account],
+            self.probability[r.always_scenario] * scale[r.always_account],
+        )
         return self._collect(r.account, r.always_account, weight, always, len(scale))
 
     @cached_property
     def expected_loss(self) -> Any:
         r, scale = self.rows, self.scale / self.unit
-        weight, always = self.probability[r.scenario] * scale[r.account], self.probability[r.always_scenario] * scale[r.always_account]
+        weight, always = (
+            self.probability[r.scenario] * scale[r.account],
+            self.probability[r.always_scenario] * scale[r.always_account],
+        )
         nowhere, always_nowhere = np.zeros(len(weight), np.int64), np.zeros(len(always), np.int64)
         return cp.sum(self._collect(nowhere, always_nowhere, weight, always, 1))
 
@@ -210,7 +218,15 @@ class _Pile:
         self.parts: list[tuple[Array, ...]] = []
 
     def add(
-        self, mask: NDArray[np.bool_], argument: Array, high: Array, effect: Array, account: Any, column: Any, scale: Array, first: int
+        self,
+        mask: NDArray[np.bool_],
+        argument: Array,
+        high: Array,
+        effect: Array,
+        account: Any,
+        column: Any,
+        scale: Array,
+        first: int,
     ) -> None:
         number = np.cumsum(mask).reshape(mask.shape) - 1 + self.count
         i, s = np.nonzero(mask)
@@ -266,7 +282,9 @@ class Program:
         self.clearing = shares @ self.fraction == self.required
         self.problem = cp.Problem(cp.Minimize(self.inverse * expression), [self.clearing, *self.symbols.constraints])
         if not self.problem.is_dcp(dpp=True):
-            raise ObjectiveError(f"the objective {objective} breaks CVXPY's rule for parameters (DPP), so that it could not be solved again cheaply")
+            raise ObjectiveError(
+                f"the objective {objective} breaks CVXPY's rule for parameters (DPP), so that it could not be solved again cheaply"
+            )
         self.brings_variables = any(variable.id not in self.symbols.own for variable in self.problem.variables())
         self.set(event, 1.0)
 
@@ -282,7 +300,9 @@ class Program:
             )
         odd = [constraint for constraint in m.constraints if not constraint.is_dcp()]
         if odd:
-            raise ObjectiveError(f"{len(odd)} of the constraints of {objective} are not convex (DCP), first {str(odd[0])[:80]} (§17)")
+            raise ObjectiveError(
+                f"{len(odd)} of the constraints of {objective} are not convex (DCP), first {str(odd[0])[:80]} (§17)"
+            )
         return expression
 
     def expressed(self, fraction: Array) -> float | None:
@@ -300,7 +320,9 @@ class Program:
 
     @cached_property
     def linear(self) -> bool:
-        return self.problem.objective.expr.is_pwl() and all(c.is_dcp() and all(a.is_pwl() for a in c.args) for c in self.problem.constraints)
+        return self.problem.objective.expr.is_pwl() and all(
+            c.is_dcp() and all(a.is_pwl() for a in c.args) for c in self.problem.constraints
+        )
 
     def solve(self, event: Event, reference: float, solver: str | None, accuracy: float, time_limit: float | None) -> Point:
         """Solve for this event's requirement. Raises SolveError if the solver returns no point."""
@@ -314,7 +336,9 @@ class Program:
         except cp.error.SolverError as error:
             raise SolveError(f"{name} cannot solve {self.objective}: {str(error).splitlines()[0]}") from None
         if not found.primal_vars or self.fraction.id not in found.primal_vars:
-            raise SolveError(f"{name} returned no point for {self.objective} (it says {found.status}); try another solver= or a larger time_limit=")
+            raise SolveError(
+                f"{name} returned no point for {self.objective} (it says {found.status}); try another solver= or a larger time_limit="
+            )
         fraction = np.asarray(found.primal_vars[self.fraction.id], float).ravel()
         if not np.isfinite(fraction).all():
             raise SolveError(f"{name} returned a point that is not finite for {self.objective} (it says {found.status})")
@@ -347,7 +371,9 @@ class Program:
 def _scalar(objective: Objective, expression: Any) -> Any:
     expression = cp.Expression.cast_to_const(expression)
     if expression.size != 1:
-        raise ObjectiveError(f"express of {objective} gives an expression of shape {expression.shape}; an objective is one number (cp.sum?)")
+        raise ObjectiveError(
+            f"express of {objective} gives an expression of shape {expression.shape}; an objective is one number (cp.sum?)"
+        )
     return cp.sum(expression) if expression.shape else expression
 
 
@@ -358,5 +384,12 @@ def _options(name: str, accuracy: float, time_limit: float | None) -> dict[str, 
         # Dust accounts have entries below HiGHS's default 1e-9 in the clearing rows (THEORY 8.3).
         return {"small_matrix_value": 1e-12, "primal_feasibility_tolerance": tight, "dual_feasibility_tolerance": tight, **limit}
     if name == "CLARABEL":
-        return {"tol_gap_abs": accuracy, "tol_gap_rel": accuracy, "tol_feas": accuracy, "accept_unknown": True, "max_iter": 500, **limit}
+        return {
+            "tol_gap_abs": accuracy,
+            "tol_gap_rel": accuracy,
+            "tol_feas": accuracy,
+            "accept_unknown": True,
+            "max_iter": 500,
+            **limit,
+        }
     return limit

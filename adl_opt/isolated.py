@@ -60,3 +60,22 @@ def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:
         gap += (np.maximum(tilt, 0.0) * amount[legs, None]).sum(axis=0)
         gap += (np.maximum(-tilt, 0.0) * (event.size[legs] - amount[legs])[:, None]).sum(axis=0)
     return gap
+
+
+def gross_level(event: Event, k: int) -> float:
+    """The gross leverage (x of equity) at which levelling it by closing asset k alone meets the requirement; by bisection, 1e-12 relative.
+
+    In isolated margin this is the water level. Accounts whose other positions keep them above it are closed in full.
+    """
+    book = event.book
+    legs = event.closable & (book.asset == k)
+    size, equity = event.size[legs], book.equity[book.account[legs]]
+    leverage = (book.per_account(np.abs(book.notional)) / book.equity)[book.account[legs]]
+    low, high = 0.0, float(leverage.max(initial=0.0))
+    for _ in range(200):
+        level = (low + high) / 2
+        closed = np.clip((leverage - level) * equity / book.price[k], 0.0, size).sum()
+        low, high = (low, level) if closed < event.required[k] else (level, high)
+        if high - low <= 1e-12 * high:
+            break
+    return (low + high) / 2

@@ -106,7 +106,9 @@ class Scenarios(Law):
             raise LawError(f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}")
         if (weight < 0).any():
             first = int(np.argmax(weight < 0))
-            raise LawError(f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number {first + 1}: {weight[first]:.6g}")
+            raise LawError(
+                f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number {first + 1}: {weight[first]:.6g}"
+            )
         if abs(math.fsum(weight) - 1) > 1e-9:
             raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
         _set(self, moves=_frozen(table), probability=_frozen(weight), assets=assets)
@@ -120,10 +122,14 @@ class Scenarios(Law):
         table = _numbers(prices, "prices")
         table = table[:, None] if table.ndim == 1 else table
         if steps < 1 or len(table) <= steps:
-            raise LawError(f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 and below the number of rows")
+            raise LawError(
+                f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 and below the number of rows"
+            )
         if (table <= 0).any():
             row, column = np.argwhere(table <= 0)[0]
-            raise LawError(f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column {column + 1}: {table[row, column]:.6g}")
+            raise LawError(
+                f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column {column + 1}: {table[row, column]:.6g}"
+            )
         assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
         return cls(_frame_like(table[steps:] / table[:-steps] - 1, assets))
 
@@ -194,7 +200,10 @@ class Gaussian(Law):
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
         law = object.__new__(type(self))
-        _set(law, **{**self.__dict__, "covariance": self.covariance[np.ix_(index, index)], "mean": self.mean[index], "assets": assets})
+        _set(
+            law,
+            **{**self.__dict__, "covariance": self.covariance[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
+        )
         return law
 
     def _draw(self, uniforms: Array) -> Array:
@@ -261,7 +270,9 @@ class LogNormal(Law):
             raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))
-            raise LawError(f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}")
+            raise LawError(
+                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}"
+            )
         if not (np.isfinite(horizon) and horizon > 0):
             raise LawError(f"horizon = {horizon!r}: give a positive time in years, such as 10/365")
         matrix, assets = _correlation(correlation, len(vol), assets)
@@ -326,7 +337,9 @@ class OneFactor(Law):
 
     def __init__(self, loading: Any, factor: Any) -> None:
         if not (callable(getattr(factor, "ppf", None)) or (isinstance(factor, Scenarios) and factor.dimension == 1)):
-            raise LawError(f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}")
+            raise LawError(
+                f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
+            )
         values = np.atleast_1d(_numbers(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
             raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
@@ -386,7 +399,13 @@ def _described(law: Law) -> str:
 
 
 def _labels(values: Any) -> tuple[str, ...] | None:
-    labels = tuple(values) if isinstance(values, Mapping) else tuple(values.index) if hasattr(values, "index") and hasattr(values, "to_numpy") else None
+    labels = (
+        tuple(values)
+        if isinstance(values, Mapping)
+        else tuple(values.index)
+        if hasattr(values, "index") and hasattr(values, "to_numpy")
+        else None
+    )
     labels = None if labels is None else tuple(str(label) for label in labels)
     _distinct(labels, "law")
     return labels
@@ -439,7 +458,9 @@ def _matrix(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
         raise LawError(f"{name} must be square (d, d), not of shape {matrix.shape}")
     if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max():
         i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
-        raise LawError(f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}")
+        raise LawError(
+            f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
+        )
     matrix = (matrix + matrix.T) / 2
     least = float(np.linalg.eigvalsh(matrix)[0])
     if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
@@ -459,7 +480,9 @@ def _correlation(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple[A
     if matrix.shape != (d, d):
         raise LawError(f"{d} volatilities need a correlation of shape ({d}, {d}), not {matrix.shape}")
     if (np.abs(np.diag(matrix) - 1) > 1e-9).any():
-        raise LawError(f"a correlation has ones on its diagonal; this one has {np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}")
+        raise LawError(
+            f"a correlation has ones on its diagonal; this one has {np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"
+        )
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"correlation is labelled {_listing(labels)}, volatility {_listing(assets)}; use the same labels")

@@ -83,8 +83,14 @@ class Objective:
         return Sum(self.parts() + other.parts())
 
     def __mul__(self, weight: Any) -> "Sum":
-        if isinstance(weight, bool) or not isinstance(weight, (int, float, np.integer, np.floating)) or not (math.isfinite(weight) and weight >= 0):
-            raise ObjectiveError(f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex")
+        if (
+            isinstance(weight, bool)
+            or not isinstance(weight, (int, float, np.integer, np.floating))
+            or not (math.isfinite(weight) and weight >= 0)
+        ):
+            raise ObjectiveError(
+                f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex"
+            )
         return Sum(tuple((float(weight) * w, part) for w, part in self.parts()))
 
     __rmul__ = __mul__
@@ -188,7 +194,8 @@ class MaxLeverage(_GrossLeverage):
         return float(m.leverage.max())
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
-        top = m.leverage >= m.leverage.max() * (1 - 1e-12)
+        # Dust accounts are on the level only up to the rounding of positions many times their equity.
+        top = m.leverage >= m.leverage.max() * (1 - 1e-7)
         # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
         stuck = top & (m.event.book.per_account(m.event.free.astype(float)) == 0)
         weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)

@@ -44,7 +44,9 @@ class Problem:
         if not isinstance(event, Event):
             raise SolveError(f"a Problem takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
         if law is not None and not isinstance(law, Law):
-            raise SolveError(f"a Problem takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one of a table")
+            raise SolveError(
+                f"a Problem takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one of a table"
+            )
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
         self.law = None if law is None else law.align(event.book.assets)
@@ -98,7 +100,12 @@ class Problem:
         return allocation
 
     def sweep(
-        self, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None, method: str = "auto", tol: float = TOLERANCE
+        self,
+        *,
+        short: Mapping[str, Any] | None = None,
+        long: Mapping[str, Any] | None = None,
+        method: str = "auto",
+        tol: float = TOLERANCE,
     ) -> "pd.DataFrame":
         """One line a requirement: short/long maps assets to a list of requirements (lists of one length, numbers are repeated).
 
@@ -108,12 +115,16 @@ class Problem:
         import pandas as pd
 
         sides = {"short": dict(short or {}), "long": dict(long or {})}
-        given = {(side, str(asset)): np.atleast_1d(np.asarray(v, dtype=object)) for side, m in sides.items() for asset, v in m.items()}
+        given = {
+            (side, str(asset)): np.atleast_1d(np.asarray(v, dtype=object)) for side, m in sides.items() for asset, v in m.items()
+        }
         count = max((len(v) for v in given.values()), default=0)
         odd = [asset for (_, asset), v in given.items() if len(v) not in (1, count)]
         if odd or not count:
             raise SolveError(
-                f"{odd[0]!r} has another number of requirements than {count}" if odd else 'nothing to sweep: say short={"BTC": [1, 2, 5]}'
+                f"{odd[0]!r} has another number of requirements than {count}"
+                if odd
+                else 'nothing to sweep: say short={"BTC": [1, 2, 5]}'
             )
         lines = []
         for k in range(count):
@@ -122,7 +133,11 @@ class Problem:
                 point[side][asset] = v[k if len(v) > 1 else 0]
             solved = self.solve(short=point["short"] or None, long=point["long"] or None, method=method, tol=tol)
             after = Symbols(solved.event, None, solved.amount).leverage
-            line: dict[str, Any] = {f"{side} {asset}": v for side, m in (("short", solved.event.short), ("long", solved.event.long)) for asset, v in m.items()}
+            line: dict[str, Any] = {
+                f"{side} {asset}": v
+                for side, m in (("short", solved.event.short), ("long", solved.event.long))
+                for asset, v in m.items()
+            }
             c = solved.certificate
             line |= {"status": c.status, "method": solved.method, "objective": c.objective, "gap": c.gap}
             line |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
@@ -167,7 +182,11 @@ class Problem:
             return None, ""
         amount = self.objective.closed_form(event, self.law)
         if amount is None and method == "closed-form":
-            why = "accounts hold more than one position" if not event.book.isolated else f"{self.objective} is neither monotone nor brings a closed form"
+            why = (
+                "accounts hold more than one position"
+                if not event.book.isolated
+                else f"{self.objective} is neither monotone nor brings a closed form"
+            )
             raise SolveError(f"no closed form is known for {self.objective} here: {why}; use method='conic'")
         return amount, "closed-form"
 
@@ -254,9 +273,13 @@ def certify(
     if isinstance(allocation, Allocation):
         book = allocation.event.book
         if book is not event.book and not (
-            np.array_equal(book.accounts, event.book.accounts) and book.assets == event.book.assets and np.array_equal(book.position, event.book.position)
+            np.array_equal(book.accounts, event.book.accounts)
+            and book.assets == event.book.assets
+            and np.array_equal(book.position, event.book.position)
         ):
-            raise AllocationError("the allocation belongs to another book: its accounts, assets or positions differ from the event's")
+            raise AllocationError(
+                "the allocation belongs to another book: its accounts, assets or positions differ from the event's"
+            )
         amount = allocation.amount
     else:
         amount = amounts_from_frame(event, allocation)
@@ -269,7 +292,13 @@ def certify(
     if best.bound is None or own.bound is None or best.bound <= own.bound:
         return own
     gap = relative_gap(own.objective, best.bound, own.reference)
-    return replace(own, bound=best.bound, gap=gap, status="certified" if gap <= tol else "uncertified", proof=f"bound of the optimum: {best.proof}")
+    return replace(
+        own,
+        bound=best.bound,
+        gap=gap,
+        status="certified" if gap <= tol else "uncertified",
+        proof=f"bound of the optimum: {best.proof}",
+    )
 
 
 def _gap(proof: Proof) -> float:

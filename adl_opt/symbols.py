@@ -97,7 +97,9 @@ class Symbols:
         if isinstance(self.law, Scenarios):
             return np.concatenate([np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()])
         law = needed(self.law)
-        return np.concatenate([law.expected_shortfall(self.exposure_rows(a, b), self.equity[a:b]) for a, b in self.chunks(law.dimension)])
+        return np.concatenate(
+            [law.expected_shortfall(self.exposure_rows(a, b), self.equity[a:b]) for a, b in self.chunks(law.dimension)]
+        )
 
     @cached_property
     def expected_loss(self) -> float:

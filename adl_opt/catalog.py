@@ -1,0 +1,53 @@
+"""Finding model files: those of models/ by name (in a checkout, an editable install and a wheel alike), anyone's by path."""
+
+import difflib
+import importlib.util
+import sys
+from pathlib import Path
+
+from .errors import ModelError
+from .model import Model
+
+
+def folder() -> Path:
+    """Where the models are. Raises ModelError if the installation has none."""
+    here = Path(__file__).resolve().parent
+    for place in (here.parent / "models", here / "_models"):  # a checkout or editable install; a wheel
+        if place.is_dir() and any(place.glob("*.py")):
+            return place
+    raise ModelError("this installation has no models folder; give the path of a model file")
+
+
+def names() -> list[str]:
+    """The names of the models there are."""
+    return sorted(path.stem for path in folder().glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(name: str | Path) -> Model:
+    """The Model of a file: `load("expected_loss")` from models/, `load("my_models/mine.py")` from anywhere.
+
+    Raises ModelError if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
+    """
+    path = Path(name)
+    if path.suffix != ".py":
+        path = folder() / f"{name}.py"
+        if str(name) not in names():
+            near = difflib.get_close_matches(str(name), names(), 1)
+            raise ModelError(
+                f"there is no model {str(name)!r}"
+                + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names())}, or give a path ending in .py")
+            )
+    if not path.is_file():
+        raise ModelError(f"there is no file {str(path)!r}")
+    spec = importlib.util.spec_from_file_location(f"adl_opt_model_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # a path ending in .py always has a loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(f"{str(path)!r} fails on import: {type(error).__name__}: {error}") from error
+    model = getattr(module, "MODEL", None)
+    if not isinstance(model, Model):
+        raise ModelError(f"{str(path)!r} must hold one MODEL = adl.Model(...); its MODEL is {type(model).__name__}")
+    return model

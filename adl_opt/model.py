@@ -1,0 +1,108 @@
+"""Model and Claim: a complete model on one screen, and what is said about it, executable (DESIGN 4)."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .allocation import Allocation
+from .book import Event
+from .errors import ModelError
+from .laws import Law
+from .objectives import Objective
+from .problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to `tolerance` (rounding).
+
+    A claim is true for every seed it was given; one that finds its counterexample reports how badly it fails.
+    """
+
+    name: str
+    statement: str
+    source: str
+    check: Callable[["Model"], float]
+    tolerance: float
+
+
+def claim(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Callable[["Model"], float]], Claim]:
+    """Decorate a check(model) -> violation into a Claim named after the function."""
+
+    def made(check: Callable[["Model"], float]) -> Claim:
+        name = check.__name__  # pyright: ignore[reportFunctionMemberAccess]
+        return Claim(name=name, statement=statement, source=source, check=check, tolerance=tolerance)
+
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """One model: an objective, a law, a family of events event(n, seed) with n accounts, and claims about it.
+
+    closed_form: a policy that solves it, if there is one; sizes: numbers of accounts for tests (the first) and benchmarks;
+    demo: whether `adl-opt demo` shows it. Raises ModelError without sizes or claims, or for two claims of one name.
+    """
+
+    name: str
+    title: str
+    source: str
+    objective: Objective
+    law: Law
+    event: Callable[[int, int], Event]
+    sizes: tuple[int, ...]
+    claims: tuple[Claim, ...]
+    closed_form: Callable[[Event], Allocation] | None = None
+    demo: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.sizes or not self.claims:
+            raise ModelError(f"model {self.name!r} needs at least one size and one claim")
+        names = [claim.name for claim in self.claims]
+        if len(set(names)) < len(names):
+            raise ModelError(f"model {self.name!r} has two claims named {next(n for n in names if names.count(n) > 1)!r}")
+
+    def problem(self, n: int | None = None, seed: int = 0) -> Problem:
+        """The model's problem with n accounts (default: its smallest size)."""
+        return Problem(self.objective, self.event(self.sizes[0] if n is None else n, seed), self.law)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What a claim's check found: the worst violation, and whether it is within the claim's tolerance."""
+
+    model: str
+    claim: Claim
+    violation: float
+
+    @property
+    def holds(self) -> bool:
+        return math.isfinite(self.violation) and 0 <= self.violation <= self.claim.tolerance
+
+
+def verdicts(model: Model) -> Iterator[Verdict]:
+    """Check claim after claim, as they are asked for."""
+    for one in model.claims:
+        yield Verdict(model=model.name, claim=one, violation=float(one.check(model)))
+
+
+def verify(model: Model) -> "pd.DataFrame":
+    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance, holds."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "model": v.model,
+            "claim": v.claim.name,
+            "statement": v.claim.statement,
+            "source": v.claim.source,
+            "violation": v.violation,
+            "tolerance": v.claim.tolerance,
+            "holds": v.holds,
+        }
+        for v in verdicts(model)
+    )

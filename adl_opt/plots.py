@@ -1,0 +1,68 @@
+"""Pictures: leverage before and after a closing, with the water level. matplotlib only, no pyplot state."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .allocation import Allocation
+from .errors import AllocationError
+from .isolated import gross_level
+from .symbols import Symbols
+
+Array = NDArray[np.float64]
+_BARS = 40  # accounts up to which each has bars of its own
+BEFORE, AFTER, LEVEL = "#b8c4d6", "#1f4e8c", "#c8442b"
+
+
+def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
+    """Gross leverage of each account before and after (x of equity), highest first, with the water level of each required asset.
+
+    In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage would end: the
+    optimum departs from it where positions hedge. Returns a matplotlib Figure, saved to `path` if given (an existing file is overwritten).
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    event, book = allocation.event, allocation.event.book
+    m = Symbols(event, None, allocation.amount)
+    order = np.argsort(-m.leverage_before, kind="stable")
+    before, after = m.leverage_before[order], m.leverage[order]
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    place = np.arange(1, len(order) + 1)
+    if len(order) <= _BARS:
+        axes.bar(place, before, width=0.8, color=BEFORE, label="before")
+        axes.bar(place, after, width=0.5, color=AFTER, label="after")
+        axes.set_xticks(place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90)
+        axes.set_xlabel("account, highest leverage first")
+    else:
+        axes.plot(place, before, color=BEFORE, linewidth=2.5, label="before")
+        axes.plot(place, after, ".", color=AFTER, markersize=2.5, label="after")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("account, by rank of leverage before")
+    for k in event.free_assets:
+        level = gross_level(event, int(k))
+        name = "water level" if book.isolated else "level of gross leverage alone"
+        which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
+        axes.axhline(
+            level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.3g} x"
+        )
+    axes.set_ylabel("gross leverage (x of equity)")
+    c = allocation.certificate
+    axes.set_title(
+        f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})"
+        + ("" if c.gap is None else f", gap {c.gap:.1g}"),
+        fontsize=10,
+    )
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    if path is not None:
+        try:
+            figure.savefig(path, dpi=150)
+        except (OSError, ValueError) as error:
+            raise AllocationError(f"the picture cannot be written to {str(path)!r}: {error}") from None
+    return figure
