@@ -6,7 +6,7 @@ the objective (objectives.Minorant), minimised over all allocations by a knapsac
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Certificate:
 class Evidence:
     """Dual information from a solve: shortfall multipliers, a bound from the conic dual (quote currency) and its clearing prices."""
 
-    dual: Dual = Dual()
+    dual: Dual = field(default_factory=Dual)
     conic_bound: float | None = None
     conic_assumed: float | None = None
     price: Array | None = None
@@ -75,7 +75,7 @@ def assess(
     event: Event,
     law: Law | None,
     amount: Array,
-    evidence: Evidence = Evidence(),
+    evidence: Evidence | None = None,
     tolerance: float = TOLERANCE,
 ) -> Proof:
     """Prove as much as can be proved about `amount` (legs,) contracts closed, law aligned with the book.
@@ -83,10 +83,11 @@ def assess(
     Without a law a monotone objective in isolated margin is measured by LeverageSquare, whose minimiser is water-filling
     and so the optimum for every law (Thm 1). No solver is called.
     """
+    evidence = evidence or Evidence()
     measured, stands_for = _measured(objective, event, law)
     m = Symbols(event, law, amount)
     parts = values(measured, m)
-    unit = "quote currency" if measured.money else "pure number"
+    unit = " + ".join(sorted({"quote currency" if part.money else "pure number" for _, part in measured.parts()}, reverse=True))
     value = float(measured.value(m))
     if not math.isfinite(value):
         raise ObjectiveError(f"the objective {measured} is {value} at this allocation; it must be a finite number")

@@ -3,7 +3,6 @@
 Exit codes: 0 fine, 1 a claim or certificate fails, 2 bad input (one line on stderr).
 """
 
-import math
 import sys
 import warnings
 from collections.abc import Iterable
@@ -13,9 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from . import __version__, catalog
 from .allocation import Allocation
@@ -26,6 +22,7 @@ from .laws import Law, LogNormal, Scenarios
 from .model import verdicts
 from .objectives import ExpectedLoss, Objective
 from .problem import METHODS, Problem
+from .show import console, figure, print_allocation, table_of
 
 app = typer.Typer(
     help="Auto-deleveraging as convex optimization: proved allocations.",
@@ -34,8 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-console = Console()
-_SHOWN = 20  # accounts printed; -o writes them all
 
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
 Short = Annotated[
@@ -142,14 +137,12 @@ def compare(
     event = _event(book, short, long, solvent)
     law = _law(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
     frame = compare_policies(event, law)
-    table = _table(
+    table = table_of(
         "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound",
         "policy", *("gap" if "gap" in c else c.removeprefix("accounts ") for c in frame.columns), left=("policy",),
     )  # fmt: skip
     for name, row in frame.iterrows():
-        cells = (
-            f"{int(v):,}" if c == "accounts reduced" else f"{v:.2g}" if "gap" in str(c) else _figure(v) for c, v in row.items()
-        )
+        cells = (f"{int(v):,}" if c == "accounts reduced" else f"{v:.2g}" if "gap" in str(c) else figure(v) for c, v in row.items())
         table.add_row(str(name), *cells)
     console.print(table)
     if output is not None:
@@ -164,7 +157,7 @@ def verify(
     chosen = [catalog.load(name) for name in (models or catalog.names())]
     failed = total = 0
     for model in chosen:
-        table = _table(f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim"))
+        table = table_of(f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim"))
         with console.status(f"checking {model.name}") as status:
             for verdict in verdicts(model):
                 total, failed = total + 1, failed + (not verdict.holds)
@@ -181,7 +174,7 @@ def verify(
 @app.command()
 def models() -> None:
     """The models there are."""
-    table = _table("models", "name", "what it says", "objective", "claims", left=("name", "what it says", "objective"))
+    table = table_of("models", "name", "what it says", "objective", "claims", left=("name", "what it says", "objective"))
     for model in map(catalog.load, catalog.names()):
         table.add_row(model.name, f"{model.title} ({model.source})", str(model.objective), str(len(model.claims)))
     console.print(table)
@@ -198,22 +191,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("adl-opt: interrupted; nothing was written", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-def _table(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        text = column in left
-        table.add_column(column, justify="left" if text else "right", overflow="fold", no_wrap=not text)
-    return table
-
-
-def _figure(value: float) -> str:
-    """Seven significant digits with thousands separators; exponents only beyond 1e15 and below 1e-4."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e15:
-        return f"{value:.7g}"
-    text = f"{value:,.{max(0, 6 - math.floor(math.log10(abs(value))))}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _event(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool) -> Event:
@@ -305,7 +282,7 @@ def _objective(name: str, settings: list[str] | None) -> Objective:
     odd = [key for key in changes if key not in known]
     if odd:
         raise AdlError(f"--set {odd[0]}: {objective} has " + (f"the parameters {', '.join(known)}" if known else "no parameters"))
-    return replace(objective, **changes) if changes else objective  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return replace(objective, **changes) if changes else objective
 
 
 def _writable(paths: Iterable[Path | None], force: bool) -> None:
@@ -322,7 +299,7 @@ def _written_as(output: Path | None, *suffixes: str) -> None:
 
 
 def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str) -> None:
-    _print_allocation(event, allocation, law)
+    print_allocation(event, allocation, law)
     if output is not None:
         allocation.save(output, overwrite=True) if output.suffix == ".json" else _write_frame(allocation.to_frame(), output)
         console.print(f"wrote {output}", soft_wrap=True)
@@ -334,43 +311,3 @@ def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Pat
 
 def _write_frame(frame: Any, path: Path) -> None:
     frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
-
-
-def _print_allocation(event: Event, allocation: Allocation, law: str) -> None:
-    c = allocation.certificate
-    required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
-    colour = {"certified": "green", "uncertified": "yellow"}.get(c.status, "red")
-    console.print(
-        f"close {', '.join(required)} contracts; {len(event.book.accounts):,} accounts; {law}", soft_wrap=True, highlight=False
-    )
-    console.print(f"[bold {colour}]{c.status}[/] by {allocation.method}: {c.proof}", soft_wrap=True, highlight=False)
-    proof = _table("certificate", "quantity", "value", left=("quantity",))
-    proof.add_row(f"{c.measure} ({c.unit})", f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}")
-    if c.bound is not None:
-        proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
-        proof.add_row("relative gap (fraction)", f"{c.gap:.2g}")
-    proof.add_row(f"{c.measure} at pro rata", _figure(c.reference))
-    proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
-    for k, asset in enumerate(event.book.assets):
-        if event.side[k] and allocation.price[k] == allocation.price[k]:
-            proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", _figure(allocation.price[k]))
-    console.print(proof)
-    console.print(_accounts(event, allocation))
-
-
-def _accounts(event: Event, allocation: Allocation) -> Table:
-    reduced = (allocation.amount > 0).nonzero()[0]
-    notional = allocation.amount * event.book.price[event.book.asset]
-    shown = reduced[(-notional[reduced]).argsort(kind="stable")][:_SHOWN]
-    more = f", the {_SHOWN} largest of {len(reduced):,} (-o writes all)" if len(reduced) > len(shown) else ""
-    table = _table(
-        f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
-        "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),
-    )  # fmt: skip
-    before, after = allocation.leverages()
-    book, closed = event.book, allocation.closed
-    for j in shown:
-        i = book.account[j]
-        values = (book.position[j], closed[j], before[i], after[i])
-        table.add_row(str(book.accounts[i]), book.assets[book.asset[j]], *map(_figure, values))
-    return table

@@ -5,7 +5,6 @@ the order of a book's assets (`align`), and, where THEORY has a closed form, the
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import LawError
+from .lawinput import correlation_of, distinct, frozen, labels_of, listing, matrix_of, numbers_of, vector_of, whole
+from .nodes import frame_like, gauss_hermite, inverse, root, sobol
 from .shortfall import lognormal_shortfall, normal_excess, normal_tail, student_tail
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-_PSD_SLACK = 1e-10  # relative to the largest eigenvalue: rounding of an exactly singular matrix
 
 
 class Law:
@@ -36,7 +36,7 @@ class Law:
         if self.assets is None:
             if self.dimension != len(assets):
                 raise LawError(
-                    f"the law has {self.dimension} moves but the book {len(assets)} assets ({_listing(assets)}); "
+                    f"the law has {self.dimension} moves but the book {len(assets)} assets ({listing(assets)}); "
                     "label the law by asset (a Series, dict or DataFrame) or give one move an asset"
                 )
             return self._take(np.arange(len(assets)), assets)
@@ -44,7 +44,7 @@ class Law:
         if missing:
             raise LawError(
                 f"{len(missing)} of {len(assets)} assets of the book have no law, first {missing[0]!r}; "
-                f"the law knows {_listing(self.assets)}: add it to the law"
+                f"the law knows {listing(self.assets)}: add it to the law"
             )
         return self._take(np.array([self.assets.index(asset) for asset in assets], dtype=int), assets)
 
@@ -52,7 +52,7 @@ class Law:
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
         if n < 1:
             raise LawError(f"cannot sample {n} scenarios: ask for at least 1")
-        return Scenarios(_frame_like(self._draw(_sobol(n, self._uniforms, seed)), self.assets))
+        return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets))
 
     def quadrature(self, order: int) -> "Scenarios":
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
@@ -96,12 +96,12 @@ class Scenarios(Law):
 
     def __init__(self, moves: Any, probability: ArrayLike | None = None) -> None:
         assets = tuple(str(c) for c in moves.columns) if hasattr(moves, "columns") else None
-        table = _numbers(moves, "moves")
+        table = numbers_of(moves, "moves")
         table = table[:, None] if table.ndim == 1 else table
         if table.ndim != 2 or table.size == 0:
             raise LawError(f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}")
-        _distinct(assets, "moves")
-        weight = np.full(len(table), 1 / len(table)) if probability is None else _numbers(probability, "probability")
+        distinct(assets, "moves")
+        weight = np.full(len(table), 1 / len(table)) if probability is None else numbers_of(probability, "probability")
         if weight.shape != (len(table),):
             raise LawError(f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}")
         if (weight < 0).any():
@@ -111,7 +111,7 @@ class Scenarios(Law):
             )
         if abs(math.fsum(weight) - 1) > 1e-9:
             raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
-        _set(self, moves=_frozen(table), probability=_frozen(weight), assets=assets)
+        _set(self, moves=frozen(table), probability=frozen(weight), assets=assets)
 
     @classmethod
     def from_prices(cls, prices: "pd.DataFrame", steps: int = 1) -> "Scenarios":
@@ -119,7 +119,7 @@ class Scenarios(Law):
 
         Raises LawError for a price that is missing, infinite or not positive, or fewer than steps + 1 rows.
         """
-        table = _numbers(prices, "prices")
+        table = numbers_of(prices, "prices")
         table = table[:, None] if table.ndim == 1 else table
         if steps < 1 or len(table) <= steps:
             raise LawError(
@@ -131,10 +131,10 @@ class Scenarios(Law):
                 f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column {column + 1}: {table[row, column]:.6g}"
             )
         assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
-        return cls(_frame_like(table[steps:] / table[:-steps] - 1, assets))
+        return cls(frame_like(table[steps:] / table[:-steps] - 1, assets))
 
     @property
-    def dimension(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def dimension(self) -> int:
         return self.moves.shape[1]
 
     def __repr__(self) -> str:
@@ -145,10 +145,10 @@ class Scenarios(Law):
         return 1
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "Scenarios":
-        return Scenarios(_frame_like(self.moves[:, index], assets), self.probability)
+        return Scenarios(frame_like(self.moves[:, index], assets), self.probability)
 
     def _draw(self, uniforms: Array) -> Array:
-        return self.moves[_inverse(self.probability, uniforms[:, 0])]
+        return self.moves[inverse(self.probability, uniforms[:, 0])]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -165,11 +165,11 @@ class Gaussian(Law):
     _name: ClassVar[str] = "covariance"
 
     def __init__(self, covariance: Any, mean: Any = None) -> None:
-        matrix, assets = _matrix(covariance, self._name)
-        _set(self, covariance=_frozen(matrix), mean=_frozen(_vector(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
+        matrix, assets = matrix_of(covariance, self._name)
+        _set(self, covariance=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
 
     @property
-    def dimension(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def dimension(self) -> int:
         return len(self.mean)
 
     def __repr__(self) -> str:
@@ -177,8 +177,8 @@ class Gaussian(Law):
 
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
-        nodes, probability = _gauss_hermite(order, self.dimension)
-        return Scenarios(_frame_like(self.mean + nodes @ _root(self.covariance).T, self.assets), probability)
+        nodes, probability = gauss_hermite(order, self.dimension)
+        return Scenarios(frame_like(self.mean + nodes @ root(self.covariance).T, self.assets), probability)
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """h = s m(z) - e P(T > z), z = e/s, e = equity + exposure.mean, s^2 = exposure' covariance exposure (THEORY 4)."""
@@ -209,7 +209,7 @@ class Gaussian(Law):
     def _draw(self, uniforms: Array) -> Array:
         from scipy.special import ndtri
 
-        return self.mean + ndtri(uniforms) @ _root(self.covariance).T
+        return self.mean + ndtri(uniforms) @ root(self.covariance).T
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -246,7 +246,7 @@ class StudentT(Gaussian):
         from scipy.special import gammaincinv, ndtri
 
         chi2 = 2 * gammaincinv(self.dof / 2, uniforms[:, -1:])
-        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ _root(self.covariance).T / np.sqrt(chi2 / self.dof)
+        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ root(self.covariance).T / np.sqrt(chi2 / self.dof)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -264,8 +264,8 @@ class LogNormal(Law):
     assets: tuple[str, ...] | None
 
     def __init__(self, volatility: Any, correlation: Any, horizon: float) -> None:
-        assets = _labels(volatility)
-        vol = np.atleast_1d(_numbers(volatility, "volatility"))
+        assets = labels_of(volatility)
+        vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
             raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
         if (vol <= 0).any():
@@ -275,11 +275,11 @@ class LogNormal(Law):
             )
         if not (np.isfinite(horizon) and horizon > 0):
             raise LawError(f"horizon = {horizon!r}: give a positive time in years, such as 10/365")
-        matrix, assets = _correlation(correlation, len(vol), assets)
-        _set(self, volatility=_frozen(vol), correlation=_frozen(matrix), horizon=float(horizon), assets=assets)
+        matrix, assets = correlation_of(correlation, len(vol), assets)
+        _set(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
 
     @property
-    def dimension(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def dimension(self) -> int:
         return len(self.volatility)
 
     @property
@@ -288,12 +288,12 @@ class LogNormal(Law):
         return self.volatility * math.sqrt(self.horizon)
 
     def __repr__(self) -> str:
-        return f"LogNormal({_described(self)}; volatility {_listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
+        return f"LogNormal({_described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
 
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
-        nodes, probability = _gauss_hermite(order, self.dimension)
-        return Scenarios(_frame_like(self._moves(nodes), self.assets), probability)
+        nodes, probability = gauss_hermite(order, self.dimension)
+        return Scenarios(frame_like(self._moves(nodes), self.assets), probability)
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """Black-Scholes, for accounts with at most one position; others need law.quadrature(20)."""
@@ -310,7 +310,7 @@ class LogNormal(Law):
         return value, gradient
 
     def _moves(self, normals: Array) -> Array:
-        return np.expm1(normals @ _root(self.correlation).T * self.deviation - self.deviation**2 / 2)
+        return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
         law = object.__new__(LogNormal)
@@ -340,13 +340,13 @@ class OneFactor(Law):
             raise LawError(
                 f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
             )
-        values = np.atleast_1d(_numbers(loading, "loading"))
+        values = np.atleast_1d(numbers_of(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
             raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
-        _set(self, loading=_frozen(values), factor=factor, assets=_labels(loading))
+        _set(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
 
     @property
-    def dimension(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def dimension(self) -> int:
         return len(self.loading)
 
     def __repr__(self) -> str:
@@ -357,9 +357,9 @@ class OneFactor(Law):
         if isinstance(self.factor, Scenarios):
             values, probability = self.factor.moves[:, 0], self.factor.probability
         else:
-            nodes, weights = np.polynomial.legendre.leggauss(_whole(order))
+            nodes, weights = np.polynomial.legendre.leggauss(whole(order))
             values, probability = self.factor.ppf((nodes + 1) / 2), weights / weights.sum()
-        return Scenarios(_frame_like(np.outer(values, self.loading), self.assets), probability)
+        return Scenarios(frame_like(np.outer(values, self.loading), self.assets), probability)
 
     @property
     def _uniforms(self) -> int:
@@ -372,7 +372,7 @@ class OneFactor(Law):
 
     def _draw(self, uniforms: Array) -> Array:
         if isinstance(self.factor, Scenarios):
-            values = self.factor.moves[_inverse(self.factor.probability, uniforms[:, 0]), 0]
+            values = self.factor.moves[inverse(self.factor.probability, uniforms[:, 0]), 0]
         else:
             values = self.factor.ppf(uniforms[:, 0])
         return np.outer(values, self.loading)
@@ -383,161 +383,5 @@ def _set(law: Any, **fields: Any) -> None:
         object.__setattr__(law, name, value)
 
 
-def _frozen(array: Array) -> Array:
-    array = np.array(array, dtype=float)
-    array.setflags(write=False)
-    return array
-
-
-def _listing(names: Any, most: int = 6) -> str:
-    names = [str(name) for name in names]
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
-
-
 def _described(law: Law) -> str:
-    return _listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"
-
-
-def _labels(values: Any) -> tuple[str, ...] | None:
-    labels = (
-        tuple(values)
-        if isinstance(values, Mapping)
-        else tuple(values.index)
-        if hasattr(values, "index") and hasattr(values, "to_numpy")
-        else None
-    )
-    labels = None if labels is None else tuple(str(label) for label in labels)
-    _distinct(labels, "law")
-    return labels
-
-
-def _distinct(labels: tuple[str, ...] | None, name: str) -> None:
-    if labels and len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {labels.count(twice)} times")
-
-
-def _numbers(values: Any, name: str) -> Array:
-    values = list(values.values()) if isinstance(values, Mapping) else values
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise LawError(f"{name} must be numbers: {error}") from None
-    if not np.isfinite(array).all():
-        where = tuple(int(k) + 1 for k in np.argwhere(~np.isfinite(array))[0]) if array.ndim else ()
-        raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first at {where}")
-    return array
-
-
-def _vector(values: Any, assets: tuple[str, ...] | None, d: int, name: str, default: float) -> Array:
-    if values is None:
-        return np.full(d, default)
-    labels = _labels(values)
-    array = np.atleast_1d(_numbers(values, name))
-    if array.shape != (d,):
-        raise LawError(f"{name} must have one number an asset ({d}), not shape {array.shape}")
-    if labels is not None and assets is not None:
-        if set(labels) != set(assets):
-            raise LawError(f"{name} is labelled {_listing(labels)}, the law {_listing(assets)}; use the same labels")
-        array = array[[labels.index(asset) for asset in assets]]
-    return array
-
-
-def _matrix(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
-    assets = None
-    if isinstance(values, Mapping):
-        assets = _labels(values)
-        values = [[row[column] for column in values] for row in values.values()]
-    elif hasattr(values, "columns"):
-        assets = tuple(str(c) for c in values.columns)
-        if tuple(str(i) for i in values.index) != assets:
-            raise LawError(f"the rows and columns of {name} are labelled differently; use the same labels in the same order")
-        _distinct(assets, name)
-    matrix = np.atleast_2d(_numbers(values, name))
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise LawError(f"{name} must be square (d, d), not of shape {matrix.shape}")
-    if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max():
-        i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
-        raise LawError(
-            f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
-        )
-    matrix = (matrix + matrix.T) / 2
-    least = float(np.linalg.eigvalsh(matrix)[0])
-    if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
-        raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
-    return matrix, assets
-
-
-def _correlation(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple[Array, tuple[str, ...] | None]:
-    if values is None:
-        if d > 1:
-            raise LawError(f"{d} assets need a correlation: one number for all pairs, or a matrix ({d}, {d})")
-        return np.ones((1, 1)), assets
-    if np.ndim(values) == 0 and not isinstance(values, Mapping):
-        rho = float(_numbers(values, "correlation"))
-        values = np.full((d, d), rho) + (1 - rho) * np.eye(d)
-    matrix, labels = _matrix(values, "correlation")
-    if matrix.shape != (d, d):
-        raise LawError(f"{d} volatilities need a correlation of shape ({d}, {d}), not {matrix.shape}")
-    if (np.abs(np.diag(matrix) - 1) > 1e-9).any():
-        raise LawError(
-            f"a correlation has ones on its diagonal; this one has {np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"
-        )
-    if labels is not None and assets is not None:
-        if set(labels) != set(assets):
-            raise LawError(f"correlation is labelled {_listing(labels)}, volatility {_listing(assets)}; use the same labels")
-        index = [labels.index(asset) for asset in assets]
-        matrix = matrix[np.ix_(index, index)]
-    return matrix, assets or labels
-
-
-def _root(matrix: Array) -> Array:
-    """A with A A' = matrix: Cholesky in asset order, or by eigenvectors where it is singular."""
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        value, vector = np.linalg.eigh(matrix)
-        return vector * np.sqrt(np.maximum(value, 0.0))
-
-
-def _whole(order: int) -> int:
-    if int(order) != order or order < 1:
-        raise LawError(f"order = {order!r}: a quadrature needs a whole number of nodes, at least 1")
-    return int(order)
-
-
-def _gauss_hermite(order: int, d: int) -> tuple[Array, Array]:
-    if d > 3:
-        raise LawError(f"a tensor quadrature in {d} assets would need {order}^{d} nodes; use law.sample(4096, seed=1)")
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_whole(order))
-    grid = np.stack([axis.ravel() for axis in np.meshgrid(*[nodes] * d, indexing="ij")], axis=1)
-    probability = np.prod(np.stack([axis.ravel() for axis in np.meshgrid(*[weights / weights.sum()] * d, indexing="ij")]), axis=0)
-    return grid, probability / probability.sum()
-
-
-def _sobol(n: int, d: int, seed: int | np.random.Generator) -> Array:
-    from scipy.stats import qmc
-
-    engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed))
-    # A whole power of two is drawn and cut: the balance warning is for numbers that are not.
-    points = engine.random_base2(math.ceil(math.log2(n)) if n > 1 else 0)[:n]
-    return np.clip(points, 2.0**-60, 1 - 2.0**-53)
-
-
-def _inverse(probability: Array, uniform: Array) -> NDArray[np.int_]:
-    cumulative = np.cumsum(probability)
-    return np.minimum(np.searchsorted(cumulative / cumulative[-1], uniform, side="right"), len(probability) - 1)
-
-
-def _frame_like(table: Array, assets: tuple[str, ...] | None) -> Any:
-    return table if assets is None else _Labelled(table, assets)
-
-
-class _Labelled:
-    """A table with column labels, so that laws can hand labels to Scenarios without pandas."""
-
-    def __init__(self, table: Array, columns: tuple[str, ...]) -> None:
-        self.table, self.columns = table, columns
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self.table, dtype)
+    return listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"

@@ -34,7 +34,7 @@ def claim(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Cal
     """Decorate a check(model) -> violation into a Claim named after the function."""
 
     def made(check: Callable[["Model"], float]) -> Claim:
-        name = check.__name__  # pyright: ignore[reportFunctionMemberAccess]
+        name = check.__name__
         return Claim(name=name, statement=statement, source=source, check=check, tolerance=tolerance)
 
     return made

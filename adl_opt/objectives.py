@@ -107,8 +107,8 @@ class Sum(Objective):
     """A sum of objectives with non-negative weights; made by `+` and `*`."""
 
     terms: tuple[tuple[float, Objective], ...]
-    monotone: bool = field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
-    money: int = field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
+    monotone: bool = field(init=False)
+    money: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "monotone", all(part.monotone for _, part in self.terms))

@@ -80,7 +80,7 @@ class Problem:
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         amount, chosen = self._closed_form(event, method, solver)
         if amount is None and self._separable(event, method, solver):
-            amount, chosen = separable.solve(event, self.law), "separable"  # pyright: ignore[reportArgumentType]
+            amount, chosen = separable.solve(event, self.law), "separable"
         if amount is not None:
             proof = assess(self.objective, event, self.law, amount, tolerance=tol)
         else:
@@ -232,8 +232,8 @@ class Problem:
         self._same_value(event, amount, point, reference)
         amount = self._cleared(event, amount)
         if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
-            if len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS:
-                amount = separable.polish(event, self.law, amount)
+            small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
+            amount = separable.polish(event, self.law, amount) if small else amount
         evidence = Evidence(Dual(point.multipliers), point.bound, point.assumed, point.price)
         proof = assess(self.objective, event, self.law, amount, evidence, tol)
         return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))

@@ -159,4 +159,4 @@ def scenarios_of(law: Law | None) -> Scenarios:
             f"{type(law).__name__} is not a set of scenarios and nothing is discretised silently; "
             "use law.quadrature(20) or law.sample(4096, seed=1)"
         )
-    return law  # pyright: ignore[reportReturnType]
+    return law

@@ -1,0 +1,236 @@
+"""The symbols `m` in CVXPY: what symbols.py says at an allocation, said of the fractions closed, dimensionless (§10)."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .book import Event
+from .errors import LawError, SolveError
+from .laws import Law, OneFactor, Scenarios
+from .symbols import Symbols, scenarios_of
+
+Array = NDArray[np.float64]
+_MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows loss_is - equity_i that can be positive somewhere in the box, divided by D_i (§10).
+
+    kept: matrix (K, free legs), constant (K,), highest (K,) their largest value, account (K,), scenario (K,). Rows positive everywhere
+    stand apart (always_*): they are affine, exactly. Rows positive nowhere are left out, exactly.
+    """
+
+    matrix: Any
+    constant: Array
+    highest: Array
+    account: NDArray[np.int64]
+    scenario: NDArray[np.int64]
+    always_matrix: Any
+    always_constant: Array
+    always_account: NDArray[np.int64]
+    always_scenario: NDArray[np.int64]
+
+
+class ConicSymbols:
+    """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs; money in units of `unit`.
+
+    plain: shortfalls are max(row, 0), convex as they stand, for checking that an objective is convex; else they
+    are variables above named rows, whose multipliers prove the answer (DESIGN 5).
+    """
+
+    def __init__(self, event: Event, law: Law | None, unit: float, fraction: cp.Variable, plain: bool) -> None:
+        self.event, self.law, self.unit = event, law, unit
+        self._f, self._plain = fraction, plain
+        self._start = Symbols(event, law, event.fixed_fraction * event.size)
+        self.named: dict[str, Any] = {}
+        self.constraints: list[Any] = []
+        self.own = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
+
+    def subject_to(self, *constraints: Any) -> None:
+        """Constraints that an objective brings with variables of its own."""
+        self.constraints.extend(constraints)
+
+    @cached_property
+    def _free(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.event.free)
+
+    def _scatter(self, rows: Array | NDArray[np.int64], values: Array, height: int) -> Any:
+        return sp.csr_array((values, (rows, np.arange(len(self._free)))), shape=(height, len(self._free)))
+
+    @property
+    def equity(self) -> Array:
+        return self.event.book.equity / self.unit
+
+    @cached_property
+    def fraction(self) -> Any:
+        legs = len(self.event.size)
+        return self._scatter(self._free, np.ones(len(self._free)), legs) @ self._f + self.event.fixed_fraction
+
+    @cached_property
+    def closed(self) -> Any:
+        return cp.multiply(self.event.book.position, self.fraction)
+
+    @cached_property
+    def left(self) -> Any:
+        return self.event.book.position - self.closed
+
+    @cached_property
+    def exposure(self) -> Any:
+        book, free = self.event.book, self._free
+        n, d = len(book.accounts), len(book.assets)
+        flat = book.account[free].astype(np.int64) * d + book.asset[free]
+        moved = self._scatter(flat, -book.notional[free] / self.unit, n * d) @ self._f
+        return self._start.exposure / self.unit + cp.reshape(moved, (n, d), order="C")
+
+    def _ratio(self, weight: Array, before: Array) -> Any:
+        book, free = self.event.book, self._free
+        slope = weight[free] / book.equity[book.account[free]]
+        return before - self._scatter(book.account[free], slope, len(book.accounts)) @ self._f
+
+    @cached_property
+    def leverage(self) -> Any:
+        return self._ratio(np.abs(self.event.book.notional), self._start.leverage)
+
+    @property
+    def leverage_before(self) -> Array:
+        return self._start.leverage_before
+
+    @cached_property
+    def factor_leverage(self) -> Any:
+        if not isinstance(self.law, OneFactor):
+            raise LawError("factor_leverage needs a one-factor law: adl.OneFactor(loading, factor)")
+        book = self.event.book
+        return self._ratio(self.law.loading[book.asset] * book.notional, self._start.factor_leverage)
+
+    @property
+    def probability(self) -> Array:
+        return scenarios_of(self.law).probability
+
+    @cached_property
+    def scale(self) -> Array:
+        """D_i = max(gross notional, equity), (n,) quote currency."""
+        book = self.event.book
+        return np.maximum(book.per_account(np.abs(book.notional)), book.equity)
+
+    @cached_property
+    def rows(self) -> Rows:
+        return _rows(self.event, scenarios_of(self.law), self.scale, self._free)
+
+    @cached_property
+    def _above(self) -> Any:
+        """Shortfall / D of the kept rows, (K,)."""
+        rows = self.rows
+        height = rows.matrix @ self._f + rows.constant
+        if self._plain:
+            return cp.pos(height)
+        above = cp.Variable(len(rows.constant), bounds=[0, rows.highest], name="shortfall")
+        self.own.add(above.id)
+        self.named["shortfall"] = above >= height
+        self.constraints.append(self.named["shortfall"])
+        return above
+
+    def _collect(
+        self, target: NDArray[np.int64], always: NDArray[np.int64], weight: Array, always_weight: Array, height: int
+    ) -> Any:
+        """sum of weight x shortfall rows into `height` places; target and always say where each row goes."""
+        rows = self.rows
+        total: Any = np.zeros(height)
+        if len(always):
+            spread = sp.csr_array((always_weight, (always, np.arange(len(always)))), shape=(height, len(always)))
+            total = total + spread @ rows.always_constant + (spread @ rows.always_matrix) @ self._f
+        if len(target):
+            total = total + sp.csr_array((weight, (target, np.arange(len(target)))), shape=(height, len(target))) @ self._above
+        return total if isinstance(total, cp.Expression) else cp.Constant(total)
+
+    @cached_property
+    def expected_shortfall(self) -> Any:
+        r, scale = self.rows, self.scale / self.unit
+        weight, always = (
+            self.probability[r.scenario] * scale[r.account],
+            self.probability[r.always_scenario] * scale[r.always_account],
+        )
+        return self._collect(r.account, r.always_account, weight, always, len(scale))
+
+    @cached_property
+    def expected_loss(self) -> Any:
+        r, scale = self.rows, self.scale / self.unit
+        weight, always = (
+            self.probability[r.scenario] * scale[r.account],
+            self.probability[r.always_scenario] * scale[r.always_account],
+        )
+        nowhere, always_nowhere = np.zeros(len(weight), np.int64), np.zeros(len(always), np.int64)
+        return cp.sum(self._collect(nowhere, always_nowhere, weight, always, 1))
+
+    @cached_property
+    def loss(self) -> Any:
+        r, scale = self.rows, self.scale / self.unit
+        return self._collect(r.scenario, r.always_scenario, scale[r.account], scale[r.always_account], len(self.probability))
+
+    @cached_property
+    def shortfall(self) -> Any:
+        r, scale, width = self.rows, self.scale / self.unit, len(self.probability)
+        flat, always = r.account * width + r.scenario, r.always_account * width + r.always_scenario
+        table = self._collect(flat, always, scale[r.account], scale[r.always_account], len(scale) * width)
+        return cp.reshape(table, (len(scale), width), order="C")
+
+
+def _rows(event: Event, law: Scenarios, scale: Array, free: NDArray[np.int64]) -> Rows:
+    book, moves = event.book, law.moves
+    if len(book.accounts) * len(moves) > _MOST_ROWS:
+        raise SolveError(
+            f"{len(book.accounts):,} accounts x {len(moves):,} scenarios are too many rows for the conic method "
+            f"(at most {_MOST_ROWS:,}); use fewer scenarios or fewer accounts"
+        )
+    start = Symbols(event, law, event.fixed_fraction * event.size)
+    column = np.full(len(book.position), -1)
+    column[free] = np.arange(len(free))
+    kept, always = _Pile(), _Pile()
+    for a, b, argument in start.arguments():  # argument: loss - equity with every free leg untouched
+        legs = np.arange(len(column))[start.legs_of(a, b)]
+        legs = legs[column[legs] >= 0]
+        account = book.account[legs] - a
+        effect = book.notional[legs, None] * moves.T[book.asset[legs]]  # of closing the whole leg
+        low, high = argument.copy(), argument.copy()
+        np.add.at(low, account, np.minimum(effect, 0.0))
+        np.add.at(high, account, np.maximum(effect, 0.0))
+        for pile, mask in ((kept, (high > 0) & (low < 0)), (always, (high > 0) & (low >= 0))):
+            pile.add(mask, argument, high, effect, account, column[legs], scale[a:b], a)
+    return Rows(*kept.stacked(len(free)), *(part for k, part in enumerate(always.stacked(len(free))) if k != 2))
+
+
+class _Pile:
+    """Collects rows chunk by chunk into one sparse matrix."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts: list[tuple[Array, ...]] = []
+
+    def add(
+        self,
+        mask: NDArray[np.bool_],
+        argument: Array,
+        high: Array,
+        effect: Array,
+        account: Any,
+        column: Any,
+        scale: Array,
+        first: int,
+    ) -> None:
+        number = np.cumsum(mask).reshape(mask.shape) - 1 + self.count
+        i, s = np.nonzero(mask)
+        leg, scenario = np.nonzero(mask[account])
+        entry = effect[leg, scenario] / scale[account[leg]]
+        row = number[account[leg], scenario]
+        self.parts.append((argument[i, s] / scale[i], high[i, s] / scale[i], i + first, s, row, column[leg], entry))
+        self.count += len(i)
+
+    def stacked(self, width: int) -> tuple[Any, Array, Array, Any, Any]:
+        constant, high, i, s, row, column, entry = (np.concatenate(part) for part in zip(*self.parts))
+        matrix = sp.csr_array((entry, (row.astype(np.int64), column.astype(np.int64))), shape=(self.count, width))
+        return matrix, constant, high, i.astype(np.int64), s.astype(np.int64)

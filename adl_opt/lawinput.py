@@ -1,0 +1,122 @@
+"""What a law is given, checked: numbers, labels, vectors, covariance and correlation matrices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import LawError
+
+Array = NDArray[np.float64]
+_PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
+
+
+def frozen(array: Array) -> Array:
+    array = np.array(array, dtype=float)
+    array.setflags(write=False)
+    return array
+
+
+def listing(names: Any, most: int = 6) -> str:
+    names = [str(name) for name in names]
+    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+
+
+def labels_of(values: Any) -> tuple[str, ...] | None:
+    labels = (
+        tuple(values)
+        if isinstance(values, Mapping)
+        else tuple(values.index)
+        if hasattr(values, "index") and hasattr(values, "to_numpy")
+        else None
+    )
+    labels = None if labels is None else tuple(str(label) for label in labels)
+    distinct(labels, "law")
+    return labels
+
+
+def distinct(labels: tuple[str, ...] | None, name: str) -> None:
+    if labels and len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {labels.count(twice)} times")
+
+
+def numbers_of(values: Any, name: str) -> Array:
+    values = list(values.values()) if isinstance(values, Mapping) else values
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise LawError(f"{name} must be numbers: {error}") from None
+    if not np.isfinite(array).all():
+        where = tuple(int(k) + 1 for k in np.argwhere(~np.isfinite(array))[0]) if array.ndim else ()
+        raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first at {where}")
+    return array
+
+
+def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, default: float) -> Array:
+    if values is None:
+        return np.full(d, default)
+    labels = labels_of(values)
+    array = np.atleast_1d(numbers_of(values, name))
+    if array.shape != (d,):
+        raise LawError(f"{name} must have one number an asset ({d}), not shape {array.shape}")
+    if labels is not None and assets is not None:
+        if set(labels) != set(assets):
+            raise LawError(f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels")
+        array = array[[labels.index(asset) for asset in assets]]
+    return array
+
+
+def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
+    assets = None
+    if isinstance(values, Mapping):
+        assets = labels_of(values)
+        values = [[row[column] for column in values] for row in values.values()]
+    elif hasattr(values, "columns"):
+        assets = tuple(str(c) for c in values.columns)
+        if tuple(str(i) for i in values.index) != assets:
+            raise LawError(f"the rows and columns of {name} are labelled differently; use the same labels in the same order")
+        distinct(assets, name)
+    matrix = np.atleast_2d(numbers_of(values, name))
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise LawError(f"{name} must be square (d, d), not of shape {matrix.shape}")
+    if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max():
+        i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
+        raise LawError(
+            f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
+        )
+    matrix = (matrix + matrix.T) / 2
+    least = float(np.linalg.eigvalsh(matrix)[0])
+    if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
+        raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
+    return matrix, assets
+
+
+def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple[Array, tuple[str, ...] | None]:
+    if values is None:
+        if d > 1:
+            raise LawError(f"{d} assets need a correlation: one number for all pairs, or a matrix ({d}, {d})")
+        return np.ones((1, 1)), assets
+    if np.ndim(values) == 0 and not isinstance(values, Mapping):
+        rho = float(numbers_of(values, "correlation"))
+        values = np.full((d, d), rho) + (1 - rho) * np.eye(d)
+    matrix, labels = matrix_of(values, "correlation")
+    if matrix.shape != (d, d):
+        raise LawError(f"{d} volatilities need a correlation of shape ({d}, {d}), not {matrix.shape}")
+    if (np.abs(np.diag(matrix) - 1) > 1e-9).any():
+        raise LawError(
+            f"a correlation has ones on its diagonal; this one has {np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"
+        )
+    if labels is not None and assets is not None:
+        if set(labels) != set(assets):
+            raise LawError(f"correlation is labelled {listing(labels)}, volatility {listing(assets)}; use the same labels")
+        index = [labels.index(asset) for asset in assets]
+        matrix = matrix[np.ix_(index, index)]
+    return matrix, assets or labels
+
+
+def whole(order: int) -> int:
+    if int(order) != order or order < 1:
+        raise LawError(f"order = {order!r}: a quadrature needs a whole number of nodes, at least 1")
+    return int(order)

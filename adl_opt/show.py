@@ -1,0 +1,69 @@
+"""What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
+
+import math
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from .allocation import Allocation
+from .book import Event
+
+console = Console()
+_SHOWN = 20  # accounts printed; -o writes them all
+
+
+def table_of(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        text = column in left
+        table.add_column(column, justify="left" if text else "right", overflow="fold", no_wrap=not text)
+    return table
+
+
+def figure(value: float) -> str:
+    """Seven significant digits with thousands separators; exponents only beyond 1e15 and below 1e-4."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.7g}"
+    text = f"{value:,.{max(0, 6 - math.floor(math.log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
+    c = allocation.certificate
+    required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
+    colour = {"certified": "green", "uncertified": "yellow"}.get(c.status, "red")
+    console.print(
+        f"close {', '.join(required)} contracts; {len(event.book.accounts):,} accounts; {law}", soft_wrap=True, highlight=False
+    )
+    console.print(f"[bold {colour}]{c.status}[/] by {allocation.method}: {c.proof}", soft_wrap=True, highlight=False)
+    proof = table_of("certificate", "quantity", "value", left=("quantity",))
+    proof.add_row(f"{c.measure} ({c.unit})", f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}")
+    if c.bound is not None:
+        proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
+        proof.add_row("relative gap (fraction)", f"{c.gap:.2g}")
+    proof.add_row(f"{c.measure} at pro rata", figure(c.reference))
+    proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
+    for k, asset in enumerate(event.book.assets):
+        if event.side[k] and allocation.price[k] == allocation.price[k]:
+            proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", figure(allocation.price[k]))
+    console.print(proof)
+    console.print(_accounts(event, allocation))
+
+
+def _accounts(event: Event, allocation: Allocation) -> Table:
+    reduced = (allocation.amount > 0).nonzero()[0]
+    notional = allocation.amount * event.book.price[event.book.asset]
+    shown = reduced[(-notional[reduced]).argsort(kind="stable")][:_SHOWN]
+    more = f", the {_SHOWN} largest of {len(reduced):,} (-o writes all)" if len(reduced) > len(shown) else ""
+    table = table_of(
+        f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
+        "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),
+    )  # fmt: skip
+    before, after = allocation.leverages()
+    book, closed = event.book, allocation.closed
+    for j in shown:
+        i = book.account[j]
+        values = (book.position[j], closed[j], before[i], after[i])
+        table.add_row(str(book.accounts[i]), book.assets[book.asset[j]], *map(figure, values))
+    return table
