@@ -2,10 +2,11 @@
 
 from . import waterfill
 from .allocation import Allocation
-from .book import Book, Event
+from .book import Book
 from .catalog import load
 from .certificate import Certificate
 from .comparison import compare
+from .elliptical import Gaussian, StudentT
 from .errors import (
     AdlError,
     AllocationError,
@@ -17,7 +18,8 @@ from .errors import (
     SolveError,
     UncertifiedWarning,
 )
-from .laws import Gaussian, Law, LogNormal, OneFactor, Scenarios, StudentT
+from .event import Event
+from .laws import Law, LogNormal, OneFactor, Scenarios
 from .model import Claim, Model, claim, verify
 from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .policies import policy, pro_rata, water_filling

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book, Event
+from .book import Book
 from .certificate import Certificate
 from .errors import AdlError, AllocationError
+from .event import Event
 from .symbols import Symbols
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import LawError, ObjectiveError
+from .event import Event
 from .isolated import pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import Dual, LeverageSquare, Minorant, Objective, values

@@ -15,9 +15,10 @@ import typer
 
 from . import __version__, catalog
 from .allocation import Allocation
-from .book import Book, Event
+from .book import Book
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
+from .event import Event
 from .laws import Law, LogNormal, Scenarios
 from .model import verdicts
 from .objectives import ExpectedLoss, Objective

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .allocation import Allocation
-from .book import Event
 from .certificate import assess, relative_gap
 from .errors import UncertifiedWarning
+from .event import Event
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
 from .policies import Policy, pro_rata, water_filling

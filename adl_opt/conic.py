@@ -13,10 +13,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .book import Event
 from .conicsymbols import ConicSymbols
 from .dualbound import dual_bound
 from .errors import ObjectiveError, SolveError
+from .event import Event
 from .laws import Law
 from .objectives import Objective
 

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import LawError, SolveError
+from .event import Event
 from .laws import Law, OneFactor, Scenarios
 from .symbols import Symbols, scenarios_of
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import EventError
+from .event import Event
 from .laws import Law
 from .symbols import Symbols
 from .waterfill import water_level

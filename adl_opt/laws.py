@@ -6,15 +6,15 @@ the order of a book's assets (`align`), and, where THEORY has a closed form, the
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import LawError
-from .lawinput import correlation_of, distinct, frozen, labels_of, listing, matrix_of, numbers_of, vector_of, whole
+from .lawinput import correlation_of, distinct, frozen, labels_of, listing, numbers_of, whole
 from .nodes import frame_like, gauss_hermite, inverse, root, sobol
-from .shortfall import lognormal_shortfall, normal_excess, normal_tail, student_tail
+from .shortfall import lognormal_shortfall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +111,7 @@ class Scenarios(Law):
             )
         if abs(math.fsum(weight) - 1) > 1e-9:
             raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
-        _set(self, moves=frozen(table), probability=frozen(weight), assets=assets)
+        set_fields(self, moves=frozen(table), probability=frozen(weight), assets=assets)
 
     @classmethod
     def from_prices(cls, prices: "pd.DataFrame", steps: int = 1) -> "Scenarios":
@@ -138,7 +138,7 @@ class Scenarios(Law):
         return self.moves.shape[1]
 
     def __repr__(self) -> str:
-        return f"Scenarios({len(self.moves):,} moves of {_described(self)})"
+        return f"Scenarios({len(self.moves):,} moves of {described(self)})"
 
     @property
     def _uniforms(self) -> int:
@@ -149,104 +149,6 @@ class Scenarios(Law):
 
     def _draw(self, uniforms: Array) -> Array:
         return self.moves[inverse(self.probability, uniforms[:, 0])]
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class Gaussian(Law):
-    """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
-
-    covariance may be a DataFrame or a nested dict (labels), an array, or one number (one asset).
-    Raises LawError if it is not symmetric or has a negative eigenvalue (named).
-    """
-
-    covariance: Array
-    mean: Array
-    assets: tuple[str, ...] | None
-    _name: ClassVar[str] = "covariance"
-
-    def __init__(self, covariance: Any, mean: Any = None) -> None:
-        matrix, assets = matrix_of(covariance, self._name)
-        _set(self, covariance=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
-
-    @property
-    def dimension(self) -> int:
-        return len(self.mean)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({_described(self)})"
-
-    def quadrature(self, order: int) -> "Scenarios":
-        """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
-        nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self.mean + nodes @ root(self.covariance).T, self.assets), probability)
-
-    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """h = s m(z) - e P(T > z), z = e/s, e = equity + exposure.mean, s^2 = exposure' covariance exposure (THEORY 4)."""
-        direction = exposure @ self.covariance
-        s = np.sqrt(np.maximum(np.einsum("nd,nd->n", exposure, direction), 0.0))
-        cushion = equity + exposure @ self.mean
-        moving = s > 0
-        scale = np.where(moving, s, 1.0)
-        first, tail = self._tail(cushion / scale)
-        value = np.where(moving, scale * self._excess(cushion / scale), np.maximum(-cushion, 0.0))
-        slope = (first / scale)[:, None] * direction - tail[:, None] * self.mean
-        return value, np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * self.mean)
-
-    def _tail(self, z: Array) -> tuple[Array, Array]:
-        return normal_tail(z)
-
-    def _excess(self, z: Array) -> Array:
-        return normal_excess(z)
-
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
-        law = object.__new__(type(self))
-        _set(
-            law,
-            **{**self.__dict__, "covariance": self.covariance[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
-        )
-        return law
-
-    def _draw(self, uniforms: Array) -> Array:
-        from scipy.special import ndtri
-
-        return self.mean + ndtri(uniforms) @ root(self.covariance).T
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class StudentT(Gaussian):
-    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2)), dof > 1, mean (d,).
-
-    Raises LawError as Gaussian does, and for dof <= 1, where the expected loss is infinite.
-    """
-
-    dof: float
-    _name: ClassVar[str] = "scale"
-
-    def __init__(self, scale: Any, dof: float, mean: Any = None) -> None:
-        if not (np.isfinite(dof) and dof > 1):
-            raise LawError(f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite")
-        super().__init__(scale, mean)
-        _set(self, dof=float(dof))
-
-    def quadrature(self, order: int) -> "Scenarios":
-        return Law.quadrature(self, order)
-
-    def _tail(self, z: Array) -> tuple[Array, Array]:
-        return student_tail(z, self.dof)
-
-    def _excess(self, z: Array) -> Array:
-        first, tail = student_tail(z, self.dof)
-        return np.maximum(first - z * tail, 0.0)
-
-    @property
-    def _uniforms(self) -> int:
-        return self.dimension + 1
-
-    def _draw(self, uniforms: Array) -> Array:
-        from scipy.special import gammaincinv, ndtri
-
-        chi2 = 2 * gammaincinv(self.dof / 2, uniforms[:, -1:])
-        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ root(self.covariance).T / np.sqrt(chi2 / self.dof)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -276,7 +178,7 @@ class LogNormal(Law):
         if not (np.isfinite(horizon) and horizon > 0):
             raise LawError(f"horizon = {horizon!r}: give a positive time in years, such as 10/365")
         matrix, assets = correlation_of(correlation, len(vol), assets)
-        _set(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
+        set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
 
     @property
     def dimension(self) -> int:
@@ -288,7 +190,7 @@ class LogNormal(Law):
         return self.volatility * math.sqrt(self.horizon)
 
     def __repr__(self) -> str:
-        return f"LogNormal({_described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
+        return f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
 
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
@@ -315,7 +217,7 @@ class LogNormal(Law):
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
         law = object.__new__(LogNormal)
         correlation = self.correlation[np.ix_(index, index)]
-        _set(law, volatility=self.volatility[index], correlation=correlation, horizon=self.horizon, assets=assets)
+        set_fields(law, volatility=self.volatility[index], correlation=correlation, horizon=self.horizon, assets=assets)
         return law
 
     def _draw(self, uniforms: Array) -> Array:
@@ -343,14 +245,14 @@ class OneFactor(Law):
         values = np.atleast_1d(numbers_of(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
             raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
-        _set(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
+        set_fields(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
 
     @property
     def dimension(self) -> int:
         return len(self.loading)
 
     def __repr__(self) -> str:
-        return f"OneFactor({_described(self)}; factor {getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
+        return f"OneFactor({described(self)}; factor {getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
 
     def quadrature(self, order: int) -> "Scenarios":
         """Scenario factors exactly; else `order` Gauss-Legendre nodes in probability, through the factor's quantile function."""
@@ -367,7 +269,7 @@ class OneFactor(Law):
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "OneFactor":
         law = object.__new__(OneFactor)
-        _set(law, loading=self.loading[index], factor=self.factor, assets=assets)
+        set_fields(law, loading=self.loading[index], factor=self.factor, assets=assets)
         return law
 
     def _draw(self, uniforms: Array) -> Array:
@@ -378,10 +280,10 @@ class OneFactor(Law):
         return np.outer(values, self.loading)
 
 
-def _set(law: Any, **fields: Any) -> None:
+def set_fields(law: Any, **fields: Any) -> None:
     for name, value in fields.items():
         object.__setattr__(law, name, value)
 
 
-def _described(law: Law) -> str:
+def described(law: Law) -> str:
     return listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .allocation import Allocation
-from .book import Event
 from .errors import ModelError
+from .event import Event
 from .laws import Law
 from .objectives import Objective
 from .problem import Problem

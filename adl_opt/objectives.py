@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import ObjectiveError
+from .event import Event
 from .isolated import fill
 from .laws import Law, Scenarios
 from .symbols import Symbols, needed

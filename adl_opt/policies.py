@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
-from .book import Event
 from .certificate import assess
 from .errors import AdlError
+from .event import Event
 from .isolated import fill
 from .objectives import LeverageSquare
 from .waterfill import clear_exactly

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from . import separable
 from .allocation import Allocation, amounts_from_frame
-from .book import Event
 from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap
 from .errors import AllocationError, ObjectiveError, SolveError, UncertifiedWarning
+from .event import Event
 from .laws import Law, Scenarios
 from .objectives import Dual, LeveragePower, Objective
 from .symbols import Symbols

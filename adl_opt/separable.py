@@ -9,8 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import SolveError
+from .event import Event
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective
 from .symbols import Symbols

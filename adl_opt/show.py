@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .allocation import Allocation
-from .book import Event
+from .event import Event
 
 console = Console()
 _SHOWN = 20  # accounts printed; -o writes them all

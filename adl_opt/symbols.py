@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Event
 from .errors import LawError
+from .event import Event
 from .laws import Law, OneFactor, Scenarios
 
 Array = NDArray[np.float64]

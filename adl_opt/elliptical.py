@@ -1,0 +1,113 @@
+"""Elliptical laws of relative price moves: Gaussian and Student t, with their closed-form expected shortfall (THEORY 4)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import LawError
+from .lawinput import frozen, matrix_of, vector_of
+from .laws import Law, Scenarios, described, set_fields
+from .nodes import frame_like, gauss_hermite, root
+from .shortfall import normal_excess, normal_tail, student_tail
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Gaussian(Law):
+    """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
+
+    covariance may be a DataFrame or a nested dict (labels), an array, or one number (one asset).
+    Raises LawError if it is not symmetric or has a negative eigenvalue (named).
+    """
+
+    covariance: Array
+    mean: Array
+    assets: tuple[str, ...] | None
+    _name: ClassVar[str] = "covariance"
+
+    def __init__(self, covariance: Any, mean: Any = None) -> None:
+        matrix, assets = matrix_of(covariance, self._name)
+        set_fields(self, covariance=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
+
+    @property
+    def dimension(self) -> int:
+        return len(self.mean)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({described(self)})"
+
+    def quadrature(self, order: int) -> "Scenarios":
+        """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
+        nodes, probability = gauss_hermite(order, self.dimension)
+        return Scenarios(frame_like(self.mean + nodes @ root(self.covariance).T, self.assets), probability)
+
+    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
+        """h = s m(z) - e P(T > z), z = e/s, e = equity + exposure.mean, s^2 = exposure' covariance exposure (THEORY 4)."""
+        direction = exposure @ self.covariance
+        s = np.sqrt(np.maximum(np.einsum("nd,nd->n", exposure, direction), 0.0))
+        cushion = equity + exposure @ self.mean
+        moving = s > 0
+        scale = np.where(moving, s, 1.0)
+        first, tail = self._tail(cushion / scale)
+        value = np.where(moving, scale * self._excess(cushion / scale), np.maximum(-cushion, 0.0))
+        slope = (first / scale)[:, None] * direction - tail[:, None] * self.mean
+        return value, np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * self.mean)
+
+    def _tail(self, z: Array) -> tuple[Array, Array]:
+        return normal_tail(z)
+
+    def _excess(self, z: Array) -> Array:
+        return normal_excess(z)
+
+    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
+        law = object.__new__(type(self))
+        set_fields(
+            law,
+            **{**self.__dict__, "covariance": self.covariance[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
+        )
+        return law
+
+    def _draw(self, uniforms: Array) -> Array:
+        from scipy.special import ndtri
+
+        return self.mean + ndtri(uniforms) @ root(self.covariance).T
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class StudentT(Gaussian):
+    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2)), dof > 1, mean (d,).
+
+    Raises LawError as Gaussian does, and for dof <= 1, where the expected loss is infinite.
+    """
+
+    dof: float
+    _name: ClassVar[str] = "scale"
+
+    def __init__(self, scale: Any, dof: float, mean: Any = None) -> None:
+        if not (np.isfinite(dof) and dof > 1):
+            raise LawError(f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite")
+        super().__init__(scale, mean)
+        set_fields(self, dof=float(dof))
+
+    def quadrature(self, order: int) -> "Scenarios":
+        return Law.quadrature(self, order)
+
+    def _tail(self, z: Array) -> tuple[Array, Array]:
+        return student_tail(z, self.dof)
+
+    def _excess(self, z: Array) -> Array:
+        first, tail = student_tail(z, self.dof)
+        return np.maximum(first - z * tail, 0.0)
+
+    @property
+    def _uniforms(self) -> int:
+        return self.dimension + 1
+
+    def _draw(self, uniforms: Array) -> Array:
+        from scipy.special import gammaincinv, ndtri
+
+        chi2 = 2 * gammaincinv(self.dof / 2, uniforms[:, -1:])
+        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ root(self.covariance).T / np.sqrt(chi2 / self.dof)

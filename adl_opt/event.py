@@ -1,0 +1,153 @@
+"""Event: what must be closed, on which side, and what can be (§5, §7, §8)."""
+
+import difflib
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Book
+from .errors import EventError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+class Event:
+    """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs (§1, §5).
+
+    Requirements are positive numbers by side, or "all" for the capacity; one side an asset. Raises EventError for accounts without
+    positive equity (§8), unknown assets, negative or infinite requirements, and for more than the capacity (§7).
+    """
+
+    def __init__(self, book: Book, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> None:
+        self.book = book
+        broke = book.equity <= 0
+        if broke.any():
+            first = int(np.argmax(broke))
+            raise EventError(
+                f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
+                f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
+            )
+        given = [
+            (str(asset), value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in dict(amounts or {}).items()
+        ]
+        if not given:
+            raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
+        self.side = np.zeros(len(book.assets), dtype=np.int8)
+        self.required = np.zeros(len(book.assets))
+        for asset, value, sign in given:
+            k = _asset_number(asset, book.assets)
+            if self.side[k]:
+                raise EventError(f"{asset!r} is required on both sides; an event closes one side of an asset (§5)")
+            self.side[k] = sign
+            self.required[k] = _amount(asset, value, sign, self._capacity(k))
+
+    def _capacity(self, k: int) -> float:
+        legs = (self.book.asset == k) & (np.sign(self.book.position) == self.side[k])
+        return math.fsum(np.abs(self.book.position[legs]).tolist())
+
+    @cached_property
+    def capacities(self) -> Array:
+        """The most that can be closed, (d,) contracts; 0 where nothing is required."""
+        return np.array([self._capacity(k) if self.side[k] else 0.0 for k in range(len(self.side))])
+
+    @property
+    def capacity(self) -> "pd.Series":
+        """The most that can be closed on the required side, contracts, by required asset."""
+        import pandas as pd
+
+        return pd.Series(self.capacities[self.side != 0], index=self.required_assets, name="capacity")
+
+    @property
+    def required_assets(self) -> list[str]:
+        return [asset for asset, side in zip(self.book.assets, self.side) if side]
+
+    @property
+    def short(self) -> dict[str, float]:
+        """Contracts of shorts to close, by asset."""
+        return {a: float(q) for a, q, s in zip(self.book.assets, self.required, self.side) if s < 0}
+
+    @property
+    def long(self) -> dict[str, float]:
+        """Contracts of longs to close, by asset."""
+        return {a: float(q) for a, q, s in zip(self.book.assets, self.required, self.side) if s > 0}
+
+    @cached_property
+    def size(self) -> Array:
+        """|position| of each leg, (legs,), contracts."""
+        return np.abs(self.book.position)
+
+    @cached_property
+    def closable(self) -> NDArray[np.bool_]:
+        """Legs on the side being closed in their asset (§5)."""
+        return (np.sign(self.book.position) == self.side[self.book.asset]) & (self.book.position != 0)
+
+    @cached_property
+    def free_assets(self) -> NDArray[np.int64]:
+        """Asset numbers whose requirement is strictly between 0 and the capacity: only there is something to decide (§5)."""
+        return np.flatnonzero((self.required > 0) & (self.required < self.capacities))
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Legs that something is to be decided about."""
+        return self.closable & np.isin(self.book.asset, self.free_assets)
+
+    @cached_property
+    def fixed_fraction(self) -> Array:
+        """Fraction closed of the legs that are not free, (legs,): 1 where the capacity is required, else 0."""
+        whole = (self.required > 0) & (self.required == self.capacities)
+        return np.where(self.closable & whole[self.book.asset], 1.0, 0.0)
+
+    @cached_property
+    def pro_rata_fraction(self) -> Array:
+        """Fraction closed if every closable leg gives the same share, (legs,): a feasible reference point."""
+        share = np.divide(self.required, self.capacities, out=np.zeros_like(self.required), where=self.capacities > 0)
+        return np.where(self.closable, share[self.book.asset], 0.0)
+
+    def with_requirement(self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> "Event":
+        """The same book with another requirement (the whole of it)."""
+        return Event(self.book, short=short, long=long)
+
+    def __repr__(self) -> str:
+        def side(name: str, amounts: dict[str, float]) -> list[str]:
+            return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
+
+        return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {self.book!r})"
+
+
+def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
+    if asset not in assets:
+        near = difflib.get_close_matches(asset, assets, 1, 0.4)
+        raise EventError(
+            f"no account holds {asset!r}; "
+            + (
+                f"did you mean {near[0]!r}?"
+                if near
+                else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)"
+            )
+        )
+    return assets.index(asset)
+
+
+def _amount(asset: str, value: Any, sign: int, capacity: float) -> float:
+    side = "shorts" if sign < 0 else "longs"
+    if isinstance(value, str) and value == "all":
+        return capacity
+    try:
+        amount = float(value)
+    except (TypeError, ValueError):
+        raise EventError(f"the requirement of {asset!r} must be a number of contracts or 'all', not {value!r}") from None
+    if not (math.isfinite(amount) and amount >= 0):
+        raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
+    if amount > capacity:
+        raise EventError(
+            f"cannot close {amount!r} contracts of {asset!r}: the {side} hold {capacity!r} in all; "
+            f"close at most that, or 'all' (§7)"
+        )
+    return amount
