@@ -34,9 +34,7 @@ class Event:
                 f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
                 f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
             )
-        given = [
-            (str(asset), value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in dict(amounts or {}).items()
-        ]
+        given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
         self.side = np.zeros(len(book.assets), dtype=np.int8)
@@ -119,6 +117,15 @@ class Event:
             return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
 
         return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {self.book!r})"
+
+
+def requirement_pairs(amounts: Any) -> list[tuple[str, Any]]:
+    """(asset, amount) of a dict or Series of requirements; EventError for anything else."""
+    if amounts is None:
+        return []
+    if not hasattr(amounts, "items"):
+        raise EventError(f"a requirement maps assets to contracts, such as {{'BTC': 10.0}}, not {amounts!r}")
+    return [(str(asset), value) for asset, value in amounts.items()]
 
 
 def _asset_number(asset: str, assets: tuple[str, ...]) -> int:

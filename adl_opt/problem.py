@@ -12,7 +12,7 @@ from . import separable
 from .allocation import Allocation, amounts_from_frame
 from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap
 from .errors import AllocationError, ObjectiveError, SolveError, UncertifiedWarning
-from .event import Event
+from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
 from .objectives import Dual, LeveragePower, Objective
 from .symbols import Symbols
@@ -114,7 +114,7 @@ class Problem:
         """
         import pandas as pd
 
-        sides = {"short": dict(short or {}), "long": dict(long or {})}
+        sides = {"short": dict(requirement_pairs(short)), "long": dict(requirement_pairs(long))}
         given = {
             (side, str(asset)): np.atleast_1d(np.asarray(v, dtype=object)) for side, m in sides.items() for asset, v in m.items()
         }

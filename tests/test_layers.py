@@ -1,0 +1,85 @@
+"""Imports go strictly down (DESIGN 3), nothing heavy is imported before it is needed, and no module bears a public name."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import adl_opt as adl
+
+PACKAGE = Path(adl.__file__).parent
+LAYER = {
+    "errors": 0,
+    "lawinput": 1, "nodes": 1.1, "shortfall": 1, "waterfill": 1, "tables": 1, "laws": 1.5, "elliptical": 1.6,
+    "book": 2, "event": 2.5,
+    "symbols": 3, "isolated": 3.1, "objectives": 3.2,
+    "certificate": 4, "allocation": 4.1,
+    "separable": 5, "policies": 5, "dualbound": 5, "conicsymbols": 5, "conic": 5.1,
+    "problem": 6,
+    "comparison": 7,
+    "model": 8, "catalog": 8.1,
+    "plots": 9, "show": 9, "cli": 9.1,
+}  # fmt: skip
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+UPWARD = {("allocation", "plots")}  # allocation.plot(), lazily: the one call upward
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_strictly_down(module):
+    assert module in LAYER, f"give {module} a layer"
+    for other in imports(PACKAGE / f"{module}.py"):
+        assert LAYER[other] < LAYER[module] or (module, other) in UPWARD, f"{module} imports {other}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_cvxpy_only_where_programs_are_built(module):
+    source = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    at_top = {alias.name.split(".")[0] for node in source.body if isinstance(node, ast.Import) for alias in node.names}
+    assert "cvxpy" not in at_top or module in ("conic", "conicsymbols")
+    assert "matplotlib" not in at_top and "pandas" not in at_top
+
+
+def test_no_module_bears_a_public_name():
+    functions = {name for name in adl.__all__ if name not in MODULES}
+    assert not functions & set(MODULES)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, adl_opt; bad = {'cvxpy', 'matplotlib', 'scipy.stats', 'pandas'} & set(sys.modules); "
+        "sys.exit(f'import adl_opt imports {bad}' if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_closed_form_on_a_file_needs_no_heavy_import(tmp_path):
+    (tmp_path / "b.csv").write_text("account,asset,position,price,equity\na,X,-5,2,1\nb,X,-1,2,4\n", encoding="utf-8")
+    code = (
+        "import sys, adl_opt as adl; e = adl.Event(adl.Book.read(sys.argv[1]), short={'X': 2}); "
+        "a = adl.Problem(adl.ExpectedLoss(), e, adl.LogNormal(0.8, None, 1/365)).solve(); assert a.certificate.certified; "
+        "bad = {'cvxpy', 'matplotlib', 'scipy.stats', 'pandas'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.csv")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_models_import_only_the_library_and_numpy():
+    from adl_opt import catalog
+
+    for path in catalog.folder().glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= {"adl_opt", "numpy", "pandas", "cvxpy"}
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] in {"adl_opt", "numpy", "pandas", "cvxpy"}
