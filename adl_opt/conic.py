@@ -82,7 +82,7 @@ class Program:
         odd = [constraint for constraint in m.constraints if not constraint.is_dcp()]
         if odd:
             raise ObjectiveError(
-                f"{len(odd)} of the constraints of {objective} are not convex (DCP), first {str(odd[0])[:80]} (§17)"
+                f"{len(odd)} of the constraints of {objective} are not convex (DCP), first {' '.join(str(odd[0]).split())[:80]} (§17)"
             )
         return expression
 

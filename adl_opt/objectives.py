@@ -59,11 +59,11 @@ class Objective:
 
     def express(self, m: Any) -> Any:
         """The objective as a CVXPY expression of the symbols of `m`."""
-        raise NotImplementedError(f"{type(self).__name__} has no express(m): write the objective in CVXPY there")
+        raise ObjectiveError(f"{type(self).__name__} has no express(m): write the objective in CVXPY there")
 
     def value(self, m: Any) -> float:
         """The objective at an allocation, in numpy; quote currency or a pure number."""
-        raise NotImplementedError(f"{type(self).__name__} has no value(m): write the objective in numpy there")
+        raise ObjectiveError(f"{type(self).__name__} has no value(m): write the objective in numpy there")
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         """An optimal amount to close by leg, (legs,) contracts >= 0, if a formula gives one for this event; else None."""

@@ -13,7 +13,9 @@ import adl_opt as adl
 from .books import frame
 from .tolerances import TOL
 
-TIDY = frame(["00123", "NA", "00123", "null"], ["A", "A", "B", "B"], [1.0, -2.0, 3.0, 0.0], [2.0, 2.0, 5.0, 5.0], [7.0, 8.0, 7.0, 9.0])
+TIDY = frame(
+    ["00123", "NA", "00123", "null"], ["A", "A", "B", "B"], [1.0, -2.0, 3.0, 0.0], [2.0, 2.0, 5.0, 5.0], [7.0, 8.0, 7.0, 9.0]
+)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -22,7 +24,9 @@ def test_read_keeps_ids_order_and_numbers(tmp_path, suffix):
     TIDY.assign(comment="ignored").to_csv(path, index=False) if suffix == "csv" else TIDY.to_parquet(path)
     book = adl.Book.read(path)
     assert list(book.accounts) == ["00123", "NA", "null"] and book.assets == ("A", "B")
-    expected = TIDY.sort_values("account", key=lambda s: s.map({"00123": 0, "NA": 1, "null": 2}), kind="stable").reset_index(drop=True)
+    expected = TIDY.sort_values("account", key=lambda s: s.map({"00123": 0, "NA": 1, "null": 2}), kind="stable").reset_index(
+        drop=True
+    )
     pd.testing.assert_frame_equal(book.to_frame(), expected, check_dtype=False)
 
 
@@ -85,7 +89,9 @@ def test_memory_is_by_legs():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.text(min_size=1), st.sampled_from("ABC"), st.floats(-1e12, 1e12)), min_size=1, unique_by=lambda t: t[:2]))
+@given(
+    st.lists(st.tuples(st.text(min_size=1), st.sampled_from("ABC"), st.floats(-1e12, 1e12)), min_size=1, unique_by=lambda t: t[:2])
+)
 def test_round_trip_through_frames(rows):
     accounts, assets, positions = zip(*rows)
     book = adl.Book.from_frame(frame(list(accounts), list(assets), list(positions), 3.0, 1.0))

@@ -34,7 +34,9 @@ def independent_optimum(event: adl.Event, law: adl.Scenarios) -> float:
             A[row, legs + row] = -1.0
     bounds = [(0, 1) if event.closable[j] else (0, 0) for j in range(legs)] + [(0, None)] * (n * s)
     wanted = [k for k in np.flatnonzero(event.side) if event.capacities[k] > 0]
-    C = np.array([np.where(event.closable & (book.asset == k), event.size / event.capacities[k], 0) for k in wanted]).reshape(len(wanted), legs)
+    C = np.array([np.where(event.closable & (book.asset == k), event.size / event.capacities[k], 0) for k in wanted]).reshape(
+        len(wanted), legs
+    )
     C = np.hstack([C, np.zeros((len(wanted), n * s))])
     found = linprog(
         cost / reference, A, b, C, [event.required[k] / event.capacities[k] for k in wanted], bounds, method="highs",
@@ -161,9 +163,16 @@ def test_statuses(paper, law):
     assert short.status == "infeasible" and short.gap is None and short.clearing_error == 1.0
     outside = adl.certify(objective, paper, law, table.assign(closed=[-9.0, -1.0]))
     assert outside.status == "infeasible" and outside.box_violation == pytest.approx(1 / 8)
-    opened = adl.certify(objective, paper, law, pd.DataFrame({"account": ["A", "C", "D"], "asset": "BTC", "closed": [-8.0, -4.0, 2.0]}))
+    opened = adl.certify(
+        objective, paper, law, pd.DataFrame({"account": ["A", "C", "D"], "asset": "BTC", "closed": [-8.0, -4.0, 2.0]})
+    )
     assert opened.status == "infeasible"
-    unclosable = adl.certify(objective, paper, law, pd.DataFrame({"account": ["A", "C", "D"], "asset": ["BTC", "BTC", "ETH"], "closed": [-4.0, -6.0, 1.0]}))
+    unclosable = adl.certify(
+        objective,
+        paper,
+        law,
+        pd.DataFrame({"account": ["A", "C", "D"], "asset": ["BTC", "BTC", "ETH"], "closed": [-4.0, -6.0, 1.0]}),
+    )
     assert unclosable.status == "infeasible"
 
 

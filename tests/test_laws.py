@@ -29,7 +29,10 @@ def test_normal_excess_far_out_is_the_asymptotic_series():
     assert normal_excess(z) == pytest.approx(series, rel=1e-6)
 
 
-@pytest.mark.parametrize("exposure, equity, deviation", [(-10.0, 1.0, 0.3), (-1.0, 0.5, 0.1), (5.0, 1.0, 0.3), (1.2, 1.0, 0.5), (0.9, 1.0, 0.4), (-3.0, 1.0, 2.0)])
+@pytest.mark.parametrize(
+    "exposure, equity, deviation",
+    [(-10.0, 1.0, 0.3), (-1.0, 0.5, 0.1), (5.0, 1.0, 0.3), (1.2, 1.0, 0.5), (0.9, 1.0, 0.4), (-3.0, 1.0, 2.0)],
+)
 def test_lognormal_shortfall_and_slope(exposure, equity, deviation):
     def expected(e):
         def payoff(z):
@@ -45,7 +48,9 @@ def test_lognormal_shortfall_and_slope(exposure, equity, deviation):
     assert slope[0] == pytest.approx((expected(exposure + step) - expected(exposure - step)) / (2 * step), rel=1e-5, abs=1e-12)
 
 
-@pytest.mark.parametrize("law", [adl.Gaussian(COVARIANCE, [0.01, -0.02]), adl.StudentT(COVARIANCE, 2.5, [0.01, -0.02]), adl.Gaussian(COVARIANCE)])
+@pytest.mark.parametrize(
+    "law", [adl.Gaussian(COVARIANCE, [0.01, -0.02]), adl.StudentT(COVARIANCE, 2.5, [0.01, -0.02]), adl.Gaussian(COVARIANCE)]
+)
 def test_elliptical_shortfall_and_gradient(law, rng):
     exposure, equity = rng.normal(size=(6, 2)) * 5, np.abs(rng.normal(size=6)) + 0.1
     value, slope = law.shortfall_and_slope(exposure, equity)

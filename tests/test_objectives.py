@@ -109,7 +109,9 @@ def test_parts_are_reported_unweighted(paper, law):
     assert solved.certificate.unit == "quote currency + pure number"
 
 
-@pytest.mark.parametrize("objective", [adl.LeverageSquare(), adl.LeveragePower(2.5), adl.MaxLeverage(), adl.ExpectedLoss()], ids=str)
+@pytest.mark.parametrize(
+    "objective", [adl.LeverageSquare(), adl.LeveragePower(2.5), adl.MaxLeverage(), adl.ExpectedLoss()], ids=str
+)
 def test_minorants_lie_below(objective, rng):
     """The supporting affine function never exceeds the objective at any allocation, whatever slope is taken in its interval."""
     from adl_opt.objectives import Dual

@@ -69,7 +69,9 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     price = conic.price[0]
     legs = np.flatnonzero(event.free)
     size, closed = event.size[legs], conic.amount[legs]
-    own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(-below.high[legs] / size - price, 0) * (size - closed)
+    own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(-below.high[legs] / size - price, 0) * (
+        size - closed
+    )
     assert (own_gap <= 1e-9 * event.book.equity[event.book.account[legs]]).all()
 
 
@@ -176,7 +178,9 @@ def test_every_solver_that_is_not_exact_is_certified_or_says_so(paper, law):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver=solver)
-        assert solved.certificate.bound <= PUBLISHED * (1 + TOL.paper) and solved.certificate.objective >= PUBLISHED * (1 - TOL.paper)
+        assert solved.certificate.bound <= PUBLISHED * (1 + TOL.paper) and solved.certificate.objective >= PUBLISHED * (
+            1 - TOL.paper
+        )
 
 
 def test_unique():

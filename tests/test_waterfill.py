@@ -94,7 +94,13 @@ def test_policy_clears_every_asset_both_sides(seed):
 
 
 def test_several_assets_are_filled_apart():
-    rows = {"account": list("abcd"), "asset": ["X", "X", "Y", "Y"], "position": [-10.0, -10.0, 10.0, 2.0], "price": [1.0, 1.0, 2.0, 2.0], "equity": [1.0, 2.0, 1.0, 1.0]}
+    rows = {
+        "account": list("abcd"),
+        "asset": ["X", "X", "Y", "Y"],
+        "position": [-10.0, -10.0, 10.0, 2.0],
+        "price": [1.0, 1.0, 2.0, 2.0],
+        "equity": [1.0, 2.0, 1.0, 1.0],
+    }
     import pandas as pd
 
     event = adl.Event(adl.Book.from_frame(pd.DataFrame(rows)), short={"X": 6.0}, long={"Y": 9.0})

@@ -1,0 +1,93 @@
+"""Allocation: tables, files, pictures, comparisons."""
+
+import json
+
+import numpy as np
+import pytest
+
+import adl_opt as adl
+
+from .books import cross, scenarios
+from .tolerances import TOL
+
+
+@pytest.fixture
+def solved(paper, law):
+    return adl.Problem(adl.ExpectedLoss(), paper, law).solve()
+
+
+def test_frames(solved):
+    legs, accounts = solved.to_frame(), solved.by_account()
+    assert list(legs.columns) == ["account", "asset", "position", "closed", "left", "leverage_before", "leverage_after"]
+    assert (legs["position"] - legs["closed"] - legs["left"]).abs().max() == 0
+    assert (np.sign(legs["closed"]) * np.sign(legs["position"]) >= 0).all()
+    assert legs.attrs["units"]["closed"] == "contracts, signed like position"
+    assert not any(str(x) == "-0.0" for x in legs["closed"])
+    assert accounts["account"].tolist() == list("ABCD")
+    assert (accounts["gross_before"] - accounts["closed_notional"]).tolist() == pytest.approx(accounts["gross_after"].tolist())
+    assert accounts["leverage_after"].tolist() == pytest.approx((accounts["gross_after"] / accounts["equity"]).tolist())
+    assert solved.shadow_prices.name == "shadow_price" and "certified by separable" in repr(solved)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_save_and_load_is_exact(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    event = cross(rng)
+    solved = adl.Problem(adl.ExpectedLoss(), event, scenarios(rng, len(event.book.assets))).solve()
+    solved.save(tmp_path / "a.json")
+    again = adl.Allocation.load(tmp_path / "a.json")
+    assert again.certificate == solved.certificate and again.method == solved.method and again.parts == dict(solved.parts)
+    assert np.array_equal(again.amount, solved.amount) and np.array_equal(again.price, solved.price, equal_nan=True)
+    assert again.to_frame().equals(solved.to_frame()) and again.event.short == event.short and again.event.long == event.long
+
+
+def test_load_keeps_an_infinite_gap(tmp_path):
+    from dataclasses import replace
+
+    event = cross(np.random.default_rng(1))
+    solved = adl.pro_rata(event)
+    odd = replace(solved, certificate=replace(solved.certificate, gap=float("inf"), bound=float("-inf")))
+    odd.save(tmp_path / "a.json")
+    assert adl.Allocation.load(tmp_path / "a.json").certificate == odd.certificate
+
+
+def test_loaded_allocations_certify_again(solved, tmp_path, paper, law):
+    solved.save(tmp_path / "a.json")
+    assert adl.certify(adl.ExpectedLoss(), paper, law, adl.Allocation.load(tmp_path / "a.json")).certified
+
+
+def test_json_is_plain(solved, tmp_path):
+    solved.save(tmp_path / "a.json")
+    content = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert content["certificate"]["status"] == "certified" and content["short"] == {"BTC": 10.0}
+
+
+def test_plot_draws_the_level(solved, tmp_path):
+    figure = solved.plot(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5_000
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert any("level of gross leverage alone: 4.7 x" in text for text in texts) and {"before", "after"} <= set(texts)
+
+
+def test_plot_of_many_accounts_and_water_level(tmp_path):
+    event = adl.load("expected_loss").event(200, 1)
+    figure = adl.water_filling(event).plot(tmp_path / "b.svg")
+    line = figure.axes[0].get_lines()[-1]
+    reduced = adl.water_filling(event).amount > 0
+    level = adl.water_filling(event).by_account()["leverage_after"][reduced].max()
+    assert line.get_ydata()[0] == pytest.approx(level, rel=TOL.formula)
+
+
+def test_compare(paper, law):
+    table = adl.compare(paper, law)
+    assert list(table.index) == ["pro_rata", "optimum of ExpectedLoss", "optimum of MaxLeverage"]
+    assert table.loc["optimum of ExpectedLoss", "ExpectedLoss gap"] <= TOL.gap
+    assert (table["ExpectedLoss"] >= table.loc["optimum of ExpectedLoss", "ExpectedLoss"] * (1 - TOL.gap)).all()
+    isolated = adl.compare(adl.load("expected_loss").event(20, 1))
+    assert isolated.loc["water_filling", "LeverageSquare gap"] <= TOL.gap and isolated.loc["pro_rata", "MaxLeverage gap"] > 0.1
+
+    def mine(event):
+        return adl.pro_rata(event)
+
+    own = adl.compare(paper, law, policies=[mine, adl.policy("pro_rata")], measures=[adl.LeverageSquare()])
+    assert "mine" in own.index and own.loc["mine", "LeverageSquare"] == own.loc["pro_rata", "LeverageSquare"]

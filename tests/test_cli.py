@@ -1,0 +1,145 @@
+"""The command line: exit codes, output files, what is printed (DESIGN 6)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import adl_opt as adl
+from adl_opt import cli
+
+ISOLATED = "account,asset,position,price,equity\na,X,-10,1,1\nb,X,-10,1,2\nc,X,4,1,5\n"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "book.csv").write_text(ISOLATED, encoding="utf-8")
+    (tmp_path / "broke.csv").write_text(ISOLATED + "d,X,-7,1,-3\n", encoding="utf-8")
+    adl.load("cross_margin").event(4, 0).book.to_frame().to_parquet(tmp_path / "paper.parquet")
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["adl-opt", *words])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        said = capsys.readouterr()
+        return stop.value.code or 0, said.out, said.err
+
+    return call
+
+
+def test_demo_prints_the_proof_and_draws(run):
+    code, out, _ = run("demo")
+    assert code == 0 and "certified" in out and "2,212.645998" in out and "302.1" in out and Path("adl-opt-demo.png").is_file()
+    code, _, err = run("demo")
+    assert code == 2 and "--force" in err
+    assert run("demo", "--force")[0] == 0
+
+
+def test_solve_without_a_law(run):
+    code, out, _ = run("solve", "book.csv", "--short", "X=6", "-o", "out.csv", "--plot", "out.png")
+    assert code == 0 and "optimal for every law (Thm 1)" in out and Path("out.png").is_file()
+    assert pd.read_csv("out.csv")["left"].tolist() == pytest.approx([-14 / 3, -28 / 3, 4.0])
+
+
+def test_solve_to_json_and_parquet(run):
+    assert run("solve", "book.csv", "--short", "X=6", "-o", "out.json")[0] == 0
+    assert adl.Allocation.load("out.json").certificate.certified
+    assert run("solve", "book.csv", "--short", "X=all", "-o", "out.parquet")[0] == 0
+    assert pd.read_parquet("out.parquet")["left"].tolist() == [0.0, 0.0, 4.0]
+
+
+def test_nothing_is_overwritten_without_force(run):
+    Path("out.csv").write_text("mine", encoding="utf-8")
+    code, _, err = run("solve", "book.csv", "--short", "X=6", "-o", "out.csv")
+    assert code == 2 and "--force" in err and Path("out.csv").read_text(encoding="utf-8") == "mine"
+    assert run("solve", "book.csv", "--short", "X=6", "-o", "out.csv", "--force")[0] == 0
+
+
+def test_insolvent_accounts_are_named_then_left_out_and_said(run):
+    code, out, err = run("solve", "broke.csv", "--short", "X=6")
+    assert code == 2 and "'d' with -3" in err and "--solvent" in err and "Traceback" not in err and err.count("\n") == 1
+    code, out, _ = run("solve", "broke.csv", "--short", "X=6", "--solvent")
+    assert code == 0 and "left out 1 of 4 accounts" in out and "equity -3" in out and "gross notional 7" in out
+
+
+LAW = ["--volatility", "BTC=0.6", "--volatility", "ETH=0.75", "--correlation", "0.85", "--horizon", "10/365"]
+
+
+def test_cross_margin_with_a_law(run):
+    code, out, _ = run("solve", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "20")
+    assert code == 0 and "2,212.645998" in out
+    code, out, _ = run(
+        "solve", "paper.parquet", "--short", "BTC=10", *LAW, "--sample", "256", "--method", "conic", "--model", "cross_margin"
+    )
+    assert code == 0 and "certified by conic" in out
+    code, _, err = run("solve", "paper.parquet", "--short", "BTC=10")
+    assert code == 2 and "--volatility" in err
+    code, _, err = run("solve", "paper.parquet", "--short", "BTC=10", *LAW)
+    assert code == 2 and "quadrature" in err
+
+
+def test_scenarios_from_a_file(run):
+    moves = adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(20)
+    frame = pd.DataFrame(moves.moves, columns=["BTC", "ETH"]).assign(probability=moves.probability)
+    frame.to_csv("moves.csv", index=False)
+    frame.to_parquet("moves.parquet")
+    for name in ("moves.csv", "moves.parquet"):
+        code, out, _ = run("solve", "paper.parquet", "--short", "BTC=10", "--scenarios", name)
+        assert code == 0 and "2,212.645998" in out
+
+
+def test_compare(run):
+    code, out, _ = run("compare", "book.csv", "--short", "X=6", "--volatility", "0.8", "--horizon", "30/365", "-o", "c.csv")
+    assert code == 0 and "water_filling" in out and "pro_rata" in out
+    assert "ExpectedLoss gap" in pd.read_csv("c.csv").columns
+
+
+def test_verify_and_models(run):
+    code, out, _ = run("verify", "cross_margin")
+    assert code == 0 and "6 of 6 claims hold" in out
+    code, out, _ = run("models")
+    assert code == 0 and "cross_margin" in out and "expected_loss" in out
+
+
+def test_verify_fails_on_a_false_claim(run, tmp_path):
+    source = (Path(adl.load("cross_margin").event.__code__.co_filename)).read_text(encoding="utf-8")
+    (tmp_path / "false_model.py").write_text(source.replace("2212.645998 - 1", "2212.7 - 1"), encoding="utf-8")
+    code, out, _ = run("verify", "false_model.py")
+    assert code == 1 and "NO" in out and "5 of 6" in out
+
+
+def test_uncertified_is_exit_1(run, monkeypatch):
+    from adl_opt.problem import Problem
+
+    solve = Problem.solve
+    monkeypatch.setattr(Problem, "solve", lambda self, **kw: solve(self, **{**kw, "tol": 1e-30, "method": "conic"}))
+    moves = pd.DataFrame({"X": [-0.31, 0.17, 0.43, 0.61]})
+    moves.to_csv("m.csv", index=False)
+    code, out, _ = run("solve", "book.csv", "--short", "X=6.1234567", "--scenarios", "m.csv")
+    assert (code, "uncertified" in out) in ((1, True), (0, False))
+
+
+def test_settings_of_the_objective(run, tmp_path):
+    source = (Path(adl.load("cross_margin").event.__code__.co_filename)).read_text(encoding="utf-8")
+    (tmp_path / "power.py").write_text(
+        source.replace("objective=adl.ExpectedLoss()", "objective=adl.LeveragePower(3.0)"), encoding="utf-8"
+    )
+    code, out, _ = run("solve", "paper.parquet", "--short", "BTC=10", "--model", "power.py", "--set", "p=2")
+    assert code == 0 and "LeveragePower(2)" in out
+
+
+def test_keyboard_interrupt_is_one_line(run, monkeypatch):
+    monkeypatch.setattr(cli, "app", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    code, _, err = run("demo")
+    assert code == 130 and "interrupted" in err
+
+
+def test_entry_point_is_installed():
+    script = Path(sys.executable).parent / "adl-opt"
+    if not script.exists():
+        pytest.skip("adl_opt is not installed here (PYTHONPATH run); make test installs it")
+    done = subprocess.run([str(script), "models"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "expected_loss" in done.stdout

@@ -1,0 +1,504 @@
+"""The failure contract: every `raise` of the package is triggered here, with the sentence it says (house rule 5)."""
+
+import ast
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import adl_opt as adl
+from adl_opt import catalog, cli, waterfill
+from adl_opt.certificate import Evidence, assess
+from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.symbols import Symbols
+
+from .books import frame, one_asset
+from .test_problem import Concave, Liar, NonConvexConstraint, TwoNumbers
+
+TIDY = frame(list("abc"), ["X", "X", "Y"], [-1.0, -2.0, 3.0], [5.0, 5.0, 7.0], [1.0, 2.0, 3.0])
+EVENT = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
+LAW = adl.Scenarios([-0.5, 0.5])
+PROBLEM = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
+PAPER = adl.load("cross_margin").event(4, 0)
+PAPER_LAW = adl.load("cross_margin").law
+
+
+@dataclass(frozen=True)
+class Case:
+    says: str
+    call: Callable[[Path], Any]
+    kind: type[Exception] = adl.AdlError
+
+
+def changed(**columns):
+    return lambda _: adl.Book.from_frame(TIDY.assign(**columns))
+
+
+def written(text: str, name: str = "book.csv"):
+    def call(folder):
+        (folder / name).write_text(text, encoding="utf-8")
+        return adl.Book.read(folder / name)
+
+    return call
+
+
+class Endless(adl.Objective):
+    def value(self, m):
+        return float("nan")
+
+
+class NotDpp(adl.Objective):
+    def express(self, m):
+        import cvxpy as cp
+
+        odd = cp.Parameter(nonneg=True, value=1.0)
+        return odd * odd * m.expected_loss
+
+    def value(self, m):
+        return m.expected_loss
+
+
+class Unbounded(adl.Objective):
+    def express(self, m):
+        import cvxpy as cp
+
+        return cp.Variable() + m.expected_loss
+
+    def value(self, m):
+        return m.expected_loss
+
+
+class Factor(adl.Objective):
+    def express(self, m):
+        import cvxpy as cp
+
+        return cp.sum(cp.abs(m.factor_leverage))
+
+    def value(self, m):
+        return float(np.abs(m.factor_leverage).sum())
+
+
+def damaged(**changes):
+    def call(folder):
+        adl.water_filling(EVENT).save(folder / "a.json", overwrite=True)
+        content = json.loads((folder / "a.json").read_text(encoding="utf-8")) | changes
+        (folder / "a.json").write_text(json.dumps(content), encoding="utf-8")
+        return adl.Allocation.load(folder / "a.json")
+
+    return call
+
+
+def twice(folder):
+    for _ in range(2):
+        adl.water_filling(EVENT).save(folder / "twice.json")
+
+
+def model_file(text):
+    def call(folder):
+        (folder / "own.py").write_text(text, encoding="utf-8")
+        return adl.load(folder / "own.py")
+
+    return call
+
+
+def no_models(folder):
+    here, catalog.__file__ = catalog.__file__, str(folder / "adl_opt" / "catalog.py")
+    try:
+        return catalog.folder()
+    finally:
+        catalog.__file__ = here
+
+
+def made(**changes):
+    return lambda _: replace(adl.load("cross_margin"), **changes)
+
+
+def command(line: str):
+    """A command line in `folder`, where book.csv, cross.csv and empty.csv lie; AdlError is what main() turns into exit 2."""
+
+    def call(folder):
+        TIDY.iloc[:2].to_csv(folder / "book.csv", index=False)
+        PAPER.book.to_frame().to_csv(folder / "cross.csv", index=False)
+        (folder / "empty.csv").write_text("", encoding="utf-8")
+        words = [str(folder / word) if word.endswith((".csv", ".json", ".txt")) else word for word in line.split()]
+        return cli.app(words, standalone_mode=False)
+
+    return call
+
+
+def unfinite(_):
+    program = PROBLEM._program(EVENT)
+
+    class Chain:
+        def solve_via_data(self, *_, **__):
+            return None
+
+        def invert(self, *_):
+            from cvxpy.reductions.solution import Solution
+
+            return Solution("optimal", 0.0, {program.fraction.id: np.array([np.nan, 0.0])}, {}, {})
+
+    true = program.problem.get_problem_data
+    program.problem.get_problem_data = lambda *_, **__: (None, Chain(), None)
+    try:
+        return program.solve(EVENT, 1.0, None, 1e-9, None)
+    finally:
+        program.problem.get_problem_data = true
+
+
+def two(first, second):
+    return pd.DataFrame({"account": ["a0", first], "asset": "X", "closed": second})
+
+
+CASES = [
+    # §2-§4, §8, §9: books
+    Case("there is no file", lambda p: adl.Book.read(p / "none.csv"), adl.BookError),
+    Case("is empty", written(""), adl.BookError),
+    Case("has no rows", written("account,asset,position,price,equity\n"), adl.BookError),
+    Case("cannot be read: CSV parse error", written("account,asset,position,price,equity\na,X,1,1,1\na,X,1\n"), adl.BookError),
+    Case("cannot be read", written("not parquet", "book.parquet"), adl.BookError),
+    Case(r"has the column 'price' 2 times", written("account,asset,position,price,price\na,X,1,1,1\n"), adl.BookError),
+    Case(
+        r"lacks 1 of the columns .* first 'equity' \(nor margin and entry_price",
+        written("account,asset,position,price\na,X,1,1\n"),
+        adl.BookError,
+    ),
+    Case(
+        r"first 'position'; rename 'Positions'\?",
+        lambda _: adl.Book.from_frame(TIDY.rename(columns={"position": "Positions"})),
+        adl.BookError,
+    ),
+    Case("1 of 3 rows have no account, first row 2", changed(account=["a", None, "c"]), adl.BookError),
+    Case("1 of 3 rows have no asset, first row 1", changed(asset=[None, "X", "Y"]), adl.BookError),
+    Case("account column holds decimal numbers, first 1.5", changed(account=[1.5, 2.0, 3.0]), adl.BookError),
+    Case("the column position holds bool", changed(position=[True, False, True]), adl.BookError),
+    Case(r"1 of 3 rows have no finite equity, first row 2 \(account 'b'\): nan", changed(equity=[1.0, np.nan, 3.0]), adl.BookError),
+    Case(r"no finite price, first row 3 \(account 'c'\): inf", changed(price=[5.0, 5.0, np.inf]), adl.BookError),
+    Case(r"no finite entry_price", changed(entry_price=[1.0, None, 2.0]), adl.BookError),
+    Case(
+        r"the column position must hold numbers; row 2 \(account 'b'\) holds 'x'", changed(position=["1", "x", "2"]), adl.BookError
+    ),
+    Case(
+        r"must hold numbers; row 1 \(account 'a'\) holds '1,000'",
+        written('account,asset,position,price,equity\na,X,"1,000",1,1\n'),
+        adl.BookError,
+    ),
+    Case("no finite position", written("account,asset,position,price,equity\na,X,,1,1\n"), adl.BookError),
+    Case("1 of 2 prices are not positive, first 'Y' with 0", changed(price=[5.0, 5.0, 0.0]), adl.BookError),
+    Case("1 of 2 assets have more than one price, first 'X' with 5.0 and 6.0", changed(price=[5.0, 6.0, 7.0]), adl.BookError),
+    Case("1 of 2 accounts have more than one equity, first 'a' with 1.0 and 3.0", changed(account=["a", "b", "a"]), adl.BookError),
+    Case(
+        "1 rows repeat an account and asset, first account 'a', asset 'X'",
+        changed(account="a", asset=["X", "X", "Y"], equity=1.0),
+        adl.BookError,
+    ),
+    Case(
+        "none of the 3 accounts has positive equity",
+        lambda _: adl.Book.from_frame(TIDY.assign(equity=-1.0)).solvent(),
+        adl.BookError,
+    ),
+    # §1, §5, §7, §8: events
+    Case(
+        r"2 of 3 accounts have no positive equity, first 'b' with -2; book.solvent\(\)",
+        lambda _: adl.Event(adl.Book.from_frame(TIDY.assign(equity=[1.0, -2.0, 0.0])), short={"X": 1}),
+        adl.EventError,
+    ),
+    Case("nothing to close", lambda _: adl.Event(EVENT.book), adl.EventError),
+    Case("on both sides", lambda _: adl.Event(EVENT.book, short={"X": 1}, long={"X": 1}), adl.EventError),
+    Case("maps assets to contracts", lambda _: adl.Event(EVENT.book, short=10), adl.EventError),
+    Case(r"no account holds 'BTV'; did you mean 'BTC'\?", lambda _: PAPER.with_requirement(short={"BTV": 1}), adl.EventError),
+    Case(
+        "must be a number of contracts or 'all', not 'most'", lambda _: EVENT.with_requirement(short={"X": "most"}), adl.EventError
+    ),
+    Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": -1.0}), adl.EventError),
+    Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": float("inf")}), adl.EventError),
+    Case(
+        r"cannot close 21.0 contracts of 'X': the shorts hold 20.0 in all",
+        lambda _: EVENT.with_requirement(short={"X": 21}),
+        adl.EventError,
+    ),
+    Case("the longs hold 0.0", lambda _: EVENT.with_requirement(long={"X": 1e-9}), adl.EventError),
+    Case("4 of 4 accounts hold more than one position, first 'A' with 2", lambda _: adl.water_filling(PAPER), adl.EventError),
+    Case(
+        "must lie between 0 and the capacity 3.0",
+        lambda _: waterfill.water_level(np.array([3.0]), np.array([1.0]), 4.0),
+        adl.EventError,
+    ),
+    Case(
+        "no leg can represent the difference",
+        lambda _: waterfill.clear_exactly(np.array([1.0]), np.array([1.0]), 3.0),
+        adl.EventError,
+    ),
+    # laws
+    Case("sum to 0.9, not to 1", lambda _: adl.Scenarios([0.1, 0.2], [0.5, 0.4]), adl.LawError),
+    Case("1 of 2 probabilities are negative, first number 2: -0.5", lambda _: adl.Scenarios([0.1, 0.2], [1.5, -0.5]), adl.LawError),
+    Case("2 moves need 2 probabilities", lambda _: adl.Scenarios([0.1, 0.2], [1.0]), adl.LawError),
+    Case("at least one row and column", lambda _: adl.Scenarios(np.zeros((0, 2))), adl.LawError),
+    Case(r"missing or infinite, first at \(2, 1\)", lambda _: adl.Scenarios([[0.1, 0.2], [np.nan, 0.1]]), adl.LawError),
+    Case("moves must be numbers", lambda _: adl.Scenarios(["up", "down"]), adl.LawError),
+    Case(
+        "labels of moves are not distinct: 'A' stands 2 times",
+        lambda _: adl.Scenarios(pd.DataFrame([[0, 1.0]], columns=["A", "A"])),
+        adl.LawError,
+    ),
+    Case(
+        "labels of law are not distinct",
+        lambda _: adl.OneFactor(pd.Series([1.0, 2.0], index=["A", "A"]), stats.norm()),
+        adl.LawError,
+    ),
+    Case("give no move over steps=2", lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}), steps=2), adl.LawError),
+    Case(
+        "1 prices are not positive, first in row 2, column 1",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 0.0]})),
+        adl.LawError,
+    ),
+    Case("the law has 1 moves but the book 2 assets", lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, LAW), adl.LawError),
+    Case(
+        "1 of 2 assets of the book have no law, first 'ETH'",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.LogNormal({"BTC": 1.0}, None, 1.0)),
+        adl.LawError,
+    ),
+    Case("cannot sample 0 scenarios", lambda _: LAW.sample(0, 1), adl.LawError),
+    Case("StudentT has no quadrature rule here; use law.sample", lambda _: adl.StudentT(0.04, 3.0).quadrature(20), adl.LawError),
+    Case("tensor quadrature in 4 assets", lambda _: adl.Gaussian(np.eye(4)).quadrature(3), adl.LawError),
+    Case("order = 0", lambda _: adl.Gaussian(0.04).quadrature(0), adl.LawError),
+    Case(
+        "OneFactor has no closed-form expected shortfall; discretise it",
+        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, adl.OneFactor([1.0], stats.norm())).solve(),
+        adl.LawError,
+    ),
+    Case(
+        "accounts with one position only; 4 of 4 have more, first number 1 with 2",
+        lambda _: adl.certify(adl.ExpectedLoss(), PAPER, adl.LogNormal([0.6, 0.7], 0.8, 1), adl.pro_rata(PAPER)),
+        adl.LawError,
+    ),
+    Case(
+        "nothing is discretised silently",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(np.eye(2))).solve(method="conic"),
+        adl.LawError,
+    ),
+    Case(
+        "smallest eigenvalue is -0.27",
+        lambda _: adl.LogNormal([1.0, 1.0, 1.0], [[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]], 1.0),
+        adl.LawError,
+    ),
+    Case("correlation is not positive semidefinite", lambda _: adl.LogNormal([1.0, 1.0, 1.0], -0.9, 1.0), adl.LawError),
+    Case("covariance is not positive semidefinite", lambda _: adl.Gaussian([[1.0, 2.0], [2.0, 1.0]]), adl.LawError),
+    Case(r"not symmetric: entries \(1, 2\) and \(2, 1\)", lambda _: adl.Gaussian([[1.0, 0.2], [0.1, 1.0]]), adl.LawError),
+    Case("must be square", lambda _: adl.Gaussian([[1.0, 0.2]]), adl.LawError),
+    Case(
+        "labelled differently", lambda _: adl.Gaussian(pd.DataFrame(np.eye(2), index=["A", "B"], columns=["B", "A"])), adl.LawError
+    ),
+    Case(r"one number an asset \(2\), not shape \(3,\)", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError),
+    Case("mean is labelled", lambda _: adl.Gaussian(pd.DataFrame(np.eye(1), index=["A"], columns=["A"]), {"B": 1.0}), adl.LawError),
+    Case("dof = 1.0", lambda _: adl.StudentT(0.04, 1.0), adl.LawError),
+    Case(
+        "1 of 2 volatilities are not positive, first number 2: -0.1", lambda _: adl.LogNormal([0.5, -0.1], 0.5, 1.0), adl.LawError
+    ),
+    Case("volatility must be one number an asset", lambda _: adl.LogNormal(np.ones((2, 2)), 0.5, 1.0), adl.LawError),
+    Case("horizon = 0", lambda _: adl.LogNormal(0.5, None, 0), adl.LawError),
+    Case("2 assets need a correlation", lambda _: adl.LogNormal([0.5, 0.6], None, 1.0), adl.LawError),
+    Case(r"2 volatilities need a correlation of shape \(2, 2\)", lambda _: adl.LogNormal([0.5, 0.6], np.eye(3), 1.0), adl.LawError),
+    Case("ones on its diagonal; this one has 2", lambda _: adl.LogNormal([0.5, 0.6], [[1.0, 0.1], [0.1, 2.0]], 1.0), adl.LawError),
+    Case(
+        "correlation is labelled A, B, volatility A, C",
+        lambda _: adl.LogNormal({"A": 1, "C": 1}, pd.DataFrame(np.eye(2), index=["A", "B"], columns=["A", "B"]), 1),
+        adl.LawError,
+    ),
+    Case("the factor must be", lambda _: adl.OneFactor([1.0], "normal"), adl.LawError),
+    Case("loading must be one number an asset", lambda _: adl.OneFactor(np.ones((2, 2)), stats.norm()), adl.LawError),
+    # objectives
+    Case("cannot add 3 to the objective ExpectedLoss", lambda _: adl.ExpectedLoss() + 3, adl.ObjectiveError),
+    Case("cannot weigh ExpectedLoss with -1", lambda _: -1 * adl.ExpectedLoss(), adl.ObjectiveError),
+    Case("cannot weigh MaxLeverage with nan", lambda _: adl.MaxLeverage() * float("nan"), adl.ObjectiveError),
+    Case("p = 0.5", lambda _: adl.LeveragePower(0.5), adl.ObjectiveError),
+    Case(r"Endless has no express\(m\)", lambda _: Endless().express(None), adl.ObjectiveError),
+    Case(r"Objective has no value\(m\)", lambda _: adl.Objective().value(None), adl.ObjectiveError),
+    Case(
+        "the objective Endless is nan at this allocation",
+        lambda _: assess(Endless(), EVENT, None, adl.water_filling(EVENT).amount),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "above the value",
+        lambda _: assess(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(EVENT).amount, Evidence(conic_bound=1e9)),
+        adl.ObjectiveError,
+    ),
+    Case("Liar: the solver minimised", lambda _: adl.Problem(Liar(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case("Concave is concave", lambda _: adl.Problem(Concave(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case("an objective is one number", lambda _: adl.Problem(TwoNumbers(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case(
+        "1 of the constraints of NonConvexConstraint",
+        lambda _: adl.Problem(NonConvexConstraint(), PAPER, PAPER_LAW).solve(),
+        adl.ObjectiveError,
+    ),
+    Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
+    # problems and methods
+    Case("takes an Event, not Book", lambda _: adl.Problem(adl.ExpectedLoss(), EVENT.book, LAW), adl.SolveError),
+    Case(
+        "takes a law of price moves or None, not ndarray",
+        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, np.zeros(3)),
+        adl.SolveError,
+    ),
+    Case(
+        "ExpectedLoss in cross margin depends on the law",
+        lambda _: adl.certify(adl.ExpectedLoss(), PAPER, None, adl.pro_rata(PAPER)),
+        adl.LawError,
+    ),
+    Case("needs a law of price moves", lambda _: Symbols(EVENT, None, EVENT.size).loss, adl.LawError),
+    Case("needs a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
+    Case(
+        "needs a one-factor law",
+        lambda _: Factor().express(ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True)),
+        adl.LawError,
+    ),
+    Case("no method 'fast'", lambda _: PROBLEM.solve(method="fast"), adl.SolveError),
+    Case("tol = 0", lambda _: PROBLEM.solve(tol=0), adl.SolveError),
+    Case("time_limit = -1", lambda _: PROBLEM.solve(time_limit=-1), adl.SolveError),
+    Case("goes with method='conic'", lambda _: PROBLEM.solve(method="closed-form", solver="HIGHS"), adl.SolveError),
+    Case("there is no solver 'GREEDY'", lambda _: PROBLEM.solve(solver="GREEDY"), adl.SolveError),
+    Case(
+        "no closed form is known",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).solve(method="closed-form"),
+        adl.SolveError,
+    ),
+    Case(
+        "method='separable' does not solve this problem: it minimises ExpectedLoss alone",
+        lambda _: adl.Problem(adl.MaxLeverage(), EVENT).solve(method="separable"),
+        adl.SolveError,
+    ),
+    Case(
+        "it needs scenarios",
+        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, adl.Gaussian(0.04)).solve(method="separable"),
+        adl.SolveError,
+    ),
+    Case(
+        "2 are to be decided",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).solve(short={"BTC": 1, "ETH": 1}, method="separable"),
+        adl.SolveError,
+    ),
+    Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
+    Case("returned no point", lambda _: adl.Problem(Unbounded(), PAPER, PAPER_LAW).solve(), adl.SolveError),
+    Case("not finite", unfinite, adl.SolveError),
+    Case(
+        "too many rows for the conic method",
+        lambda _: adl.Problem(
+            adl.ExpectedLoss(), one_asset(-np.ones(30_000), np.ones(30_000), 6.0), adl.Scenarios(np.linspace(0.1, 2, 1_000))
+        ).solve(method="conic"),
+        adl.SolveError,
+    ),
+    Case("nothing to sweep", lambda _: PROBLEM.sweep(), adl.SolveError),
+    Case(
+        "'ETH' has another number of requirements than 3",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).sweep(short={"BTC": [1, 2, 3], "ETH": [1, 2]}),
+        adl.SolveError,
+    ),
+    Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
+    # allocations
+    Case("is not overwritten", twice, adl.AllocationError),
+    Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
+    Case("is not an allocation saved by adl_opt", damaged(format="other"), adl.AllocationError),
+    Case("damaged: 1 closed sizes for 2 positions", damaged(amount=[1.0]), adl.AllocationError),
+    Case("damaged: KeyError", damaged(book={}), adl.AllocationError),
+    Case("damaged: cannot close 99", damaged(short={"X": 99}), adl.AllocationError),
+    Case(
+        "lacks the column 'closed'",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, pd.DataFrame({"account": [], "asset": []})),
+        adl.AllocationError,
+    ),
+    Case(
+        "1 of 2 rows .* row 2: account 'zz', asset 'X' is not a position",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("zz", [-1.0, -1.0])),
+        adl.AllocationError,
+    ),
+    Case("is listed twice", lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("a0", [-1.0, -1.0])), adl.AllocationError),
+    Case(
+        "closes no finite number",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("a1", [-1.0, np.nan])),
+        adl.AllocationError,
+    ),
+    Case("another book", lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(PAPER)), adl.AllocationError),
+    Case("the picture cannot be written", lambda p: adl.water_filling(EVENT).plot(p / "none" / "a.png"), adl.AllocationError),
+    # models
+    Case("there is no file", lambda p: adl.load(p / "none.py"), adl.ModelError),
+    Case(r"did you mean 'expected_loss'\?", lambda _: adl.load("expected_los"), adl.ModelError),
+    Case("fails on import: ZeroDivisionError", model_file("1 / 0"), adl.ModelError),
+    Case("must hold one MODEL", model_file("MODEL = 3"), adl.ModelError),
+    Case("no models folder", no_models, adl.ModelError),
+    Case("at least one size and one claim", made(claims=()), adl.ModelError),
+    Case("two claims named 'equities'", made(claims=adl.load("cross_margin").claims[:1] * 2), adl.ModelError),
+    # the command line
+    Case("write ASSET=NUMBER", command("solve book.csv --short X")),
+    Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
+    Case("'1/0' is not a number", command("solve book.csv --short X=1/0")),
+    Case("in cross margin needs a law", command("solve cross.csv --short BTC=1")),
+    Case("is a law by itself", command("solve book.csv --short X=1 --scenarios empty.csv --horizon 1")),
+    Case("needs --volatility", command("solve book.csv --short X=1 --horizon 1")),
+    Case("needs --horizon", command("solve book.csv --short X=1 --volatility 1")),
+    Case("the book has 2 assets", command("solve cross.csv --short BTC=1 --volatility 1 --horizon 1")),
+    Case("choose one", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --quadrature 3 --sample 3")),
+    Case("cannot be read", command("solve book.csv --short X=1 --scenarios empty.csv")),
+    Case("ExpectedLoss has no parameters", command("solve book.csv --short X=1 --set level=1")),
+    Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
+    Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
+    Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
+]
+
+# Not triggered here, each for a reason.
+ELSEWHERE = {
+    ("cli", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
+    ("cli", "raise typer.Exit(0 if allocation.certificate.certified else 1)"): "a normal exit; test_cli.py",
+    ("cli", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
+    ("cli", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
+    ("laws", "raise NotImplementedError"): "abstract methods of Law; every law defines them",
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.says[:50])
+def test_bad_input_is_one_sentence(case, tmp_path):
+    with pytest.raises(case.kind, match=case.says) as caught:
+        case.call(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_raise_is_triggered(tmp_path, capsys):
+    folder = Path(adl.__file__).parent
+    wanted: dict[tuple[str, int], str] = {}
+    for path in folder.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Raise):
+                first = source.splitlines()[node.lineno - 1].strip()
+                if (path.stem, first) not in ELSEWHERE:
+                    wanted[(path.stem, node.lineno)] = first
+    seen: set[tuple[str, int]] = set()
+    paths = {str(path): path.stem for path in folder.glob("*.py")}
+
+    def local(frame, event, _):
+        if event == "line":
+            seen.add((paths[frame.f_code.co_filename], frame.f_lineno))
+        return local
+
+    def trace(frame, _, __):
+        return local if frame.f_code.co_filename in paths else None
+
+    for number, case in enumerate(CASES):
+        (tmp_path / str(number)).mkdir()
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            case.call(tmp_path / str(number))
+        except Exception as error:
+            assert isinstance(error, case.kind)
+        finally:
+            sys.settrace(before)
+    missing = [f"{module}.py:{line}: {text}" for (module, line), text in sorted(wanted.items()) if (module, line) not in seen]
+    assert not missing, "no case triggers:\n" + "\n".join(missing)

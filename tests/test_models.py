@@ -1,0 +1,72 @@
+"""One contract for every file in models/: a model dropped into the folder is tested here with no new code."""
+
+import shutil
+
+import pytest
+
+import adl_opt as adl
+from adl_opt import catalog
+from adl_opt.model import verdicts
+
+from .tolerances import TOL
+
+
+@pytest.fixture(params=catalog.names())
+def model(request):
+    return adl.load(request.param)
+
+
+def test_every_claim_holds(model):
+    failed = [f"{v.claim.name}: {v.violation:.3g} > {v.claim.tolerance:.3g}" for v in verdicts(model) if not v.holds]
+    assert not failed
+
+
+def test_smallest_size_is_certified_by_every_method(model):
+    event = model.event(model.sizes[0], 1)
+    solved = adl.Problem(model.objective, event, model.law).solve()
+    assert solved.certificate.certified
+    law = model.law if isinstance(model.law, adl.Scenarios) else model.law.sample(64, seed=2)
+    conic = adl.Problem(model.objective, event, law).solve(method="conic")
+    assert conic.certificate.certified
+    if model.closed_form is not None:
+        policy = adl.certify(model.objective, event, law, model.closed_form(event))
+        assert policy.certified
+        assert policy.objective == pytest.approx(conic.certificate.objective, abs=TOL.value * conic.certificate.reference)
+
+
+def test_second_size_builds_reproducibly(model):
+    n = model.sizes[min(1, len(model.sizes) - 1)]
+    first, again, other = model.event(n, 1), model.event(n, 1), model.event(n, 2)
+    assert len(first.book.accounts) == n
+    assert (first.book.position == again.book.position).all() and not (first.book.position == other.book.position).all()
+
+
+def test_one_screen_and_a_source(model):
+    text = (catalog.folder() / f"{model.name}.py").read_text(encoding="utf-8")
+    assert text.count("MODEL = adl.Model(") == 1 and "minimize" in text and "Source:" in text
+    assert model.source and all(claim.source for claim in model.claims)
+
+
+def test_verify_is_a_table(model):
+    table = adl.verify(model)
+    assert (
+        list(table.columns) == ["model", "claim", "statement", "source", "violation", "tolerance", "holds"] and table["holds"].all()
+    )
+
+
+def test_a_users_own_file_is_a_model(tmp_path):
+    shutil.copy(catalog.folder() / "expected_loss.py", tmp_path / "mine.py")
+    assert adl.load(tmp_path / "mine.py").problem(5).solve().certificate.certified
+
+
+def test_exactly_one_demo():
+    assert [name for name in catalog.names() if adl.load(name).demo] == ["cross_margin"]
+
+
+def test_a_false_claim_is_seen():
+    from dataclasses import replace
+
+    honest = adl.load("cross_margin")
+    for found in (1.0, float("nan"), -1.0, float("inf")):
+        lie = adl.Claim(name="lie", statement="false", source="none", check=lambda _, found=found: found, tolerance=1e-9)
+        assert not adl.verify(replace(honest, claims=(lie,)))["holds"].any()
