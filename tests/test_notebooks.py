@@ -120,12 +120,14 @@ def test_a_notebook_that_fails_warns_or_shows_a_path_is_refused(tmp_path, capsys
     assert not render.rendered(notebook).exists()
 
 
-def test_a_missing_or_broken_file_is_refused(tmp_path, capsys):
-    broken = tmp_path / "0_broken.py"
+def test_what_is_no_notebook_is_refused(tmp_path, capsys):
+    missing, broken, script = (tmp_path / f"{k}.py" for k in range(3))
     broken.write_text("import marimo\n\napp = marimo.App(\n", encoding="utf-8")
-    assert render.main([str(tmp_path / "0_none.py"), str(broken)]) == 1
-    complaints = capsys.readouterr().err
-    assert "0_none.py" in complaints and "0_broken.py" in complaints
+    script.write_text("", encoding="utf-8")
+    assert render.main([str(path) for path in (missing, broken, script)]) == 1
+    complaints = capsys.readouterr().err.splitlines()
+    for path, complaint in ((missing, "No such file"), (broken, "was never closed"), (script, "there are no cells")):
+        assert any(str(path) in line and complaint in line for line in complaints)
 
 
 def test_the_water_level_says_what_it_computes():
