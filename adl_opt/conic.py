@@ -50,8 +50,9 @@ class Program:
         book, free = event.book, event.free
         self.fraction = cp.Variable(int(free.sum()), bounds=[0, 1], name="fraction")
         unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
-        self._plain = self._check(objective, ConicSymbols(event, law, unit, self.fraction, plain=True))
-        self.symbols = ConicSymbols(event, law, unit, self.fraction, plain=False)
+        plain = ConicSymbols(event, law, unit, self.fraction, plain=True)
+        self._plain = self._check(objective, plain)
+        self.symbols = plain.alike(plain=False)
         expression = _scalar(objective, objective.express(self.symbols))
         self.money = unit if objective.money else 1.0
         self.required = cp.Parameter(len(event.free_assets), nonneg=True, name="required")

@@ -52,6 +52,13 @@ class ConicSymbols:
         self.constraints: list[Any] = []
         self.own = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
 
+    def alike(self, plain: bool) -> "ConicSymbols":
+        """The same symbols, plain or not, over the same rows."""
+        other = ConicSymbols(self.event, self.law, self.unit, self._f, plain)
+        if "rows" in self.__dict__:
+            other.__dict__["rows"] = self.rows  # fills the cached property: rows are the costly part
+        return other
+
     def subject_to(self, *constraints: Any) -> None:
         """Constraints that an objective brings with variables of its own."""
         self.constraints.extend(constraints)
@@ -120,6 +127,7 @@ class ConicSymbols:
 
     @cached_property
     def rows(self) -> Rows:
+        """Computed once for an event and law; `alike` hands them on."""
         return _rows(self.event, scenarios_of(self.law), self.scale, self._free)
 
     @cached_property
@@ -164,8 +172,10 @@ class ConicSymbols:
             self.probability[r.scenario] * scale[r.account],
             self.probability[r.always_scenario] * scale[r.always_account],
         )
-        nowhere, always_nowhere = np.zeros(len(weight), np.int64), np.zeros(len(always), np.int64)
-        return cp.sum(self._collect(nowhere, always_nowhere, weight, always, 1))
+        total: Any = cp.Constant(always @ r.always_constant)
+        if len(always):
+            total = total + (always @ r.always_matrix) @ self._f
+        return total + weight @ self._above if len(weight) else total
 
     @cached_property
     def loss(self) -> Any:

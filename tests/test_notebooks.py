@@ -121,13 +121,19 @@ def test_a_notebook_that_fails_warns_or_shows_a_path_is_refused(tmp_path, capsys
 
 
 def test_what_is_no_notebook_is_refused(tmp_path, capsys):
-    missing, broken, script = (tmp_path / f"{k}.py" for k in range(3))
+    missing, broken, empty, script = (tmp_path / f"{k}.py" for k in range(4))
     broken.write_text("import marimo\n\napp = marimo.App(\n", encoding="utf-8")
-    script.write_text("", encoding="utf-8")
-    assert render.main([str(path) for path in (missing, broken, script)]) == 1
+    empty.write_text("", encoding="utf-8")
+    script.write_text("x = 1\n", encoding="utf-8")
+    assert render.main([str(path) for path in (missing, broken, empty, script)]) == 1
     complaints = capsys.readouterr().err.splitlines()
-    for path, complaint in ((missing, "No such file"), (broken, "was never closed"), (script, "there are no cells")):
-        assert any(str(path) in line and complaint in line for line in complaints)
+    for line, path, complaint in zip(
+        complaints,
+        (missing, broken, empty, script),
+        ("No such file", "was never closed", "there are no cells", "is not a marimo notebook"),
+        strict=True,
+    ):
+        assert line.startswith(f"{path}: ") and complaint in line
 
 
 def test_the_water_level_says_what_it_computes():
