@@ -30,6 +30,7 @@ bench: $(VENV)/.ready
 
 notebooks: $(VENV)/.ready
 	$(BIN)/python notebooks/render.py $(NOTEBOOKS)
+	$(BIN)/python notebooks/pictures.py
 
 # The full counts of random books; `make test` runs a tenth of each.
 fuzz: $(VENV)/.ready

@@ -13,6 +13,7 @@ from .book import Book
 from .certificate import Certificate
 from .errors import AdlError, AllocationError
 from .event import Event
+from .isolated import gross_level
 from .symbols import Symbols
 
 if TYPE_CHECKING:
@@ -59,6 +60,17 @@ class Allocation:
 
         required = self.event.side != 0
         return pd.Series(self.price[required], index=self.event.required_assets, name="shadow_price")
+
+    @property
+    def water_level(self) -> "pd.Series":
+        """By required asset: the leverage (x of equity) at which levelling gross leverage alone meets the requirement.
+
+        In isolated margin this is the water level, where water-filling leaves every account that it reduces (Thm 1).
+        """
+        import pandas as pd
+
+        wanted = np.flatnonzero(self.event.side)
+        return pd.Series([gross_level(self.event, int(k)) for k in wanted], index=self.event.required_assets, name="water_level")
 
     def leverages(self) -> tuple[Array, Array]:
         """Gross leverage by account before and after, (n,) each, x of equity."""

@@ -7,6 +7,7 @@ the objective (objectives.Minorant), minimised over all allocations by a knapsac
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from .isolated import pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import Dual, LeverageSquare, Minorant, Objective, values
 from .symbols import LossSymbols, Symbols
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
@@ -49,6 +53,22 @@ class Certificate:
     @property
     def certified(self) -> bool:
         return self.status == "certified"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One line a quantity: value and unit (§15)."""
+        import pandas as pd
+
+        rows = {
+            "status": (self.status, self.proof),
+            "measure": (self.measure, self.unit),
+            "objective": (self.objective, self.unit),
+            "bound": (self.bound, self.unit),
+            "gap": (self.gap, "fraction of the objective"),
+            "clearing_error": (self.clearing_error, "contracts"),
+            "box_violation": (self.box_violation, "fraction of a position"),
+            "reference": (self.reference, f"{self.unit}, at pro rata"),
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
 
 
 @dataclass(frozen=True)

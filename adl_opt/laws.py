@@ -165,7 +165,7 @@ class LogNormal(Law):
     horizon: float
     assets: tuple[str, ...] | None
 
-    def __init__(self, volatility: Any, correlation: Any, horizon: float) -> None:
+    def __init__(self, volatility: Any, correlation: Any = None, horizon: float = math.nan) -> None:
         assets = labels_of(volatility)
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:

@@ -49,13 +49,12 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         name = "water level" if book.isolated else "level of gross leverage alone"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
-            level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.3g} x"
+            level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.4g} x"
         )
     axes.set_ylabel("gross leverage (x of equity)")
     c = allocation.certificate
     axes.set_title(
-        f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})"
-        + ("" if c.gap is None else f", gap {c.gap:.1g}"),
+        f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})" + _gap(c.gap),
         fontsize=10,
     )
     axes.legend(frameon=False)
@@ -66,3 +65,8 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         except (OSError, ValueError) as error:
             raise AllocationError(f"the picture cannot be written to {str(path)!r}: {error}") from None
     return figure
+
+
+def _gap(gap: float | None) -> str:
+    # Below 1e-12 it is rounding, which differs from machine to machine; pictures should not.
+    return "" if gap is None else ", gap below 1e-12" if gap < 1e-12 else f", gap {gap:.1g}"

@@ -148,12 +148,8 @@ class Problem:
         return pd.DataFrame(lines)
 
     def __repr__(self) -> str:
-        assets = self.event.book.assets
-        if self.law is None:
-            law = "no law"
-        else:
-            how = "aligned by label" if self._labels else "in the order of the book's assets"
-            law = f"{type(self.law).__name__}, {how}: {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''}"
+        how = "aligned by label" if self._labels else "in the order of the book's assets"
+        law = "no law" if self.law is None else f"{self.law!r}, {how}"
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
 
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:

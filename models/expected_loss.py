@@ -122,7 +122,7 @@ def split_proof(model):
 
 @adl.claim("closing and reopening at the mark price (a wash trade) changes nothing", "THEORY 3, WT", tolerance=0.0)
 def wash_trade_resistant(model):
-    start, size, equity, _ = _state(model, 7)
+    _, size, equity, _ = _state(model, 7)
     entry = np.linspace(10_000.0, 90_000.0, len(size))
     before = model.closed_form(_event(-size, equity, 0.35, entry_price=entry)).amount
     after = model.closed_form(_event(-size, equity, 0.35, entry_price=np.full(len(size), 50_000.0))).amount

@@ -29,6 +29,16 @@ def test_frames(solved):
     assert solved.shadow_prices.name == "shadow_price" and "certified by separable" in repr(solved)
 
 
+def test_water_level_and_certificate_tables(solved):
+    assert solved.water_level["BTC"] == pytest.approx(4.70042879, rel=1e-8)
+    event = adl.load("expected_loss").event(30, 2)
+    filled = adl.water_filling(event)
+    after, reduced = filled.leverages()[1], filled.amount > 0
+    assert filled.water_level["BTC"] == pytest.approx(after[reduced].max(), rel=TOL.formula)
+    table = solved.certificate.to_frame()
+    assert table.loc["objective", "unit"] == "quote currency" and table.loc["status", "value"] == "certified"
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_save_and_load_is_exact(tmp_path, seed):
     rng = np.random.default_rng(seed)
