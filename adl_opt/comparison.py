@@ -8,7 +8,7 @@ import numpy as np
 
 from .allocation import Allocation
 from .certificate import assess, relative_gap
-from .errors import UncertifiedWarning
+from .errors import AdlError, UncertifiedWarning
 from .event import Event
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
@@ -32,6 +32,11 @@ def compare(
 
     chosen = list(policies) if policies is not None else ([water_filling, pro_rata] if event.book.isolated else [pro_rata])
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
+    names = [str(measure) for measure in wanted]
+    if len(set(names)) < len(names):
+        raise AdlError(
+            f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
+        )
     aligned = None if law is None else law.align(event.book.assets)
     rows: list[tuple[str, Allocation]] = [(_named(policy), policy(event)) for policy in chosen]
     bounds: dict[str, float] = {}
@@ -50,7 +55,7 @@ def compare(
             line[f"{measure} gap"] = (
                 np.nan
                 if certificate.status == "infeasible"
-                else relative_gap(certificate.objective, bounds[str(measure)], certificate.reference)
+                else relative_gap(certificate.objective, bounds[str(measure)], certificate.floor)
             )
         line["accounts reduced"] = len(np.unique(event.book.account[allocation.amount > 0]))
         lines.append(line)

@@ -19,6 +19,7 @@ from .errors import ObjectiveError, SolveError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
+from .symbols import Symbols
 
 Array = NDArray[np.float64]
 
@@ -68,6 +69,7 @@ class Program:
                 f"the objective {objective} breaks CVXPY's rule for parameters (DPP), so that it could not be solved again cheaply"
             )
         self.brings_variables = any(variable.id not in self.symbols.own for variable in self.problem.variables())
+        self._checked = not self.brings_variables
         self.set(event, 1.0)
 
     @staticmethod
@@ -85,6 +87,12 @@ class Program:
             raise ObjectiveError(
                 f"{len(odd)} of the constraints of {objective} are not convex (DCP), first {' '.join(str(odd[0]).split())[:80]} (§17)"
             )
+        own = [c for c in m.constraints if all(variable.id in m.own for variable in c.variables())]
+        if own:
+            raise ObjectiveError(
+                f"{len(own)} of the constraints of {objective} bind the allocation alone, first {' '.join(str(own[0]).split())[:80]}: an "
+                "objective may constrain variables of its own only, or the bound would not hold for every allocation (§17)"
+            )
         return expression
 
     def expressed(self, fraction: Array) -> float | None:
@@ -93,6 +101,31 @@ class Program:
             return None
         self.fraction.value = np.clip(fraction, 0.0, 1.0)
         return float(np.ravel(self._plain.value)[0]) * self.money
+
+    def check_own_variables(self, event: Event, law: Law | None, reference: float) -> None:
+        """§17 for objectives with variables of their own: at pro rata, minimised over them alone, `express` must say what `value` says.
+
+        Otherwise a non-convex objective hides behind its epigraph, or its constraints exclude allocations. Once a program; raises ObjectiveError.
+        """
+        if self._checked:
+            return
+        self.set(event, reference)
+        fraction = event.pro_rata_fraction[event.free]
+        held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
+        held.solve(solver="CLARABEL")
+        value = float(self.objective.value(Symbols(event, law, event.pro_rata_fraction * event.size)))
+        if held.status == cp.INFEASIBLE:
+            raise ObjectiveError(
+                f"the constraints of {self.objective} exclude pro rata: an objective may not narrow the allocations (§17)"
+            )
+        if held.status == cp.OPTIMAL and abs(held.value / self.inverse.value * self.money - value) > 1e-5 * max(
+            abs(value), reference
+        ):
+            raise ObjectiveError(
+                f"{self.objective}: at pro rata express says {held.value / self.inverse.value * self.money:.9g} but value {value:.9g}; "
+                "they disagree, or the objective is not convex (§17)"
+            )
+        self._checked = True
 
     def set(self, event: Event, reference: float) -> None:
         """The requirement, and the value that counts as 1 (§10)."""
@@ -115,7 +148,7 @@ class Program:
             data, chain, inverse = self.problem.get_problem_data(name, enforce_dpp=True, solver_opts=options)
             raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
             found = chain.invert(raw, inverse)
-        except cp.error.SolverError as error:
+        except (cp.error.SolverError, ValueError) as error:
             raise SolveError(f"{name} cannot solve {self.objective}: {str(error).splitlines()[0]}") from None
         if not found.primal_vars or self.fraction.id not in found.primal_vars:
             raise SolveError(
@@ -125,6 +158,7 @@ class Program:
         if not np.isfinite(fraction).all():
             raise SolveError(f"{name} returned a point that is not finite for {self.objective} (it says {found.status})")
         gap, assumed = dual_bound(data, raw)
+        gap += 1e-13  # the rounding of a program whose objective is of order 1
         back = 1 / float(self.inverse.value) * self.money
         multipliers = self._multipliers(found.dual_vars, back)
         price = np.full(len(event.side), np.nan)

@@ -10,7 +10,7 @@ from .errors import LawError
 from .lawinput import frozen, matrix_of, vector_of
 from .laws import Law, Scenarios, described, set_fields
 from .nodes import frame_like, gauss_hermite, root
-from .shortfall import normal_excess, normal_tail, student_tail
+from .shortfall import normal_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]
 
@@ -99,8 +99,7 @@ class StudentT(Gaussian):
         return student_tail(z, self.dof)
 
     def _excess(self, z: Array) -> Array:
-        first, tail = student_tail(z, self.dof)
-        return np.maximum(first - z * tail, 0.0)
+        return student_excess(z, self.dof)
 
     @property
     def _uniforms(self) -> int:

@@ -61,6 +61,8 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     array = np.atleast_1d(numbers_of(values, name))
     if array.shape != (d,):
         raise LawError(f"{name} must have one number an asset ({d}), not shape {array.shape}")
+    if labels is not None and assets is None:
+        raise LawError(f"{name} is labelled ({listing(labels)}) but the law is not; label both by asset, or neither")
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels")
@@ -72,6 +74,9 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     assets = None
     if isinstance(values, Mapping):
         assets = labels_of(values)
+        odd = [row for row, entries in values.items() if not isinstance(entries, Mapping) or set(entries) != set(values)]
+        if odd:
+            raise LawError(f"the row {str(odd[0])!r} of {name} must map each of {listing(values)} to a number")
         values = [[row[column] for column in values] for row in values.values()]
     elif hasattr(values, "columns"):
         assets = tuple(str(c) for c in values.columns)

@@ -39,12 +39,13 @@ class Minorant:
     slack: float
     low: Array
     high: Array
+    one_sided: bool = True  # low and high are the one-sided slopes of the objective in each leg alone
 
     def times(self, weight: float) -> "Minorant":
-        return Minorant(weight * self.slack, weight * self.low, weight * self.high)
+        return Minorant(weight * self.slack, weight * self.low, weight * self.high, self.one_sided)
 
     def plus(self, other: "Minorant") -> "Minorant":
-        return Minorant(self.slack + other.slack, self.low + other.low, self.high + other.high)
+        return Minorant(self.slack + other.slack, self.low + other.low, self.high + other.high, self.one_sided and other.one_sided)
 
 
 class Objective:
@@ -56,6 +57,14 @@ class Objective:
 
     money: ClassVar[int] = 1
     monotone: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """A class that says its value anew inherits no proof, closed form or name of the objective that it was made from."""
+        super().__init_subclass__(**keywords)
+        said = next(base for base in cls.__mro__[1:] if "value" in vars(base))
+        if said is not Objective and {"express", "value", "money", "monotone"} & vars(cls).keys():
+            for name in {"closed_form", "minorant", "monotone", "__str__"} - vars(cls).keys():
+                setattr(cls, name, vars(Objective)[name])
 
     def express(self, m: Any) -> Any:
         """The objective as a CVXPY expression of the symbols of `m`."""
@@ -96,7 +105,8 @@ class Objective:
     __rmul__ = __mul__
 
     def __str__(self) -> str:
-        return type(self).__name__
+        settings = ", ".join(f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float, str)))
+        return type(self).__name__ + (f"({settings})" if settings else "")
 
     def __repr__(self) -> str:
         return f"<objective {self}>"
@@ -197,11 +207,11 @@ class MaxLeverage(_GrossLeverage):
         # Dust accounts are on the level only up to the rounding of positions many times their equity.
         top = m.leverage >= m.leverage.max() * (1 - 1e-7)
         # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
-        stuck = top & (m.event.book.per_account(m.event.free.astype(float)) == 0)
+        stuck = top & (m.event.book.per_account((m.event.free & (m.amount < m.event.size)).astype(float)) == 0)
         weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)
         weight = weight / weight.sum()
         slope = self._slope(m, weight)
-        return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope)
+        return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -226,7 +236,7 @@ class LeveragePower(_GrossLeverage):
         weight = m.equity * before**self.p
         if self.p == 1:
             return weight @ ratio
-        return weight @ (cp.square(ratio) if self.p == 2 else cp.power(ratio, self.p))
+        return weight @ (cp.square(ratio) if self.p == 2 else cp.power(ratio, self.p, approx=False))
 
     def value(self, m: Any) -> float:
         return math.fsum((m.equity * m.leverage**self.p).tolist())
@@ -250,8 +260,12 @@ class LeverageSquare(LeveragePower):
 
 
 def values(objective: Objective, m: Any) -> Mapping[str, float]:
-    """The value of each part of an objective, by name, weights not applied."""
-    return {str(part): float(part.value(m)) for _, part in objective.parts()}
+    """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not applied."""
+    found: dict[str, float] = {}
+    for _, part in objective.parts():
+        name, again = str(part), sum(key.split(" #")[0] == str(part) for key in found)
+        found[f"{name} #{again + 1}" if again else name] = float(part.value(m))
+    return found
 
 
 def _closed_form_slope(m: Symbols) -> Array:
@@ -278,20 +292,23 @@ def _multiplier_support(m: Symbols, multipliers: Array) -> Minorant:
 
 
 def _point_support(m: Symbols) -> Minorant:
-    """The subgradient at the point; an account with one free leg may take any slope between its one-sided ones."""
+    """The subgradient at the point; an account with one free leg may take any slope between its one-sided ones.
+
+    Accounts without a free leg get the one-sided slopes too, for shadow prices where the requirement is 0 or the capacity.
+    """
     book, moves, probability = m.event.book, m.scenarios.moves, m.probability
-    one_free = book.per_account(m.event.free.astype(float)) == 1
+    free = book.per_account(m.event.free.astype(float))
     slack, low, high = 0.0, np.zeros(len(m.amount)), np.zeros(len(m.amount))
     for a, b, argument in m.arguments():
         legs = m.legs_of(a, b)
         account, asset = book.account[legs] - a, book.asset[legs]
         scale = np.abs(argument + m.equity[a:b, None]) + m.equity[a:b, None]
-        kink = (np.abs(argument) <= _KINK * scale) & one_free[a:b, None]
+        kink = (np.abs(argument) <= _KINK * scale) & (free[a:b, None] <= 1)
         firm = np.where((argument > 0) & ~kink, probability, 0.0) @ moves
         slope = book.notional[legs] * firm[account, asset]
         low[legs], high[legs] = slope, slope
         if kink.any():
-            slack += float((np.where(kink, np.abs(argument), 0.0) @ probability).sum())
+            slack += float((np.where(kink & (free[a:b, None] == 1), np.abs(argument), 0.0) @ probability).sum())
             i, s = np.nonzero(kink)
             step = np.zeros((2, b - a, moves.shape[1]))
             np.add.at(step[0], i, probability[s, None] * np.minimum(moves[s], 0.0))

@@ -1,5 +1,6 @@
 """Problem: objective + event + law, declared; solved by a closed form, by accounts answering prices, or as a conic program; proved."""
 
+import contextlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from . import separable
 from .allocation import Allocation, amounts_from_frame
-from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap
-from .errors import AllocationError, ObjectiveError, SolveError, UncertifiedWarning
+from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap, scales
+from .errors import AllocationError, LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
 from .objectives import Dual, LeveragePower, Objective
@@ -168,8 +169,10 @@ class Problem:
                 raise SolveError(f"there is no solver {solver!r}; installed are {', '.join(sorted(cp.installed_solvers()))}")
 
     def _reference(self, event: Event) -> float:
-        value = float(self.objective.value(Symbols(event, self.law, event.pro_rata_fraction * event.size)))
-        return value if np.isfinite(value) and value > 0 else 1.0
+        """What counts as 1 in the program: the value at pro rata, unless that is rounding (§10)."""
+        pro_rata, floor = scales(self.objective, event, self.law)
+        value = max(pro_rata, 10 * floor)
+        return value if np.isfinite(value) and value > 1e-200 else 1.0
 
     def _closed_form(self, event: Event, method: str, solver: str | None) -> tuple[Array | None, str]:
         if not event.free.any():
@@ -208,24 +211,30 @@ class Problem:
 
     def _conic(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         program, reference = self._program(event), self._reference(event)
-        point = program.solve(event, reference, solver, 1e-9, time_limit)
-        amount, proof = self._proved(event, point, reference, tol)
-        value = proof.certificate.objective
-        if not proof.certificate.certified and value > 0:
+        program.check_own_variables(event, self.law, reference)
+        try:
+            point = program.solve(event, reference, solver, 1e-9, time_limit)
+        except SolveError:
+            # Next to nothing may be lost at pro rata: divided by it, the program is hard. Once more in larger units.
+            reference = max(reference, 1e-4 * program.money)
+            point = program.solve(event, reference, solver, 1e-9, time_limit)
+        found = [self._proved(event, point, tol)]
+        value = found[0][1].certificate.objective
+        if not found[0][1].certificate.certified and value > 0:
             # The gap may be open because the loss is tiny: once more, scaled by the value found (§11).
-            try:
-                again = program.solve(event, value, solver, 1e-10, time_limit)
-                second = self._proved(event, again, value, tol)
-            except SolveError:
-                return amount, proof
-            if _gap(second[1]) < _gap(proof):
-                return second
-        return amount, proof
+            with contextlib.suppress(SolveError):
+                found.append(self._proved(event, program.solve(event, value, solver, 1e-10, time_limit), tol))
+        best = min(found, key=lambda pair: _gap(pair[1]))
+        if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
+            amount = self._cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
+            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+            best = min(found, key=lambda pair: _gap(pair[1]))
+        return best
 
-    def _proved(self, event: Event, point: "Point", reference: float, tol: float) -> tuple[Array, Proof]:
+    def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
         amount = event.fixed_fraction * event.size
         amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
-        self._same_value(event, amount, point, reference)
+        self._same_value(event, amount, point)
         amount = self._cleared(event, amount)
         if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
@@ -241,20 +250,21 @@ class Problem:
             amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
         return amount
 
-    def _same_value(self, event: Event, amount: Array, point: "Point", reference: float) -> None:
-        """§17: `value` at the solver's point against what the solver minimised."""
+    def _same_value(self, event: Event, amount: Array, point: "Point") -> None:
+        """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised."""
         value = float(self.objective.value(Symbols(event, self.law, amount)))
-        scale = max(abs(value), abs(reference))
-        if abs(value - point.objective) <= _AGREE * scale or not point.accurate:
-            return
-        program = self._program(event)
-        said = program.expressed(point.fraction)
-        if said is not None and abs(value - said) <= _AGREE * scale:
-            return  # the definitions agree and the solver was less accurate than it claims: the certificate decides
-        raise ObjectiveError(
-            f"{self.objective}: the solver minimised {point.objective:.9g} but value gives {value:.9g} at its point; "
-            "express and value disagree, or the objective is not convex (§17)"
+        said = self._program(event).expressed(point.fraction)
+        if said is None and not point.accurate:
+            return  # the certificate decides
+        noise = 1e-12 * float(self.objective.value(Symbols(event, self.law, np.zeros(len(event.size)))))
+        scale, other = (
+            (max(abs(value), abs(said)), said) if said is not None else (max(abs(value), self._reference(event)), point.objective)
         )
+        if abs(value - other) > _AGREE * scale + noise:
+            raise ObjectiveError(
+                f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; "
+                "express and value disagree (money other than to the power 1 needs m.unit), or the objective is not convex (§17)"
+            )
 
 
 def certify(
@@ -270,6 +280,8 @@ def certify(
         book = allocation.event.book
         if book is not event.book and not (
             np.array_equal(book.accounts, event.book.accounts)
+            and np.array_equal(book.account, event.book.account)
+            and np.array_equal(book.asset, event.book.asset)
             and book.assets == event.book.assets
             and np.array_equal(book.position, event.book.position)
         ):
@@ -280,14 +292,17 @@ def certify(
     else:
         amount = amounts_from_frame(event, allocation)
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
-    if own.status != "uncertified":
-        return own
+    if own.status != "uncertified" or (law is None and objective.monotone):
+        return own  # without a law only water-filling itself is optimal: no bound can help
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)
-        best = problem.solve(tol=tol).certificate
+        try:
+            best = problem.solve(tol=tol).certificate
+        except (LawError, SolveError):
+            return own  # no method for this law: what is proved without one stands
     if best.bound is None or own.bound is None or best.bound <= own.bound:
         return own
-    gap = relative_gap(own.objective, best.bound, own.reference)
+    gap = relative_gap(own.objective, best.bound, own.floor)
     return replace(
         own,
         bound=best.bound,

@@ -33,7 +33,7 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
 
 
 def is_expected_loss(objective: Objective) -> bool:
-    return all(isinstance(part, ExpectedLoss) and weight > 0 for weight, part in objective.parts())
+    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
 
 
 def solve(event: Event, law: Scenarios) -> Array:

@@ -72,23 +72,29 @@ def _excess(closed: Array, required: float) -> float:
 
 
 def _last_part(closed: Array, size: Array, required: float) -> Array:
-    for _ in range(3):
+    for _ in range(len(closed) + 3):
         residual = _excess(closed, required)
         if math.fsum(closed.tolist()) == required:
             return closed
-        fits = (closed - residual >= 0) & (closed - residual <= size)
-        candidates = np.flatnonzero(fits)
+        fits = np.flatnonzero((closed - residual >= 0) & (closed - residual <= size))
         # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account it may be much.
-        untouched = (closed[candidates] == 0) | (closed[candidates] == size[candidates])
-        order = np.lexsort((-closed[candidates], untouched))
-        for leg in candidates[order][:64]:
+        untouched = (closed[fits] == 0) | (closed[fits] == size[fits])
+        fits = fits[np.lexsort((-closed[fits], untouched))]
+        for leg in fits[:64]:
             before = closed[leg]
             closed[leg] = before - residual
             if math.fsum(closed.tolist()) == required:
                 return closed
             closed[leg] = before
-        if candidates.size:
-            closed[candidates[order][0]] -= residual
+        # No leg can take it all: the one with most room takes what it can.
+        room = closed if residual > 0 else size - closed
+        leg = int(np.argmax(room))
+        moved = min(max(closed[leg] - residual, 0.0), size[leg])
+        if moved == closed[leg]:
+            moved = min(max(np.nextafter(closed[leg], -np.inf if residual > 0 else np.inf), 0.0), size[leg])
+        if moved == closed[leg]:
+            break
+        closed[leg] = moved
     raise EventError(
         f"the closed sizes miss the requirement {required!r} by {_excess(closed, required):.3g} and no leg can represent the "
         "difference: sizes and requirement differ by more digits than a float has (§6)"

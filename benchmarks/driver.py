@@ -197,5 +197,5 @@ def _line(case: Case, run: _Run, optimum: dict[int, float]) -> Line:
 
 def _spread(values: tuple[Certificate, ...]) -> float:
     objective = [c.objective for c in values]
-    scale = max([1e-6 * abs(values[0].reference), *map(abs, objective)])
+    scale = max([values[0].floor, *map(abs, objective)])
     return (max(objective) - min(objective)) / scale if scale > 0 else 0.0

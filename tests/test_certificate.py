@@ -137,6 +137,8 @@ class WorstLoss(adl.Objective):
 class NotTheLoss(WorstLoss):
     """Says monotone but looks at the equities: Thm 1 must not be used."""
 
+    monotone = True
+
     def value(self, m):
         return float(m.loss.max() + 0 * m.equity.sum())
 

@@ -20,7 +20,8 @@ from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.symbols import Symbols
 
 from .books import frame, one_asset
-from .test_problem import Concave, Liar, NonConvexConstraint, TwoNumbers
+from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
+from .test_problem import Concave, HiddenVariance, Liar, NonConvexConstraint, TwoNumbers
 
 TIDY = frame(list("abc"), ["X", "X", "Y"], [-1.0, -2.0, 3.0], [5.0, 5.0, 7.0], [1.0, 2.0, 3.0])
 EVENT = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
@@ -297,6 +298,10 @@ CASES = [
         "labelled differently", lambda _: adl.Gaussian(pd.DataFrame(np.eye(2), index=["A", "B"], columns=["B", "A"])), adl.LawError
     ),
     Case(r"one number an asset \(2\), not shape \(3,\)", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError),
+    Case("is labelled .* but the law is not", lambda _: adl.Gaussian(np.eye(2), {"A": 0.1, "B": 0.2}), adl.LawError),
+    Case(
+        "the row 'A' of covariance must map each of A, B", lambda _: adl.Gaussian({"A": {"A": 1.0}, "B": {"B": 1.0}}), adl.LawError
+    ),
     Case("mean is labelled", lambda _: adl.Gaussian(pd.DataFrame(np.eye(1), index=["A"], columns=["A"]), {"B": 1.0}), adl.LawError),
     Case("dof = 1.0", lambda _: adl.StudentT(0.04, 1.0), adl.LawError),
     Case(
@@ -341,6 +346,19 @@ CASES = [
     ),
     Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
     Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
+    Case("bind the allocation alone", lambda _: adl.Problem(Limited(), PAPER).solve(), adl.ObjectiveError),
+    Case("exclude pro rata", lambda _: adl.Problem(LimitedByOwn(), PAPER).solve(), adl.ObjectiveError),
+    Case(
+        "HiddenVariance: at pro rata express says",
+        lambda _: adl.Problem(HiddenVariance(), ISOLATED, LAW).solve(method="conic"),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "MeanVariance says monotone",
+        lambda _: adl.Problem(MeanVariance(), one_asset([-3.0, -3.0], [1.0, 1.0], 3.0), adl.Scenarios([0.5, 3.0])).solve(),
+        adl.ObjectiveError,
+    ),
+    Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
     # problems and methods
     Case("takes an Event, not Book", lambda _: adl.Problem(adl.ExpectedLoss(), EVENT.book, LAW), adl.SolveError),
     Case(

@@ -1,0 +1,275 @@
+"""Counterexamples that once fooled the library, each now refused, corrected or told apart (the review of the mathematics)."""
+
+import math
+
+import cvxpy as cp
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import adl_opt as adl
+from adl_opt.shortfall import student_excess
+from adl_opt.waterfill import water_level
+
+from .books import count, frame, one_asset
+from .tolerances import TOL
+
+ISOLATED = one_asset([-10.0, -10.0], [1.0, 4.0], 5.0)
+
+
+def book(rows) -> adl.Book:
+    return adl.Book.from_frame(frame(*zip(*rows)))
+
+
+class Weighted(adl.LeverageSquare):
+    """A child that says its value anew: its parent's closed form, proof and name are not its own."""
+
+    def express(self, m):
+        return np.array([1.0, 100.0]) @ cp.multiply(m.equity, cp.square(m.leverage))
+
+    def value(self, m):
+        return float(np.array([1.0, 100.0]) @ (m.equity * m.leverage**2))
+
+
+class SquaredShortfall(adl.ExpectedLoss):
+    def express(self, m):
+        return m.unit * cp.sum_squares(m.expected_shortfall)  # money squared: one unit more than money = 1 says
+
+    def value(self, m):
+        return float(np.sum(m.expected_shortfall**2))
+
+
+def test_children_inherit_no_proof():
+    solved = adl.Problem(Weighted(), ISOLATED).solve(short={"X": 10.0})
+    assert solved.method == "conic" and solved.certificate.measure == "Weighted"
+    closed = np.linspace(0, 10, 100_001)
+    brute = (((10 - closed) ** 2 / 1.0) + 100 * (closed**2) / 4.0).min()
+    assert solved.certificate.objective == pytest.approx(brute, rel=1e-6)
+    assert not SquaredShortfall.monotone
+    squared = adl.Problem(SquaredShortfall(), ISOLATED, adl.Scenarios([1.0, -0.5])).solve()
+    assert squared.certificate.objective == pytest.approx(12.5, rel=1e-6)
+
+
+def test_no_law_means_water_filling_and_nothing_near_it():
+    event = adl.Event(
+        book([("whale", "X", -1e10, 1.0, 1e9), ("dust", "X", -100.0, 1.0, 1.0), ("w2", "X", -1e9, 1.0, 1e9)]), short={"X": 1e9}
+    )
+    near = pd.DataFrame({"account": ["whale"], "asset": "X", "closed": [-1e9]})
+    refused = adl.certify(adl.ExpectedLoss(), event, None, near)
+    assert refused.status == "uncertified" and refused.gap > 0.5 and "not optimal for every law" in refused.proof
+    assert adl.certify(adl.ExpectedLoss(), event, None, adl.water_filling(event).to_frame()).certified
+
+
+class Slack(adl.Objective):
+    """express and value differ by what is little at pro rata and much at the optimum."""
+
+    money = 0
+
+    def express(self, m):
+        return cp.sum(cp.maximum(m.leverage, 1.0))
+
+    def value(self, m):
+        return float(m.leverage.sum())
+
+
+def test_two_definitions_are_compared_relative_to_the_value():
+    rows = [
+        ("a", "BTC", -1e6, 1.0, 0.1),
+        ("h", "BTC", -1e6, 1.0, 1e9),
+        ("c", "BTC", -30.0, 1.0, 10.0),
+        ("d", "BTC", -30.0, 1.0, 11.0),
+    ]
+    event = adl.Event(book([*rows, ("c", "ETH", 2.0, 1.0, 10.0)]), short={"BTC": 1e6 + 30.0})
+    with pytest.raises(adl.ObjectiveError, match="Slack"):
+        adl.Problem(Slack(), event).solve()
+
+
+@pytest.mark.parametrize("p", [1.5003, 1.0001, 2.9997])
+def test_the_power_is_the_power_asked_for(p):
+    rows = [("a", "BTC", -10.0, 1.0, 1.0), ("b", "BTC", -10.0, 1.0, 4.0), ("b", "ETH", 3.0, 1.0, 4.0), ("c", "ETH", 5.0, 1.0, 2.0)]
+    event = adl.Event(book(rows), short={"BTC": 5.0})
+    solved = adl.Problem(adl.LeveragePower(p), event).solve()
+    closed = np.linspace(0, 5, 200_001)
+    brute = ((10 - closed) ** p + 4 * ((13 - 5 + closed) / 4) ** p + 2 * 2.5**p).min()
+    assert solved.certificate.objective == pytest.approx(brute, rel=TOL.value)
+    assert solved.certificate.bound <= brute * (1 + TOL.formula)
+
+
+def test_a_power_that_cvxpy_cannot_state_is_one_sentence():
+    rows = [("a", "BTC", -10.0, 1.0, 1.0), ("b", "BTC", -10.0, 1.0, 4.0), ("b", "ETH", 3.0, 1.0, 4.0)]
+    problem = adl.Problem(adl.LeveragePower(2.0000001), adl.Event(book(rows), short={"BTC": 5.0}))
+    try:
+        assert problem.solve().certificate.certified
+    except adl.SolveError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("z", [0.0, 2.0, 5.0, 10.0, 20.0])
+def test_student_t_tends_to_the_normal(z):
+    """Relative difference to the normal is about (z^4 + ...)/(4 dof): at dof = 1e14 nothing is left of it."""
+    from adl_opt.shortfall import normal_excess
+
+    assert student_excess(np.array([z]), 1e14) == pytest.approx(normal_excess(np.array([z])), rel=1e-8)
+
+
+@pytest.mark.parametrize("dof", [1.05, 2.5, 4.9, 5.1, 30.0, 300.0, 1e5])
+def test_student_excess_against_integration(dof):
+    from scipy import integrate
+
+    for z in (-3.0, 0.0, 0.9, 1.1, 4.0, 12.0):
+        tail = stats.t(dof)
+        cut = z + 50 * max(1.0, abs(z)) if dof > 30 else np.inf
+        exact = integrate.quad(tail.sf, z, cut, epsabs=0, epsrel=1e-11, limit=500)[0]
+        assert student_excess(np.array([z]), dof)[0] == pytest.approx(exact, rel=1e-7)
+
+
+def test_dictionaries_are_columns_by_label():
+    law = adl.Scenarios({"ETH": [-0.5, 0.5], "BTC": [0.1, -0.1]})
+    assert law.assets == ("ETH", "BTC") and law.align(("BTC", "ETH")).moves.tolist() == [[0.1, -0.5], [-0.1, 0.5]]
+
+
+class Limited(adl.Objective):
+    """Narrows the allocations, so that its bound would not hold for all of them."""
+
+    def express(self, m):
+        m.subject_to(m.fraction[0] <= 0.1)
+        return m.equity @ cp.square(m.leverage)
+
+    def value(self, m):
+        return float(m.equity @ m.leverage**2)
+
+
+class LimitedByOwn(Limited):
+    """The same through a variable of its own."""
+
+    def express(self, m):
+        own = cp.Variable()
+        m.subject_to(own >= m.fraction[0], own <= 0.1)
+        return m.equity @ cp.square(m.leverage) + 0 * own
+
+
+@pytest.mark.parametrize("objective, says", [(Limited(), "bind the allocation alone"), (LimitedByOwn(), "exclude pro rata")])
+def test_objectives_do_not_narrow_the_allocations(objective, says):
+    with pytest.raises(adl.ObjectiveError, match=says):
+        adl.Problem(objective, ISOLATED).solve()
+
+
+class MeanVariance(adl.Objective):
+    """Says monotone and is not (THEORY 2)."""
+
+    monotone = True
+
+    def value(self, m):
+        mean = float(m.probability @ m.loss)
+        return mean + 0.2 * float(m.probability @ (m.loss - mean) ** 2)
+
+
+def test_a_functional_that_is_not_monotone_is_caught():
+    event = one_asset([-3.0, -3.0], [1.0, 1.0], 3.0)
+    with pytest.raises(adl.ObjectiveError, match="its value falls"):
+        adl.Problem(MeanVariance(), event, adl.Scenarios([0.5, 3.0])).solve()
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(300))
+def test_requirements_a_few_ulps_below_the_capacity_clear(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        n = int(rng.integers(1, 8))
+        size = np.round(10 ** rng.uniform(-2, 3, n), int(rng.integers(0, 4))) + 0.1
+        required = math.fsum(size)
+        for _ in range(int(rng.integers(1, 12))):
+            required = float(np.nextafter(required, 0))
+        _, closed = water_level(size, np.ones(n), required)
+        assert math.fsum(closed) == required and (closed >= 0).all() and (closed <= size).all()
+
+
+def test_the_reviewers_ulp():
+    _, closed = water_level(np.array([5.8999999999999995, 50.1, 255.4]), np.ones(3), 311.4)
+    assert math.fsum(closed) == 311.4
+
+
+def test_values_that_are_rounding_are_certified_as_such():
+    size, price = np.array([404.453134, 54.878502]), 23562.351005
+    event = one_asset(-size, [509874.626473, 689021.93606], float(np.nextafter(math.fsum(size), 0)), price)
+    for objective in (adl.LeverageSquare(), adl.MaxLeverage()):
+        for method in ("closed-form", "conic"):
+            assert adl.Problem(objective, event).solve(method=method).certificate.certified
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(100))
+def test_books_that_barely_lose_anything(seed):
+    """One account a hair beyond the worst move: the loss is 1e-9 of the notional and the program is divided by it."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i in range(4):
+        equity = 1e6 * rng.random() + 1e5
+        rows += [
+            (f"a{i}", "BTC", -rng.random() * equity / 100, 100.0, equity),
+            (f"a{i}", "ETH", rng.normal() * equity / 50, 10.0, equity),
+        ]
+    law = adl.Scenarios(rng.normal(size=(12, 2)) * 0.3)
+    first = adl.Event(book(rows), short={"BTC": "all"})
+    event = first.with_requirement(short={"BTC": 0.3 * first.required[0]})
+    from adl_opt.symbols import Symbols
+
+    worst = np.array(
+        [(np.maximum(a, -np.inf)).max() for _, _, arg in Symbols(event, law, np.zeros(8)).arguments() for a in arg]
+    ).max()
+    rows = [(a, k, x, p, e + (worst if a == "a0" else 0) * (1 - 1e-9) + 1e3 * (a != "a0")) for a, k, x, p, e in rows]
+    if min(row[4] for row in rows) <= 0:
+        return
+    event = adl.Event(book(rows), short=event.short)
+    problem = adl.Problem(adl.ExpectedLoss(), event, law)
+    exact = problem.solve().certificate
+    for solver in ("HIGHS", "CLARABEL"):
+        conic = problem.solve(method="conic", solver=solver).certificate
+        assert conic.certified and conic.objective == pytest.approx(exact.objective, rel=1e-6, abs=1e-9 * exact.reference)
+
+
+def test_probabilities_near_the_end_of_the_floats():
+    law = adl.Scenarios([0.7, 0.2, -0.1], [1e-310, 0.5, 0.5])
+    solved = adl.Problem(adl.ExpectedLoss(), one_asset([-2.0, -2.0], [1.0, 1.4], 1.0), law).solve(method="conic")
+    assert solved.certificate.status in ("certified", "uncertified")
+
+
+class Named(adl.Objective):
+    def __init__(self, power):
+        self.power = power
+
+    def express(self, m):
+        return m.equity @ cp.power(m.leverage, self.power)
+
+    def value(self, m):
+        return float(m.equity @ m.leverage**self.power)
+
+
+def test_objectives_of_one_class_are_told_apart(paper):
+    table = adl.compare(paper, measures=[Named(2), Named(4)])
+    assert {"Named(power=2)", "Named(power=4)"} <= set(table.columns)
+    parts = adl.Problem(adl.ExpectedLoss() + 2 * adl.ExpectedLoss(), paper, adl.load("cross_margin").law).solve().parts
+    assert list(parts) == ["ExpectedLoss", "ExpectedLoss #2"]
+
+
+def test_certify_falls_back_on_what_is_proved_without_a_method(paper):
+    proof = adl.certify(adl.ExpectedLoss(), paper, adl.Gaussian([[0.01, 0.01], [0.01, 0.02]]), adl.pro_rata(paper))
+    assert proof.status == "uncertified" and proof.bound <= proof.objective
+
+
+def test_an_allocation_of_other_legs_is_of_another_book():
+    one = adl.Event(book([("A", "X", -5.0, 1.0, 1.0), ("A", "Y", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0)]), short={"X": 1.0})
+    two = adl.Event(book([("A", "X", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0), ("B", "Y", -5.0, 1.0, 1.0)]), short={"X": 1.0})
+    with pytest.raises(adl.AllocationError, match="another book"):
+        adl.certify(adl.LeverageSquare(), two, None, adl.pro_rata(one))
+
+
+def test_prices_at_the_ends_are_one_sided():
+    """The kink sits exactly at the end: what the first contract saves is not what the last one would have saved."""
+    event = one_asset([-4.0, -4.0], [2.0, 2.0], 0.0)
+    problem = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([0.5, -0.5]))  # 0.5 * 4 = 2: zero loss, on the kink
+    assert problem.solve().price[0] == 0.0
+    last = adl.Problem(adl.ExpectedLoss(), one_asset([-4.0], [2.0], 4.0), adl.Scenarios([1.0, -1.0])).solve()
+    assert last.price[0] == 0.0
+    assert np.isnan(adl.Problem(adl.MaxLeverage(), event).solve().price[0])
