@@ -78,7 +78,7 @@ class Allocation:
         return m.leverage_before, m.leverage
 
     def to_frame(self) -> "pd.DataFrame":
-        """One line a leg: account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of equity)."""
+        """One line a leg (account ids are text): account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of equity)."""
         import pandas as pd
 
         book, m = self.event.book, Symbols(self.event, None, self.amount)
@@ -128,6 +128,10 @@ class Allocation:
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads. Raises AllocationError if it exists and overwrite is False."""
         path = Path(path)
+        if path.suffix.lower() != ".json":
+            raise AllocationError(
+                f"{str(path)!r}: an allocation is saved as .json; allocation.to_frame().to_csv(...) writes a table"
+            )
         if path.exists() and not overwrite:
             raise AllocationError(f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True")
         book = self.event.book

@@ -49,5 +49,8 @@ def load(name: str | Path) -> Model:
         raise ModelError(f"{str(path)!r} fails on import: {type(error).__name__}: {error}") from error
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):
-        raise ModelError(f"{str(path)!r} must hold one MODEL = adl.Model(...); its MODEL is {type(model).__name__}")
+        raise ModelError(
+            f"{str(path)!r} must hold one MODEL = adl.Model(...); "
+            + ("it has none" if model is None else f"its MODEL is {type(model).__name__}")
+        )
     return model

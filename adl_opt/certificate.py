@@ -16,7 +16,7 @@ from .errors import LawError, ObjectiveError
 from .event import Event
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import Dual, LeverageSquare, Minorant, Objective, values
+from .objectives import Dual, ExpectedLoss, LeverageSquare, Minorant, Objective, evaluate, values
 from .symbols import LossSymbols, Symbols
 
 if TYPE_CHECKING:
@@ -110,15 +110,20 @@ def assess(
     measured, stands_for = _measured(objective, event, law)
     m = Symbols(event, law, amount)
     parts = values(measured, m)
-    unit = " + ".join(sorted({"quote currency" if part.money else "pure number" for _, part in measured.parts()}, reverse=True))
-    value = float(measured.value(m))
+    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.parts()}
+    unit = " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
+    value = evaluate(measured, m)
     if not math.isfinite(value):
         raise ObjectiveError(f"the objective {measured} is {value} at this allocation; it must be a finite number")
     reference, floor = scales(measured, event, law)
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     if box > FEASIBLE or (clearing > FEASIBLE * np.maximum(event.required, 1e-300)).any():
-        proof = f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g}"
+        proof = f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g} of a position"
+        against = int((amount < 0).sum())
+        proof += (
+            f"; {against} legs close against their position: closed is signed like the position, shorts negative" if against else ""
+        )
         certificate = Certificate(
             "infeasible", str(measured), unit, value, None, None, float(clearing.max()), box, reference, floor, tolerance, proof
         )
@@ -186,6 +191,7 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
 
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:
     if law is None and objective.monotone:
+        check_monotone(objective, np.array([0.0, 1.0, 2.0, 5.0]), np.array([0.4, 0.3, 0.2, 0.1]))
         if not event.book.isolated:
             raise LawError(
                 f"{objective} in cross margin depends on the law of price moves; give one, such as "
@@ -197,7 +203,7 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
 
 def scales(objective: Objective, event: Event, law: Law | None) -> tuple[float, float]:
     """(value at pro rata, the floor below which no relative accuracy is asked for) (§11)."""
-    pro_rata = float(objective.value(Symbols(event, law, event.pro_rata_fraction * event.size)))
+    pro_rata = evaluate(objective, Symbols(event, law, event.pro_rata_fraction * event.size))
     before = float(objective.value(Symbols(event, law, np.zeros(len(event.size)))))
     return pro_rata, max(FLOOR * abs(pro_rata), ROUNDING * abs(before) if math.isfinite(before) else 0.0)
 
@@ -232,23 +238,25 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
     if not (objective.monotone and event.book.isolated and isinstance(law, Scenarios)):
         return []
     least = np.maximum(m.loss - pathwise_gap(event, law, m.amount), 0.0)
-    try:
-        _check_monotone(objective, m.loss, law.probability)
-        bound = float(objective.value(LossSymbols(least, law.probability)))
-    except AttributeError:
-        return []  # it looks at more than the loss, so that Thm 1 says nothing
+    check_monotone(objective, m.loss, law.probability)
+    bound = evaluate(objective, LossSymbols(least, law.probability))
     return [(min(bound, value), "no allocation loses less in any scenario (Thm 1)", np.full(len(event.side), np.nan))]
 
 
-def _check_monotone(objective: Objective, loss: Array, probability: Array) -> None:
-    """Raise ObjectiveError if a larger loss has a smaller value: tried scenario by scenario and on random sets (§17)."""
-    here = float(objective.value(LossSymbols(loss, probability)))
+def check_monotone(objective: Objective, loss: Array, probability: Array) -> None:
+    """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value (§17).
+
+    Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
+    """
+    if all(type(part) is ExpectedLoss for _, part in objective.parts()):
+        return
+    here = evaluate(objective, LossSymbols(loss, probability))
     rng = np.random.default_rng(0)
     bumps = [np.arange(len(loss)) == s for s in range(min(len(loss), 32))] + [rng.random(len(loss)) < 0.5 for _ in range(32)]
     size = max(float(np.abs(loss).max(initial=0.0)), 1.0)
     for bump in bumps:
         for step in (0.01 * size, size):
-            more = float(objective.value(LossSymbols(loss + step * bump, probability)))
+            more = evaluate(objective, LossSymbols(loss + step * bump, probability))
             if more < here - 1e-9 * max(abs(here), abs(more)):
                 raise ObjectiveError(
                     f"{objective} says monotone = True, but its value falls from {here:.9g} to {more:.9g} when the loss grows in "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from . import __version__, catalog
 from .allocation import Allocation
@@ -69,9 +70,30 @@ Plot = Annotated[
 ]
 
 
+_REMEDIES = (
+    ("use law.quadrature(20) or law.sample(4096, seed=1)", "add --quadrature 20 or --sample 4096"),
+    ("law.quadrature(20) or law.sample(4096, seed=1)", "--quadrature 20 or --sample 4096"),
+    ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
+    ("book.solvent() (--solvent on the command line)", "--solvent"),
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"adl-opt {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    """Auto-deleveraging as convex optimization: proved allocations."""
+
+
 @app.command()
 def demo(plot: Plot = Path("adl-opt-demo.png"), force: Force = False) -> None:
-    """The paper's four accounts: close 10 BTC of shorts at the least expected loss, prove it, draw it."""
+    """The paper's four accounts: solve, prove, draw."""
     _writable([plot], force)
     model = next(m for m in map(catalog.load, catalog.names()) if m.demo)
     problem = model.problem()
@@ -99,9 +121,13 @@ def solve(
     plot: Plot = None,
     force: Force = False,
 ) -> None:
-    """Who closes how much, with its certificate. Isolated margin and a monotone objective need no law (Thm 1)."""
+    """Who closes how much, with its certificate.
+
+    Isolated margin and a monotone objective need no law: the answer is optimal for every law (Thm 1).
+    """
     _writable([output, plot], force)
     _written_as(output, ".csv", ".parquet", ".json")
+    _written_as(plot, ".png", ".pdf", ".svg")
     event = _event(book, short, long, solvent)
     law = _law(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
     objective = _objective(model, settings)
@@ -132,14 +158,14 @@ def compare(
     output: Output = None,
     force: Force = False,
 ) -> None:
-    """Policies side by side: what each costs, and its relative gap to the proved optimum of each measure."""
+    """What each policy costs, with its gap to the proved optimum."""
     _writable([output], force)
     _written_as(output, ".csv", ".parquet")
     event = _event(book, short, long, solvent)
     law = _law(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
     frame = compare_policies(event, law)
     table = table_of(
-        "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound",
+        "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound (values below 1e-6 of pro rata count as it)",
         "policy", *("gap" if "gap" in c else c.removeprefix("accounts ") for c in frame.columns), left=("policy",),
     )  # fmt: skip
     for name, row in frame.iterrows():
@@ -154,7 +180,7 @@ def compare(
 def verify(
     models: Annotated[list[str] | None, typer.Argument(help="names or .py files; default: all", show_default=False)] = None,
 ) -> None:
-    """Check every claim of the models: its source and the worst violation; exit 1 if one fails."""
+    """Check every claim of the models; exit 1 if one fails."""
     chosen = [catalog.load(name) for name in (models or catalog.names())]
     failed = total = 0
     for model in chosen:
@@ -164,8 +190,9 @@ def verify(
                 total, failed = total + 1, failed + (not verdict.holds)
                 status.update(f"checking {model.name}: {verdict.claim.name} done")
                 holds, said = "[green]yes[/]" if verdict.holds else "[red]NO[/]", verdict.claim
+                trouble = f" [red]{escape(verdict.trouble)}[/]" if verdict.trouble else ""
                 table.add_row(
-                    holds, f"{verdict.violation:.2g}", f"{said.tolerance:.0e}", f"{said.statement} [dim]({said.source})[/]"
+                    holds, f"{verdict.violation:.2g}", f"{said.tolerance:.0e}", f"{said.statement} [dim]({said.source})[/]{trouble}"
                 )
         console.print(table)
     console.print(f"{total - failed} of {total} claims hold (violation: worst found, a pure number, 0 = holds exactly)")
@@ -187,11 +214,18 @@ def main() -> None:
     try:
         app()
     except AdlError as error:
-        print(f"adl-opt: {error}", file=sys.stderr)
+        print(f"adl-opt: {_for_the_command_line(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("adl-opt: interrupted; nothing was written", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def _for_the_command_line(sentence: str) -> str:
+    """The remedies of the library, in options."""
+    for python, option in _REMEDIES:
+        sentence = sentence.replace(python, option)
+    return sentence
 
 
 def _event(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool) -> Event:
@@ -296,7 +330,7 @@ def _writable(paths: Iterable[Path | None], force: bool) -> None:
 
 def _written_as(output: Path | None, *suffixes: str) -> None:
     if output is not None and output.suffix.lower() not in suffixes:
-        raise AdlError(f"-o {str(output)!r}: its ending must be one of {', '.join(suffixes)}")
+        raise AdlError(f"{str(output)!r}: its ending must be one of {', '.join(suffixes)}")
 
 
 def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str) -> None:

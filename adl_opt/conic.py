@@ -18,7 +18,7 @@ from .dualbound import dual_bound
 from .errors import ObjectiveError, SolveError
 from .event import Event
 from .laws import Law
-from .objectives import Objective
+from .objectives import Objective, evaluate
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
@@ -113,7 +113,7 @@ class Program:
         fraction = event.pro_rata_fraction[event.free]
         held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
         held.solve(solver="CLARABEL")
-        value = float(self.objective.value(Symbols(event, law, event.pro_rata_fraction * event.size)))
+        value = evaluate(self.objective, Symbols(event, law, event.pro_rata_fraction * event.size))
         if held.status == cp.INFEASIBLE:
             raise ObjectiveError(
                 f"the constraints of {self.objective} exclude pro rata: an objective may not narrow the allocations (§17)"
@@ -185,7 +185,10 @@ class Program:
 
 
 def _scalar(objective: Objective, expression: Any) -> Any:
-    expression = cp.Expression.cast_to_const(expression)
+    try:
+        expression = cp.Expression.cast_to_const(expression)
+    except ValueError:
+        raise ObjectiveError(f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression") from None
     if expression.size != 1:
         raise ObjectiveError(
             f"express of {objective} gives an expression of shape {expression.shape}; an objective is one number (cp.sum?)"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .errors import LawError, SolveError
 from .event import Event
 from .laws import Law, OneFactor, Scenarios
-from .symbols import Symbols, scenarios_of
+from .symbols import Symbols, no_symbol, scenarios_of
 
 Array = NDArray[np.float64]
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
@@ -58,6 +58,9 @@ class ConicSymbols:
         if "rows" in self.__dict__:
             other.__dict__["rows"] = self.rows  # fills the cached property: rows are the costly part
         return other
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_symbol(name)
 
     def subject_to(self, *constraints: Any) -> None:
         """Constraints that an objective brings with variables of its own."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+_MOST_REPAIRED = 500  # unboxed variables up to which the repair is worth a dense system
 _ASSUMED = 10.0  # times the largest entry of the point (at least 1): the stated box of auxiliary variables
 
 
@@ -29,8 +30,13 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
         return np.inf, None
     A, b, c = data["A"], np.asarray(data["b"], float), np.asarray(data["c"], float)
     curved = data["P"] @ x if data.get("P") is not None else np.zeros_like(c)
-    residual = c + curved + A.T @ z
     low, high = _boxes(data, x)
+    unboxed = ~(np.isfinite(low) & np.isfinite(high))
+    z = _repaired(z, A, c + curved, unboxed, data["dims"])
+    residual = c + curved + A.T @ z
+    # What is left in unboxed columns after the repair is rounding of the terms that cancel there.
+    rounding = 1e-13 * (np.abs(c + curved) + np.abs(A).T @ np.abs(z))
+    residual[unboxed & (np.abs(residual) <= rounding)] = 0.0
     stated = _ASSUMED * max(1.0, float(np.abs(x).max(initial=0.0)))
     open_low, open_high = (residual > 0) & ~np.isfinite(low), (residual < 0) & ~np.isfinite(high)
     assumed = stated if (open_low | open_high).any() else None
@@ -39,6 +45,28 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     at_point = float(z @ (b - A @ x))
     charged = np.where(residual > 0, residual * (x - low), residual * (x - high)).sum()
     return at_point + float(charged), assumed
+
+
+def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: Any) -> Array:
+    """z changed a little, within the cone, so that unboxed variables leave no residual: then no box need be assumed.
+
+    Only equality rows and, in proportion to what they are, inequality rows move; if a row would leave its cone, z stays as it is.
+    """
+    columns = np.flatnonzero(unboxed)
+    if not columns.size or columns.size > _MOST_REPAIRED:
+        return z
+    weight = np.zeros_like(z)
+    weight[: dims.zero] = 1.0
+    linear = slice(dims.zero, dims.zero + dims.nonneg)
+    weight[linear] = z[linear]
+    part = A[:, columns].toarray()
+    repaired = z
+    for _ in range(3):
+        residual = cost[columns] + part.T @ repaired
+        step = np.linalg.lstsq(part.T * weight @ part, -residual, rcond=1e-13)[0]
+        repaired = repaired + weight * (part @ step)
+    stays = np.isfinite(repaired).all() and (repaired[linear] >= 0).all()
+    return repaired if stays else z
 
 
 def _primal_dual(raw: Any) -> tuple[Array | None, Array | None]:

@@ -26,6 +26,8 @@ class Event:
     """
 
     def __init__(self, book: Book, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> None:
+        if not isinstance(book, Book):
+            raise EventError(f"an Event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)")
         self.book = book
         broke = book.equity <= 0
         if broke.any():
@@ -144,7 +146,7 @@ def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
 
 def _amount(asset: str, value: Any, sign: int, capacity: float) -> float:
     side = "shorts" if sign < 0 else "longs"
-    if isinstance(value, str) and value == "all":
+    if isinstance(value, str) and value.lower() == "all":
         return capacity
     try:
         amount = float(value)

@@ -17,6 +17,8 @@ def fill(event: Event) -> tuple[Array, Array]:
 
     Raises EventError if an account has more than one position: levels are then not defined asset by asset.
     """
+    if not isinstance(event, Event):
+        raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
     book = event.book
     if not book.isolated:
         count = np.bincount(book.account, book.position != 0, len(book.accounts))

@@ -47,9 +47,12 @@ def numbers_of(values: Any, name: str) -> Array:
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise LawError(f"{name} must be numbers: {error}") from None
+        hint = "; dates belong in the index (set_index)" if "Timestamp" in str(error) else ""
+        raise LawError(f"{name} must be numbers: {error}{hint}") from None
     if not np.isfinite(array).all():
-        where = tuple(int(k) + 1 for k in np.argwhere(~np.isfinite(array))[0]) if array.ndim else ()
+        if not array.ndim:
+            raise LawError(f"{name} is {float(array)}; it must be a finite number")
+        where = tuple(int(k) + 1 for k in np.argwhere(~np.isfinite(array))[0])
         raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first at {where}")
     return array
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+_MOST_VOLATILE = 20.0  # a year; more is a percentage written as a number
+_TYPICAL_MOVE = 2.0  # a law of which half the moves are larger is a table of prices or of percentages
 
 
 class Law:
@@ -104,6 +106,11 @@ class Scenarios(Law):
         if table.ndim != 2 or table.size == 0:
             raise LawError(f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}")
         distinct(assets, "moves")
+        if float(np.median(np.abs(table))) > _TYPICAL_MOVE:
+            raise LawError(
+                f"half of the moves are above {100 * float(np.median(np.abs(table))):,.0f} %: moves are fractions (0.05 is 5 %); "
+                "for a history of prices use Scenarios.from_prices"
+            )
         weight = np.full(len(table), 1 / len(table)) if probability is None else numbers_of(probability, "probability")
         if weight.shape != (len(table),):
             raise LawError(f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}")
@@ -122,6 +129,11 @@ class Scenarios(Law):
 
         Raises LawError for a price that is missing, infinite or not positive, or fewer than steps + 1 rows.
         """
+        index = getattr(prices, "index", None)
+        if index is not None and len(index) > 1 and not index.is_monotonic_increasing:
+            raise LawError("the rows of prices are not in the order of their index; sort them: prices.sort_index()")
+        if int(steps) != steps:
+            raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
         table = numbers_of(prices, "prices")
         table = table[:, None] if table.ndim == 1 else table
         if steps < 1 or len(table) <= steps:
@@ -173,6 +185,11 @@ class LogNormal(Law):
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
             raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
+        if (vol > _MOST_VOLATILE).any():
+            first = int(np.argmax(vol > _MOST_VOLATILE))
+            raise LawError(
+                f"volatility number {first + 1} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
+            )
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))
             raise LawError(

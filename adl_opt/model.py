@@ -73,11 +73,12 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a claim's check found: the worst violation, and whether it is within the claim's tolerance."""
+    """What a claim's check found: the worst violation (nan if the check itself failed: trouble says how), and whether it is allowed."""
 
     model: str
     claim: Claim
     violation: float
+    trouble: str = ""
 
     @property
     def holds(self) -> bool:
@@ -87,13 +88,18 @@ class Verdict:
 def verdicts(model: Model) -> Iterator[Verdict]:
     """Check claim after claim, as they are asked for."""
     for one in model.claims:
-        yield Verdict(model=model.name, claim=one, violation=float(one.check(model)))
+        try:
+            yield Verdict(model=model.name, claim=one, violation=float(one.check(model)))
+        except Exception as error:  # a claim is anyone's code: it must not hide the others
+            yield Verdict(model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}")
 
 
 def verify(model: Model) -> "pd.DataFrame":
     """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance, holds."""
     import pandas as pd
 
+    if not isinstance(model, Model):
+        raise ModelError(f"verify takes a Model, not {type(model).__name__}: adl.verify(adl.load({str(model)!r}))")
     return pd.DataFrame(
         {
             "model": v.model,
@@ -103,6 +109,7 @@ def verify(model: Model) -> "pd.DataFrame":
             "violation": v.violation,
             "tolerance": v.claim.tolerance,
             "holds": v.holds,
+            "trouble": v.trouble,
         }
         for v in verdicts(model)
     )

@@ -51,12 +51,14 @@ class Minorant:
 class Objective:
     """What is minimised over allocations. Subclass it: `express(m)` in CVXPY (convex), `value(m)` in numpy.
 
-    money: 1 if the value is in quote currency, 0 if it is a pure number. monotone: True if the value is a nondecreasing
+    money: 1 if the value is in quote currency, 0 if it is a pure number (mix the two with + between objectives). unit: its name, if neither
+    "quote currency" nor "pure number" says enough. monotone: True if the value is a nondecreasing
     functional of the total loss (it then looks at m.loss and m.probability alone, and Thm 1 applies).
     """
 
     money: ClassVar[int] = 1
     monotone: ClassVar[bool] = False
+    unit: ClassVar[str] = ""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """A class that says its value anew inherits no proof, closed form or name of the objective that it was made from."""
@@ -90,6 +92,18 @@ class Objective:
         if not isinstance(other, Objective):
             raise ObjectiveError(f"cannot add {other!r} to the objective {self}: add another Objective")
         return Sum(self.parts() + other.parts())
+
+    def __radd__(self, other: Any) -> "Objective":
+        """sum([a, b]) starts at 0."""
+        return self if isinstance(other, int) and other == 0 else self + other
+
+    def __truediv__(self, divisor: Any) -> "Sum":
+        return self * (1 / divisor) if isinstance(divisor, (int, float)) and divisor else self * divisor
+
+    def __sub__(self, other: Any) -> "Sum":
+        raise ObjectiveError(
+            f"cannot subtract from {self}: a difference of convex objectives is not convex; weights are not negative"
+        )
 
     def __mul__(self, weight: Any) -> "Sum":
         if (
@@ -129,7 +143,7 @@ class Sum(Objective):
         return sum(w * m.unit ** (part.money - self.money) * part.express(m) for w, part in self.terms)
 
     def value(self, m: Any) -> float:
-        return math.fsum(w * float(part.value(m)) for w, part in self.terms)
+        return math.fsum(w * evaluate(part, m) for w, part in self.terms)
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         forms = [part.closed_form(event, law) for _, part in self.terms]
@@ -194,6 +208,7 @@ class MaxLeverage(_GrossLeverage):
     """max_i leverage_i, gross (x of equity). Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1)."""
 
     money = 0
+    unit = "x of equity"
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -259,12 +274,22 @@ class LeverageSquare(LeveragePower):
         return "LeverageSquare"
 
 
+def evaluate(objective: Objective, m: Any) -> float:
+    """objective.value(m) as a float; ObjectiveError if it is not one finite-or-not number."""
+    value = objective.value(m)
+    if np.ndim(value) != 0 or isinstance(value, (str, bytes)) or value is None:
+        raise ObjectiveError(
+            f"value of {objective} gives {type(value).__name__} of shape {np.shape(value)}; an objective is one number (.sum()?)"
+        )
+    return float(value)
+
+
 def values(objective: Objective, m: Any) -> Mapping[str, float]:
     """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not applied."""
     found: dict[str, float] = {}
     for _, part in objective.parts():
         name, again = str(part), sum(key.split(" #")[0] == str(part) for key in found)
-        found[f"{name} #{again + 1}" if again else name] = float(part.value(m))
+        found[f"{name} #{again + 1}" if again else name] = evaluate(part, m)
     return found
 
 

@@ -13,7 +13,7 @@ from .symbols import Symbols
 
 Array = NDArray[np.float64]
 _BARS = 40  # accounts up to which each has bars of its own
-BEFORE, AFTER, LEVEL = "#b8c4d6", "#1f4e8c", "#c8442b"
+BEFORE, AFTER, LEVEL, FIXED = "#b8c4d6", "#1f4e8c", "#c8442b", "#8a8f98"
 
 
 def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
@@ -36,6 +36,9 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     if len(order) <= _BARS:
         axes.bar(place, before, width=0.8, color=BEFORE, label="before")
         axes.bar(place, after, width=0.5, color=AFTER, label="after")
+        fixed = ~(book.per_account(event.closable.astype(float)) > 0)[order]
+        if fixed.any():
+            axes.bar(place[fixed], after[fixed], width=0.5, color=FIXED, label="nothing to close")
         axes.set_xticks(place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90)
         axes.set_xlabel("account, highest leverage first")
     else:
@@ -46,7 +49,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         axes.set_xlabel("account, by rank of leverage before")
     for k in event.free_assets:
         level = gross_level(event, int(k))
-        name = "water level" if book.isolated else "level of gross leverage alone"
+        name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
             level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.4g} x"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation
 from .certificate import assess
-from .errors import AdlError
+from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
 from .objectives import LeverageSquare
@@ -28,6 +28,8 @@ def water_filling(event: Event) -> Allocation:
 
 def pro_rata(event: Event) -> Allocation:
     """Everyone on the required side closes the same fraction of his position. A yardstick; in general not optimal."""
+    if not isinstance(event, Event):
+        raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
         legs = event.free & (event.book.asset == k)

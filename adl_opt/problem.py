@@ -15,7 +15,7 @@ from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relati
 from .errors import AllocationError, LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
-from .objectives import Dual, LeveragePower, Objective
+from .objectives import Dual, LeveragePower, Objective, evaluate
 from .symbols import Symbols
 from .waterfill import clear_exactly
 
@@ -79,14 +79,20 @@ class Problem:
         """
         self._check_options(method, solver, tol, time_limit)
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
+        solver = None if solver is None else solver.upper()
         amount, chosen = self._closed_form(event, method, solver)
         if amount is None and self._separable(event, method, solver):
             amount, chosen = separable.solve(event, self.law), "separable"
-        if amount is not None:
-            proof = assess(self.objective, event, self.law, amount, tolerance=tol)
-        else:
-            amount, proof = self._conic(event, solver, tol, time_limit)
-            chosen = "conic"
+        proof = None if amount is None else assess(self.objective, event, self.law, amount, tolerance=tol)
+        if amount is None or proof is None or (method == "auto" and event.free.any() and not proof.certificate.certified):
+            try:
+                other = self._conic(event, solver, tol, time_limit)
+            except (SolveError, LawError):
+                if amount is None or proof is None:
+                    raise
+            else:
+                if amount is None or proof is None or _gap(other[1]) < _gap(proof):
+                    (amount, proof), chosen = other, "conic"
         allocation = Allocation(
             event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, self._unique(event)
         )
@@ -109,6 +115,8 @@ class Problem:
         tol: float = TOLERANCE,
     ) -> "pd.DataFrame":
         """One line a requirement: short/long maps assets to a list of requirements (lists of one length, numbers are repeated).
+
+        They replace the event's whole requirement, as in `solve`: name every asset that is to be closed.
 
         Columns: the requirement (contracts), status, method, objective, gap, shadow price by asset (quote currency per contract), highest leverage and, for at
         most 100 accounts, the leverage of each (x of equity) after closing. Raises SolveError for lists of different lengths.
@@ -165,7 +173,7 @@ class Problem:
                 raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
             import cvxpy as cp
 
-            if solver not in cp.installed_solvers():
+            if solver.upper() not in cp.installed_solvers():
                 raise SolveError(f"there is no solver {solver!r}; installed are {', '.join(sorted(cp.installed_solvers()))}")
 
     def _reference(self, event: Event) -> float:
@@ -252,7 +260,7 @@ class Problem:
 
     def _same_value(self, event: Event, amount: Array, point: "Point") -> None:
         """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised."""
-        value = float(self.objective.value(Symbols(event, self.law, amount)))
+        value = evaluate(self.objective, Symbols(event, self.law, amount))
         said = self._program(event).expressed(point.fraction)
         if said is None and not point.accurate:
             return  # the certificate decides
@@ -261,9 +269,20 @@ class Problem:
             (max(abs(value), abs(said)), said) if said is not None else (max(abs(value), self._reference(event)), point.objective)
         )
         if abs(value - other) > _AGREE * scale + noise:
+            unit = self._program(event).symbols.unit
+            scaled = (
+                value and other and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6
+                if value * other > 0
+                else False
+            )
             raise ObjectiveError(
                 f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; "
-                "express and value disagree (money other than to the power 1 needs m.unit), or the objective is not convex (§17)"
+                + (
+                    "the two differ by the unit of money: declare money = 1 if value is in quote currency, money = 0 if it is a pure number"
+                    if scaled
+                    else "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives instead)"
+                )
+                + " (§17)"
             )
 
 
@@ -289,8 +308,10 @@ def certify(
                 "the allocation belongs to another book: its accounts, assets or positions differ from the event's"
             )
         amount = allocation.amount
-    else:
+    elif hasattr(allocation, "columns"):
         amount = amounts_from_frame(event, allocation)
+    else:
+        raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
     if own.status != "uncertified" or (law is None and objective.monotone):
         return own  # without a law only water-filling itself is optimal: no bound can help

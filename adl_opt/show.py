@@ -41,7 +41,7 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     proof.add_row(f"{c.measure} ({c.unit})", f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}")
     if c.bound is not None:
         proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
-        proof.add_row("relative gap (fraction)", f"{c.gap:.2g}")
+        proof.add_row("gap (fraction of the value, or of 1e-6 of pro rata)", f"{c.gap:.2g}")
     proof.add_row(f"{c.measure} at pro rata", figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     for k, asset in enumerate(event.book.assets):

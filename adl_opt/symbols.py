@@ -4,18 +4,24 @@ The names are those of the CVXPY side (conic.py). Everything is lazy; scenario s
 million accounts need no accounts x scenarios table unless an objective asks for one.
 """
 
+import difflib
 import math
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import LawError
+from .errors import LawError, ObjectiveError
 from .event import Event
 from .laws import Law, OneFactor, Scenarios
 
 Array = NDArray[np.float64]
+SYMBOLS = (
+    "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage", "expected_shortfall",
+    "expected_loss", "shortfall", "loss", "probability", "unit",
+)  # fmt: skip
 _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 
 
@@ -105,6 +111,9 @@ class Symbols:
     def expected_loss(self) -> float:
         return math.fsum(self.expected_shortfall.tolist())
 
+    def __getattr__(self, name: str) -> Any:
+        raise no_symbol(name)
+
     def chunks(self, width: int) -> Iterator[tuple[int, int]]:
         """Ranges of accounts whose legs times `width` fit in a chunk."""
         n, legs = len(self.equity), len(self.amount)
@@ -135,6 +144,16 @@ class Symbols:
             yield a, b, np.add.reduceat(by_leg, start, axis=0) - self.equity[a:b, None]
 
 
+def no_symbol(name: str) -> Exception:
+    """What to raise for an attribute that `m` does not have: AttributeError for Python's own, else the names there are."""
+    if name.startswith("_"):
+        return AttributeError(name)
+    near = difflib.get_close_matches(name, SYMBOLS, 1)
+    return ObjectiveError(
+        f"m has no symbol {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(SYMBOLS)}")
+    )
+
+
 class LossSymbols:
     """Only `loss` and `probability`: what a functional of the total loss may look at (Thm 1)."""
 
@@ -143,6 +162,11 @@ class LossSymbols:
     def __init__(self, loss: Array, probability: Array) -> None:
         self.loss, self.probability = loss, probability
         self.expected_loss = float(loss @ probability)
+
+    def __getattr__(self, name: str) -> Any:
+        raise ObjectiveError(
+            f"the objective says monotone = True but looks at m.{name}: a functional of the total loss sees m.loss and m.probability alone (Thm 1)"
+        )
 
 
 def needed(law: Law | None) -> Law:

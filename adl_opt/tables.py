@@ -22,10 +22,17 @@ def read_columns(path: Path) -> tuple[dict[str, Any], str]:
         raise BookError(f"there is no file {str(path)!r}")
     if path.stat().st_size == 0:
         raise BookError(f"{str(path)!r} is empty: a book needs a header and at least one position")
+    with path.open("rb") as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+            raise BookError(f"{str(path)!r} is UTF-16 text; save it as UTF-8")
     try:
         table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-        raise BookError(f"{str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError, OSError) as error:
+        text = str(error).splitlines()[0]
+        hint = (
+            "; save it as UTF-8 text" if "utf" in text.lower() else "; columns are separated by commas" if "columns" in text else ""
+        )
+        raise BookError(f"{str(path)!r} cannot be read: {text}{hint}") from None
     twice = [name for name in table.column_names if table.column_names.count(name) > 1]
     if twice:
         raise BookError(f"{str(path)!r} has the column {twice[0]!r} {table.column_names.count(twice[0])} times")
@@ -55,6 +62,8 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
     near = difflib.get_close_matches(missing[0].lower(), [name.lower() for name in columns if name not in wanted], 1, 0.6)
     found = next((name for name in columns if near and name.lower() == near[0]), None)
     instead = " (nor margin and entry_price to derive it)" if missing[0] == "equity" else ""
+    if len(columns) == 1 and ";" in next(iter(columns)):
+        raise BookError(f"{where} is separated by semicolons; use commas, or pandas.read_csv(path, sep=';') and Book.from_frame")
     raise BookError(
         f"{where} lacks {len(missing)} of the columns {', '.join(wanted)}: first {missing[0]!r}{instead}"
         + (f"; rename {found!r}?" if found else f"; it has {', '.join(list(columns)[:8]) or 'none'}")
@@ -77,6 +86,7 @@ def _arrow(values: Any) -> Any:
 def text_column(values: Any, name: str) -> Any:
     """An arrow array of text without missing entries; whole numbers are written out, "00123" and "NA" stay (§4)."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     array = _arrow(values)
     if pa.types.is_dictionary(array.type):
@@ -88,7 +98,14 @@ def text_column(values: Any, name: str) -> Any:
         raise BookError(
             f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as text or whole numbers (§4)"
         )
-    return array.cast(pa.string())
+    array = array.cast(pa.string())
+    spaced = pc.not_equal(array, pc.utf8_trim_whitespace(array))
+    if pc.any(spaced).as_py():
+        first = pc.index(spaced, True).as_py()
+        raise BookError(
+            f"{pc.sum(spaced).as_py()} rows have a space before or after the {name}, first row {first + 1}: {array[first].as_py()!r}; remove it"
+        )
+    return array
 
 
 def number_column(values: Any, name: str, accounts: Any) -> Array:
@@ -125,6 +142,7 @@ def _parsed(text: str | None, name: str, row: int, accounts: Any) -> float:
     except ValueError:
         raise BookError(
             f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) holds {text!r}"
+            + ("; write it without separators, with a decimal point" if text and "," in text else "")
         ) from None
 
 

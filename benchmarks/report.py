@@ -22,7 +22,7 @@ Written by `make bench` (`python -m benchmarks`). Times are of one machine on on
 which the contenders take turns, so that a slow moment of the machine meets all of them. Imports are not counted; data are ready.
 
 - **gap**: of the allocation that the contender returned, proved by `adl.certify` after the clock has stopped:
-  (objective - lower bound) / objective, the worst over all requirements solved; "infeasible by" says what is missed.
+  (objective - lower bound) / objective (or 1e-6 of the objective at pro rata, if that is more), the worst over all requirements solved; "infeasible by" says what is missed.
 - **claim**: the objective that the contender reports over the certified optimum, minus 1 (empty where it reports none).
 - **it says**: the contender's own statuses. Ours polish, clear exactly and certify within the time shown.
 - **beyond the solver**: the time less what the solver says it needed for the same program.
@@ -135,7 +135,11 @@ def _agreement(results: list[Result]) -> str:
         size = f"{result.case.accounts:,} accounts" + (f" x {result.case.scenarios:,} scenarios" if result.case.scenarios else "")
         spread = "" if result.spread is None else f"; our methods agree to {_small(result.spread)}"
         known = result.case.known
-        paper = "" if known is None else f"; THEORY 8.1 has {known:,.6f}, off by {_small(abs(first.objective / known - 1))}"
+        paper = (
+            ""
+            if known is None
+            else f"; the example is known to have {known:,.6f}, off by {_small(abs(first.objective / known - 1))}"
+        )
         which = "" if len(result.case.events) == 1 else " at the first requirement"
         lines.append(f"- {size}: certified value {first.objective:,.6f} ({first.measure}){which}{spread}{paper}.")
     return "\n".join(lines)

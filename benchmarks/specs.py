@@ -18,7 +18,7 @@ SAMPLE = 128  # scenarios drawn from a law that is not a set of scenarios
 MOST_CELLS = 200_000  # accounts x scenarios up to which the conic method is run here (its own limit is far higher)
 PLAIN, PLAIN_HIGHS = "hand-written", "hand-written, HiGHS"
 AUTO, CONIC, PUBLISHED = "adl_opt", "adl_opt, conic", "published dual ascent"
-CLOSED_FORM, OPTIMUM = "closed form", 2212.645998  # dollars: the paper's example, THEORY 8.1
+CLOSED_FORM, OPTIMUM = "closed form", 2212.645998  # dollars: the paper's example, computed independently
 
 
 @dataclass(frozen=True, kw_only=True)

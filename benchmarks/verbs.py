@@ -24,7 +24,7 @@ OUTER, RESIDUAL = 60, 1e-6  # of the published dual ascent: steps at most, clear
 class Case:
     """One problem at one size: events over one book (round k solves number k, modulo their count) under one law.
 
-    known: the optimal objective of the first event by THEORY 8.1, quote currency, or None.
+    known: the optimal objective of the first event as computed independently, quote currency, or None.
     """
 
     objective: adl.Objective

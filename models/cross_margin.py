@@ -4,7 +4,7 @@
     subject to  sum_i |closed_ik| = Q_k,   0 <= |closed_ik| <= |position_ik|   on the side being closed
 
 No formula: a linear program over the scenarios of the law. What is levelled is not leverage but what one more contract saves: the shadow price.
-Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963, cross-margin example; figures of our THEORY 8.1.
+Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963, cross-margin example.
 """
 
 import numpy as np
@@ -53,14 +53,18 @@ def equities(model):
     return float(np.abs(model.event(4, 0).book.equity / EQUITY - 1).max())
 
 
-@adl.claim("closing 10 BTC the expected loss is 2212.645998 by HiGHS and by Clarabel, certified", "THEORY 8.1", 1e-7)
+@adl.claim(
+    "closing 10 BTC the expected loss is 2212.645998 by HiGHS and by Clarabel, certified",
+    "the paper's example, computed three ways",
+    1e-7,
+)
 def published_value(model):
     problem = model.problem(4)
     found = [problem.solve(method="conic", solver=solver).certificate for solver in ("HIGHS", "CLARABEL")]
     return max(max(abs(c.objective / 2212.645998 - 1), c.gap) for c in found)
 
 
-@adl.claim("accounts answering a price find the conic optimum, without a solver", "THEORY 8.4", 1e-9)
+@adl.claim("accounts answering a price find the conic optimum, without a solver", "two independent methods", 1e-9)
 def separable_is_conic(model):
     worst = 0.0
     for n, seed in ((4, 0), (25, 1), (25, 2)):
@@ -70,7 +74,7 @@ def separable_is_conic(model):
     return worst
 
 
-@adl.claim("the shadow price is what one more contract saves: it lies between the two difference quotients", "THEORY 6", 1e-7)
+@adl.claim("the shadow price is what one more contract saves: it lies between the two difference quotients", "duality", 1e-7)
 def price_is_a_slope(model):
     problem, step = model.problem(4), 1e-3
     low, here, high = (problem.solve(short={"BTC": q}) for q in (10 - step, 10.0, 10 + step))
@@ -79,13 +83,15 @@ def price_is_a_slope(model):
     return max(after - price, price - before, 0.0) / price
 
 
-@adl.claim("the least expected loss is convex in the requirement", "THEORY 6, duality", 1e-9)
+@adl.claim("the least expected loss is convex in the requirement", "duality", 1e-9)
 def convex_in_requirement(model):
     value = model.problem(4).sweep(short={"BTC": np.linspace(0.0, 33.0, 23)})["objective"].to_numpy()
     return float(max(-np.diff(value, 2).min(), 0.0) / value[0])
 
 
-@adl.claim("levelling gross leverage misleads: it loses at least a third more than the optimum", "THEORY F7", 0.0)
+@adl.claim(
+    "levelling gross leverage misleads: it loses at least a third more than the optimum", "our correction: hedges count", 0.0
+)
 def gross_leverage_misleads(model):
     start = model.event(4, 0)
     levelled = adl.Problem(adl.MaxLeverage(), start).solve()

@@ -4,7 +4,7 @@
     subject to  sum_i |closed_i| = Q,   0 <= |closed_i| <= |position_i|
 
 Optimum: |p left_i| = min(|p position_i|, level E_i), for every law of R (Thm 1).
-Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963; corrections F1, F3, F6 of our THEORY.
+Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963; merging accounts is our correction.
 """
 
 import numpy as np
@@ -87,7 +87,7 @@ def distribution_free(model):
     return max(gaps)
 
 
-@adl.claim("closing in two steps ends where closing at once does", "THEORY 3, PI")
+@adl.claim("closing in two steps ends where closing at once does", "path independence")
 def path_independent(model):
     worst = 0.0
     for seed in range(20):
@@ -100,7 +100,8 @@ def path_independent(model):
 
 
 @adl.claim(
-    "splitting an account in proportion changes nobody's total; any other split never helps its owner", "THEORY 3, SY and SN"
+    "splitting an account in proportion changes nobody's total; any other split never helps its owner",
+    "Sybil resistance, made exact",
 )
 def split_proof(model):
     worst = 0.0
@@ -120,7 +121,7 @@ def split_proof(model):
     return worst
 
 
-@adl.claim("closing and reopening at the mark price (a wash trade) changes nothing", "THEORY 3, WT", tolerance=0.0)
+@adl.claim("closing and reopening at the mark price (a wash trade) changes nothing", "wash-trade resistance", tolerance=0.0)
 def wash_trade_resistant(model):
     _, size, equity, _ = _state(model, 7)
     entry = np.linspace(10_000.0, 90_000.0, len(size))
@@ -129,9 +130,7 @@ def wash_trade_resistant(model):
     return float(np.abs(before - after).max())
 
 
-@adl.claim(
-    "merging two accounts can help their owner: 5 contracts closed apart, 0 merged (not merge-proof)", "THEORY 3, n1 (corrects F6)"
-)
+@adl.claim("merging two accounts can help their owner: 5 contracts closed apart, 0 merged (not merge-proof)", "our counterexample")
 def merging_can_help(model):
     apart = model.closed_form(_event(-np.full(3, 10.0), np.array([1.0, 9.0, 2.0]), 5 / 30, price=1.0)).amount[:2].sum()
     merged = model.closed_form(_event(-np.array([20.0, 10.0]), np.array([10.0, 2.0]), 5 / 30, price=1.0)).amount[0]

@@ -112,8 +112,8 @@ def _(mo):
     ## Certificate
     No answer has to be believed. Each carries a certificate, recomputed from its numbers; no solver is trusted:
 
-    - **objective**: what the allocation costs (USD). **bound**: no allocation costs less (USD), proved by duality.
-    - **gap**: (objective − bound) / objective, a fraction. **clearing error**: how far the closed sum misses (BTC).
+    - **objective**: its cost (USD). **bound**: no allocation costs less (USD). **clearing error**: missing BTC.
+    - **gap**: (objective − bound) / objective, a fraction (or / a millionth of pro rata's cost, if that is more).
     - **status**: `certified` if it clears and the gap is at most 0.000001; `uncertified` if it clears, but the gap is
       open; `infeasible` if it does not clear or closes more of a position than there is.
 

@@ -149,9 +149,9 @@ def test_monotone_functionals_of_ones_own(rng):
     assert solved.method == "closed-form" and solved.certificate.certified and "Thm 1" in solved.certificate.proof
     conic = adl.Problem(WorstLoss(), event, law).solve(method="conic")
     assert conic.certificate.objective == pytest.approx(solved.certificate.objective, abs=TOL.value * solved.certificate.reference)
-    with pytest.warns(adl.UncertifiedWarning):
-        unproved = adl.Problem(NotTheLoss(), event, law).solve(method="closed-form")
-    assert unproved.certificate.status == "uncertified"
+    for known in (law, None):
+        with pytest.raises(adl.ObjectiveError, match=r"monotone = True but looks at m\.equity"):
+            adl.Problem(NotTheLoss(), event, known).solve(method="closed-form")
 
 
 def test_statuses(paper, law):

@@ -131,6 +131,19 @@ def test_settings_of_the_objective(run, tmp_path):
     assert code == 0 and "LeveragePower(2)" in out
 
 
+def test_remedies_are_options(run):
+    _, _, err = run("solve", "paper.parquet", "--short", "BTC=10", *LAW)
+    assert "--quadrature 20 or --sample 4096" in err and "law.quadrature" not in err
+    _, _, err = run("solve", "book.csv")
+    assert "--short BTC=10" in err
+    assert run("solve", "book.csv", "--short", "X=1", "--plot", "x.txt")[0] == 2
+
+
+def test_version(run):
+    code, out, _ = run("--version")
+    assert code == 0 and adl.__version__ in out
+
+
 def test_keyboard_interrupt_is_one_line(run, monkeypatch):
     monkeypatch.setattr(cli, "app", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     code, _, err = run("demo")

@@ -17,7 +17,7 @@ import adl_opt as adl
 from adl_opt import catalog, cli, waterfill
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
-from adl_opt.symbols import Symbols
+from adl_opt.symbols import LossSymbols, Symbols
 
 from .books import frame, one_asset
 from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
@@ -74,6 +74,33 @@ class Unbounded(adl.Objective):
 
     def value(self, m):
         return m.expected_loss
+
+
+class ManyValues(adl.Objective):
+    def value(self, m):
+        return m.leverage
+
+
+class NoExpression(adl.Objective):
+    def express(self, m):
+        return [m.leverage]
+
+    def value(self, m):
+        return 0.0
+
+
+class WrongMoney(adl.Objective):
+    """Right but for money: its value is in quote currency."""
+
+    money = 0
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return cp.sum(m.expected_shortfall)
+
+    def value(self, m):
+        return float(m.expected_shortfall.sum())
 
 
 class Factor(adl.Objective):
@@ -205,7 +232,26 @@ CASES = [
         lambda _: adl.Book.from_frame(TIDY.assign(equity=-1.0)).solvent(),
         adl.BookError,
     ),
+    Case("made of a DataFrame, not of dict", lambda _: adl.Book.from_frame({"account": ["a"]}), adl.BookError),
+    Case("1 rows have a space before or after the asset, first row 2: ' X'", changed(asset=["X", " X", "Y"]), adl.BookError),
+    Case("separated by semicolons", written("account;asset;position;price;equity\na;X;1;1;1\n"), adl.BookError),
+    Case(
+        "save it as UTF-8",
+        lambda p: ((p / "u.csv").write_bytes("account,asset\n".encode("utf-16")), adl.Book.read(p / "u.csv")),
+        adl.BookError,
+    ),
+    Case(
+        "save it as UTF-8",
+        lambda p: (
+            (p / "l.csv").write_bytes("account,asset,position,price,equity\n\u00e9,X,1,1,1\n".encode("latin-1")),
+            adl.Book.read(p / "l.csv"),
+        ),
+        adl.BookError,
+    ),
     # §1, §5, §7, §8: events
+    Case("an Event takes a Book, not str", lambda _: adl.Event("book.csv", short={"X": 1}), adl.EventError),
+    Case("a policy takes an Event, not Book", lambda _: adl.water_filling(EVENT.book), adl.EventError),
+    Case("a policy takes an Event, not Book", lambda _: adl.pro_rata(EVENT.book), adl.EventError),
     Case(
         r"2 of 3 accounts have no positive equity, first 'b' with -2; book.solvent\(\)",
         lambda _: adl.Event(adl.Book.from_frame(TIDY.assign(equity=[1.0, -2.0, 0.0])), short={"X": 1}),
@@ -258,6 +304,22 @@ CASES = [
     Case(
         "1 prices are not positive, first in row 2, column 1",
         lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 0.0]})),
+        adl.LawError,
+    ),
+    Case(
+        "not in the order of their index",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}, index=[2, 1])),
+        adl.LawError,
+    ),
+    Case("steps = 1.5", lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), steps=1.5), adl.LawError),
+    Case("for a history of prices use Scenarios.from_prices", lambda _: adl.Scenarios([67_000.0, 66_500.0]), adl.LawError),
+    Case(
+        "volatility number 2 is 75, 7,500 % a year; write 0.6 for 60 %", lambda _: adl.LogNormal([0.6, 75], 0.5, 1.0), adl.LawError
+    ),
+    Case("correlation is nan; it must be a finite number", lambda _: adl.LogNormal([0.6, 0.7], float("nan"), 1.0), adl.LawError),
+    Case(
+        r"dates belong in the index \(set_index\)",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "A": [1.0, 2.0]})),
         adl.LawError,
     ),
     Case("the law has 1 moves but the book 2 assets", lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, LAW), adl.LawError),
@@ -359,6 +421,23 @@ CASES = [
         adl.ObjectiveError,
     ),
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
+    Case("cannot subtract", lambda _: adl.ExpectedLoss() - adl.MaxLeverage(), adl.ObjectiveError),
+    Case(
+        r"value of ManyValues gives ndarray of shape \(4,\)",
+        lambda _: adl.certify(ManyValues(), PAPER, None, adl.pro_rata(PAPER)),
+        adl.ObjectiveError,
+    ),
+    Case("gives list, not a CVXPY expression", lambda _: adl.Problem(NoExpression(), PAPER).solve(), adl.ObjectiveError),
+    Case(
+        r"no symbol 'fractions'; did you mean 'fraction'\?", lambda _: Symbols(EVENT, LAW, EVENT.size).fractions, adl.ObjectiveError
+    ),
+    Case(
+        "no symbol 'risk'; there are equity",
+        lambda _: ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True).risk,
+        adl.ObjectiveError,
+    ),
+    Case(r"looks at m\.equity", lambda _: LossSymbols(np.ones(2), np.ones(2) / 2).equity, adl.ObjectiveError),
+    Case("declare money = 1", lambda _: adl.Problem(WrongMoney(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
     # problems and methods
     Case("takes an Event, not Book", lambda _: adl.Problem(adl.ExpectedLoss(), EVENT.book, LAW), adl.SolveError),
     Case(
@@ -420,6 +499,14 @@ CASES = [
         adl.SolveError,
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
+    Case("compare takes an Event first", lambda _: adl.compare(LAW, EVENT)),
+    Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, measures=adl.MaxLeverage())),
+    Case(
+        "certify takes an Allocation or a table",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, "out.csv"),
+        adl.AllocationError,
+    ),
+    Case("is saved as .json", lambda p: adl.water_filling(EVENT).save(p / "a.csv"), adl.AllocationError),
     # allocations
     Case("is not overwritten", twice, adl.AllocationError),
     Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
@@ -453,6 +540,8 @@ CASES = [
     Case("no models folder", no_models, adl.ModelError),
     Case("at least one size and one claim", made(claims=()), adl.ModelError),
     Case("two claims named 'equities'", made(claims=adl.load("cross_margin").claims[:1] * 2), adl.ModelError),
+    Case("it has none", model_file("x = 1"), adl.ModelError),
+    Case("verify takes a Model, not str", lambda _: adl.verify("expected_loss"), adl.ModelError),
     # the command line
     Case("write ASSET=NUMBER", command("solve book.csv --short X")),
     Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
@@ -474,6 +563,7 @@ CASES = [
 ELSEWHERE = {
     ("cli", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
     ("cli", "raise typer.Exit(0 if allocation.certificate.certified else 1)"): "a normal exit; test_cli.py",
+    ("cli", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
     ("cli", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
     ("cli", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
     ("laws", "raise NotImplementedError"): "abstract methods of Law; every law defines them",

@@ -20,7 +20,7 @@ LAYER = {
     "problem": 6,
     "comparison": 7,
     "model": 8, "catalog": 8.1,
-    "plots": 9, "show": 9, "cli": 9.1,
+    "plots": 9, "show": 9, "cli": 9.1, "__main__": 9.2,
 }  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 UPWARD = {("allocation", "plots")}  # allocation.plot(), lazily: the one call upward

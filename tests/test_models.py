@@ -50,7 +50,8 @@ def test_one_screen_and_a_source(model):
 def test_verify_is_a_table(model):
     table = adl.verify(model)
     assert (
-        list(table.columns) == ["model", "claim", "statement", "source", "violation", "tolerance", "holds"] and table["holds"].all()
+        list(table.columns) == ["model", "claim", "statement", "source", "violation", "tolerance", "holds", "trouble"]
+        and table["holds"].all()
     )
 
 
@@ -67,6 +68,9 @@ def test_a_false_claim_is_seen():
     from dataclasses import replace
 
     honest = adl.load("cross_margin")
+    broken = adl.Claim(name="broken", statement="fails", source="none", check=lambda _: 1 / 0, tolerance=1e-9)
+    table = adl.verify(replace(honest, claims=(broken, *honest.claims[:1])))
+    assert table["holds"].tolist() == [False, True] and table.loc[0, "trouble"] == "ZeroDivisionError: division by zero"
     for found in (1.0, float("nan"), -1.0, float("inf")):
         lie = adl.Claim(name="lie", statement="false", source="none", check=lambda _, found=found: found, tolerance=1e-9)
         assert not adl.verify(replace(honest, claims=(lie,)))["holds"].any()

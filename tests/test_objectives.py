@@ -106,7 +106,7 @@ def test_parts_are_reported_unweighted(paper, law):
     assert set(solved.parts) == {"ExpectedLoss", "MaxLeverage"}
     total = solved.parts["ExpectedLoss"] + 1000 * solved.parts["MaxLeverage"]
     assert total == pytest.approx(solved.certificate.objective, rel=TOL.rounding)
-    assert solved.certificate.unit == "quote currency + pure number"
+    assert solved.certificate.unit == "quote currency + x of equity"
 
 
 @pytest.mark.parametrize(
