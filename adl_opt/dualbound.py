@@ -34,8 +34,8 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     unboxed = ~(np.isfinite(low) & np.isfinite(high))
     z = _repaired(z, A, c + curved, unboxed, data["dims"])
     residual = c + curved + A.T @ z
-    # What is left in unboxed columns after the repair is rounding of the terms that cancel there.
-    rounding = 1e-13 * (np.abs(c + curved) + np.abs(A).T @ np.abs(z))
+    # What is left in unboxed columns after the repair is rounding: it is charged by the allowance of the caller (conic.py).
+    rounding = 1e-15 * max(1.0, float(np.abs(c + curved).max(initial=0.0)))
     residual[unboxed & (np.abs(residual) <= rounding)] = 0.0
     stated = _ASSUMED * max(1.0, float(np.abs(x).max(initial=0.0)))
     open_low, open_high = (residual > 0) & ~np.isfinite(low), (residual < 0) & ~np.isfinite(high)
@@ -48,25 +48,29 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
 
 
 def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: Any) -> Array:
-    """z changed a little, within the cone, so that unboxed variables leave no residual: then no box need be assumed.
+    """z changed a little, within the dual cone, so that unboxed variables leave no residual: then no box need be assumed.
 
-    Only equality rows and, in proportion to what they are, inequality rows move; if a row would leave its cone, z stays as it is.
+    Rows move in proportion to what they are, equality rows freely. Whatever comes out is projected on the cone again, so that the bound
+    is valid however well this succeeds.
     """
     columns = np.flatnonzero(unboxed)
     if not columns.size or columns.size > _MOST_REPAIRED:
         return z
-    weight = np.zeros_like(z)
+    weight = np.abs(z)
     weight[: dims.zero] = 1.0
-    linear = slice(dims.zero, dims.zero + dims.nonneg)
-    weight[linear] = z[linear]
     part = A[:, columns].toarray()
-    repaired = z
-    for _ in range(3):
-        residual = cost[columns] + part.T @ repaired
-        step = np.linalg.lstsq(part.T * weight @ part, -residual, rcond=1e-13)[0]
-        repaired = repaired + weight * (part @ step)
-    stays = np.isfinite(repaired).all() and (repaired[linear] >= 0).all()
-    return repaired if stays else z
+    best, least = z, np.abs(cost[columns] + part.T @ z).max()
+    moved = z
+    for _ in range(4):
+        residual = cost[columns] + part.T @ moved
+        step = np.linalg.lstsq(part.T * weight @ part, -residual, rcond=1e-14)[0]
+        moved = _projected(moved + weight * (part @ step), dims)
+        if moved is None or not np.isfinite(moved).all():
+            break
+        worst = np.abs(cost[columns] + part.T @ moved).max()
+        if worst < least:
+            best, least = moved, worst
+    return best
 
 
 def _primal_dual(raw: Any) -> tuple[Array | None, Array | None]:
