@@ -22,8 +22,9 @@ from .event import Event
 from .laws import Law, LogNormal, OneFactor, Scenarios
 from .model import Claim, Model, claim, verify
 from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from .outside import certify
 from .policies import policy, pro_rata, water_filling
-from .problem import Problem, certify
+from .problem import Problem
 
 __version__ = "0.1.0"
 __all__ = [

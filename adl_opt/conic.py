@@ -114,15 +114,14 @@ class Program:
         held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
         held.solve(solver="CLARABEL")
         value = evaluate(self.objective, Symbols(event, law, event.pro_rata_fraction * event.size))
+        said = float(held.value) * reference if held.status == cp.OPTIMAL else np.nan
         if held.status == cp.INFEASIBLE:
             raise ObjectiveError(
                 f"the constraints of {self.objective} exclude pro rata: an objective may not narrow the allocations (§17)"
             )
-        if held.status == cp.OPTIMAL and abs(held.value / self.inverse.value * self.money - value) > 1e-5 * max(
-            abs(value), reference
-        ):
+        if abs(said - value) > 1e-5 * max(abs(value), reference):
             raise ObjectiveError(
-                f"{self.objective}: at pro rata express says {held.value / self.inverse.value * self.money:.9g} but value {value:.9g}; "
+                f"{self.objective}: at pro rata express says {said:.9g} but value {value:.9g}; "
                 "they disagree, or the objective is not convex (§17)"
             )
         self._checked = True

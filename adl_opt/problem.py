@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import separable
-from .allocation import Allocation, amounts_from_frame
-from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, relative_gap, scales
-from .errors import AllocationError, LawError, ObjectiveError, SolveError, UncertifiedWarning
+from .allocation import Allocation
+from .certificate import TOLERANCE, Evidence, Proof, assess, scales
+from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
 from .objectives import Dual, LeveragePower, Objective, evaluate
@@ -80,19 +80,14 @@ class Problem:
         self._check_options(method, solver, tol, time_limit)
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         solver = None if solver is None else solver.upper()
-        amount, chosen = self._closed_form(event, method, solver)
-        if amount is None and self._separable(event, method, solver):
-            amount, chosen = separable.solve(event, self.law), "separable"
-        proof = None if amount is None else assess(self.objective, event, self.law, amount, tolerance=tol)
-        if amount is None or proof is None or (method == "auto" and event.free.any() and not proof.certificate.certified):
-            try:
+        found = self._without_program(event, method, solver, tol)
+        if found is None:
+            found = (*self._conic(event, solver, tol, time_limit), "conic")
+        elif method == "auto" and not found[1].certificate.certified:
+            with contextlib.suppress(SolveError, LawError):  # a formula that does not prove itself: the program may do better
                 other = self._conic(event, solver, tol, time_limit)
-            except (SolveError, LawError):
-                if amount is None or proof is None:
-                    raise
-            else:
-                if amount is None or proof is None or _gap(other[1]) < _gap(proof):
-                    (amount, proof), chosen = other, "conic"
+                found = (*other, "conic") if _gap(other[1]) < _gap(found[1]) else found
+        amount, proof, chosen = found
         allocation = Allocation(
             event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, self._unique(event)
         )
@@ -182,26 +177,31 @@ class Problem:
         value = max(pro_rata, 10 * floor)
         return value if np.isfinite(value) and value > 1e-200 else 1.0
 
-    def _closed_form(self, event: Event, method: str, solver: str | None) -> tuple[Array | None, str]:
+    def _without_program(self, event: Event, method: str, solver: str | None, tol: float) -> tuple[Array, Proof, str] | None:
+        """What needs no solver: nothing to decide, a closed form, accounts answering a price; None if the conic method is wanted or needed."""
+        amount, chosen = None, "closed-form"
         if not event.free.any():
-            return event.fixed_fraction * event.size, "closed-form"
-        if method not in ("auto", "closed-form") or solver is not None:
-            return None, ""
-        amount = self.objective.closed_form(event, self.law)
-        if amount is None and method == "closed-form":
-            why = (
-                "accounts hold more than one position"
-                if not event.book.isolated
-                else f"{self.objective} is neither monotone nor brings a closed form"
-            )
-            raise SolveError(f"no closed form is known for {self.objective} here: {why}; use method='conic'")
-        return amount, "closed-form"
-
-    def _separable(self, event: Event, method: str, solver: str | None) -> bool:
-        if method == "separable":
+            amount = event.fixed_fraction * event.size
+        elif solver is None and method in ("auto", "closed-form"):
+            amount = self.objective.closed_form(event, self.law)
+            if amount is None and method == "closed-form":
+                known = (
+                    "accounts hold more than one position"
+                    if not event.book.isolated
+                    else "it is neither monotone nor brings a closed form"
+                )
+                raise SolveError(f"no closed form is known for {self.objective} here: {known}; use method='conic'")
+        if amount is None and method == "separable":
             separable.refuse(self.objective, event, self.law)
-            return True
-        return method == "auto" and solver is None and separable.applies(self.objective, event, self.law) is None
+        wanted = method == "separable" or (method == "auto" and solver is None)
+        if (
+            amount is None
+            and wanted
+            and isinstance(self.law, Scenarios)
+            and separable.applies(self.objective, event, self.law) is None
+        ):
+            amount, chosen = separable.solve(event, self.law), "separable"
+        return None if amount is None else (amount, assess(self.objective, event, self.law, amount, tolerance=tol), chosen)
 
     def _unique(self, event: Event) -> bool | None:
         if not event.free.any():
@@ -264,73 +264,18 @@ class Problem:
         said = self._program(event).expressed(point.fraction)
         if said is None and not point.accurate:
             return  # the certificate decides
-        noise = 1e-12 * float(self.objective.value(Symbols(event, self.law, np.zeros(len(event.size)))))
+        noise = 1e-12 * evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))
         scale, other = (
             (max(abs(value), abs(said)), said) if said is not None else (max(abs(value), self._reference(event)), point.objective)
         )
         if abs(value - other) > _AGREE * scale + noise:
+            why = "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives)"
             unit = self._program(event).symbols.unit
-            scaled = (
-                value and other and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6
-                if value * other > 0
-                else False
-            )
+            if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
+                why = "they differ by the unit of money: declare money = 1 if value is in quote currency, 0 if it is a pure number"
             raise ObjectiveError(
-                f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; "
-                + (
-                    "the two differ by the unit of money: declare money = 1 if value is in quote currency, money = 0 if it is a pure number"
-                    if scaled
-                    else "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives instead)"
-                )
-                + " (§17)"
+                f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
             )
-
-
-def certify(
-    objective: Objective, event: Event, law: Law | None, allocation: "Allocation | pd.DataFrame", tol: float = TOLERANCE
-) -> Certificate:
-    """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed like the position).
-
-    If the allocation does not prove itself, the problem is solved for its bound; the bound too is recomputed by us. Legs that a table does
-    not list close nothing. Raises AllocationError if the allocation belongs to another book.
-    """
-    problem = Problem(objective, event, law)
-    if isinstance(allocation, Allocation):
-        book = allocation.event.book
-        if book is not event.book and not (
-            np.array_equal(book.accounts, event.book.accounts)
-            and np.array_equal(book.account, event.book.account)
-            and np.array_equal(book.asset, event.book.asset)
-            and book.assets == event.book.assets
-            and np.array_equal(book.position, event.book.position)
-        ):
-            raise AllocationError(
-                "the allocation belongs to another book: its accounts, assets or positions differ from the event's"
-            )
-        amount = allocation.amount
-    elif hasattr(allocation, "columns"):
-        amount = amounts_from_frame(event, allocation)
-    else:
-        raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
-    own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
-    if own.status != "uncertified" or (law is None and objective.monotone):
-        return own  # without a law only water-filling itself is optimal: no bound can help
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)
-        try:
-            best = problem.solve(tol=tol).certificate
-        except (LawError, SolveError):
-            return own  # no method for this law: what is proved without one stands
-    if best.bound is None or own.bound is None or best.bound <= own.bound:
-        return own
-    gap = relative_gap(own.objective, best.bound, own.floor)
-    return replace(
-        own,
-        bound=best.bound,
-        gap=gap,
-        status="certified" if gap <= tol else "uncertified",
-        proof=f"bound of the optimum: {best.proof}",
-    )
 
 
 def _gap(proof: Proof) -> float:

@@ -17,7 +17,7 @@ LAYER = {
     "symbols": 3, "isolated": 3.1, "objectives": 3.2,
     "certificate": 4, "allocation": 4.1,
     "separable": 5, "policies": 5, "dualbound": 5, "conicsymbols": 5, "conic": 5.1,
-    "problem": 6,
+    "problem": 6, "outside": 6.1,
     "comparison": 7,
     "model": 8, "catalog": 8.1,
     "plots": 9, "show": 9, "cli": 9.1, "__main__": 9.2,
