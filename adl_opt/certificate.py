@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
-ROUNDING = 1e-10  # of the objective before closing: relative accuracy below it would ask for more digits than a double has
+ROUNDING, NEARLY_ALL = 1e-10, 1e-9  # of the value before closing, where all but this fraction of a capacity is closed
 FLOOR = 1e-6  # of the objective at pro rata: losses below it are not asked for relative accuracy (§11)
 
 
@@ -35,7 +35,7 @@ class Certificate:
 
     status: "certified" (gap <= tolerance and feasible), "uncertified" (feasible, no proof), "infeasible".
     measure: what is measured, in `unit`; objective: its value here, bound: below its value at every feasible allocation. gap: (objective - bound) /
-    max(|objective|, floor): floor is 1e-6 of the reference, the value at pro rata, and at least 1e-10 of the value before closing.
+    max(|objective|, floor): floor is 1e-6 of the reference, the value at pro rata (and 1e-10 of the value before closing, if all but 1e-9 of a capacity is closed).
     clearing_error: contracts, largest over assets; box_violation: fraction of a position, largest over legs.
     proof: how the bound was obtained, in words. For an infeasible allocation bound and gap are None.
     """
@@ -202,9 +202,15 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
 
 
 def scales(objective: Objective, event: Event, law: Law | None) -> tuple[float, float]:
-    """(value at pro rata, the floor below which no relative accuracy is asked for) (§11)."""
+    """(value at pro rata, the floor below which no relative accuracy is asked for) (§11).
+
+    Where all but a rounding of a capacity is closed, the value at pro rata is itself rounding: there the value before closing counts too.
+    """
     pro_rata = evaluate(objective, Symbols(event, law, event.pro_rata_fraction * event.size))
-    before = float(objective.value(Symbols(event, law, np.zeros(len(event.size)))))
+    k = event.free_assets
+    if not (event.capacities[k] - event.required[k] <= NEARLY_ALL * event.capacities[k]).any():
+        return pro_rata, FLOOR * abs(pro_rata)
+    before = evaluate(objective, Symbols(event, law, np.zeros(len(event.size))))
     return pro_rata, max(FLOOR * abs(pro_rata), ROUNDING * abs(before) if math.isfinite(before) else 0.0)
 
 

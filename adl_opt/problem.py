@@ -232,11 +232,11 @@ class Problem:
             # The gap may be open because the loss is tiny: once more, scaled by the value found (§11).
             with contextlib.suppress(SolveError):
                 found.append(self._proved(event, program.solve(event, value, solver, 1e-10, time_limit), tol))
-        best = min(found, key=lambda pair: _gap(pair[1]))
+        best = min(found, key=_better)
         if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
             amount = self._cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
             found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
-            best = min(found, key=lambda pair: _gap(pair[1]))
+            best = min(found, key=_better)
         return best
 
     def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
@@ -276,6 +276,12 @@ class Problem:
             raise ObjectiveError(
                 f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
             )
+
+
+def _better(pair: tuple[Array, Proof]) -> tuple[bool, float, float]:
+    """A proof first, then the lower objective: a bound holds for every allocation, so a smaller gap alone is no merit."""
+    c = pair[1].certificate
+    return (not c.certified, _gap(pair[1]), c.objective) if c.certified else (True, c.objective, _gap(pair[1]))
 
 
 def _gap(proof: Proof) -> float:

@@ -273,3 +273,20 @@ def test_prices_at_the_ends_are_one_sided():
     last = adl.Problem(adl.ExpectedLoss(), one_asset([-4.0], [2.0], 4.0), adl.Scenarios([1.0, -1.0])).solve()
     assert last.price[0] == 0.0
     assert np.isnan(adl.Problem(adl.MaxLeverage(), event).solve().price[0])
+
+
+def test_the_floor_does_not_certify_what_is_worse_than_pro_rata():
+    """High powers: the value before closing is 1e300; measured by it anything would be certified."""
+    import warnings
+
+    rows = [("a", "BTC", -10.0, 1.0, 1.0), ("b", "BTC", -10.0, 1.0, 4.0), ("b", "ETH", 3.0, 1.0, 4.0), ("c", "ETH", 5.0, 1.0, 2.0)]
+    event = adl.Event(book(rows), short={"BTC": 5.0})
+    for p in (50.0, 150.0, 300.0):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", adl.UncertifiedWarning)
+            try:
+                c = adl.Problem(adl.LeveragePower(p), event).solve().certificate
+            except adl.SolveError:
+                continue
+        assert c.floor == pytest.approx(1e-6 * c.reference) and c.objective <= c.reference
+        assert not c.certified or (c.objective - c.bound) <= 1e-6 * max(c.objective, c.floor)
