@@ -60,7 +60,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})" + _gap(c.gap),
         fontsize=10,
     )
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     if path is not None:
         try:

@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import adl_opt as adl
+
+from .books import FULL
+
+# `make test` is the same every time; `make fuzz` looks for new examples.
+settings.register_profile("adl_opt", derandomize=not FULL, deadline=None)
+settings.load_profile("adl_opt")
 
 
 @pytest.fixture

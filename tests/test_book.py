@@ -88,7 +88,7 @@ def test_memory_is_by_legs():
     assert stored <= 3 * n * (4 + 4 + 8) + 8 * (n + d)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.text(min_size=1).filter(lambda t: t == t.strip()), st.sampled_from("ABC"), st.floats(-1e12, 1e12)),

