@@ -37,7 +37,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         axes.bar(place, before, width=0.8, color=BEFORE, label="before")
         axes.bar(place, after, width=0.5, color=AFTER, label="after")
         fixed = ~(book.per_account(event.closable.astype(float)) > 0)[order]
-        if fixed.any():
+        if (after[fixed] > 0).any():
             axes.bar(place[fixed], after[fixed], width=0.5, color=FIXED, label="nothing to close")
         axes.set_xticks(place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90)
         axes.set_xlabel("account, highest leverage first")
