@@ -146,7 +146,10 @@ class Allocation:
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
             "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self.unique,
         }  # fmt: skip
-        path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+        try:
+            path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+        except OSError as error:
+            raise AllocationError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
 
     @classmethod
     def load(cls, path: str | Path) -> "Allocation":

@@ -16,7 +16,7 @@ from .errors import LawError, ObjectiveError
 from .event import Event
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import Dual, ExpectedLoss, LeverageSquare, Minorant, Objective, evaluate, values
+from .objectives import Dual, ExpectedLoss, LeverageSquare, Minorant, Objective, Sum, evaluate, values
 from .symbols import LossSymbols, Symbols
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
-ROUNDING, NEARLY_ALL = 1e-10, 1e-9  # of the value before closing, where all but this fraction of a capacity is closed
+ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
+NEARLY_ALL, NOTHING = 1e-9, 1e-12  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
 FLOOR = 1e-6  # of the objective at pro rata: losses below it are not asked for relative accuracy (§11)
 
 
@@ -35,7 +36,7 @@ class Certificate:
 
     status: "certified" (gap <= tolerance and feasible), "uncertified" (feasible, no proof), "infeasible".
     measure: what is measured, in `unit`; objective: its value here, bound: below its value at every feasible allocation. gap: (objective - bound) /
-    max(|objective|, floor): floor is 1e-6 of the reference, the value at pro rata (and 1e-10 of the value before closing, if all but 1e-9 of a capacity is closed).
+    max(|objective|, floor): floor is 1e-6 of the reference, the value at pro rata (where that is a rounding: 1e-8 of the value before closing or of the mean account).
     clearing_error: contracts, largest over assets; box_violation: fraction of a position, largest over legs.
     proof: how the bound was obtained, in words. For an infeasible allocation bound and gap are None.
     """
@@ -154,6 +155,10 @@ def assess(
         raise ObjectiveError(
             f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and value disagree, or it is not convex (§17)"
         )
+    if event.free.any() and bound - reference > max(tolerance, 1e-9) * max(abs(reference), floor):
+        raise ObjectiveError(
+            f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: the proof is of another objective (§17)"
+        )
     gap = relative_gap(value, bound, floor)
     if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
         gap = max(gap, _departure(event, m))
@@ -204,14 +209,20 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
 def scales(objective: Objective, event: Event, law: Law | None) -> tuple[float, float]:
     """(value at pro rata, the floor below which no relative accuracy is asked for) (§11).
 
-    Where all but a rounding of a capacity is closed, the value at pro rata is itself rounding: there the value before closing counts too.
+    The floor is 1e-6 of the value at pro rata. Where that is a rounding, because all but a rounding of a capacity is closed or next to
+    nothing is lost, it is 1e-8 of the value before closing or of the mean account.
     """
     pro_rata = evaluate(objective, Symbols(event, law, event.pro_rata_fraction * event.size))
-    k = event.free_assets
-    if not (event.capacities[k] - event.required[k] <= NEARLY_ALL * event.capacities[k]).any():
+    k, book = event.free_assets, event.book
+    account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean()) if objective.money else 1.0
+    nearly_all = (event.capacities[k] - event.required[k] <= NEARLY_ALL * event.capacities[k]).any()
+    if not nearly_all and abs(pro_rata) > NOTHING * account:
         return pro_rata, FLOOR * abs(pro_rata)
     before = evaluate(objective, Symbols(event, law, np.zeros(len(event.size))))
-    return pro_rata, max(FLOOR * abs(pro_rata), ROUNDING * abs(before) if math.isfinite(before) else 0.0)
+    natural = account if abs(pro_rata) <= NOTHING * account else 0.0
+    return pro_rata, max(
+        FLOOR * abs(pro_rata), ROUNDING * max(abs(before) if nearly_all and math.isfinite(before) else 0.0, natural)
+    )
 
 
 def _departure(event: Event, m: Symbols) -> float:
@@ -254,7 +265,7 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 
     Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.parts()):
+    if all(type(part) is ExpectedLoss for _, part in objective.parts()) and type(objective) in (ExpectedLoss, Sum):
         return
     here = evaluate(objective, LossSymbols(loss, probability))
     rng = np.random.default_rng(0)
@@ -263,7 +274,7 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
     for bump in bumps:
         for step in (0.01 * size, size):
             more = evaluate(objective, LossSymbols(loss + step * bump, probability))
-            if more < here - 1e-9 * max(abs(here), abs(more)):
+            if more < here - 1e-9 * size - 1e-6 * max(abs(here), abs(more)):
                 raise ObjectiveError(
                     f"{objective} says monotone = True, but its value falls from {here:.9g} to {more:.9g} when the loss grows in "
                     f"{int(bump.sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"

@@ -251,7 +251,7 @@ def _pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
             raise AdlError(f"{option} {text!r}: write ASSET=NUMBER, such as BTC=10")
         if name in pairs:
             raise AdlError(f"{option} names {name!r} twice")
-        pairs[name] = value if value == "all" else _number(value, f"{option} {name}")
+        pairs[name] = "all" if value.lower() == "all" else _number(value, f"{option} {name}")
     return pairs
 
 
@@ -273,13 +273,13 @@ def _law(
     seed: int,
 ) -> Law | None:
     if scenarios is not None:
-        if volatility or horizon or correlation is not None or quadrature or sample:
+        if any(option is not None for option in (volatility, correlation, horizon, quadrature, sample)):
             raise AdlError(
                 "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
             )
         return _scenarios(scenarios)
     if not volatility:
-        if horizon or correlation is not None or quadrature or sample:
+        if any(option is not None for option in (correlation, horizon, quadrature, sample)):
             raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
         return None
     if horizon is None:
@@ -322,6 +322,8 @@ def _objective(name: str, settings: list[str] | None) -> Objective:
 
 def _writable(paths: Iterable[Path | None], force: bool) -> None:
     for path in paths:
+        if path is not None and path.is_dir():
+            raise AdlError(f"{str(path)!r} is a folder; name a file")
         if path is not None and path.exists() and not force:
             raise AdlError(f"{str(path)!r} exists and is not overwritten; say --force or choose another name")
         if path is not None and not path.resolve().parent.is_dir():
@@ -345,4 +347,7 @@ def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Pat
 
 
 def _write_frame(frame: Any, path: Path) -> None:
-    frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
+    try:
+        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
+    except OSError as error:
+        raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None

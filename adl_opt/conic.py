@@ -109,10 +109,14 @@ class Program:
         """
         if self._checked:
             return
+        reference = max(reference, 1e-6 * self.money)
         self.set(event, reference)
         fraction = event.pro_rata_fraction[event.free]
         held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
-        held.solve(solver="CLARABEL")
+        try:
+            held.solve(solver="CLARABEL")
+        except cp.error.SolverError:
+            return  # no word against it: the certificate decides
         value = evaluate(self.objective, Symbols(event, law, event.pro_rata_fraction * event.size))
         said = float(held.value) * reference if held.status == cp.OPTIMAL else np.nan
         if held.status == cp.INFEASIBLE:
@@ -195,8 +199,13 @@ def _scalar(objective: Objective, expression: Any) -> Any:
     return cp.sum(expression) if expression.shape else expression
 
 
+_TIME_LIMIT = {"HIGHS": "time_limit", "CLARABEL": "time_limit", "OSQP": "time_limit", "SCS": "time_limit_secs"}
+
+
 def _options(name: str, accuracy: float, time_limit: float | None) -> dict[str, Any]:
-    limit = {} if time_limit is None else {"time_limit": float(time_limit)}
+    if time_limit is not None and name not in _TIME_LIMIT:
+        raise SolveError(f"time_limit= is known here for {', '.join(_TIME_LIMIT)}, not for {name}")
+    limit = {} if time_limit is None else {_TIME_LIMIT[name]: float(time_limit)}
     if name == "HIGHS":
         tight = max(accuracy, 1e-10)
         # Dust accounts have entries below HiGHS's default 1e-9 in the clearing rows (THEORY 8.3).

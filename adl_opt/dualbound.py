@@ -34,9 +34,12 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     unboxed = ~(np.isfinite(low) & np.isfinite(high))
     z = _repaired(z, A, c + curved, unboxed, data["dims"])
     residual = c + curved + A.T @ z
-    # What is left in unboxed columns after the repair is rounding: it is charged by the allowance of the caller (conic.py).
+    # What is left in unboxed columns after the repair is rounding, charged with that of the sums below (`lost`).
     rounding = 1e-15 * max(1.0, float(np.abs(c + curved).max(initial=0.0)))
-    residual[unboxed & (np.abs(residual) <= rounding)] = 0.0
+    small = unboxed & (np.abs(residual) <= rounding)
+    terms = np.abs(c) @ np.abs(x) + np.abs(z) @ (np.abs(b) + np.abs(A) @ np.abs(x))
+    lost = float(np.abs(residual[small]) @ (1 + 10 * np.abs(x[small])) + 8 * np.finfo(float).eps * terms)
+    residual[small] = 0.0
     stated = _ASSUMED * max(1.0, float(np.abs(x).max(initial=0.0)))
     open_low, open_high = (residual > 0) & ~np.isfinite(low), (residual < 0) & ~np.isfinite(high)
     assumed = stated if (open_low | open_high).any() else None
@@ -44,7 +47,7 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     # value(x) - bound, written so that nothing large cancels: c'x + x'Px/2 + b'z + x'Px/2 - min residual'y
     at_point = float(z @ (b - A @ x))
     charged = np.where(residual > 0, residual * (x - low), residual * (x - high)).sum()
-    return at_point + float(charged), assumed
+    return at_point + float(charged) + lost, assumed
 
 
 def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: Any) -> Array:

@@ -108,6 +108,8 @@ def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple
         return np.ones((1, 1)), assets
     if np.ndim(values) == 0 and not isinstance(values, Mapping):
         rho = float(numbers_of(values, "correlation"))
+        if abs(rho) > 1:
+            raise LawError(f"correlation = {rho:.6g}: it lies between -1 and 1")
         values = np.full((d, d), rho) + (1 - rho) * np.eye(d)
     matrix, labels = matrix_of(values, "correlation")
     if matrix.shape != (d, d):
@@ -124,7 +126,7 @@ def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple
     return matrix, assets or labels
 
 
-def whole(order: int) -> int:
-    if int(order) != order or order < 1:
-        raise LawError(f"order = {order!r}: a quadrature needs a whole number of nodes, at least 1")
+def whole(order: Any) -> int:
+    if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 1 <= order <= 300:
+        raise LawError(f"order = {order!r}: a quadrature needs a whole number of nodes, from 1 to 300")
     return int(order)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-_MOST_VOLATILE = 20.0  # a year; more is a percentage written as a number
-_TYPICAL_MOVE = 2.0  # a law of which half the moves are larger is a table of prices or of percentages
+_MOST_VOLATILE, _MOST_DEVIATION = 20.0, 2.0  # a year and over the horizon; above both it is a percentage written as a number
+_TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
 class Law:
@@ -53,8 +53,10 @@ class Law:
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
-        if n < 1:
-            raise LawError(f"cannot sample {n} scenarios: ask for at least 1")
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
+        if isinstance(seed, (int, np.integer)) and seed < 0:
+            raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
         return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets))
 
     def quadrature(self, order: int) -> "Scenarios":
@@ -99,6 +101,8 @@ class Scenarios(Law):
 
     def __init__(self, moves: Any, probability: ArrayLike | None = None) -> None:
         if isinstance(moves, Mapping):
+            if len({np.shape(column) for column in moves.values()}) != 1:
+                raise LawError("moves by asset must be columns of one length, at least one")
             moves = frame_like(np.column_stack([numbers_of(column, "moves") for column in moves.values()]), tuple(map(str, moves)))
         assets = tuple(str(c) for c in moves.columns) if hasattr(moves, "columns") else None
         table = numbers_of(moves, "moves")
@@ -106,10 +110,12 @@ class Scenarios(Law):
         if table.ndim != 2 or table.size == 0:
             raise LawError(f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}")
         distinct(assets, "moves")
-        if float(np.median(np.abs(table))) > _TYPICAL_MOVE:
+        prices = (table > 0).all(axis=0) & (np.median(table, axis=0) > _TYPICAL_MOVE) & (len(table) >= _HISTORY)
+        if prices.any():
+            k = int(np.argmax(prices))
             raise LawError(
-                f"half of the moves are above {100 * float(np.median(np.abs(table))):,.0f} %: moves are fractions (0.05 is 5 %); "
-                "for a history of prices use Scenarios.from_prices"
+                f"column {k + 1} of the moves is positive throughout with median {float(np.median(table[:, k])):.6g}: these are prices, "
+                "not moves (0.05 is 5 %); use Scenarios.from_prices"
             )
         weight = np.full(len(table), 1 / len(table)) if probability is None else numbers_of(probability, "probability")
         if weight.shape != (len(table),):
@@ -129,10 +135,10 @@ class Scenarios(Law):
 
         Raises LawError for a price that is missing, infinite or not positive, or fewer than steps + 1 rows.
         """
-        index = getattr(prices, "index", None)
-        if index is not None and len(index) > 1 and not index.is_monotonic_increasing:
+        ordered = hasattr(prices, "to_numpy") and getattr(prices.index.dtype, "kind", "O") in "iufM"
+        if ordered and not prices.index.is_monotonic_increasing:
             raise LawError("the rows of prices are not in the order of their index; sort them: prices.sort_index()")
-        if int(steps) != steps:
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
             raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
         table = numbers_of(prices, "prices")
         table = table[:, None] if table.ndim == 1 else table
@@ -180,13 +186,15 @@ class LogNormal(Law):
     horizon: float
     assets: tuple[str, ...] | None
 
-    def __init__(self, volatility: Any, correlation: Any = None, horizon: float = math.nan) -> None:
+    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None) -> None:
         assets = labels_of(volatility)
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
             raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
-        if (vol > _MOST_VOLATILE).any():
-            first = int(np.argmax(vol > _MOST_VOLATILE))
+        horizon = numbers_of(horizon, "horizon")
+        percent = (vol > _MOST_VOLATILE) & (vol * np.sqrt(np.maximum(horizon, 0.0)) > _MOST_DEVIATION)
+        if percent.any():
+            first = int(np.argmax(percent))
             raise LawError(
                 f"volatility number {first + 1} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
             )
@@ -195,8 +203,8 @@ class LogNormal(Law):
             raise LawError(
                 f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}"
             )
-        if not (np.isfinite(horizon) and horizon > 0):
-            raise LawError(f"horizon = {horizon!r}: give a positive time in years, such as 10/365")
+        if np.ndim(horizon) or not horizon > 0:
+            raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
         matrix, assets = correlation_of(correlation, len(vol), assets)
         set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
 

@@ -61,11 +61,12 @@ class Objective:
     unit: ClassVar[str] = ""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """A class that says its value anew inherits no proof, closed form or name of the objective that it was made from."""
+        """Proofs, closed forms and names belong to a value: none is inherited past the class that says the value."""
         super().__init_subclass__(**keywords)
-        said = next(base for base in cls.__mro__[1:] if "value" in vars(base))
-        if said is not Objective and {"express", "value", "money", "monotone"} & vars(cls).keys():
-            for name in {"closed_form", "minorant", "monotone", "__str__"} - vars(cls).keys():
+        first = {name: k for k, base in reversed(list(enumerate(cls.__mro__))) for name in vars(base)}
+        said = min(first["value"], first["express"], first["money"])
+        for name in ("closed_form", "minorant", "monotone", "unit", "__str__"):
+            if first[name] > said and cls.__mro__[first[name]] is not Objective:
                 setattr(cls, name, vars(Objective)[name])
 
     def express(self, m: Any) -> Any:
@@ -133,6 +134,9 @@ class Sum(Objective):
     terms: tuple[tuple[float, Objective], ...]
     monotone: bool = field(init=False)
     money: int = field(init=False)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        raise ObjectiveError(f"{cls.__name__} cannot be made from Sum: make it from Objective, or add objectives with +")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "monotone", all(part.monotone for _, part in self.terms))
@@ -209,6 +213,7 @@ class MaxLeverage(_GrossLeverage):
 
     money = 0
     unit = "x of equity"
+    closed_form = _GrossLeverage.closed_form
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -237,6 +242,7 @@ class LeveragePower(_GrossLeverage):
     """
 
     p: float = 2.0
+    closed_form = _GrossLeverage.closed_form
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.p) and self.p >= 1):

@@ -15,7 +15,7 @@ from .certificate import TOLERANCE, Evidence, Proof, assess, scales
 from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
-from .objectives import Dual, LeveragePower, Objective, evaluate
+from .objectives import Dual, LeveragePower, LeverageSquare, Objective, evaluate
 from .symbols import Symbols
 from .waterfill import clear_exactly
 
@@ -88,6 +88,10 @@ class Problem:
                 other = self._conic(event, solver, tol, time_limit)
                 found = (*other, "conic") if _gap(other[1]) < _gap(found[1]) else found
         amount, proof, chosen = found
+        if proof.certificate.status == "infeasible":
+            raise SolveError(
+                f"closed_form of {self.objective} {proof.certificate.proof}; it must return contracts closed by leg, >= 0"
+            )
         allocation = Allocation(
             event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, self._unique(event)
         )
@@ -159,9 +163,9 @@ class Problem:
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
         if method not in METHODS:
             raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-        if not (np.isfinite(tol) and tol > 0):
-            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be positive")
-        if time_limit is not None and not time_limit > 0:
+        if not _positive(tol):
+            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be a positive number")
+        if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
         if solver is not None:
             if method in ("closed-form", "separable"):
@@ -206,7 +210,7 @@ class Problem:
     def _unique(self, event: Event) -> bool | None:
         if not event.free.any():
             return True
-        curved = isinstance(self.objective, LeveragePower) and self.objective.p > 1
+        curved = type(self.objective) in (LeveragePower, LeverageSquare) and self.objective.p > 1
         return True if curved and event.book.isolated else None
 
     def _program(self, event: Event) -> "Program":
@@ -220,12 +224,16 @@ class Problem:
     def _conic(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         program, reference = self._program(event), self._reference(event)
         program.check_own_variables(event, self.law, reference)
-        try:
-            point = program.solve(event, reference, solver, 1e-9, time_limit)
-        except SolveError:
-            # Next to nothing may be lost at pro rata: divided by it, the program is hard. Once more in larger units.
-            reference = max(reference, 1e-4 * program.money)
-            point = program.solve(event, reference, solver, 1e-9, time_limit)
+        # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
+        larger = max(reference, 1e-4 * program.money)
+        attempts = [(reference, solver), (larger, solver)] + ([(larger, "CLARABEL")] if solver is None else [])
+        for last, (unit, name) in zip((*[False] * (len(attempts) - 1), True), attempts):
+            try:
+                point = program.solve(event, unit, name, 1e-9, time_limit)
+                break
+            except SolveError:
+                if last:
+                    raise
         found = [self._proved(event, point, tol)]
         value = found[0][1].certificate.objective
         if not found[0][1].certificate.certified and value > 0:
@@ -264,7 +272,8 @@ class Problem:
         said = self._program(event).expressed(point.fraction)
         if said is None and not point.accurate:
             return  # the certificate decides
-        noise = 1e-12 * evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))
+        noise = 1e-8 * self._program(event).money if said is None else 0.0
+        noise += 1e-12 * evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))
         scale, other = (
             (max(abs(value), abs(said)), said) if said is not None else (max(abs(value), self._reference(event)), point.objective)
         )
@@ -276,6 +285,10 @@ class Problem:
             raise ObjectiveError(
                 f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
             )
+
+
+def _positive(number: object) -> bool:
+    return isinstance(number, (int, float, np.integer, np.floating)) and np.isfinite(number) and number > 0
 
 
 def _better(pair: tuple[Array, Proof]) -> tuple[bool, float, float]:

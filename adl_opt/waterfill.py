@@ -86,9 +86,14 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
             if math.fsum(closed.tolist()) == required:
                 return closed
             closed[leg] = before
-        # No leg can take it all: the one with most room takes what it can.
+        # No leg can take it all: those with most room are used up, then the next takes what it can.
         room = closed if residual > 0 else size - closed
-        leg = int(np.argmax(room))
+        order = np.argsort(-room, kind="stable")
+        used = order[: int(np.searchsorted(np.cumsum(room[order]), abs(residual)))]
+        if used.size and room[used[0]] > 0:
+            closed[used] = 0.0 if residual > 0 else size[used]
+            continue
+        leg = int(order[0])
         moved = min(max(closed[leg] - residual, 0.0), size[leg])
         if moved == closed[leg]:
             moved = min(max(np.nextafter(closed[leg], -np.inf if residual > 0 else np.inf), 0.0), size[leg])

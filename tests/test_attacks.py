@@ -290,3 +290,89 @@ def test_the_floor_does_not_certify_what_is_worse_than_pro_rata():
                 continue
         assert c.floor == pytest.approx(1e-6 * c.reference) and c.objective <= c.reference
         assert not c.certified or (c.objective - c.bound) <= 1e-6 * max(c.objective, c.floor)
+
+
+class SquaresMixin:
+    """Says a value; the proof of whatever stands behind it in the inheritance is of something else."""
+
+    money = 0
+
+    def express(self, m):
+        return cp.sum_squares(m.fraction)
+
+    def value(self, m):
+        return float((m.fraction**2).sum())
+
+
+class Squares(SquaresMixin, adl.Objective):
+    pass
+
+
+@pytest.mark.parametrize("parent", [adl.ExpectedLoss, adl.LeverageSquare, adl.MaxLeverage, adl.LeveragePower])
+@pytest.mark.parametrize("mixin", [SquaresMixin, Squares])
+def test_no_proof_comes_in_through_a_mixin(mixin, parent):
+    mixed = type("Mixed", (mixin, parent), {})
+    event = one_asset([-10.0, -4.0, -7.0], [1.0, 4.0, 2.0], 9.0)
+    true = adl.Problem(Squares(), event).solve().certificate
+    found = adl.Problem(mixed(), event, adl.Scenarios([0.3, -0.2])).solve()
+    assert found.certificate.measure.startswith("Mixed") and found.unique is None and not mixed.monotone
+    assert found.certificate.objective == pytest.approx(true.objective, rel=1e-5)
+
+
+class TailMean(adl.Objective):
+    """CVaR with its own variable, shifted by what must cancel."""
+
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def express(self, m):
+        tail = cp.Variable() + self.shift
+        return tail + m.probability @ cp.pos(m.loss - tail) / 0.1
+
+    def value(self, m):
+        worst = np.argsort(-m.loss)
+        weight = np.clip(0.1 - (np.cumsum(m.probability[worst]) - m.probability[worst]), 0, m.probability[worst])
+        return float(weight @ m.loss[worst] / 0.1)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e5, 1e10])
+def test_nothing_is_lost_and_that_is_certified(scale):
+    event = one_asset(-np.array([0.5, 1.0, 0.5]) * scale, np.full(3, scale), 0.8 * scale)
+    law = adl.Scenarios([0.3, -0.2, 0.5, 0.1])
+    solved = adl.Problem(TailMean(), event, law).solve()
+    assert solved.certificate.certified and abs(solved.certificate.objective) <= 1e-9 * scale
+
+
+@pytest.mark.parametrize("shift", [1e6, -1e6, 3.5e8, -1e9])
+def test_bounds_charge_the_rounding_of_large_variables(shift):
+    event = one_asset([-30.0, -20.0, -15.0], [3.0, 5.0, 5.0], 20.0)
+    law = adl.Scenarios(np.linspace(-0.5, 0.5, 21))
+    true = adl.Problem(TailMean(), event, law).solve().certificate
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", adl.UncertifiedWarning)
+        found = adl.Problem(TailMean(shift), event, law).solve().certificate
+    assert found.bound <= true.objective * (1 + 1e-9)
+
+
+def test_one_scenario_and_wide_stress_are_laws():
+    wide = adl.Scenarios({"BTC": [0.01, -0.02], "DOGE": [3.0, -0.9]})
+    assert wide.align(("DOGE",)).moves.tolist() == [[3.0], [-0.9]]
+    assert adl.Scenarios([3.0]).sample(4, seed=0).moves.shape == (4, 1)
+    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41))).quadrature(5).moves.shape == (41, 1)
+    assert adl.LogNormal(25.0, None, 1 / 8766).dimension == 1
+    ordered = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["t8", "t9", "t10"])
+    assert adl.Scenarios.from_prices(ordered).moves.ravel().tolist() == [1.0, 0.5]
+    assert adl.Scenarios.from_prices([1.0, 2.0, 3.0]).moves.ravel().tolist() == [1.0, 0.5]
+
+
+def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
+    """Not timed; a quadratic loop here would take a minute and be noticed."""
+    from adl_opt.waterfill import clear_exactly
+
+    rng = np.random.default_rng(5)
+    size = np.round(rng.random(100_000), 2) + 0.01
+    required = float(np.nextafter(math.fsum(size), 0))
+    for start in (np.zeros_like(size), size.copy(), 0.5 * size):
+        assert math.fsum(clear_exactly(start, size, required)) == required

@@ -17,6 +17,7 @@ import adl_opt as adl
 from adl_opt import catalog, cli, waterfill
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.objectives import Sum
 from adl_opt.symbols import LossSymbols, Symbols
 
 from .books import frame, one_asset
@@ -87,6 +88,32 @@ class NoExpression(adl.Objective):
 
     def value(self, m):
         return 0.0
+
+
+class ForeignProof(adl.Objective):
+    """A minorant that is not below the value."""
+
+    money = 0
+
+    def value(self, m):
+        return 1.0 + float(m.fraction[0])
+
+    def closed_form(self, event, law):
+        return np.where(event.closable, [8, 0, 2, 0, 0, 0, 0, 0], 0.0)
+
+    def minorant(self, m, dual):
+        from adl_opt.objectives import Minorant
+
+        zero = np.zeros(len(m.amount))
+        return Minorant(0.0, zero, zero)
+
+
+class NoClearing(adl.Objective):
+    def value(self, m):
+        return float(m.fraction.sum())
+
+    def closed_form(self, event, law):
+        return np.ones(len(event.size))
 
 
 class WrongMoney(adl.Objective):
@@ -312,7 +339,16 @@ CASES = [
         adl.LawError,
     ),
     Case("steps = 1.5", lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), steps=1.5), adl.LawError),
-    Case("for a history of prices use Scenarios.from_prices", lambda _: adl.Scenarios([67_000.0, 66_500.0]), adl.LawError),
+    Case(
+        "these are prices, not moves .* use Scenarios.from_prices",
+        lambda _: adl.Scenarios(np.linspace(60_000, 70_000, 25)),
+        adl.LawError,
+    ),
+    Case("columns of one length", lambda _: adl.Scenarios({"A": [0.1], "B": [0.1, 0.2]}), adl.LawError),
+    Case("correlation = 2: it lies between -1 and 1", lambda _: adl.LogNormal(0.6, 2.0, 1.0), adl.LawError),
+    Case("seed = -1", lambda _: LAW.sample(4, seed=-1), adl.LawError),
+    Case("cannot sample 2.5 scenarios", lambda _: LAW.sample(2.5, seed=1), adl.LawError),
+    Case("horizon must be numbers|horizon = ", lambda _: adl.LogNormal(0.6, None, "10/365"), adl.LawError),
     Case(
         "volatility number 2 is 75, 7,500 % a year; write 0.6 for 60 %", lambda _: adl.LogNormal([0.6, 75], 0.5, 1.0), adl.LawError
     ),
@@ -421,6 +457,20 @@ CASES = [
         adl.ObjectiveError,
     ),
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
+    Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
+    Case(
+        "above 1.3030303, the value of ForeignProof at pro rata", lambda _: adl.Problem(ForeignProof(), PAPER).solve(), adl.ObjectiveError
+    ),
+    Case(
+        "closed_form of NoClearing misses the requirement",
+        lambda _: adl.Problem(NoClearing(), EVENT).solve(method="closed-form"),
+        adl.SolveError,
+    ),
+    Case(
+        "time_limit= is known here for",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).solve(solver="SCIPY", time_limit=5),
+        adl.SolveError,
+    ),
     Case("cannot subtract", lambda _: adl.ExpectedLoss() - adl.MaxLeverage(), adl.ObjectiveError),
     Case(
         r"value of ManyValues gives ndarray of shape \(4,\)",
@@ -556,6 +606,9 @@ CASES = [
     Case("ExpectedLoss has no parameters", command("solve book.csv --short X=1 --set level=1")),
     Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
     Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
+    Case("is a folder; name a file", lambda p: ((p / "o.csv").mkdir(), command("solve book.csv --short X=1 --force -o o.csv")(p))),
+    Case("cannot be written", lambda _: cli._write_frame(TIDY, Path("/proc/none/o.csv"))),
+    Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
 ]
 
