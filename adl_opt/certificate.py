@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
 ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
-NEARLY_ALL, NOTHING = 1e-9, 1e-12  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
+NEARLY_ALL, NOTHING = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
 FLOOR = 1e-6  # of the objective at pro rata: losses below it are not asked for relative accuracy (§11)
 
 

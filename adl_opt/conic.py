@@ -24,6 +24,11 @@ from .symbols import Symbols
 Array = NDArray[np.float64]
 
 
+# With variables of an objective's own, `express` is known through a solver only: below this relative difference from `value` the solver
+# may be to blame, and the bound is left out; above it the objective is.
+DISAGREE = 1e-3
+
+
 @dataclass(frozen=True)
 class Point:
     """What a solver returned: fraction (free legs,), the value it minimised and a proved bound in the objective's unit.
@@ -69,7 +74,7 @@ class Program:
                 f"the objective {objective} breaks CVXPY's rule for parameters (DPP), so that it could not be solved again cheaply"
             )
         self.brings_variables = any(variable.id not in self.symbols.own for variable in self.problem.variables())
-        self._checked = not self.brings_variables
+        self._checked, self.doubtful = not self.brings_variables, False
         self.set(event, 1.0)
 
     @staticmethod
@@ -109,24 +114,27 @@ class Program:
         """
         if self._checked:
             return
-        reference = max(reference, 1e-6 * self.money)
+        reference = max(reference, 1e-2 * self.money)  # a scale at which any solver is accurate
         self.set(event, reference)
         fraction = event.pro_rata_fraction[event.free]
         held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
         try:
             held.solve(solver="CLARABEL")
         except cp.error.SolverError:
-            return  # no word against it: the certificate decides
+            self.doubtful = True  # no word for it: then its bound does not count
+            return
         value = evaluate(self.objective, Symbols(event, law, event.pro_rata_fraction * event.size))
         said = float(held.value) * reference if held.status == cp.OPTIMAL else np.nan
         if held.status == cp.INFEASIBLE:
             raise ObjectiveError(
                 f"the constraints of {self.objective} exclude pro rata: an objective may not narrow the allocations (§17)"
             )
-        if abs(said - value) > 1e-5 * max(abs(value), reference):
+        off = abs(said - value) / max(abs(value), reference)
+        self.doubtful = not off <= 1e-5
+        if off > DISAGREE:
             raise ObjectiveError(
                 f"{self.objective}: at pro rata express says {said:.9g} but value {value:.9g}; "
-                "they disagree, or the objective is not convex (§17)"
+                "they disagree, the objective is not convex, or its own variables are badly scaled (§17)"
             )
         self._checked = True
 

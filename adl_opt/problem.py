@@ -250,12 +250,12 @@ class Problem:
     def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
         amount = event.fixed_fraction * event.size
         amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
-        self._same_value(event, amount, point)
+        trusted = self._same_value(event, amount, point)
         amount = self._cleared(event, amount)
         if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
             amount = separable.polish(event, self.law, amount) if small else amount
-        evidence = Evidence(Dual(point.multipliers), point.bound, point.assumed, point.price)
+        evidence = Evidence(Dual(point.multipliers), point.bound if trusted else None, point.assumed, point.price)
         proof = assess(self.objective, event, self.law, amount, evidence, tol)
         return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
 
@@ -266,25 +266,32 @@ class Problem:
             amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
         return amount
 
-    def _same_value(self, event: Event, amount: Array, point: "Point") -> None:
-        """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised."""
+    def _same_value(self, event: Event, amount: Array, point: "Point") -> bool:
+        """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised.
+
+        Raises ObjectiveError if they differ; False if only the solver's accuracy is in doubt, so that its bound must not count.
+        """
+        from .conic import DISAGREE
+
+        program = self._program(event)
         value = evaluate(self.objective, Symbols(event, self.law, amount))
-        said = self._program(event).expressed(point.fraction)
-        if said is None and not point.accurate:
-            return  # the certificate decides
-        noise = 1e-8 * self._program(event).money if said is None else 0.0
-        noise += 1e-12 * evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))
-        scale, other = (
-            (max(abs(value), abs(said)), said) if said is not None else (max(abs(value), self._reference(event)), point.objective)
+        said = program.expressed(point.fraction)
+        noise = 1e-12 * abs(evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size)))))
+        if said is None:
+            scale, other, noise = max(abs(value), self._reference(event)), point.objective, noise + 1e-8 * program.money
+            if not point.accurate or abs(value - other) <= DISAGREE * scale + noise:
+                return not program.doubtful and abs(value - other) <= _AGREE * scale + noise
+        else:
+            scale, other = max(abs(value), abs(said)), said
+            if abs(value - other) <= _AGREE * scale + noise:
+                return True
+        why = "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives)"
+        unit = program.symbols.unit
+        if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
+            why = "they differ by the unit of money: declare money = 1 if value is in quote currency, 0 if it is a pure number"
+        raise ObjectiveError(
+            f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
         )
-        if abs(value - other) > _AGREE * scale + noise:
-            why = "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives)"
-            unit = self._program(event).symbols.unit
-            if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
-                why = "they differ by the unit of money: declare money = 1 if value is in quote currency, 0 if it is a pure number"
-            raise ObjectiveError(
-                f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
-            )
 
 
 def _positive(number: object) -> bool:

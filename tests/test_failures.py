@@ -459,7 +459,9 @@ CASES = [
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
     Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
     Case(
-        "above 1.3030303, the value of ForeignProof at pro rata", lambda _: adl.Problem(ForeignProof(), PAPER).solve(), adl.ObjectiveError
+        "above 1.3030303, the value of ForeignProof at pro rata",
+        lambda _: adl.Problem(ForeignProof(), PAPER).solve(),
+        adl.ObjectiveError,
     ),
     Case(
         "closed_form of NoClearing misses the requirement",
