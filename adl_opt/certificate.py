@@ -16,7 +16,8 @@ from .errors import LawError, ObjectiveError
 from .event import Event
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import Dual, ExpectedLoss, LeverageSquare, Minorant, Objective, Sum, evaluate, values
+from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, values
+from .supports import Dual, Minorant
 from .symbols import LossSymbols, Symbols
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from .certificate import TOLERANCE, Evidence, Proof, assess, scales
 from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
-from .objectives import Dual, LeveragePower, LeverageSquare, Objective, evaluate
+from .objectives import LeveragePower, LeverageSquare, Objective, evaluate
+from .supports import Dual
 from .symbols import Symbols
 from .waterfill import clear_exactly
 

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 import adl_opt as adl
 from adl_opt.certificate import assess, knapsack
-from adl_opt.objectives import Dual
+from adl_opt.supports import Dual
 from adl_opt.symbols import Symbols
 
 from .books import count, cross, isolated, one_asset, scenarios

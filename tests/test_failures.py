@@ -102,7 +102,7 @@ class ForeignProof(adl.Objective):
         return np.where(event.closable, [8, 0, 2, 0, 0, 0, 0, 0], 0.0)
 
     def minorant(self, m, dual):
-        from adl_opt.objectives import Minorant
+        from adl_opt.supports import Minorant
 
         zero = np.zeros(len(m.amount))
         return Minorant(0.0, zero, zero)

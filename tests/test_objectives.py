@@ -114,7 +114,7 @@ def test_parts_are_reported_unweighted(paper, law):
 )
 def test_minorants_lie_below(objective, rng):
     """The supporting affine function never exceeds the objective at any allocation, whatever slope is taken in its interval."""
-    from adl_opt.objectives import Dual
+    from adl_opt.supports import Dual
 
     for seed in range(20):
         draw = np.random.default_rng(seed)
