@@ -45,7 +45,7 @@ def load(name: str | Path) -> Model:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # anyone's file: whatever it does on import is a sentence about the file
         raise ModelError(f"{str(path)!r} fails on import: {type(error).__name__}: {error}") from error
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):

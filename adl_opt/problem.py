@@ -228,12 +228,12 @@ class Problem:
         # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
         larger = max(reference, 1e-4 * program.money)
         attempts = [(reference, solver), (larger, solver)] + ([(larger, "CLARABEL")] if solver is None else [])
-        for last, (unit, name) in zip((*[False] * (len(attempts) - 1), True), attempts):
+        for number, (unit, name) in enumerate(attempts, 1):
             try:
                 point = program.solve(event, unit, name, 1e-9, time_limit)
                 break
             except SolveError:
-                if last:
+                if number == len(attempts):
                     raise
         found = [self._proved(event, point, tol)]
         value = found[0][1].certificate.objective

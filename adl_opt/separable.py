@@ -17,7 +17,7 @@ from .symbols import Symbols
 from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
-_TIE = 1e-12  # slopes this close, relative to the largest, are one slope: legs share what is left in proportion
+_TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
 
 
@@ -65,7 +65,7 @@ def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
     contracts = length * size[leg]
     reached = np.cumsum(contracts[order])
     marginal = per_contract[order][min(int(np.searchsorted(reached, required)), len(order) - 1)]
-    width = _TIE * np.abs(per_contract).max()
+    width = _TIE * abs(marginal)
     before, tied = per_contract < marginal - width, np.abs(per_contract - marginal) <= width
     left = required - math.fsum(contracts[before].tolist())
     share = min(max(left / contracts[tied].sum(), 0.0), 1.0)
@@ -90,16 +90,21 @@ def _pieces(event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int
             continue
         own = argument[book.account[here] - a]
         effect = book.notional[here, None] * law.moves[:, book.asset[here[0]]]
-        first = ((own > 0) | ((own == 0) & (effect > 0))) * (effect * weight)
         with np.errstate(divide="ignore", invalid="ignore"):
             kink = -own / effect
         inside = (kink > 0) & (kink < 1)
         kink = np.where(inside, kink, 1.0)
         by_place = np.argsort(kink, axis=1, kind="stable")
-        jump = np.take_along_axis(np.where(inside, np.abs(effect) * weight, 0.0), by_place, axis=1)
+        jump = np.take_along_axis(np.where(inside, effect * weight, 0.0), by_place, axis=1)
         places = np.take_along_axis(kink, by_place, axis=1)
         edges = np.concatenate([np.zeros((len(here), 1)), places, np.ones((len(here), 1))], axis=1)
-        slopes = np.concatenate([np.zeros((len(here), 1)), np.cumsum(jump, axis=1)], axis=1) + first.sum(axis=1)[:, None]
+        # A scenario that closing worsens counts beyond its kink, one that closing eases before it: summed apart, from the ends where they are 0,
+        # so that the slopes left by the tail are exact relative to themselves, not to the largest.
+        throughout = ~inside & np.where(effect > 0, own >= 0, own + effect >= 0)
+        worse, eased = (np.where(throughout & side, effect * weight, 0.0).sum(axis=1)[:, None] for side in (effect > 0, effect < 0))
+        rising, easing = np.cumsum(np.maximum(jump, 0.0), axis=1), np.cumsum(np.minimum(jump, 0.0)[:, ::-1], axis=1)[:, ::-1]
+        nothing = np.zeros((len(here), 1))
+        slopes = (worse + np.concatenate([nothing, rising], axis=1)) + (eased + np.concatenate([easing, nothing], axis=1))
         lengths = np.diff(edges, axis=1)
         i, j = np.nonzero(lengths > 0)
         found.append((position[here][i].astype(float), lengths[i, j], slopes[i, j]))

@@ -19,11 +19,21 @@ def water_level(size: Array, equity: Array, required: float) -> tuple[float, Arr
     end on it, the others are untouched; equal leverages are reduced in proportion to equity.
 
     With required = 0 the level is the highest leverage; with required = capacity it is 0.
-    Raises EventError if required is negative or above the capacity `math.fsum(size)`.
+    Raises EventError if required is negative or above the capacity `math.fsum(size)`, or an entry is out of its range.
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
     size, equity = np.asarray(size, float), np.asarray(equity, float)
+    if size.ndim != 1 or size.shape != equity.shape:
+        raise EventError(f"size and equity must be arrays of one length, not of shapes {size.shape} and {equity.shape}")
+    for name, values, legal in (("size", size, size >= 0), ("equity", equity, equity > 0)):
+        bad = ~(legal & np.isfinite(values))
+        if bad.any():
+            first = int(np.argmax(bad))
+            wanted = "at least 0" if name == "size" else "positive"
+            raise EventError(
+                f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number {first + 1}: {values[first]:.6g}"
+            )
     capacity = math.fsum(size)
     if not 0 <= required <= capacity:
         raise EventError(f"cannot close {required!r}: the requirement must lie between 0 and the capacity {capacity!r} (§7)")

@@ -310,6 +310,12 @@ CASES = [
         lambda _: waterfill.clear_exactly(np.array([1.0]), np.array([1.0]), 3.0),
         adl.EventError,
     ),
+    Case(
+        "1 of 2 entries of equity are not finite and positive, first number 2: 0",
+        lambda _: waterfill.water_level([3.0, 1.0], [1.0, 0.0], 1.0),
+        adl.EventError,
+    ),
+    Case("arrays of one length", lambda _: waterfill.water_level([3.0, 1.0], [1.0], 1.0), adl.EventError),
     # laws
     Case("sum to 0.9, not to 1", lambda _: adl.Scenarios([0.1, 0.2], [0.5, 0.4]), adl.LawError),
     Case("1 of 2 probabilities are negative, first number 2: -0.5", lambda _: adl.Scenarios([0.1, 0.2], [1.5, -0.5]), adl.LawError),
