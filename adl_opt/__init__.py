@@ -1,11 +1,12 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from . import waterfill
+from . import examples, waterfill
 from .allocation import Allocation
 from .book import Book
 from .catalog import load
 from .certificate import Certificate
 from .comparison import compare
+from .deviation import MeanDeviation, MeanSemideviation, MeanVariance
 from .elliptical import Gaussian, StudentT
 from .errors import (
     AdlError,
@@ -22,14 +23,19 @@ from .event import Event
 from .laws import Law, LogNormal, OneFactor, Scenarios
 from .model import Claim, Model, claim, verify
 from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from .optimal_set import optimal_range
 from .outside import certify
 from .policies import policy, pro_rata, water_filling
 from .problem import Problem
+from .risk import RiskMeasure
+from .tails import AccountCVaR, CVaR, Spectral, WorstCase
+from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
 
 __version__ = "0.1.0"
 __all__ = [
-    "AdlError", "Allocation", "AllocationError", "Book", "BookError", "Certificate", "Claim", "Event", "EventError", "ExpectedLoss",
-    "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "MaxLeverage", "Model", "ModelError", "Objective",
-    "ObjectiveError", "OneFactor", "Problem", "Scenarios", "SolveError", "StudentT", "UncertifiedWarning", "certify", "claim", "compare",
-    "load", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
+    "Event", "EventError", "ExpectedLoss", "Expectile", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
+    "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
+    "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "load", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Allocation: who closes how much, with its proof; to tables, to and from files (§1, §6, §11)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ class Allocation:
 
     event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a policy's name;
     objective: its name; certificate; price (d,) shadow prices, nan where nothing is required; parts: value of each term;
-    unique: True, False or None (not determined, §13).
+    uniqueness: True, False or None, or a function that finds out; read `unique`.
     """
 
     event: Event
@@ -46,7 +47,17 @@ class Allocation:
     certificate: Certificate
     price: Array
     parts: Mapping[str, float]
-    unique: bool | None = None
+    uniqueness: bool | Callable[[], bool | None] | None = None
+
+    @cached_property
+    def unique(self) -> bool | None:
+        """Whether this is the only optimum: True, False, or None (not determined, §13). Found out when first asked, by two programs at most."""
+        return self.uniqueness() if callable(self.uniqueness) else self.uniqueness
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What finds out holds compiled programs, which do not travel.
+        known = self.__dict__.get("unique", None if callable(self.uniqueness) else self.uniqueness)
+        return {**self.__dict__, "uniqueness": known, "unique": known}
 
     @property
     def closed(self) -> Array:

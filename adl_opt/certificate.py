@@ -6,7 +6,7 @@ the objective (supports.Minorant), minimised over all allocations by a knapsack 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
+TIGHT = 1e-9  # a gap up to which no further proof is tried
 FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
 ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
 NEARLY_ALL, NOTHING = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
@@ -132,7 +133,7 @@ def assess(
         return Proof(certificate, nothing, parts)
 
     below = measured.minorant(m, evidence.dual)
-    at_point = measured.minorant(m, Dual()) if evidence.dual.multipliers is not None else below
+    at_point = measured.minorant(m, Dual()) if evidence.dual else below
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
@@ -145,8 +146,12 @@ def assess(
             f", auxiliary variables assumed within {evidence.conic_assumed:.3g}" if evidence.conic_assumed else ""
         )
         bounds.append((evidence.conic_bound, how, nothing if evidence.price is None else evidence.price))
-    if not bounds or relative_gap(value, max(one[0] for one in bounds), floor) > tolerance:
+    if not bounds or relative_gap(value, max(one[0] for one in bounds), floor) > min(tolerance, TIGHT):
         bounds += _pathwise(measured, event, law, m, value)
+    # A bound that assumes nothing is worth more than a slightly higher one that does.
+    plain = [one for one in bounds if "assumed" not in one[1]]
+    if plain and relative_gap(value, max(one[0] for one in plain), floor) <= tolerance:
+        bounds = plain
     best = max((one[0] for one in bounds), default=-math.inf)
     # Among bounds that differ by rounding, the earliest rung: it is the simplest proof.
     near = (one for one in bounds if one[0] >= best - 1e-12 * abs(value))
@@ -249,6 +254,15 @@ def relative_gap(value: float, bound: float, floor: float) -> float:
         return 0.0
     scale = max(abs(value), floor)
     return float((value - bound) / scale) if scale > 0 else math.inf
+
+
+def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certificate:
+    """`own`, proved by the bound of another allocation's certificate of the same problem, if that is higher: a bound holds for every allocation."""
+    if own.status == "infeasible" or other.bound is None or own.bound is None or other.bound <= own.bound:
+        return own
+    gap = relative_gap(own.objective, other.bound, own.floor)
+    status = "certified" if gap <= tolerance else "uncertified"
+    return replace(own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}")
 
 
 def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, value: float) -> list[tuple[float, str, Array]]:

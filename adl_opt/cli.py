@@ -5,26 +5,47 @@ Exit codes: 0 fine, 1 a claim or certificate fails, 2 bad input (one line on std
 
 import sys
 import warnings
-from collections.abc import Iterable
-from dataclasses import fields, is_dataclass, replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from . import __version__, catalog
 from .allocation import Allocation
-from .book import Book
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
 from .event import Event
-from .laws import Law, LogNormal, Scenarios
 from .model import verdicts
-from .objectives import ExpectedLoss, Objective
+from .optimal_set import optimal_range
 from .problem import METHODS, Problem
-from .show import console, figure, print_allocation, table_of
+from .show import console, figure, print_allocation, print_ranges, table_of
+from .words import (
+    BookFile,
+    Correlation,
+    Force,
+    Horizon,
+    Long,
+    ModelName,
+    Output,
+    Plot,
+    Prefer,
+    Quadrature,
+    Sample,
+    ScenarioFile,
+    Seed,
+    Settings,
+    Short,
+    Solvent,
+    Volatility,
+    event_of,
+    law_of,
+    needs_law,
+    objective_of,
+    writable,
+    write_frame,
+    written_as,
+)  # fmt: skip
 
 app = typer.Typer(
     help="Auto-deleveraging as convex optimization: proved allocations.",
@@ -33,42 +54,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-
-BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
-Short = Annotated[
-    list[str] | None,
-    typer.Option("--short", help="ASSET=CONTRACTS of shorts to close; ASSET=all: the capacity", show_default=False),
-]
-Long = Annotated[list[str] | None, typer.Option("--long", help="ASSET=CONTRACTS of longs to close", show_default=False)]
-Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
-Volatility = Annotated[
-    list[str] | None,
-    typer.Option("--volatility", help="ASSET=YEARLY (0.6 = 60 %), or one number for a book of one asset", show_default=False),
-]
-Correlation = Annotated[float | None, typer.Option("--correlation", help="one number for all pairs of assets", show_default=False)]
-Horizon = Annotated[str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)]
-ScenarioFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
-    ),
-]
-Quadrature = Annotated[
-    int | None, typer.Option("--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False)
-]
-Sample = Annotated[int | None, typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", help="of --sample")]
-ModelName = Annotated[str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="PARAMETER=NUMBER of the objective", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="overwrite existing output files")]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="write every leg to .csv, .parquet or (with the proof) .json", show_default=False),
-]
-Plot = Annotated[
-    Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
-]
-
 
 _REMEDIES = (
     ("use law.quadrature(20) or law.sample(4096, seed=1)", "add --quadrature 20 or --sample 4096"),
@@ -94,7 +79,7 @@ def options(
 @app.command()
 def demo(plot: Plot = Path("adl-opt-demo.png"), force: Force = False) -> None:
     """The paper's four accounts: solve, prove, draw."""
-    _writable([plot], force)
+    writable([plot], force)
     model = next(m for m in map(catalog.load, catalog.names()) if m.demo)
     problem = model.problem()
     console.print(f"[bold]{model.title}[/]\n{model.source}\n")
@@ -110,6 +95,7 @@ def solve(
     model: ModelName = "expected_loss",
     settings: Settings = None,
     method: Annotated[str, typer.Option("--method", help=" | ".join(METHODS))] = "auto",
+    prefer: Prefer = None,
     volatility: Volatility = None,
     correlation: Correlation = None,
     horizon: Horizon = None,
@@ -125,21 +111,51 @@ def solve(
 
     Isolated margin and a monotone objective need no law: the answer is optimal for every law (Thm 1).
     """
-    _writable([output, plot], force)
-    _written_as(output, ".csv", ".parquet", ".json")
-    _written_as(plot, ".png", ".pdf", ".svg")
-    event = _event(book, short, long, solvent)
-    law = _law(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
-    objective = _objective(model, settings)
-    if law is None and objective.monotone and not event.book.isolated:
-        raise AdlError(
-            f"{objective} in cross margin needs a law: --volatility ASSET=0.6 --correlation 0.85 --horizon 10/365 --quadrature 20, or --scenarios FILE"
-        )
+    writable([output, plot], force)
+    written_as(output, ".csv", ".parquet", ".json")
+    written_as(plot, ".png", ".pdf", ".svg")
+    event = event_of(book, short, long, solvent)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    objective = objective_of(model, settings)
+    needs_law(objective, event, law)
     problem = Problem(objective, event, law)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
-        allocation = problem.solve(method=method)
+        allocation = problem.solve(method=method, prefer=prefer)
     _finish(event, allocation, output, plot, "no law given" if law is None else f"law: {law!r}")
+
+
+@app.command(name="range")
+def range_(
+    book: BookFile,
+    short: Short = None,
+    long: Long = None,
+    solvent: Solvent = False,
+    model: ModelName = "expected_loss",
+    settings: Settings = None,
+    volatility: Volatility = None,
+    correlation: Correlation = None,
+    horizon: Horizon = None,
+    scenarios: ScenarioFile = None,
+    quadrature: Quadrature = None,
+    sample: Sample = None,
+    seed: Seed = 1,
+    output: Output = None,
+    force: Force = False,
+) -> None:
+    """The least and the most that each position can close without leaving the optimum."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    event = event_of(book, short, long, solvent)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    objective = objective_of(model, settings)
+    needs_law(objective, event, law)
+    with console.status("two programs a position, unless there is a closed form"):
+        frame = optimal_range(Problem(objective, event, law))
+    print_ranges(event, frame, str(objective), "no law given" if law is None else f"law: {law!r}")
+    if output is not None:
+        write_frame(frame, output)
+        console.print(f"wrote {output}", soft_wrap=True)
 
 
 @app.command()
@@ -159,10 +175,10 @@ def compare(
     force: Force = False,
 ) -> None:
     """What each policy costs, with its gap to the proved optimum."""
-    _writable([output], force)
-    _written_as(output, ".csv", ".parquet")
-    event = _event(book, short, long, solvent)
-    law = _law(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    event = event_of(book, short, long, solvent)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
     frame = compare_policies(event, law)
     table = table_of(
         "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound (values below 1e-6 of pro rata count as it)",
@@ -173,7 +189,7 @@ def compare(
         table.add_row(str(name), *cells)
     console.print(table)
     if output is not None:
-        _write_frame(frame.reset_index(), output)
+        write_frame(frame.reset_index(), output)
 
 
 @app.command()
@@ -228,126 +244,12 @@ def _for_the_command_line(sentence: str) -> str:
     return sentence
 
 
-def _event(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool) -> Event:
-    book = Book.read(path)
-    if solvent:
-        broke = book.equity <= 0
-        kept = book.solvent()
-        left_out = float(abs(book.notional[broke[book.account]]).sum())
-        console.print(
-            f"left out {int(broke.sum()):,} of {len(broke):,} accounts without positive equity: equity {book.equity[broke].sum():,.6g}, "
-            f"gross notional {left_out:,.6g} (quote currency)",
-            soft_wrap=True, highlight=False,
-        )  # fmt: skip
-        book = kept
-    return Event(book, short=_pairs(short, "--short"), long=_pairs(long, "--long"))
-
-
-def _pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
-    pairs: dict[str, Any] = {}
-    for text in given or ():
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise AdlError(f"{option} {text!r}: write ASSET=NUMBER, such as BTC=10")
-        if name in pairs:
-            raise AdlError(f"{option} names {name!r} twice")
-        pairs[name] = "all" if value.lower() == "all" else _number(value, f"{option} {name}")
-    return pairs
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        return float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError):
-        raise AdlError(f"{what}: {text!r} is not a number") from None
-
-
-def _law(
-    book: Book,
-    volatility: list[str] | None,
-    correlation: float | None,
-    horizon: str | None,
-    scenarios: Path | None,
-    quadrature: int | None,
-    sample: int | None,
-    seed: int,
-) -> Law | None:
-    if scenarios is not None:
-        if any(option is not None for option in (volatility, correlation, horizon, quadrature, sample)):
-            raise AdlError(
-                "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
-            )
-        return _scenarios(scenarios)
-    if not volatility:
-        if any(option is not None for option in (correlation, horizon, quadrature, sample)):
-            raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
-        return None
-    if horizon is None:
-        raise AdlError("--volatility needs --horizon, in years, such as 10/365")
-    if len(volatility) == 1 and "=" not in volatility[0]:
-        if len(book.assets) > 1:
-            raise AdlError(
-                f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write ASSET={volatility[0]} for each"
-            )
-        volatility = [f"{book.assets[0]}={volatility[0]}"]
-    law = LogNormal(_pairs(volatility, "--volatility"), correlation, _number(horizon, "--horizon"))
-    if quadrature is not None and sample is not None:
-        raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
-    if quadrature is not None:
-        return law.quadrature(quadrature)
-    return law if sample is None else law.sample(sample, seed)
-
-
-def _scenarios(path: Path) -> Scenarios:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise AdlError(f"--scenarios {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
-    weight = frame.pop("probability") if "probability" in frame.columns else None
-    return Scenarios(frame, weight)
-
-
-def _objective(name: str, settings: list[str] | None) -> Objective:
-    # The default model's objective is in the library; loading the file would read pandas for nothing.
-    objective: Objective = ExpectedLoss() if name == "expected_loss" else catalog.load(name).objective
-    changes = _pairs(settings, "--set")
-    known = [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
-    odd = [key for key in changes if key not in known]
-    if odd:
-        raise AdlError(f"--set {odd[0]}: {objective} has " + (f"the parameters {', '.join(known)}" if known else "no parameters"))
-    return replace(objective, **changes) if changes else objective
-
-
-def _writable(paths: Iterable[Path | None], force: bool) -> None:
-    for path in paths:
-        if path is not None and path.is_dir():
-            raise AdlError(f"{str(path)!r} is a folder; name a file")
-        if path is not None and path.exists() and not force:
-            raise AdlError(f"{str(path)!r} exists and is not overwritten; say --force or choose another name")
-        if path is not None and not path.resolve().parent.is_dir():
-            raise AdlError(f"the folder of {str(path)!r} does not exist")
-
-
-def _written_as(output: Path | None, *suffixes: str) -> None:
-    if output is not None and output.suffix.lower() not in suffixes:
-        raise AdlError(f"{str(output)!r}: its ending must be one of {', '.join(suffixes)}")
-
-
 def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str) -> None:
     print_allocation(event, allocation, law)
     if output is not None:
-        allocation.save(output, overwrite=True) if output.suffix == ".json" else _write_frame(allocation.to_frame(), output)
+        allocation.save(output, overwrite=True) if output.suffix == ".json" else write_frame(allocation.to_frame(), output)
         console.print(f"wrote {output}", soft_wrap=True)
     if plot is not None:
         allocation.plot(plot)
         console.print(f"drew {plot}", soft_wrap=True)
     raise typer.Exit(0 if allocation.certificate.certified else 1)
-
-
-def _write_frame(frame: Any, path: Path) -> None:
-    try:
-        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
-    except OSError as error:
-        raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None

@@ -1,5 +1,6 @@
 """The symbols `m` in CVXPY: what symbols.py says at an allocation, said of the fractions closed, dimensionless (§10)."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -50,7 +51,9 @@ class ConicSymbols:
         self._start = Symbols(event, law, event.fixed_fraction * event.size)
         self.named: dict[str, Any] = {}
         self.constraints: list[Any] = []
-        self.own = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
+        self.own = {fraction.id}  # the allocation and what is made of it
+        self.boxed = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
+        self._root, self._part = self, 0
 
     def alike(self, plain: bool) -> "ConicSymbols":
         """The same symbols, plain or not, over the same rows."""
@@ -61,6 +64,39 @@ class ConicSymbols:
 
     def __getattr__(self, name: str) -> Any:
         raise no_symbol(name)
+
+    def part(self, number: int) -> "ConicSymbols":
+        """The same symbols for part `number` of a sum: its rows above the losses are its own, and so are their multipliers."""
+        other = copy.copy(self)
+        other._part = number
+        other.__dict__.pop("loss", None)
+        return other
+
+    def level(self, low: float = 0.0) -> Any:
+        """A number that an objective chooses, between `low` (at most 0) and the largest loss there can be."""
+        level = cp.Variable(bounds=[low, self.largest_loss.max(initial=0.0)], name="level")
+        self.boxed.add(level.id)
+        return level
+
+    def raised(self, expression: Any, most: Array, positive: bool = False) -> Any:
+        """A variable above an expression of at most `most` (and 0, if positive), for convex functions that do not fall in it.
+
+        The multipliers of its row are the scenario weights that the objective's part is told (supports.Dual); the last row of a part counts.
+        """
+        if self._plain:
+            return expression
+        # The box never binds, or its own multiplier would be missing in the row's; nor is it thin, or both would grow without limit.
+        room = 1e-3 * float(most.max(initial=0.0)) or 1.0
+        above = cp.Variable(expression.shape, bounds=[0.0 if positive else -room, most + room], name=f"raised {self._part}")
+        self.own.add(above.id)
+        self.boxed.add(above.id)
+        self.named[f"weights {self._part}"] = above >= expression
+        self.constraints.append(self.named[f"weights {self._part}"])
+        return above
+
+    def excess(self, expression: Any, most: Array) -> Any:
+        """The positive part of an expression, raised."""
+        return cp.pos(expression) if self._plain else self.raised(expression, most, positive=True)
 
     def subject_to(self, *constraints: Any) -> None:
         """Constraints that an objective brings with variables of its own."""
@@ -133,8 +169,12 @@ class ConicSymbols:
         """Computed once for an event and law; `alike` hands them on."""
         return _rows(self.event, scenarios_of(self.law), self.scale, self._free)
 
-    @cached_property
+    @property
     def _above(self) -> Any:
+        return self._root._above_rows
+
+    @cached_property
+    def _above_rows(self) -> Any:
         """Shortfall / D of the kept rows, (K,)."""
         rows = self.rows
         height = rows.matrix @ self._f + rows.constant
@@ -142,6 +182,7 @@ class ConicSymbols:
             return cp.pos(height)
         above = cp.Variable(len(rows.constant), bounds=[0, rows.highest], name="shortfall")
         self.own.add(above.id)
+        self.boxed.add(above.id)
         self.named["shortfall"] = above >= height
         self.constraints.append(self.named["shortfall"])
         return above
@@ -183,7 +224,27 @@ class ConicSymbols:
     @cached_property
     def loss(self) -> Any:
         r, scale = self.rows, self.scale / self.unit
-        return self._collect(r.scenario, r.always_scenario, scale[r.account], scale[r.always_account], len(self.probability))
+        total = self._collect(r.scenario, r.always_scenario, scale[r.account], scale[r.always_account], len(self.probability))
+        return self.raised(total, self.largest_loss)
+
+    @property
+    def largest_loss(self) -> Array:
+        """The largest total loss in each scenario over all fractions closed, (S,)."""
+        return self.largest_shortfall.sum(axis=0)
+
+    @property
+    def largest_shortfall(self) -> Array:
+        """The largest shortfall of each account in each scenario over all fractions closed, (n, S)."""
+        return self._root._largest_shortfall
+
+    @cached_property
+    def _largest_shortfall(self) -> Array:
+        r, scale = self.rows, self.scale / self.unit
+        most = np.zeros((len(scale), len(self.probability)))
+        most[r.account, r.scenario] = r.highest * scale[r.account]
+        at_most = r.always_constant + np.asarray(r.always_matrix.maximum(0).sum(axis=1)).ravel()
+        most[r.always_account, r.always_scenario] = at_most * scale[r.always_account]
+        return most
 
     @cached_property
     def shortfall(self) -> Any:

@@ -35,7 +35,7 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     z = _repaired(z, A, c + curved, unboxed, data["dims"])
     residual = c + curved + A.T @ z
     # What is left in unboxed columns after the repair is rounding, charged with that of the sums below (`lost`).
-    rounding = 1e-15 * max(1.0, float(np.abs(c + curved).max(initial=0.0)))
+    rounding = 1e-15 * (np.maximum(1.0, np.abs(c + curved).max(initial=0.0)) + np.abs(A).T @ np.abs(z))
     small = unboxed & (np.abs(residual) <= rounding)
     terms = np.abs(c) @ np.abs(x) + np.abs(z) @ (np.abs(b) + np.abs(A) @ np.abs(x))
     lost = float(np.abs(residual[small]) @ (1 + 10 * np.abs(x[small])) + 8 * np.finfo(float).eps * terms)

@@ -76,6 +76,10 @@ class Law:
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
 
+    def reach(self, k: int) -> tuple[float, float] | None:
+        """The open interval of moves of asset number k in which every neighbourhood has positive probability; None if it is no interval."""
+        return None
+
     @property
     def _uniforms(self) -> int:
         return self.dimension
@@ -238,6 +242,9 @@ class LogNormal(Law):
         gradient = np.zeros_like(exposure)
         gradient[rows, asset] = slope
         return value, gradient
+
+    def reach(self, k: int) -> tuple[float, float] | None:
+        return -1.0, math.inf
 
     def _moves(self, normals: Array) -> Array:
         return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)

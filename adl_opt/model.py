@@ -52,7 +52,7 @@ class Model:
     title: str
     source: str
     objective: Objective
-    law: Law
+    law: Law | None
     event: Callable[[int, int], Event]
     sizes: tuple[int, ...]
     claims: tuple[Claim, ...]

@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
-from .isolated import fill
+from .isolated import affine_around, fill
 from .laws import Law, Scenarios
-from .supports import Dual, Minorant, closed_form_slope, multiplier_support, point_support
+from .supports import Dual, Minorant, closed_form_slope, scenario_support
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
+
+
+_SAYS = ("value", "express", "money", "of")
+_PROOFS = (
+    "closed_form", "minorant", "scenario_weights", "flat", "ceiling", "fixes_leverage", "dual", "nearby", "below", "monotone", "unit", "__str__",
+)  # fmt: skip
 
 
 class Objective:
@@ -33,15 +39,21 @@ class Objective:
     money: ClassVar[int] = 1
     monotone: ClassVar[bool] = False
     unit: ClassVar[str] = ""
+    _template: ClassVar[bool] = True
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
-        """Proofs, closed forms and names belong to a value: none is inherited past the class that says the value."""
+    def __init_subclass__(cls, template: bool = False, **keywords: Any) -> None:
+        """Proofs, closed forms and names belong to a value: none is inherited past the class that says the value.
+
+        A template class (Objective, RiskMeasure) says how proofs follow from the value; what it says holds for every child.
+        """
         super().__init_subclass__(**keywords)
+        cls._template = template
         first = {name: k for k, base in reversed(list(enumerate(cls.__mro__))) for name in vars(base)}
-        said = min(first["value"], first["express"], first["money"])
-        for name in ("closed_form", "minorant", "monotone", "unit", "__str__"):
-            if first[name] > said and cls.__mro__[first[name]] is not Objective:
-                setattr(cls, name, vars(Objective)[name])
+        said = min(first[name] for name in _SAYS if name in first)
+        default = next((base for base in cls.__mro__ if vars(base).get("_template")), Objective)
+        for name in _PROOFS:
+            if name in first and first[name] > said and not vars(cls.__mro__[first[name]]).get("_template"):
+                setattr(cls, name, vars(default).get(name, getattr(Objective, name, None)))
 
     def express(self, m: Any) -> Any:
         """The objective as a CVXPY expression of the symbols of `m`."""
@@ -57,6 +69,33 @@ class Objective:
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
         """A support of the objective at `m`, for the certificate; None leaves the proof to the conic dual."""
+        return None
+
+    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+        """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S); None if it looks at no shortfall."""
+        return None
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        """Isolated margin: leverages (d,), (d,) around each asset's water level between which reduced accounts may end at no cost.
+
+        (level, level) says that water-filling is the only optimum (Thm 2). None: not known in closed form.
+        """
+        return None
+
+    def ceiling(self, loss: Array, probability: Array) -> Array | None:
+        """For a measure that is curved in the total loss: limits (S,) such that, given the loss at one optimum, the optima are where no loss exceeds them."""
+        return None
+
+    def fixes_leverage(self) -> bool:
+        """Whether every optimum has the same gross leverages, being strictly convex in them."""
+        return False
+
+    def nearby(self, m: Symbols) -> "Objective | None":
+        """An objective that agrees with this one to second order around `m` and is easier on solvers; minimised again and again it leads to the optimum."""
+        return None
+
+    def below(self) -> "Objective | None":
+        """For an objective that cannot be minimised: one that lies below it everywhere and can, for a bound."""
         return None
 
     def parts(self) -> tuple[tuple[float, "Objective"], ...]:
@@ -118,7 +157,7 @@ class Sum(Objective):
 
     def express(self, m: Any) -> Any:
         # value = sum w value_j in quote currency; express_j is in units of m.unit if it is money.
-        return sum(w * m.unit ** (part.money - self.money) * part.express(m) for w, part in self.terms)
+        return sum(w * m.unit ** (part.money - self.money) * part.express(m.part(j)) for j, (w, part) in enumerate(self.terms))
 
     def value(self, m: Any) -> float:
         return math.fsum(w * evaluate(part, m) for w, part in self.terms)
@@ -129,16 +168,35 @@ class Sum(Objective):
             return None
         return forms[0]
 
+    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+        found = [(w, part.scenario_weights(m, dual.of(j, w))) for j, (w, part) in enumerate(self.terms)]
+        # Without multipliers to share out the sum is not needed, and may be large.
+        return sum((w * own for w, own in found if own is not None), start=np.zeros(1)) if dual else None
+
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
         zero = np.zeros(len(m.amount))
         total = Minorant(0.0, zero, zero)
-        for weight, part in self.terms:
-            # Multipliers belong to the whole sum: a part that is not alone in using them takes its own share.
-            below = part.minorant(m, Dual(dual.multipliers / weight) if dual.multipliers is not None and weight > 0 else Dual())
+        together = self.scenario_weights(m, dual)
+        for j, (weight, part) in enumerate(self.terms):
+            below = part.minorant(m, dual.of(j, weight, together))
             if below is None:
                 return None
             total = total.plus(below.times(weight))
         return total
+
+    def nearby(self, m: Symbols) -> "Objective | None":
+        found = [part.nearby(m) for _, part in self.terms]
+        if all(one is None for one in found):
+            return None
+        return Sum(tuple((w, one or part) for one, (w, part) in zip(found, self.terms)))
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        # Water-filling minimises every term at once, so the sum's optima are those of all terms.
+        known = [part.flat(event, law, level) for w, part in self.terms if w > 0]
+        if not known or any(one is None for one in known):
+            return None
+        low, high = zip(*(one for one in known if one is not None))
+        return np.max(low, axis=0), np.min(high, axis=0)
 
     def parts(self) -> tuple[tuple[float, Objective], ...]:
         return self.terms
@@ -166,7 +224,13 @@ class ExpectedLoss(Objective):
         if not isinstance(m.law, Scenarios):
             slope = closed_form_slope(m)
             return Minorant(0.0, slope, slope)
-        return multiplier_support(m, dual.multipliers) if dual.multipliers is not None else point_support(m)
+        return scenario_support(m, m.probability, dual)
+
+    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+        return m.probability if isinstance(m.law, Scenarios) else None
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level)
 
 
 class _GrossLeverage(Objective):
@@ -207,6 +271,10 @@ class MaxLeverage(_GrossLeverage):
         slope = self._slope(m, weight)
         return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False)
 
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        highest = Symbols(event, law, fill(event)[0]).leverage.max()
+        return np.zeros_like(level), np.full_like(level, highest)
+
 
 @dataclass(frozen=True, repr=False)
 class LeveragePower(_GrossLeverage):
@@ -239,6 +307,12 @@ class LeveragePower(_GrossLeverage):
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
         slope = self._slope(m, self.p * m.equity * m.leverage ** (self.p - 1))
         return Minorant(0.0, slope, slope)
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return (level, level) if self.p > 1 else (np.zeros_like(level), np.full_like(level, np.inf))
+
+    def fixes_leverage(self) -> bool:
+        return self.p > 1
 
     def __str__(self) -> str:
         return f"LeveragePower({self.p:g})"

@@ -1,13 +1,12 @@
 """A certificate for an allocation from anywhere: a policy's, an exchange's, a table's (§11, §12)."""
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .allocation import Allocation, amounts_from_frame
-from .certificate import TOLERANCE, Certificate, assess, relative_gap
+from .certificate import TOLERANCE, Certificate, assess, with_bound
 from .errors import AllocationError, LawError, SolveError, UncertifiedWarning
 from .event import Event
 from .laws import Law
@@ -23,7 +22,7 @@ def certify(
 ) -> Certificate:
     """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed like the position).
 
-    If the allocation does not prove itself, the problem is solved for its bound; the bound too is recomputed by us. Legs that a table does
+    If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure, that of a measure below it); the bound too is recomputed by us. Legs that a table does
     not list close nothing. Raises AllocationError if the allocation belongs to another book.
     """
     problem = Problem(objective, event, law)
@@ -50,16 +49,7 @@ def certify(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)
         try:
-            best = problem.solve(tol=tol).certificate
+            best = (problem if (under := objective.below()) is None else Problem(under, event, law)).solve(tol=tol).certificate
         except (LawError, SolveError):
             return own  # no method for this law: what is proved without one stands
-    if best.bound is None or own.bound is None or best.bound <= own.bound:
-        return own
-    gap = relative_gap(own.objective, best.bound, own.floor)
-    return replace(
-        own,
-        bound=best.bound,
-        gap=gap,
-        status="certified" if gap <= tol else "uncertified",
-        proof=f"bound of the optimum: {best.proof}",
-    )
+    return with_bound(own, best, tol)

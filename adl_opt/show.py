@@ -1,13 +1,18 @@
 """What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
 
 import math
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from .allocation import Allocation
 from .event import Event
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 console = Console()
 _SHOWN = 20  # accounts printed; -o writes them all
@@ -49,6 +54,32 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
             proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", figure(allocation.price[k]))
     console.print(proof)
     console.print(_accounts(event, allocation))
+
+
+def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) -> None:
+    """The positions with most freedom first."""
+    least, most = (abs(frame[name].to_numpy()) for name in ("least", "most"))
+    notional = event.book.price[event.book.asset]
+    closable = event.closable.nonzero()[0]
+    freedom = (most - least) * notional
+    moving = int((freedom[closable] > 1e-9 * (event.size * notional)[closable]).sum())
+    order = closable[np.lexsort((-(most * notional)[closable], -freedom[closable]))]
+    shown = order[:_SHOWN]
+    console.print(
+        f"optima of {objective}; {len(event.book.accounts):,} accounts; {law}\n"
+        + ("there is one optimum" if not moving else f"{moving:,} of {len(closable):,} closable positions can close more or less")
+        + f"; {frame.attrs['how']}",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+    more = f", the {_SHOWN} with most freedom of {len(order):,} (-o writes all)" if len(order) > len(shown) else ""
+    table = table_of(
+        f"what each position can close at an optimum{more}; contracts, long > 0", "account", "asset", "position", "least", "most",
+        left=("account", "asset"),
+    )  # fmt: skip
+    for j in shown:
+        line = frame.iloc[j]
+        table.add_row(str(line["account"]), str(line["asset"]), *map(figure, (event.book.position[j], line["least"], line["most"])))
+    console.print(table)
 
 
 def _accounts(event: Event, allocation: Allocation) -> Table:

@@ -1,6 +1,7 @@
-"""Supports: affine functions below the expected loss, which every certificate minimises exactly (THEORY 6)."""
+"""Supports: affine functions below an expected or risk-adjusted loss, which every certificate minimises exactly (THEORY 6, 7)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,25 @@ _KINK = 1e-12  # an account this close to zero loss, relative to its terms, may 
 
 @dataclass(frozen=True)
 class Dual:
-    """Dual information about a problem: multipliers (n, S) of `shortfall >= loss - equity`, 0 <= u <= probability, or None."""
+    """Dual information about a problem; whatever it says, the bound that comes of it is valid.
+
+    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None. weights: by number of a part of the objective,
+    what a unit of loss in each scenario costs it, (S,) or as that part keeps them. total: sum over all parts of their scenario weights, if
+    the multipliers belong to more than one part.
+    """
 
     multipliers: Array | None = None
+    weights: Mapping[int, Array] = field(default_factory=dict)
+    total: Array | None = None
+
+    def __bool__(self) -> bool:
+        return self.multipliers is not None or bool(self.weights)
+
+    def of(self, number: int, weight: float, total: Array | None = None) -> "Dual":
+        """What part `number` of a sum, weighted by `weight`, is told."""
+        own = self.weights.get(number)
+        mine = {} if own is None or weight <= 0 else {0: own / weight}
+        return Dual(self.multipliers if weight > 0 else None, mine, total)
 
 
 @dataclass(frozen=True)
@@ -47,41 +64,52 @@ def closed_form_slope(m: Symbols) -> Array:
     return slope
 
 
-def multiplier_support(m: Symbols, multipliers: Array) -> Minorant:
-    """THEORY 6: valid for every 0 <= u <= probability, whoever says it."""
+def scenario_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
+    """A support of sum weight x shortfall at `m`; weight (S,) or (n, S), >= 0: a probability, or the worst case of a risk measure (THEORY 7)."""
+    return point_support(m, weight) if dual.multipliers is None else multiplier_support(m, weight, dual)
+
+
+def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
+    """THEORY 6: valid for every 0 <= u <= weight, whoever says it. Multipliers shared with other parts are taken in proportion."""
     book, moves = m.event.book, m.scenarios.moves
     slack, slope = 0.0, np.zeros(len(m.amount))
+    total, multipliers = weight if dual.total is None else dual.total, np.asarray(dual.multipliers)
     for a, b, argument in m.arguments():
-        u = np.clip(multipliers[a:b], 0.0, m.probability)
-        slack += float((np.maximum(argument, 0.0) * m.probability - u * argument).sum())
+        own, all_parts = (np.broadcast_to(w if w.ndim == 1 else w[a:b], argument.shape) for w in (weight, total))
+        said = multipliers[a:b]
+        known = np.isfinite(said) & (all_parts > 0)
+        share = np.clip(np.divide(said, all_parts, out=np.zeros(argument.shape), where=known), 0.0, 1.0)
+        u = own * np.where(known, share, argument > 0)  # no row: the sign is the same everywhere in the box
+        slack += float((np.maximum(argument, 0.0) * own - u * argument).sum())
         legs = m.legs_of(a, b)
         account, asset = book.account[legs] - a, book.asset[legs]
         slope[legs] = book.notional[legs] * (u @ moves)[account, asset]
     return Minorant(max(slack, 0.0), slope, slope)
 
 
-def point_support(m: Symbols) -> Minorant:
+def point_support(m: Symbols, weight: Array) -> Minorant:
     """The subgradient at the point; an account with one free leg may take any slope between its one-sided ones.
 
     Accounts without a free leg get the one-sided slopes too, for shadow prices where the requirement is 0 or the capacity.
     """
-    book, moves, probability = m.event.book, m.scenarios.moves, m.probability
+    book, moves = m.event.book, m.scenarios.moves
     free = book.per_account(m.event.free.astype(float))
     slack, low, high = 0.0, np.zeros(len(m.amount)), np.zeros(len(m.amount))
     for a, b, argument in m.arguments():
         legs = m.legs_of(a, b)
         account, asset = book.account[legs] - a, book.asset[legs]
+        own = np.broadcast_to(weight if weight.ndim == 1 else weight[a:b], argument.shape)
         scale = np.abs(argument + m.equity[a:b, None]) + m.equity[a:b, None]
         kink = (np.abs(argument) <= _KINK * scale) & (free[a:b, None] <= 1)
-        firm = np.where((argument > 0) & ~kink, probability, 0.0) @ moves
+        firm = np.where((argument > 0) & ~kink, own, 0.0) @ moves
         slope = book.notional[legs] * firm[account, asset]
         low[legs], high[legs] = slope, slope
         if kink.any():
-            slack += float((np.where(kink & (free[a:b, None] == 1), np.abs(argument), 0.0) @ probability).sum())
+            slack += float((np.where(kink & (free[a:b, None] == 1), np.abs(argument), 0.0) * own).sum())
             i, s = np.nonzero(kink)
             step = np.zeros((2, b - a, moves.shape[1]))
-            np.add.at(step[0], i, probability[s, None] * np.minimum(moves[s], 0.0))
-            np.add.at(step[1], i, probability[s, None] * np.maximum(moves[s], 0.0))
+            np.add.at(step[0], i, own[i, s, None] * np.minimum(moves[s], 0.0))
+            np.add.at(step[1], i, own[i, s, None] * np.maximum(moves[s], 0.0))
             down, up = step[:, account, asset] * np.abs(book.notional[legs])
             short = book.notional[legs] < 0
             low[legs] += np.where(short, -up, down)

@@ -151,7 +151,7 @@ BUILDER = (
         against=(PUBLISHED,),
     ),
 )
-SPECS = (*(model_spec(name) for name in catalog.names()), *BUILDER)
+SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER)
 
 _COLD = {"spec": "builder, cold", "size": 4, "at_most": 1.0, "aim": 0.25}
 _AGAIN = {"spec": "builder, re-solve", "size": 4, "at_most": 1.0}

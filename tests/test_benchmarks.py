@@ -18,7 +18,14 @@ def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
     case, contenders = spec.build(spec.sizes[0])
     assert case.accounts == spec.sizes[0]
     for contender in contenders:
-        answer = contender.run(0)
+        if contender.optional:
+            try:
+                answer = contender.run(0)
+            except adl.SolveError as error:  # what the driver leaves out, with its reason
+                assert "does not solve this problem" in str(error)
+                continue
+        else:
+            answer = contender.run(0)
         assert answer.says
         if contender.ours:
             found = adl.certify(case.objective, case.event(0), case.law, verbs.frame_of(case.event(0), answer.amount))
@@ -26,7 +33,9 @@ def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
 
 
 def test_every_model_has_a_spec():
-    assert {f"model {name}" for name in catalog.names()} <= {spec.name for spec in specs.SPECS}
+    solvable = {name for name in catalog.names() if adl.load(name).objective.below() is None}
+    assert {f"model {name}" for name in solvable} <= {spec.name for spec in specs.SPECS}
+    assert set(catalog.names()) - solvable == {"mean_variance"}  # a measure that cannot be minimised
 
 
 def test_headlines_name_what_there_is():

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt import catalog, cli, waterfill
+from adl_opt import catalog, cli, waterfill, words
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
 from adl_opt.symbols import LossSymbols, Symbols
 
@@ -114,6 +116,70 @@ class NoClearing(adl.Objective):
 
     def closed_form(self, event, law):
         return np.ones(len(event.size))
+
+
+class LyingFlat(adl.LeverageSquare):
+    """Says that anything is optimal."""
+
+    def flat(self, event, law, level):
+        return np.zeros_like(level), np.full_like(level, np.inf)
+
+
+class Semidefinite(adl.Objective):
+    """The largest fraction closed, as an eigenvalue: no bound is known for such cones."""
+
+    money = 0
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return cp.lambda_max(cp.diag(m.fraction))
+
+    def value(self, m):
+        return float(m.fraction.max())
+
+
+class Curved(adl.Objective):
+    money = 0
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return cp.sum_squares(m.fraction)
+
+    def value(self, m):
+        return float((m.fraction**2).sum())
+
+
+class WrongDual(adl.WorstCase):
+    """Its weights belong to another measure: ten times the mean."""
+
+    def dual(self, loss, probability, near=None):
+        return 10 * probability, 0.0
+
+
+def unsolvable(kind: str):
+    def call(_):
+        import cvxpy as cp
+
+        x = cp.Variable()
+        wrong = cp.Problem(
+            cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x), [x >= 1, x <= 0] if kind == "empty" else []
+        )
+        return Face._solve(wrong, "HIGHS", None)
+
+    return call
+
+
+def empty_face(_):
+    one = np.ones(1)
+    return Face(EVENT, np.zeros(1, int), 0 * one, one, csr_array([[1.0]]), 2 * one, 1, "").extremes(np.eye(1))
+
+
+def fixed_face(_):
+    event = EVENT.with_requirement(short={"X": 20.0})
+    problem = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
+    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._program(EVENT), 0.0)
 
 
 class WrongMoney(adl.Objective):
@@ -565,6 +631,55 @@ CASES = [
         adl.AllocationError,
     ),
     Case("is saved as .json", lambda p: adl.water_filling(EVENT).save(p / "a.csv"), adl.AllocationError),
+    # risk measures: the value and the allowed range
+    Case(r"level = 1: the level of CVaR is a fraction, at least 0 and below 1", lambda _: adl.CVaR(1), adl.ObjectiveError),
+    Case(r"level = -0.1: .*at least 0 and below 1", lambda _: adl.CVaR(-0.1), adl.ObjectiveError),
+    Case(r"level = nan", lambda _: adl.AccountCVaR(float("nan")), adl.ObjectiveError),
+    Case(r"level = 0.4: the level of an expectile is at least 0.5 and below 1", lambda _: adl.Expectile(0.4), adl.ObjectiveError),
+    Case(r"decrease from number 1, 0.6, to number 2, 0.4", lambda _: adl.Spectral([0.6, 0.4]), adl.ObjectiveError),
+    Case(r"the 2 spectral weights sum to 0.9, not to 1", lambda _: adl.Spectral([0.4, 0.5]), adl.ObjectiveError),
+    Case(r"1 of 2 spectral weights are negative, first number 1: -0.1", lambda _: adl.Spectral([-0.1, 1.1]), adl.ObjectiveError),
+    Case(r"spectral weights are numbers", lambda _: adl.Spectral("heavy"), adl.ObjectiveError),
+    Case(r"a list of finite numbers", lambda _: adl.Spectral([0.5, float("inf")]), adl.ObjectiveError),
+    Case(r"aversion = 0: a risk aversion is positive", lambda _: adl.Entropic(0), adl.ObjectiveError),
+    Case(r"aversion = -1: a risk aversion is positive", lambda _: adl.MeanVariance(-1), adl.ObjectiveError),
+    Case(r"above = 0.5: .* at least 1", lambda _: adl.OCE(0.5), adl.ObjectiveError),
+    Case(r"below = 2: .* between 0 and 1", lambda _: adl.OCE(3, 2), adl.ObjectiveError),
+    Case(r"scale = 0: ", lambda _: adl.MonotoneMeanVariance(0), adl.ObjectiveError),
+    Case(r"bound = 0: ", lambda _: adl.ShortfallRisk(0), adl.ObjectiveError),
+    Case(
+        r"c = 1.2: .* between 0 and 1; above 1 the measure is not monotone",
+        lambda _: adl.MeanSemideviation(1.2),
+        adl.ObjectiveError,
+    ),
+    Case(r"c = -1: ", lambda _: adl.MeanDeviation(-1), adl.ObjectiveError),
+    Case(
+        r"MeanVariance\(aversion=0.0001\) cannot be minimised .* minimise MonotoneMeanVariance\(scale=5000.0\) instead",
+        lambda _: adl.Problem(adl.MeanVariance(), EVENT, LAW).solve(),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"MeanDeviation\(c=1.0\) cannot be minimised",
+        lambda _: adl.Problem(adl.MeanDeviation(), EVENT, LAW).cvxpy,
+        adl.ObjectiveError,
+    ),
+    Case("has no of", lambda _: adl.RiskMeasure().of(np.ones(1), np.ones(1)), adl.ObjectiveError),
+    Case("must be arrays of one length", lambda _: adl.CVaR().worst_weights([1.0, 2.0], [1.0]), adl.ObjectiveError),
+    Case("says no dual", lambda _: adl.RiskMeasure().worst_weights([1.0], [1.0]), adl.ObjectiveError),
+    Case("dual and of disagree", lambda _: adl.Problem(WrongDual(), EVENT, LAW).solve(), adl.ObjectiveError),
+    # all optima
+    Case("prefer = 'best' is not known; there are water-filling", lambda _: PROBLEM.solve(prefer="best"), adl.SolveError),
+    Case("the optimum is not certified", lambda _: adl.optimal_range(adl.Problem(Semidefinite(), EVENT)), adl.SolveError),
+    Case(
+        "leads to an allocation with a relative gap",
+        lambda _: adl.Problem(LyingFlat(), EVENT).solve(prefer="fewest-accounts"),
+        adl.SolveError,
+    ),
+    Case("are no polyhedron", lambda _: adl.Problem(Curved(), EVENT).solve(prefer="keep-hedges"), adl.SolveError),
+    Case("HIGHS finds no preferred optimum: ", unsolvable("cone"), adl.SolveError),
+    Case(r"HIGHS finds no preferred optimum \(it says infeasible\)", unsolvable("empty"), adl.SolveError),
+    Case("HiGHS says Infeasible", empty_face, adl.SolveError),
+    Case("there is one allocation", fixed_face, adl.SolveError),
     # allocations
     Case("is not overwritten", twice, adl.AllocationError),
     Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
@@ -605,6 +720,10 @@ CASES = [
     Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
     Case("'1/0' is not a number", command("solve book.csv --short X=1/0")),
     Case("in cross margin needs a law", command("solve cross.csv --short BTC=1")),
+    Case("in cross margin needs a law", command("range cross.csv --short BTC=1")),
+    Case(r"level = 2.0: ", command("solve book.csv --short X=1 --model cvar --set level=2")),
+    Case(r"spectral weights decrease", command("solve book.csv --short X=1 --model spectral --set weights=0.6,0.4")),
+    Case(r"CVaR.level=0.95. has the parameters level", command("solve book.csv --short X=1 --model cvar --set aversion=2")),
     Case("is a law by itself", command("solve book.csv --short X=1 --scenarios empty.csv --horizon 1")),
     Case("needs --volatility", command("solve book.csv --short X=1 --horizon 1")),
     Case("needs --horizon", command("solve book.csv --short X=1 --volatility 1")),
@@ -615,7 +734,7 @@ CASES = [
     Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
     Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
     Case("is a folder; name a file", lambda p: ((p / "o.csv").mkdir(), command("solve book.csv --short X=1 --force -o o.csv")(p))),
-    Case("cannot be written", lambda _: cli._write_frame(TIDY, Path("/proc/none/o.csv"))),
+    Case("cannot be written", lambda _: words.write_frame(TIDY, Path("/proc/none/o.csv"))),
     Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
 ]

@@ -31,7 +31,7 @@ def test_models_load_from_an_installed_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         "import sys; sys.path.insert(0, 'site'); import adl_opt as adl; from adl_opt import catalog; "
-        "assert catalog.folder().name == '_models', catalog.folder(); assert catalog.names() == ['cross_margin', 'expected_loss']; "
+        "assert catalog.folder().name == '_models', catalog.folder(); assert {'cross_margin', 'expected_loss', 'cvar'} <= set(catalog.names()); "
         "assert adl.load('cross_margin').problem().solve().certificate.certified"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -209,7 +209,8 @@ def test_every_solver_that_is_not_exact_is_certified_or_says_so(paper, law):
 def test_unique():
     event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
     assert adl.Problem(adl.LeverageSquare(), event).solve().unique is True
-    assert adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve().unique is None
+    assert adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve().unique is True  # a density everywhere (Thm 2)
+    assert adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([0.3, -0.2])).solve().unique is False
     assert adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve(short={"X": 20.0}).unique is True
 
 

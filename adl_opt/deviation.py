@@ -1,0 +1,117 @@
+"""Mean and deviation: the semideviation, which is monotone, and variance and standard deviation, which are not (THEORY 2)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ObjectiveError
+from .event import Event
+from .isolated import affine_around
+from .laws import Law
+from .objectives import Objective
+from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .utility import MonotoneMeanVariance
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, repr=False)
+class MeanSemideviation(RiskMeasure):
+    """EL + c E(L - EL)_+ (quote currency), 0 <= c <= 1, minimised as E max(EL, (1 - c) EL + c L): the textbook form breaks CVXPY's rules.
+
+    Raises ObjectiveError for c outside [0, 1]: above 1 it is not monotone, and water-filling is not optimal (THEORY 2).
+    """
+
+    c: float = 0.5
+
+    def __post_init__(self) -> None:
+        need(
+            "c",
+            self.c,
+            is_number(self.c) and 0 <= self.c <= 1,
+            "the weight of the semideviation lies between 0 and 1; above 1 the measure is not monotone",
+        )
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        loss = m.loss
+        mean = m.probability @ loss
+        return m.probability @ cp.maximum(mean, (1 - self.c) * mean + self.c * loss)
+
+    def of(self, loss: Array, probability: Array) -> float:
+        mean = mean_of(loss, probability)
+        return mean + self.c * mean_of(np.maximum(loss - mean, 0.0), probability)
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        # Weights probability (1 + zeta - E zeta), 0 <= zeta <= c.
+        zeta = np.where(loss > mean_of(loss, probability), self.c, 0.0)
+        if near is not None and self.c > 0:
+            density = np.divide(near, probability, out=np.ones_like(near), where=probability > 0)
+            low, high = 0.0, self.c  # E zeta, where it is what the density says: by bisection
+            for _ in range(80):
+                mean = (low + high) / 2
+                zeta = np.clip(density - 1 + mean, 0.0, self.c)
+                low, high = (mean, high) if mean_of(zeta, probability) > mean else (low, mean)
+        weights = probability * (1 + zeta - mean_of(zeta, probability))
+        return weights, slack_of(self.of(loss, probability), loss, weights)
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level)
+
+
+class _ValueOnly(Objective):
+    """Neither monotone nor convex in the allocation: to be measured, not minimised."""
+
+    _why = ""
+
+    def express(self, m: Any) -> Any:
+        raise ObjectiveError(
+            f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is closed, and water-filling need not be optimal. "
+            f"It can be measured (adl.compare, adl.certify); minimise {self.below()} instead, the nearest monotone measure here"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class MeanVariance(_ValueOnly):
+    """EL + aversion Var L (quote currency; aversion per unit of quote currency). Not monotone: more loss in mild states lowers it. Value only."""
+
+    aversion: float = 1e-4
+    _why = "a larger loss where it is small lowers the variance"
+
+    def __post_init__(self) -> None:
+        need(
+            "aversion",
+            self.aversion,
+            is_number(self.aversion) and self.aversion > 0,
+            "a risk aversion is positive (per unit of quote currency)",
+        )
+
+    def value(self, m: Any) -> float:
+        mean = mean_of(m.loss, m.probability)
+        return mean + self.aversion * mean_of((m.loss - mean) ** 2, m.probability)
+
+    def below(self) -> Objective:
+        return MonotoneMeanVariance(1 / (2 * self.aversion))
+
+
+@dataclass(frozen=True, repr=False)
+class MeanDeviation(_ValueOnly):
+    """EL + c standard deviation of L (quote currency), c >= 0. Not monotone: more loss in mild states lowers it. Value only."""
+
+    c: float = 1.0
+    _why = "a larger loss where it is small lowers the standard deviation"
+
+    def __post_init__(self) -> None:
+        need("c", self.c, is_number(self.c) and self.c >= 0, "the weight of the standard deviation is at least 0")
+
+    def value(self, m: Any) -> float:
+        mean = mean_of(m.loss, m.probability)
+        return mean + self.c * math.sqrt(mean_of((m.loss - mean) ** 2, m.probability))
+
+    def below(self) -> Objective:
+        # E(L - EL)_+ is half the mean absolute deviation, which is at most the standard deviation.
+        return MeanSemideviation(min(2 * self.c, 1.0))

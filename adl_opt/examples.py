@@ -1,0 +1,68 @@
+"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same seed, the same bytes)."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .book import Book
+from .event import Event
+from .laws import LogNormal, Scenarios
+
+Array = NDArray[np.float64]
+
+
+def shorts(
+    position: ArrayLike, equity: ArrayLike, required: float, price: float = 1.0, asset: str = "BTC", **extra: ArrayLike
+) -> Event:
+    """The event that closes `required` contracts of shorts: accounts a0, a1, ... short `position` (n,) >= 0 contracts on `equity` (n,).
+
+    extra: optional columns by account, such as entry_price. Raises BookError or EventError as Book and Event do.
+    """
+    import pandas as pd
+
+    size = np.atleast_1d(np.asarray(position, float))
+    columns = {"asset": asset, "position": -size, "price": price, "equity": np.asarray(equity, float), **extra}
+    frame = pd.DataFrame({"account": [f"a{i}" for i in range(len(size))], **columns})
+    return Event(Book.from_frame(frame), short={asset: required})
+
+
+def random_shorts(n: int, seed: int, share: float = 0.35, leverage: float = 4.5, price: float = 50_000.0) -> Event:
+    """n shorts of BTC with equities over five decades and leverages around `leverage`, some tied, some empty; `share` of all is closed."""
+    rng = np.random.default_rng(seed)
+    equity = np.round(10 ** rng.uniform(2, 7, n), 2)
+    drawn = np.round(rng.lognormal(np.log(leverage), 1.0, n), rng.integers(0, 3))
+    position = np.maximum(drawn, 0.5) * equity / price * (rng.random(n) > 0.05)
+    return shorts(position, equity, share * float(position.sum()), price)
+
+
+def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
+    """Eight laws of one asset as unlike as can be: thin and fat tails, drift, skew, atoms, lattice, jump, one certain move."""
+    from scipy.special import ndtri
+
+    middle = (np.arange(count) + 0.5) / count
+    normal, rising = ndtri(middle), np.linspace(0.1, 1, count)
+    moves: tuple[tuple[Array, Array | None], ...] = (
+        (0.05 * normal, None),
+        (0.04 * normal / np.sqrt(np.abs(middle - 0.5) + 0.02), None),  # fat tails
+        (0.02 + 0.08 * normal, None),  # drift
+        (LogNormal(0.9, None, 0.1).quadrature(20).moves[:, 0], LogNormal(0.9, None, 0.1).quadrature(20).probability),
+        (-0.1 * np.log(middle) - 0.1, rising / rising.sum()),  # skewed, unequal weights
+        (np.array([-0.5, -0.1, 0.0, 0.1, 0.3, 1.0, 4.0]), np.array([0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05])),  # atoms
+        (np.round(0.2 * normal, 1), None),  # a lattice: many ties
+        (np.array([0.25]), None),  # no chance at all
+    )
+    return tuple(Scenarios({asset: move}, weight) for move, weight in moves)
+
+
+def any_allocation(event: Event, rng: np.random.Generator) -> Array:
+    """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro rata to nearly a queue."""
+    amount = event.fixed_fraction * event.size
+    for k in event.free_assets:
+        legs = np.flatnonzero(event.free & (event.book.asset == k))
+        wish = rng.random(len(legs)) ** rng.choice([0.2, 1.0, 5.0])
+        low, high = 0.0, 1.0 / wish.min(initial=1.0, where=wish > 0)
+        for _ in range(200):  # fractions min(1, wish x scale), the scale by bisection
+            scale = (low + high) / 2
+            closed = np.minimum(wish * scale, 1.0) * event.size[legs]
+            low, high = (scale, high) if closed.sum() < event.required[k] else (low, scale)
+        amount[legs] = closed
+    return amount

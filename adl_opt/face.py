@@ -1,0 +1,283 @@
+"""The set of all optima of one solved event, and what one can ask of it: ranges, uniqueness, the optimum one prefers.
+
+Linear objectives: whatever is optimal complements one dual solution, so that the optima are a polyhedron: columns with a reduced cost stay at
+their bound, rows with a multiplier stay tight. Curved ones are constant in what they curve (the loss, the leverages), which leaves a
+polyhedron too. Any other convex objective: allocations within WITHIN of the optimum, by conic programs.
+"""
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cvxpy as cp
+import highspy
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .conic import Program, clearing_rows
+from .conicsymbols import ConicSymbols
+from .errors import SolveError
+from .event import Event
+from .laws import Law, Scenarios
+from .objectives import Objective
+from .symbols import Symbols
+
+Array = NDArray[np.float64]
+WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
+_ZERO = 1e-9  # multipliers of a program whose objective is 1 below which they count as none
+_EXACT = {
+    "small_matrix_value": 1e-12, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10, "mip_feasibility_tolerance": 1e-9,
+}  # fmt: skip
+_INTERIOR = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+_SNAP = 1e-9  # fractions this close to 0 or 1, or to one another, are the solver's rounding
+
+
+@dataclass(frozen=True)
+class Face:
+    """Optimal fractions closed: the columns `at` of x, with low <= x <= high, equality rows first, then rows <= right (all of a program in x).
+
+    how: in words; within: relative distance from the optimum up to which allocations are included (0: the optimum itself).
+    """
+
+    event: Event
+    at: NDArray[np.int64]
+    low: Array
+    high: Array
+    rows: Any
+    right: Array
+    equal: int
+    how: str
+    within: float = 0.0
+
+    def extremes(self, costs: Any) -> tuple[Array, Array]:
+        """Least and largest value over the face of each row of `costs` (K, free legs). Raises SolveError if HiGHS fails."""
+        solver = self.solver()
+        found = np.zeros((2, costs.shape[0]))
+        columns = self.at.astype(np.int32)
+        zero = np.zeros(len(columns))
+        for k in range(costs.shape[0]):
+            cost = np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
+            for side, sign in enumerate((1.0, -1.0)):
+                solver.changeColsCost(len(columns), columns, sign * cost)
+                _run(solver)
+                found[side, k] = sign * solver.getInfo().objective_function_value
+        solver.changeColsCost(len(columns), columns, zero)
+        return found[0], found[1]
+
+    def ranges(self) -> tuple[Array, Array]:
+        """Least and most fraction closed of each free leg over the face, (free legs,)."""
+        least, most = self.extremes(sp.eye_array(len(self.at), format="csr"))
+        return np.clip(np.where(least <= _SNAP, 0.0, least), 0.0, 1.0), np.clip(np.where(most >= 1 - _SNAP, 1.0, most), 0.0, 1.0)
+
+    def unique(self) -> bool | None:
+        """Whether the face is one allocation: two random linear functions are constant on it. None where accuracy does not tell."""
+        least, most = self.extremes(np.random.default_rng(0).normal(size=(2, len(self.at))))
+        width = float((most - least).max())
+        return True if width <= 1e-7 else False if width > max(1e-6, 1e7 * self.within) else None
+
+    def best(self, kind: str, time_limit: float | None = None) -> Array:
+        """The fractions closed (free legs,) of the optimum that one prefers. Raises SolveError if no solver finds one."""
+        x = cp.Variable(len(self.low), bounds=[self.low, self.high])
+        fraction, book = x[self.at], self.event.book
+        legs = np.flatnonzero(self.event.free)
+        n = len(book.accounts)
+        share = sp.csr_array((np.abs(book.notional[legs]), (book.account[legs], np.arange(len(legs)))), shape=(n, len(legs)))
+        constraints: list[Any] = [
+            self.rows[: self.equal] @ x == self.right[: self.equal],
+            self.rows[self.equal :] @ x <= self.right[self.equal :],
+        ]
+        if kind == "water-filling":
+            start = Symbols(self.event, None, self.event.fixed_fraction * self.event.size).leverage
+            after = start - sp.diags_array(1 / book.equity) @ share @ fraction
+            weight = np.sqrt(book.equity / book.equity.sum()) / max(float(start.max()), 1e-300)
+            self._solve(cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(weight, after))), constraints), "CLARABEL", time_limit)
+            return np.asarray(fraction.value)
+        if kind == "keep-hedges":
+            cost = np.where(self._hedges()[legs], np.abs(book.notional[legs]), 0.0)
+            self._solve(cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints), "HIGHS", time_limit)
+            return np.asarray(fraction.value)
+        touched = cp.Variable(n, boolean=True)
+        count = cp.Problem(cp.Minimize(cp.sum(touched)), [*constraints, fraction <= touched[book.account[legs]]])
+        self._solve(count, "HIGHS", time_limit)
+        found = np.asarray(fraction.value)
+        spared = (np.asarray(touched.value) < 0.5)[book.account[legs]]
+        # Integers are met up to a tolerance only: again without the accounts that are spared.
+        rest = cp.Problem(cp.Minimize(0), [*constraints, fraction[np.flatnonzero(spared)] == 0] if spared.any() else constraints)
+        with contextlib.suppress(SolveError):
+            self._solve(rest, "HIGHS", time_limit)
+            found = np.asarray(fraction.value)
+        return found
+
+    def _hedges(self) -> NDArray[np.bool_]:
+        """Legs against the rest of their account, before closing: of opposite sign to its other notional taken together."""
+        book = self.event.book
+        others = book.per_account(book.notional)[book.account] - book.notional
+        return (book.notional * others < 0) & (np.bincount(book.account)[book.account] > 1)
+
+    @staticmethod
+    def _solve(problem: cp.Problem, solver: str, time_limit: float | None) -> None:
+        limit = {} if time_limit is None else {"time_limit": float(time_limit)}
+        looser = {"presolve": "off", "small_matrix_value": 1e-12}  # thin bands are taken for infeasible
+        attempts = [_INTERIOR] if solver == "CLARABEL" else [_EXACT, looser]
+        for options in attempts:
+            try:
+                problem.solve(solver=solver, **options, **limit)
+            except cp.error.SolverError as error:
+                raise SolveError(f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}") from None
+            if problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+                return
+        raise SolveError(f"{solver} finds no preferred optimum (it says {problem.status})")
+
+    def solver(self) -> Any:
+        """HiGHS, holding the program without an objective."""
+        lp = highspy.HighsLp()
+        rows = sp.csr_array(self.rows)
+        lp.num_col_, lp.num_row_ = len(self.low), len(self.right)
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.zeros(len(self.low)), self.low, self.high
+        lp.row_lower_ = np.where(np.arange(len(self.right)) < self.equal, self.right, -highspy.kHighsInf)
+        lp.row_upper_ = self.right
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
+        solver = highspy.Highs()
+        solver.setOptionValue("output_flag", False)
+        for name, value in _EXACT.items():
+            solver.setOptionValue(name, value)
+        solver.passModel(lp)
+        return solver
+
+
+@dataclass(frozen=True)
+class LevelSet(Face):
+    """Allocations within `within` of the optimum, as conic constraints on `fraction`."""
+
+    fraction: Any = None
+    constraints: tuple[Any, ...] = ()
+
+    def extremes(self, costs: Any) -> tuple[Array, Array]:
+        cost = cp.Parameter(self.fraction.size)
+        problem = cp.Problem(cp.Minimize(cost @ self.fraction), list(self.constraints))
+        found = np.zeros((2, costs.shape[0]))
+        for k in range(costs.shape[0]):
+            for side, sign in enumerate((1.0, -1.0)):
+                cost.value = sign * np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
+                self._solve(problem, "CLARABEL", None)
+                found[side, k] = sign * float(problem.value)
+        return found[0], found[1]
+
+    def unique(self) -> bool | None:
+        return None  # a set within a tolerance of the optimum always has some width
+
+    def best(self, kind: str, time_limit: float | None = None) -> Array:
+        raise SolveError(
+            "prefer= chooses among the optima of linear programs, of our risk measures and of leverage powers; the optima of this objective are no polyhedron"
+        )
+
+
+def optimal_face(
+    objective: Objective, event: Event, law: Law | None, amount: Array, program: Program, value: float, exact: bool = False
+) -> Face:
+    """All optima of an event, given one of them, `amount` (legs,), its value and the compiled program; exact: it comes of a formula, not of a solver.
+
+    Raises SolveError if a solver fails.
+    """
+    if not event.free.any():
+        raise SolveError("every leg is fixed by the requirement: there is one allocation")
+    if program.linear:
+        program.set(event, value if value > 1e-200 else 1.0)
+        solver = "CLARABEL" if program.brings_variables else "HIGHS"
+        return _complementary(event, program.problem, solver, program.fraction, "linear programs over the optimal face")
+    room = 1e-13 if exact else 1e-9
+    curved = _constant(objective, event, law, amount, room)
+    if curved is not None:
+        face = _complementary(event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant")
+        return replace(face, within=0.0 if exact else room)
+    scale = max(abs(value), 1e-200)
+    program.set(event, scale)
+    level = program.problem.objective.args[0] <= value / scale + WITHIN
+    nothing = np.zeros(0)
+    return LevelSet(
+        event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,
+        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, program.fraction, (*program.problem.constraints, level),
+    )  # fmt: skip
+
+
+def _constant(objective: Objective, event: Event, law: Law | None, amount: Array, room: float) -> tuple[cp.Problem, Any] | None:
+    """A linear program whose optima are those of a curved objective: what it curves is held where it is, linear terms are minimised."""
+    book, m = event.book, Symbols(event, law, amount)
+    fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name="fraction")
+    unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
+    symbols = ConicSymbols(event, law, unit, fraction, plain=False)
+    held: list[Any] = []
+    total: Any = cp.Constant(0.0)
+    parts = [(w, part) for w, part in objective.parts() if w > 0]
+    # Beside another term a measure may change by a constant that the other makes good; beside fixed leverages it cannot.
+    alone = sum(not part.fixes_leverage() for _, part in parts) == 1
+    for j, (weight, part) in enumerate(parts):
+        if part.fixes_leverage():
+            moving = np.flatnonzero(book.per_account(event.free.astype(float)) > 0)
+            before = np.maximum(m.leverage_before[moving], 1e-300)
+            ratio, now = cp.multiply(1 / before, symbols.leverage[moving]), m.leverage[moving] / before
+            held += [ratio <= now + 1e-9, ratio >= now - 1e-9]
+        elif alone and (limit := _ceiling(part, m)) is not None:
+            bound = np.flatnonzero(np.isfinite(limit))
+            most = limit[bound] + room * max(float(m.loss.max()), 1e-9 * unit)
+            held.append(symbols.part(j).loss[bound] <= most / unit)
+        else:
+            expression = part.express(symbols.part(j))
+            if not (isinstance(expression, cp.Expression) and expression.is_pwl()):
+                return None
+            total = total + weight * unit**part.money * expression
+    scale = max(abs(float(objective.value(m))), 1e-200)
+    matrix, assets = clearing_rows(event)
+    clearing = matrix @ fraction == event.required[assets] / event.capacities[assets]
+    return cp.Problem(cp.Minimize(total / scale), [clearing, *symbols.constraints, *held]), fraction
+
+
+def _ceiling(part: Objective, m: Symbols) -> Array | None:
+    return part.ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
+
+
+def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any, how: str) -> Face:
+    """The optimal face of a linear program: solved once, then everything that complements its dual solution."""
+    data, _, inverse = problem.get_problem_data(solver)
+    at = _columns(data, inverse, fraction)
+    A, b, c = sp.csr_array(data["A"]), np.asarray(data["b"], float), np.asarray(data["c"], float)
+    dims, n = data["dims"], len(c)
+    low = np.full(n, -np.inf) if data.get("lower_bounds") is None else np.array(data["lower_bounds"], float)
+    high = np.full(n, np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
+    highs = Face(event, at, low, high, A, b, dims.zero, how).solver()
+    highs.changeColsCost(n, np.arange(n, dtype=np.int32), c)
+    _run(highs)
+    solution = highs.getSolution()
+    z = -np.array(solution.row_dual, float)
+    reduced = c + A.T @ z
+    high = np.where(reduced > _ZERO, low, high)
+    low = np.where(reduced < -_ZERO, high, low)
+    tight = np.arange(len(b)) < dims.zero
+    tight |= z > _ZERO
+    order = np.concatenate([np.flatnonzero(tight), np.flatnonzero(~tight)])
+    return Face(event, at, low, high, A[order], b[order], int(tight.sum()), how)
+
+
+def _run(solver: Any) -> None:
+    """Solve; once more without presolve, which takes thin bands for infeasible. Raises SolveError if there is no optimum."""
+    said = ""
+    for presolve in ("choose", "off"):
+        solver.setOptionValue("presolve", presolve)
+        solver.run()
+        if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
+            return
+        said = solver.modelStatusToString(solver.getModelStatus())
+        solver.clearSolver()
+    raise SolveError(f"HiGHS says {said} of a program over the optimal face")
+
+
+def _columns(data: dict[str, Any], inverse: Any, fraction: Any) -> NDArray[np.int64]:
+    """Where the fractions closed stand among the columns of a compiled program."""
+    where = data[cp.settings.PARAM_PROB].var_id_to_col
+    name = fraction.id
+    for step in inverse:  # a reduction may have replaced the variable by one without bounds
+        if isinstance(step, tuple) and step and isinstance(step[0], dict) and name in step[0]:
+            name = step[0][name].id
+    return np.arange(where[name], where[name] + fraction.size)

@@ -1,0 +1,51 @@
+"""What is optimal besides: how much each leg can close at the least and at the most without leaving the optimum (THEORY 1, 2)."""
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import SolveError, UncertifiedWarning
+from .problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def optimal_range(
+    problem: Problem, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
+) -> "pd.DataFrame":
+    """One line a leg: account, asset, least, most (contracts, signed like closed): what it can close at an optimum, the others following.
+
+    short, long: another requirement, as in `solve`. Isolated margin: in closed form for ExpectedLoss, MaxLeverage, leverage powers and, with one asset
+    to decide, every risk measure whose tail law is known (Campbell et al. 2026, Thm 2 and cutoff theorem). Otherwise by two programs a
+    leg over the optimal face. `frame.attrs` says which ("how"), and how far from the optimum allocations may be ("within", relative). Without a
+    law a monotone objective has one optimum for all laws: water-filling. Raises SolveError if the optimum is not certified.
+    """
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UncertifiedWarning)
+        best = problem.solve(short=short, long=long)
+    if not best.certificate.certified:
+        raise SolveError(
+            f"the optimum is not certified (relative gap {best.certificate.gap:.2g}), so that its ranges cannot be told; see problem.solve()"
+        )
+    least, most, how, within = problem.optima(best)
+    book = best.event.book
+    sign = np.sign(book.position)
+    frame = pd.DataFrame(
+        {
+            "account": book.accounts[book.account],
+            "asset": np.array(book.assets, dtype=object)[book.asset],
+            "least": sign * least + 0.0,
+            "most": sign * most + 0.0,
+        }
+    )
+    frame.attrs |= {
+        "units": {"least": "contracts, signed like position", "most": "contracts, signed like position"},
+        "how": how,
+        "within": within,
+    }
+    return frame

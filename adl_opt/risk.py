@@ -1,0 +1,110 @@
+"""What a risk measure of the total loss is: a value, worst-case scenario weights, and the proof that follows from them (THEORY 2, 7).
+
+Each is rho(L) = max_w w'L - penalty(w) over scenario weights w. `dual` returns such weights; with them a bound on rho is a bound on an
+expected loss, which separates by account. The measures are in tails.py, utility.py and deviation.py.
+"""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ObjectiveError
+from .objectives import Objective
+from .supports import Dual, Minorant, scenario_support
+from .symbols import Symbols
+
+Array = NDArray[np.float64]
+
+
+class RiskMeasure(Objective, template=True):
+    """A nondecreasing functional of the total loss. A child says `of(loss, probability)` in numpy, `express(m)` in CVXPY, and may say `dual`.
+
+    Isolated margin: water-filling is optimal for every such measure and every law (Thm 1).
+    """
+
+    monotone = True
+
+    def value(self, m: Any) -> float:
+        return self.of(m.loss, m.probability)
+
+    def of(self, loss: Array, probability: Array) -> float:
+        """The measure of a loss: loss (S,) >= 0 and probability (S,) in, quote currency out."""
+        raise ObjectiveError(f"{type(self).__name__} has no of(loss, probability): write the risk measure in numpy there")
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        """(weights (S,), slack >= 0) such that of(other) >= of(loss) - slack + weights'(other - loss) for every other loss.
+
+        near: weights that a solver found, to be moved into the set of possible ones; None: the worst ones at `loss`. Returns None if no dual
+        is known: then the conic dual proves what can be proved.
+        """
+        return None
+
+    def worst_weights(self, loss: ArrayLike, probability: ArrayLike) -> Array:
+        """The scenario weights (S,) under which this loss is worst: of(loss) = weights'loss - penalty. Ties share in proportion to probability.
+
+        Raises ObjectiveError if the measure says no dual.
+        """
+        loss, probability = np.asarray(loss, float), np.asarray(probability, float)
+        if loss.ndim != 1 or loss.shape != probability.shape:
+            raise ObjectiveError(
+                f"loss and probability must be arrays of one length, not of shapes {loss.shape} and {probability.shape}"
+            )
+        found = self.dual(loss, probability)
+        if found is None:
+            raise ObjectiveError(f"{self} says no dual(loss, probability), so that its worst weights are not known")
+        return found[0]
+
+    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+        # As the solver left them: its multipliers are shares of these, whatever is made of the weights afterwards.
+        if (said := dual.weights.get(0)) is not None:
+            return said if said.ndim == 1 else said.sum(axis=0)
+        found = self.dual(m.loss, m.probability)
+        return None if found is None else found[0]
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+        found = self.dual(m.loss, m.probability, dual.weights.get(0))
+        if found is None:
+            return None
+        weights, slack = found
+        self._check(m.loss, m.probability, weights, slack, 1e-6 * float(m.equity.mean()))
+        below = scenario_support(
+            m, weights, dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual))
+        )
+        return Minorant(below.slack + slack, below.low, below.high, one_sided=False)
+
+    def _check(self, loss: Array, probability: Array, weights: Array, slack: float, least: float) -> None:
+        """§17 for a dual: the affine function that it states must lie below the measure. A test that can refute, not a proof."""
+        rng = np.random.default_rng(0)
+        here, scale = self.of(loss, probability), max(float(loss.max(initial=0.0)), least)
+        for k in range(12):
+            other = (
+                loss * rng.random(len(loss))
+                if k % 2
+                else rng.permutation(loss) + scale * rng.random() * (rng.random(len(loss)) < 0.3)
+            )
+            value, stated = self.of(other, probability), here - slack + weights @ (other - loss)
+            if stated > value + 1e-9 * max(abs(value), abs(stated), scale):
+                raise ObjectiveError(
+                    f"dual of {self} states {stated:.9g} as a bound for a loss whose measure is {value:.9g}: dual and of disagree (§17)"
+                )
+
+
+def need(name: str, value: Any, legal: bool, range_: str) -> None:
+    """Raise ObjectiveError naming the value and the allowed range."""
+    if not legal:
+        raise ObjectiveError(f"{name} = {value!r}: {range_}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def mean_of(values: Array, weights: Array) -> float:
+    return math.fsum((values * weights).tolist())
+
+
+def slack_of(value: float, loss: Array, weights: Array) -> float:
+    return max(value - mean_of(loss, weights), 0.0)

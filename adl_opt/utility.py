@@ -1,0 +1,316 @@
+"""Risk measures by utility: entropic, optimized certainty equivalents, utility-based shortfall risk, expectiles (THEORY 2, 7)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .event import Event
+from .isolated import affine_around
+from .laws import Law
+from .objectives import Objective
+from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .symbols import Symbols
+from .tails import tail_weights
+
+Array = NDArray[np.float64]
+
+
+def _among(near: Array | None, worst: Array, possible: NDArray[np.bool_]) -> Array:
+    """`near` made a probability on the possible scenarios; the worst weights if it is None or nothing is left."""
+    if near is None:
+        return worst
+    kept = np.where(possible, np.maximum(near, 0.0), 0.0)
+    total = math.fsum(kept.tolist())
+    return kept / total if total > 0 else worst
+
+
+@dataclass(frozen=True, repr=False)
+class Entropic(RiskMeasure):
+    """log E exp(aversion L) / aversion (quote currency); aversion > 0 per unit of quote currency, so 1 / aversion is a loss that hurts.
+
+    Raises ObjectiveError for an aversion that is not positive.
+    """
+
+    aversion: float = 1e-4
+
+    def __post_init__(self) -> None:
+        need(
+            "aversion",
+            self.aversion,
+            is_number(self.aversion) and self.aversion > 0,
+            "a risk aversion is positive (per unit of quote currency)",
+        )
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        possible = np.flatnonzero(m.probability > 0)
+        aversion = self.aversion * m.unit
+        return cp.log_sum_exp(aversion * m.loss[possible] + np.log(m.probability[possible])) / aversion
+
+    def of(self, loss: Array, probability: Array) -> float:
+        possible = probability > 0
+        scaled, weight = self.aversion * loss[possible], probability[possible]
+        top = scaled.max()
+        if top <= 1:  # no digits lost where the losses are small
+            return math.log1p(mean_of(np.expm1(scaled), weight)) / self.aversion
+        return (top + math.log(mean_of(np.exp(scaled - top), weight))) / self.aversion
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        scaled = np.where(probability > 0, self.aversion * loss, -np.inf)  # an impossible loss may be of any size
+        raised = probability * np.exp(scaled - scaled.max())
+        worst = raised / math.fsum(raised.tolist())
+        weights = _among(near, worst, worst > 0)
+        # The price of other weights is their relative entropy to the worst ones; no term of it is negative.
+        ratio = np.divide(weights, worst, out=np.ones_like(worst), where=weights > 0)
+        return weights, math.fsum((weights * np.log(ratio) - weights + worst).tolist()) / self.aversion
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level)
+
+    def ceiling(self, loss: Array, probability: Array) -> Array:
+        return np.where(probability > 0, loss, np.inf)
+
+    def nearby(self, m: Symbols) -> "Objective":
+        return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
+
+
+class _Tilted(RiskMeasure):
+    """Entropic to second order around a loss: w'z + aversion/2 Var_w z, z = max(L - loss, -radius), where it is nondecreasing.
+
+    Exponential cones lose digits where aversion x loss ranges over hundreds; a few of these quadratic programs regain them.
+    """
+
+    def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
+        self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
+        with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
+            self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        # Bounds that bind keep multipliers for themselves: losses of 0 get some room below.
+        low, high = (
+            -np.minimum(self._radius, self._loss + 0.1 * self._loss.max()) / m.unit,
+            np.minimum(self._most / m.unit, m.largest_loss + 1e-9),
+        )
+        z = cp.Variable(len(low), bounds=[low, high], name="z")
+        mean = cp.Variable(bounds=[low.min(), high.max()], name="mean")
+        m.boxed |= {z.id, mean.id}
+        m.subject_to(z >= m.loss - self._loss / m.unit)
+        spread = cp.sum_squares(cp.multiply(np.sqrt(self._weights * self._aversion * m.unit / 2), z - mean))
+        return self._weights @ z + spread
+
+    def of(self, loss: Array, probability: Array) -> float:
+        z = np.maximum(loss - self._loss, -self._radius)
+        mean = mean_of(z, self._weights)
+        return mean + self._aversion / 2 * mean_of((z - mean) ** 2, self._weights)
+
+
+@dataclass(frozen=True, repr=False)
+class OCE(RiskMeasure):
+    """Optimized certainty equivalent min_t t + E u(L - t), u(x) = above x_+ - below x_- (quote currency); 0 <= below <= 1 <= above (Ben-Tal, Teboulle).
+
+    CVaR(level) is OCE(1 / (1 - level), 0). Raises ObjectiveError for numbers outside their range.
+    """
+
+    above: float = 4.0
+    below: float = 0.5
+
+    def __post_init__(self) -> None:
+        need(
+            "above",
+            self.above,
+            is_number(self.above) and self.above >= 1,
+            "the slope of the utility above its target is at least 1",
+        )
+        need(
+            "below",
+            self.below,
+            is_number(self.below) and 0 <= self.below <= 1,
+            "the slope of the utility below its target lies between 0 and 1",
+        )
+
+    @property
+    def _level(self) -> float:
+        """It is below E + (1 - below) CVaR of this level."""
+        return 0.0 if self.above == self.below or self.below == 1 else 1 - (1 - self.below) / (self.above - self.below)
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        loss, level = m.loss, m.level()
+        mean = m.probability @ loss
+        return (1 - self.below) * level + self.below * mean + (self.above - self.below) * (m.probability @ cp.pos(loss - level))
+
+    def of(self, loss: Array, probability: Array) -> float:
+        # The best target is a loss: the objective in t is piecewise linear with its kinks there.
+        order = np.argsort(loss, kind="stable")
+        ordered, weight = loss[order], probability[order]
+        cumulative = np.cumsum(weight)
+        cut = (1 - self.below) / (self.above - self.below) if self.above > self.below else 1.0  # probability above the target
+        at = ordered[min(int(np.searchsorted(cumulative, 1 - cut - 1e-15)), len(ordered) - 1)]
+        excess = loss - at
+        return float(at) + mean_of(np.where(excess > 0, self.above, self.below) * excess, probability)
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        own = None if near is None or self.below == 1 else (near - self.below * probability) / (1 - self.below)
+        weights = self.below * probability + (1 - self.below) * tail_weights(loss, probability, self._level, own)
+        return weights, slack_of(self.of(loss, probability), loss, weights)
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
+
+
+@dataclass(frozen=True, repr=False)
+class MonotoneMeanVariance(RiskMeasure):
+    """Mean plus variance / (2 scale), made monotone: the largest nondecreasing measure below it (quote currency; Maccheroni et al. 2009).
+
+    An optimized certainty equivalent: min_t t + E u(L - t), u(x) = ((1 + x / scale)_+^2 - 1) scale / 2. scale > 0 in quote currency.
+    """
+
+    scale: float = 1e4
+
+    def __post_init__(self) -> None:
+        need("scale", self.scale, is_number(self.scale) and self.scale > 0, "the scale is a positive amount of quote currency")
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        # u(x) = z + z^2 / (2 scale), z = max(x, -scale): as a variable, so that nothing cancels where the scale is large.
+        scale, loss, level = self.scale / m.unit, m.loss, m.level()
+        z = cp.Variable(loss.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
+        m.boxed.add(z.id)
+        m.subject_to(z >= loss - level)
+        return level + m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z))
+
+    def _start(self, loss: Array, probability: Array) -> float:
+        """s with E(L - s)_+ = scale, exactly: the loss above which the measure looks."""
+        order = np.argsort(-loss, kind="stable")
+        top, weight = loss[order], np.cumsum(probability[order])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            volume = np.concatenate(([0.0], np.cumsum(weight[:-1] * -np.diff(top))))
+            cut = int(np.searchsorted(volume, self.scale, side="right")) - 1
+            return float(top[cut] - (self.scale - volume[cut]) / weight[cut])
+
+    def of(self, loss: Array, probability: Array) -> float:
+        target = self._start(loss, probability) + self.scale
+        z = np.maximum(loss - target, -self.scale)
+        return target + mean_of(z + z**2 / (2 * self.scale), probability)
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        above = loss - self._start(loss, probability)
+        raised = probability * np.maximum(above, 0.0)
+        weights = _among(near, raised / math.fsum(raised.tolist()), probability > 0)
+        z = np.divide(weights, probability, out=np.zeros_like(weights), where=probability > 0)
+        # Fenchel's inequality for the square, term by term: scale z^2 / 2 - z x + x_+^2 / (2 scale) >= 0, 0 at the worst weights.
+        terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
+        return weights, mean_of(terms, probability)
+
+    def ceiling(self, loss: Array, probability: Array) -> Array:
+        return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)
+
+
+@dataclass(frozen=True, repr=False)
+class ShortfallRisk(RiskMeasure):
+    """Utility-based shortfall risk: the least t with E(L - t)_+^2 <= bound^2 (quote currency; Foellmer, Schied). bound > 0 in quote currency.
+
+    It may be negative: a loss below the bound needs no reserve. (Exponential utility gives Entropic, a piecewise linear one Expectile.)
+    """
+
+    bound: float = 1e4
+
+    def __post_init__(self) -> None:
+        need("bound", self.bound, is_number(self.bound) and self.bound > 0, "the bound is a positive amount of quote currency")
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        bound = self.bound / m.unit
+        loss, level = m.loss, m.level(-bound)
+        m.subject_to(cp.norm(cp.multiply(np.sqrt(m.probability), cp.pos(loss - level)), 2) / bound <= 1)
+        return level
+
+    def of(self, loss: Array, probability: Array) -> float:
+        # Newton from the left on the convex, falling function |(L - t)_+| - bound: it never overshoots.
+        t = float(loss[probability > 0].min()) - self.bound
+        for _ in range(200):
+            excess = np.maximum(loss - t, 0.0)
+            norm = math.sqrt(mean_of(excess**2, probability))
+            if norm <= self.bound * (1 + 1e-15):
+                break
+            step = (norm - self.bound) * norm / mean_of(excess, probability)
+            if t + step <= t:
+                break
+            t += step
+        return t
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        above = loss - self.of(loss, probability)
+        raised = probability * np.maximum(above, 0.0)
+        worst = raised / math.fsum(raised.tolist())
+        weights = _among(near, worst, probability > 0)
+        if near is None:
+            return weights, 0.0
+        # penalty(w) = bound |w / probability|_2, so that the slack is what Cauchy and Schwarz leave.
+        norm = math.sqrt(math.fsum(np.divide(weights**2, probability, out=np.zeros_like(weights), where=probability > 0).tolist()))
+        return weights, max(self.bound * norm - mean_of(above, weights), 0.0)
+
+    def ceiling(self, loss: Array, probability: Array) -> Array:
+        return np.where(probability > 0, np.maximum(loss, self.of(loss, probability)), np.inf)
+
+
+@dataclass(frozen=True, repr=False)
+class Expectile(RiskMeasure):
+    """The t with level E(L - t)_+ = (1 - level) E(t - L)_+ (quote currency); 1/2 <= level < 1, at 1/2 the expected loss.
+
+    The only coherent measures that are elicitable; a utility-based shortfall risk with a piecewise linear loss function.
+    """
+
+    level: float = 0.9
+
+    def __post_init__(self) -> None:
+        need(
+            "level",
+            self.level,
+            is_number(self.level) and 0.5 <= self.level < 1,
+            "the level of an expectile is at least 0.5 and below 1, or it is not convex",
+        )
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        loss, level = m.loss, m.level()
+        gain = (1 - self.level) * (m.probability @ loss - level) + (2 * self.level - 1) * (m.probability @ cp.pos(loss - level))
+        m.subject_to(gain <= 0)
+        return level
+
+    def of(self, loss: Array, probability: Array) -> float:
+        # Between two losses t is a weighted mean of all losses; the right interval is where that mean lies in it.
+        order = np.argsort(-loss, kind="stable")
+        top, weight = loss[order], probability[order]
+        above, below = np.cumsum(weight), np.concatenate((np.cumsum(weight[::-1])[::-1][1:], [0.0]))
+        sum_above, sum_below = np.cumsum(weight * top), np.concatenate((np.cumsum((weight * top)[::-1])[::-1][1:], [0.0]))
+        mass = self.level * above + (1 - self.level) * below
+        candidate = np.divide(
+            self.level * sum_above + (1 - self.level) * sum_below, mass, out=np.full(len(top), -np.inf), where=mass > 0
+        )
+        return float(candidate.max())  # the measure is the largest mean over such weights
+
+    def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
+        value = self.of(loss, probability)
+        ratio = self.level / (1 - self.level)
+        density = np.where(loss > value, ratio, 1.0)
+        if near is not None:
+            # Any density with largest / smallest <= ratio, divided by its mean, is possible.
+            said = np.divide(near, probability, out=np.zeros_like(near), where=probability > 0)
+            smallest = (1 - self.level) / (probability @ np.where(loss > value, self.level, 1 - self.level))
+            density = np.clip(said, smallest, ratio * smallest)
+        weights = probability * density / mean_of(density, probability)
+        return weights, slack_of(value, loss, weights)
+
+    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level)

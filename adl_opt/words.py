@@ -1,0 +1,183 @@
+"""What the words of a command mean: options, events, laws, objectives, output files (DESIGN 6)."""
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import catalog
+from .book import Book
+from .errors import AdlError
+from .event import Event
+from .laws import Law, LogNormal, Scenarios
+from .objectives import ExpectedLoss, Objective
+from .problem import PREFER
+from .show import console
+
+BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
+Short = Annotated[
+    list[str] | None,
+    typer.Option("--short", help="ASSET=CONTRACTS of shorts to close; ASSET=all: the capacity", show_default=False),
+]
+Long = Annotated[list[str] | None, typer.Option("--long", help="ASSET=CONTRACTS of longs to close", show_default=False)]
+Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
+Volatility = Annotated[
+    list[str] | None,
+    typer.Option("--volatility", help="ASSET=YEARLY (0.6 = 60 %), or one number for a book of one asset", show_default=False),
+]
+Correlation = Annotated[float | None, typer.Option("--correlation", help="one number for all pairs of assets", show_default=False)]
+Horizon = Annotated[str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)]
+ScenarioFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
+    ),
+]
+Quadrature = Annotated[
+    int | None, typer.Option("--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False)
+]
+Sample = Annotated[int | None, typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", help="of --sample")]
+ModelName = Annotated[str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="PARAMETER=NUMBER of the objective", show_default=False)]
+Prefer = Annotated[
+    str | None, typer.Option("--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False)
+]
+Force = Annotated[bool, typer.Option("--force", help="overwrite existing output files")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="write every leg to .csv, .parquet or (with the proof) .json", show_default=False),
+]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
+]
+
+
+def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool) -> Event:
+    book = Book.read(path)
+    if solvent:
+        broke = book.equity <= 0
+        kept = book.solvent()
+        left_out = float(abs(book.notional[broke[book.account]]).sum())
+        console.print(
+            f"left out {int(broke.sum()):,} of {len(broke):,} accounts without positive equity: equity {book.equity[broke].sum():,.6g}, "
+            f"gross notional {left_out:,.6g} (quote currency)",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+        book = kept
+    return Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+
+
+def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in given or ():
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise AdlError(f"{option} {text!r}: write ASSET=NUMBER, such as BTC=10")
+        if name in found:
+            raise AdlError(f"{option} names {name!r} twice")
+        found[name] = "all" if value.lower() == "all" else numbers(value, f"{option} {name}")
+    return found
+
+
+def numbers(text: str, what: str) -> float | tuple[float, ...]:
+    """A number, or several with commas between: 0.1,0.2,0.7."""
+    return tuple(number(part, what) for part in text.split(",")) if "," in text else number(text, what)
+
+
+def number(text: str, what: str) -> float:
+    try:
+        return float(Fraction(text)) if "/" in text else float(text)
+    except (ValueError, ZeroDivisionError):
+        raise AdlError(f"{what}: {text!r} is not a number") from None
+
+
+def law_of(
+    book: Book,
+    volatility: list[str] | None,
+    correlation: float | None,
+    horizon: str | None,
+    scenarios: Path | None,
+    quadrature: int | None,
+    sample: int | None,
+    seed: int,
+) -> Law | None:
+    if scenarios is not None:
+        if any(option is not None for option in (volatility, correlation, horizon, quadrature, sample)):
+            raise AdlError(
+                "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
+            )
+        return scenarios_of(scenarios)
+    if not volatility:
+        if any(option is not None for option in (correlation, horizon, quadrature, sample)):
+            raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
+        return None
+    if horizon is None:
+        raise AdlError("--volatility needs --horizon, in years, such as 10/365")
+    if len(volatility) == 1 and "=" not in volatility[0]:
+        if len(book.assets) > 1:
+            raise AdlError(
+                f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write ASSET={volatility[0]} for each"
+            )
+        volatility = [f"{book.assets[0]}={volatility[0]}"]
+    law = LogNormal(pairs(volatility, "--volatility"), correlation, number(horizon, "--horizon"))
+    if quadrature is not None and sample is not None:
+        raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
+    if quadrature is not None:
+        return law.quadrature(quadrature)
+    return law if sample is None else law.sample(sample, seed)
+
+
+def scenarios_of(path: Path) -> Scenarios:
+    import pandas as pd
+
+    try:
+        frame = pd.read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise AdlError(f"--scenarios {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
+    weight = frame.pop("probability") if "probability" in frame.columns else None
+    return Scenarios(frame, weight)
+
+
+def objective_of(name: str, settings: list[str] | None) -> Objective:
+    # The default model's objective is in the library; loading the file would read pandas for nothing.
+    objective: Objective = ExpectedLoss() if name == "expected_loss" else catalog.load(name).objective
+    changes = pairs(settings, "--set")
+    known = [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
+    odd = [key for key in changes if key not in known]
+    if odd:
+        raise AdlError(f"--set {odd[0]}: {objective} has " + (f"the parameters {', '.join(known)}" if known else "no parameters"))
+    return replace(objective, **changes) if changes else objective
+
+
+def needs_law(objective: Objective, event: Event, law: Law | None) -> None:
+    """Raise AdlError, naming the options, for a monotone objective in cross margin without a law."""
+    if law is None and objective.monotone and not event.book.isolated:
+        raise AdlError(
+            f"{objective} in cross margin needs a law: --volatility ASSET=0.6 --correlation 0.85 --horizon 10/365 --quadrature 20, or --scenarios FILE"
+        )
+
+
+def writable(paths: Iterable[Path | None], force: bool) -> None:
+    for path in paths:
+        if path is not None and path.is_dir():
+            raise AdlError(f"{str(path)!r} is a folder; name a file")
+        if path is not None and path.exists() and not force:
+            raise AdlError(f"{str(path)!r} exists and is not overwritten; say --force or choose another name")
+        if path is not None and not path.resolve().parent.is_dir():
+            raise AdlError(f"the folder of {str(path)!r} does not exist")
+
+
+def written_as(output: Path | None, *suffixes: str) -> None:
+    if output is not None and output.suffix.lower() not in suffixes:
+        raise AdlError(f"{str(output)!r}: its ending must be one of {', '.join(suffixes)}")
+
+
+def write_frame(frame: Any, path: Path) -> None:
+    try:
+        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
+    except OSError as error:
+        raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
