@@ -21,7 +21,7 @@ from .errors import (
 )
 from .event import Event
 from .laws import Law, LogNormal, OneFactor, Scenarios
-from .model import Claim, Model, claim, verify
+from .model import Claim, Model, claim, methods_agree, verify
 from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .optimal_set import optimal_range
 from .outside import certify
@@ -37,5 +37,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "load", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

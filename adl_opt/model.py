@@ -40,6 +40,26 @@ def claim(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Cal
     return made
 
 
+def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
+    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value, and both are certified."""
+
+    @claim(
+        "the solver finds the value of the closed form, both certified (relative to pro rata)",
+        "two independent definitions",
+        tolerance,
+    )
+    def solver_agrees(model: "Model") -> float:
+        worst = 0.0
+        for seed in range(seeds):
+            problem = Problem(model.objective, model.event(model.sizes[0], seed), model.law)
+            conic, exact = (problem.solve(method=how).certificate for how in ("conic", "closed-form"))
+            gaps = [math.inf if one.gap is None else one.gap for one in (conic, exact)]
+            worst = max(worst, abs(conic.objective - exact.objective) / max(abs(exact.reference), exact.floor), *gaps)
+        return worst
+
+    return solver_agrees
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """One model: an objective, a law, a family of events event(n, seed) with n accounts, and claims about it.

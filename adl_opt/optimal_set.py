@@ -32,7 +32,7 @@ def optimal_range(
         raise SolveError(
             f"the optimum is not certified (relative gap {best.certificate.gap:.2g}), so that its ranges cannot be told; see problem.solve()"
         )
-    least, most, how, within = problem.optima(best)
+    least, most, how, within = problem.optima(best).ranges()
     book = best.event.book
     sign = np.sign(book.position)
     frame = pd.DataFrame(

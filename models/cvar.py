@@ -123,16 +123,6 @@ def sum_over_accounts(model):
     return float(np.max(np.abs(total / by_account - 1)))
 
 
-@adl.claim("the linear program finds the same CVaR, certified (relative to pro rata)", "two independent definitions", 1e-7)
-def solver_agrees(model):
-    worst = 0.0
-    for seed in range(3):
-        problem = adl.Problem(model.objective, model.event(model.sizes[0], seed), model.law)
-        conic, exact = problem.solve(method="conic").certificate, problem.solve(method="closed-form").certificate
-        worst = max(worst, abs(conic.objective - exact.objective) / exact.reference, conic.gap, exact.gap)
-    return worst
-
-
 MODEL = adl.Model(
     name="cvar",
     title="CVaR in isolated margin: any allocation that stays above a leverage cutoff",
@@ -142,5 +132,5 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(20, 500),
-    claims=(cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts, solver_agrees),
+    claims=(cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts, adl.methods_agree()),
 )

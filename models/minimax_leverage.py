@@ -57,16 +57,6 @@ def unique(model):
     return worst
 
 
-@adl.claim("the linear program finds the same highest leverage, certified", "two independent definitions", 1e-7)
-def solver_agrees(model):
-    worst = 0.0
-    for seed in range(3):
-        problem = adl.Problem(model.objective, model.event(model.sizes[0], seed))
-        conic, exact = problem.solve(method="conic").certificate, problem.solve(method="closed-form").certificate
-        worst = max(worst, abs(conic.objective / exact.objective - 1), conic.gap, exact.gap)
-    return worst
-
-
 MODEL = adl.Model(
     name="minimax_leverage",
     title="the least highest leverage: water-filling is its only minimiser",
@@ -76,5 +66,5 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(30, 1_000, 100_000),
-    claims=(nothing_else, unique, solver_agrees),
+    claims=(nothing_else, unique, adl.methods_agree()),
 )

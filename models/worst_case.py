@@ -55,13 +55,6 @@ def distribution_free(model):
     return max(adl.certify(model.objective, start, law, policy).gap for law in adl.examples.eight_laws())
 
 
-@adl.claim("the linear program finds the same value, certified (relative to pro rata)", "two independent definitions", 1e-7)
-def solver_agrees(model):
-    problem = adl.Problem(model.objective, model.event(model.sizes[0], 0), model.law)
-    conic, exact = problem.solve(method="conic").certificate, problem.solve(method="closed-form").certificate
-    return max(abs(conic.objective - exact.objective) / exact.reference, conic.gap, exact.gap)
-
-
 MODEL = adl.Model(
     name="worst_case",
     title="the worst case in isolated margin: the largest move decides alone",
@@ -71,5 +64,5 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(20, 500),
-    claims=(cutoff_at_the_largest_move, one_move_decides, distribution_free, solver_agrees),
+    claims=(cutoff_at_the_largest_move, one_move_decides, distribution_free, adl.methods_agree()),
 )

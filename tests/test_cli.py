@@ -153,3 +153,65 @@ def test_entry_point_is_installed():
         pytest.skip("adl_opt is not installed here (PYTHONPATH run); make test installs it")
     done = subprocess.run([str(script), "models"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "expected_loss" in done.stdout
+
+
+def test_solve_with_a_model_and_its_settings(run):
+    code, out, _ = run(
+        "solve", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "8", "--model", "cvar", "--set", "level=0.99"
+    )
+    assert code == 0 and "certified" in out and "CVaR(level=0.99) (quote currency)" in out
+    code, out, _ = run(
+        "solve",
+        "paper.parquet",
+        "--short",
+        "BTC=10",
+        *LAW,
+        "--quadrature",
+        "8",
+        "--model",
+        "spectral",
+        "--set",
+        "weights=0.2,0.3,0.5",
+    )
+    assert code == 0 and "Spectral(0.2, 0.3, 0.5)" in out
+
+
+def test_solve_says_what_cannot_be_minimised(run):
+    code, _, err = run(
+        "solve", "book.csv", "--short", "X=6", "--model", "mean_variance", "--volatility", "1", "--horizon", "1", "--sample", "16"
+    )
+    assert code == 2 and "cannot be minimised" in err and "MonotoneMeanVariance" in err and err.count("\n") == 1
+
+
+def test_prefer(run):
+    words = (
+        "solve",
+        "book.csv",
+        "--short",
+        "X=6",
+        "--volatility",
+        "1",
+        "--horizon",
+        "0.1",
+        "--sample",
+        "8",
+        "--model",
+        "worst_case",
+    )
+    code, out, _ = run(*words, "--prefer", "fewest-accounts")
+    assert code == 0 and "certified" in out
+    code, _, err = run(*words, "--prefer", "few")
+    assert code == 2 and "water-filling, fewest-accounts, keep-hedges" in err
+
+
+def test_range(run):
+    words = ("range", "book.csv", "--short", "X=6", "--model", "cvar")
+    code, out, _ = run(*words)
+    assert code == 0 and "there is one optimum" in out and "every law (Thm 1)" in out
+    code, out, _ = run(*words, "--volatility", "1", "--horizon", "0.1", "--sample", "8", "-o", "ranges.csv")
+    assert code == 0 and "positions can close more or less" in out
+    assert list(pd.read_csv("ranges.csv").columns) == ["account", "asset", "least", "most"]
+    code, _, err = run(*words, "--volatility", "1", "--horizon", "0.1", "--sample", "8", "-o", "ranges.csv")
+    assert code == 2 and "--force" in err
+    code, out, _ = run("range", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "8")
+    assert code == 0 and "programs over the optimal face" in out

@@ -103,8 +103,8 @@ def _cones(values: np.ndarray, dims, dual: bool) -> float:
 @pytest.mark.parametrize(("objective", "law", "solver"), CELLS)
 def test_cell(objective, law, solver):
     problem = adl.Problem(OBJECTIVES[objective], EVENT, LAWS[law])
-    program = problem._program(problem.event)
-    program.set(problem.event, problem._reference(problem.event))
+    program = problem._route.program(problem.event)
+    program.set(problem.event, problem._route.reference(problem.event))
     options = _options(solver, 1e-9, None)
     data, chain, _ = program.problem.get_problem_data(solver, solver_opts=options)
     raw = chain.solve_via_data(program.problem, data, solver_opts=options)
@@ -142,8 +142,8 @@ def test_every_objective_has_a_cell_under_every_law():
 def test_the_exclusions_of_highs_are_true(name):
     """A cell is excluded because it fails, not because it is inconvenient: the day it works, this test says so."""
     problem = adl.Problem(OBJECTIVES[name], EVENT, LAWS["Scenarios"])
-    program = problem._program(problem.event)
-    program.set(problem.event, problem._reference(problem.event))
+    program = problem._route.program(problem.event)
+    program.set(problem.event, problem._route.reference(problem.event))
     try:
         data, _, _ = program.problem.get_problem_data("HIGHS")
     except cp.error.SolverError:

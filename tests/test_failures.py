@@ -179,7 +179,7 @@ def empty_face(_):
 def fixed_face(_):
     event = EVENT.with_requirement(short={"X": 20.0})
     problem = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
-    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._program(EVENT), 0.0)
+    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._route.program(EVENT), 0.0)
 
 
 class WrongMoney(adl.Objective):
@@ -255,7 +255,7 @@ def command(line: str):
 
 
 def unfinite(_):
-    program = PROBLEM._program(EVENT)
+    program = PROBLEM._route.program(EVENT)
 
     class Chain:
         def solve_via_data(self, *_, **__):

@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 import adl_opt as adl
+from adl_opt.optima import closed_ranges
 
 from .books import count, cross, isolated, one_asset, scenarios
 from .tolerances import TOL
@@ -26,7 +27,7 @@ def programs(problem: adl.Problem) -> tuple[np.ndarray, np.ndarray, bool | None]
     """Ranges by linear programs over the optimal face, which know no closed form."""
     event = problem.event
     best = problem.solve()
-    face = problem._face(event, best.amount, best.certificate.objective, True)
+    face = problem.optima(best).face()
     low, high = face.ranges()
     least, most = best.amount.copy(), best.amount.copy()
     least[event.free], most[event.free] = low * event.size[event.free], high * event.size[event.free]
@@ -45,7 +46,7 @@ def test_closed_form_ranges_are_those_of_the_programs(seed):
     unit = max(adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective, 1e-6 * float(event.book.equity.sum()))
     for objective in measures(unit):
         problem = adl.Problem(objective, event, law)
-        known = problem._closed_ranges(event)
+        known = closed_ranges(problem._route, event)
         if known is None:  # losses on the other side: the tail is no tail of the move
             assert not isinstance(objective, (adl.ExpectedLoss, adl.Entropic, adl.AccountCVaR, adl.MaxLeverage, adl.LeveragePower))
             continue
@@ -180,7 +181,7 @@ def test_fewest_accounts_by_trying_every_subset():
         event = isolated(rng, 7, decades=3)
         law = scenarios(rng, 1, 6)
         problem = adl.Problem(adl.ExpectedLoss(), event, law)
-        known = problem._closed_ranges(event)
+        known = closed_ranges(problem._route, event)
         few = problem.solve(prefer="fewest-accounts")
         assert few.certificate.certified
         least, most = known

@@ -302,7 +302,7 @@ def test_free_variables_go_to_clarabel(paper, law):
     problem = adl.Problem(OwnCVaR(), paper, law)
     solved = problem.solve()
     assert solved.certificate.certified and solved.certificate.proof == "conic dual"  # proved without an assumed box
-    program = problem._program(paper)
+    program = problem._route.program(paper)
     assert program.linear and program.brings_variables
 
 

@@ -1,0 +1,92 @@
+"""All optima of a problem: how far each leg can go, whether there is only one, and the one that is preferred (Thm 2, face.py)."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .certificate import Certificate, Proof, assess, with_bound
+from .errors import LawError, SolveError
+from .event import Event
+from .isolated import fewest_touched, fill, one_asset_ranges
+from .route import ConicRoute, cleared
+
+if TYPE_CHECKING:
+    from .face import Face
+
+Array = NDArray[np.float64]
+_SAME = 1e-9  # of a position: ranges narrower than this are one point
+
+
+class Optima:
+    """The optima of one event, given one of them: amount (legs,) contracts, its certificate, and whether a formula gave it, not a solver."""
+
+    def __init__(self, route: ConicRoute, event: Event, amount: Array, certificate: Certificate, exact: bool) -> None:
+        self._route, self.event, self.amount, self.certificate, self.exact = route, event, amount, certificate, exact
+
+    def ranges(self) -> tuple[Array, Array, str, float]:
+        """(least, most (legs,) contracts that each leg closes at an optimum, how that is known, relative tolerance)."""
+        event, free = self.event, self.event.free
+        if not free.any():
+            return self.amount, self.amount, "every leg is fixed by the requirement", 0.0
+        known = closed_ranges(self._route, event)
+        if known is not None:
+            return *known, "closed form (Thm 2)" if self._route.law is not None else "the only optimum for every law (Thm 1)", 0.0
+        face = self.face()
+        low, high = face.ranges()
+        least, most = self.amount.copy(), self.amount.copy()
+        least[free] = np.minimum(least[free], low * event.size[free])
+        most[free] = np.maximum(most[free], high * event.size[free])
+        return least, most, face.how, face.within
+
+    def unique(self) -> bool | None:
+        """Whether the allocation is the only optimum; None if it is not certified or that cannot be told."""
+        if not self.event.free.any():
+            return True
+        if not self.certificate.certified:
+            return None
+        known = closed_ranges(self._route, self.event)
+        if known is not None:
+            least, most = known
+            return bool((most - least <= _SAME * self.event.size).all())
+        try:
+            return self.face().unique()
+        except (SolveError, LawError):
+            return None
+
+    def preferred(self, prefer: str, price: Array, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
+        """Another optimum, proved by the bound of the first; price (d,): the first one's shadow prices. Raises SolveError if it cannot be found or proved."""
+        event, route = self.event, self._route
+        known = closed_ranges(route, event)
+        if known is not None:
+            chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
+        else:
+            chosen = event.fixed_fraction * event.size
+            chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
+        chosen = cleared(event, chosen)
+        other = assess(route.objective, event, route.law, chosen, tolerance=tol)
+        certificate = with_bound(other.certificate, self.certificate, tol)
+        if not certificate.certified:
+            raise SolveError(
+                f"prefer={prefer!r} leads to an allocation with a relative gap of {certificate.gap:.2g}, above {tol:.2g}; solve without it"
+            )
+        return chosen, replace(other, certificate=certificate, price=np.where(np.isnan(other.price), price, other.price))
+
+    def face(self) -> "Face":
+        """The optimal face, by linear or conic programs."""
+        from .face import optimal_face
+
+        route, value = self._route, self.certificate.objective
+        return optimal_face(route.objective, self.event, route.law, self.amount, route.program(self.event), value, self.exact)
+
+
+def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None:
+    """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else None."""
+    if not event.book.isolated:
+        return None
+    amount, level = fill(event)
+    flat = route.objective.flat(event, route.law, level)
+    if flat is None and route.law is None and route.objective.monotone:
+        flat = level, level
+    return None if flat is None else one_asset_ranges(event, amount, *flat)

@@ -1,0 +1,170 @@
+"""The conic route: solved in units that suit the event, refined where cones are hard on solvers, polished and proved (§10, §11, §17)."""
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import separable
+from .certificate import Evidence, Proof, assess, scales
+from .errors import ObjectiveError, SolveError
+from .event import Event
+from .laws import Law, Scenarios
+from .objectives import ExpectedLoss, Objective, evaluate
+from .symbols import Symbols
+from .waterfill import clear_exactly
+
+if TYPE_CHECKING:
+    from .conic import Point, Program
+
+Array = NDArray[np.float64]
+_AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
+_TIGHT, _ROUNDS = 1e-9, 12  # the gap at which objectives that need several rounds stop, and the most rounds
+_DUST = 1e-9  # fractions closed this close to 0 or 1 are the solver's rounding
+
+
+class ConicRoute:
+    """An objective under a law (aligned, or None) as conic programs: compiled once for each set of legs to decide, solved for any requirement."""
+
+    def __init__(self, objective: Objective, law: Law | None) -> None:
+        self.objective, self.law = objective, law
+        self._programs: dict[tuple[bytes, bytes], Program] = {}
+
+    def program(self, event: Event) -> "Program":
+        """The compiled program of the legs that this event leaves to be decided."""
+        from .conic import Program
+
+        key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes())
+        if key not in self._programs:
+            self._programs[key] = Program(self.objective, event, self.law)
+        return self._programs[key]
+
+    def reference(self, event: Event) -> float:
+        """What counts as 1 in the program: the value at pro rata, unless that is rounding (§10)."""
+        pro_rata, floor = scales(self.objective, event, self.law)
+        value = max(abs(pro_rata), 10 * floor)
+        return value if np.isfinite(value) and value > 1e-200 else 1.0
+
+    def solve(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
+        """An amount (legs,) contracts and its proof. Raises SolveError if no solver returns a point, ObjectiveError as in §17."""
+        program, reference = self.program(event), self.reference(event)
+        program.check_own_variables(event, self.law, reference)
+        # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
+        larger = max(reference, 1e-4 * program.money)
+        attempts = [(reference, solver), (larger, solver)] + ([(larger, "CLARABEL")] if solver is None else [])
+        for number, (unit, name) in enumerate(attempts, 1):
+            try:
+                point = program.solve(event, unit, name, 1e-9, time_limit)
+                break
+            except SolveError:
+                if number == len(attempts):
+                    raise
+        found = [self._proved(event, point, tol)]
+        value = found[0][1].certificate.objective
+        if not found[0][1].certificate.certified and value != 0:
+            # The gap may be open because the loss is tiny: once more, scaled by the value found (§11).
+            with contextlib.suppress(SolveError):
+                found.append(self._proved(event, program.solve(event, abs(value), solver, 1e-10, time_limit), tol))
+        if (
+            not min(found, key=_better)[1].certificate.certified
+            and self.objective.monotone
+            and not separable.is_expected_loss(self.objective)
+        ):
+            # Next to nothing need be lost: then the least expected loss, a linear program, is as good for every monotone measure.
+            with contextlib.suppress(SolveError):
+                amount = ConicRoute(ExpectedLoss(), self.law).solve(event, None, tol, time_limit)[0]
+                found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+        best = self._refined(event, min(found, key=_better), tol, time_limit)
+        found.append(best)
+        if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
+            amount = cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
+            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+            best = min(found, key=_better)
+        return best
+
+    def _refined(self, event: Event, best: tuple[Array, Proof], tol: float, time_limit: float | None) -> tuple[Array, Proof]:
+        """Objectives that are hard on solvers, again by programs that agree with them to second order around the point found."""
+        from .conic import Program
+
+        for _ in range(_ROUNDS):
+            if gap_of(best[1]) <= _TIGHT:
+                break
+            near = self.objective.nearby(Symbols(event, self.law, best[0]))
+            if near is None:
+                break
+            try:
+                program = Program(near, event, self.law)
+                point = program.solve(
+                    event, max(abs(best[1].certificate.objective), best[1].certificate.floor), None, 1e-10, time_limit
+                )
+            except SolveError:
+                break
+            amount = event.fixed_fraction * event.size
+            amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
+            amount = cleared(event, amount)
+            again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
+            if _better(again) >= _better(best):
+                break
+            best = again
+        return best
+
+    def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
+        amount = event.fixed_fraction * event.size
+        amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
+        trusted = self._same_value(event, amount, point)
+        amount = cleared(event, amount)
+        if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
+            small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
+            amount = separable.polish(event, self.law, amount) if small else amount
+        evidence = Evidence(point.dual, point.bound if trusted else None, point.assumed, point.price)
+        proof = assess(self.objective, event, self.law, amount, evidence, tol)
+        return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
+
+    def _same_value(self, event: Event, amount: Array, point: "Point") -> bool:
+        """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised.
+
+        Raises ObjectiveError if they differ; False if only the solver's accuracy is in doubt, so that its bound must not count.
+        """
+        from .conic import DISAGREE
+
+        program = self.program(event)
+        value = evaluate(self.objective, Symbols(event, self.law, amount))
+        said = program.expressed(point.fraction)
+        floor = scales(self.objective, event, self.law)[1]
+        noise = 1e-12 * abs(evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))) + 1e-14 * program.money
+        if said is None:
+            scale, other, noise = max(abs(value), self.reference(event)), point.objective, noise + 1e-8 * program.money
+            if not point.accurate or program.trusted or abs(value - other) <= DISAGREE * scale + noise:
+                return not program.doubtful and abs(value - other) <= _AGREE * scale + noise
+        else:
+            scale, other = max(abs(value), abs(said), floor), said
+            if abs(value - other) <= _AGREE * scale + noise:
+                return True
+        why = "express and value disagree, or the objective is not convex (money and pure numbers in one class? Add two objectives)"
+        unit = program.symbols.unit
+        if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
+            why = "they differ by the unit of money: declare money = 1 if value is in quote currency, 0 if it is a pure number"
+        raise ObjectiveError(
+            f"{self.objective}: the solver minimised {other:.9g} but value gives {value:.9g} at its point; {why} (§17)"
+        )
+
+
+def cleared(event: Event, amount: Array) -> Array:
+    """`amount` without the solver's rounding: dust closed or left whole, clearing exact (§6)."""
+    amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
+    for k in event.free_assets:
+        legs = event.free & (event.book.asset == k)
+        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+    return amount
+
+
+def _better(pair: tuple[Array, Proof]) -> tuple[bool, float, float]:
+    """A proof first, then the lower objective: a bound holds for every allocation, so a smaller gap alone is no merit."""
+    c = pair[1].certificate
+    return (not c.certified, gap_of(pair[1]), c.objective) if c.certified else (True, c.objective, gap_of(pair[1]))
+
+
+def gap_of(proof: Proof) -> float:
+    return np.inf if proof.certificate.gap is None else proof.certificate.gap
