@@ -65,7 +65,8 @@ class Certificate:
         import pandas as pd
 
         rows = {
-            "status": (self.status, self.proof),
+            "status": (self.status, "certified: gap at most the tolerance"),
+            "proof": (self.proof, "in words"),
             "measure": (self.measure, self.unit),
             "objective": (self.objective, self.unit),
             "bound": (self.bound, self.unit),

@@ -37,11 +37,13 @@ from .words import (
     Settings,
     Short,
     Solvent,
+    Table,
     Volatility,
     event_of,
     law_of,
     needs_law,
     objective_of,
+    parameters,
     writable,
     write_frame,
     written_as,
@@ -140,7 +142,7 @@ def range_(
     quadrature: Quadrature = None,
     sample: Sample = None,
     seed: Seed = 1,
-    output: Output = None,
+    output: Table = None,
     force: Force = False,
 ) -> None:
     """The least and the most that each position can close without leaving the optimum."""
@@ -171,7 +173,7 @@ def compare(
     quadrature: Quadrature = None,
     sample: Sample = None,
     seed: Seed = 1,
-    output: Output = None,
+    output: Table = None,
     force: Force = False,
 ) -> None:
     """What each policy costs, with its gap to the proved optimum."""
@@ -218,9 +220,17 @@ def verify(
 @app.command()
 def models() -> None:
     """The models there are."""
-    table = table_of("models", "name", "what it says", "objective", "claims", left=("name", "what it says", "objective"))
+    table = table_of(
+        "models", "name", "what it says", "objective", "--set", "claims", left=("name", "what it says", "objective", "--set")
+    )
     for model in map(catalog.load, catalog.names()):
-        table.add_row(model.name, f"{model.title} ({model.source})", str(model.objective), str(len(model.claims)))
+        table.add_row(
+            model.name,
+            f"{model.title} ({model.source})",
+            str(model.objective),
+            ", ".join(parameters(model.objective)),
+            str(len(model.claims)),
+        )
     console.print(table)
     console.print(f"adl-opt {__version__}; files in {catalog.folder()}", soft_wrap=True)
 

@@ -32,8 +32,12 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
-    if isinstance(measures, Objective) or callable(policies):
+    if isinstance(policies, Objective) or isinstance(measures, Objective) or callable(policies):
         raise AdlError("compare takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
+    if any(isinstance(one, type) for one in measures or ()):
+        raise AdlError(
+            f"compare takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
+        )
     chosen = list(policies) if policies is not None else ([water_filling, pro_rata] if event.book.isolated else [pro_rata])
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
     names = [str(measure) for measure in wanted]

@@ -57,7 +57,7 @@ class Gaussian(Law):
         return value, np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * self.mean)
 
     def reach(self, k: int) -> tuple[float, float] | None:
-        return (-np.inf, np.inf) if self.covariance[k, k] > 0 else None
+        return (-np.inf, np.inf) if self.covariance[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
 
     def _tail(self, z: Array) -> tuple[Array, Array]:
         return normal_tail(z)

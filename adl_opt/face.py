@@ -6,6 +6,7 @@ polyhedron too. Any other convex objective: allocations within WITHIN of the opt
 """
 
 import contextlib
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,8 @@ _SNAP = 1e-9  # fractions this close to 0 or 1, or to one another, are the solve
 class Face:
     """Optimal fractions closed: the columns `at` of x, with low <= x <= high, equality rows first, then rows <= right (all of a program in x).
 
-    how: in words; within: relative distance from the optimum up to which allocations are included (0: the optimum itself).
+    how: in words; within: multipliers below this fraction of the optimum count as none, so that what weighs less (dust accounts, scenarios of
+    next to no probability) is not told apart. curved: something is held constant only within that tolerance.
     """
 
     event: Event
@@ -49,6 +51,7 @@ class Face:
     equal: int
     how: str
     within: float = 0.0
+    curved: bool = False
 
     def extremes(self, costs: Any) -> tuple[Array, Array]:
         """Least and largest value over the face of each row of `costs` (K, free legs). Raises SolveError if HiGHS fails."""
@@ -72,9 +75,12 @@ class Face:
 
     def unique(self) -> bool | None:
         """Whether the face is one allocation: two random linear functions are constant on it. None where accuracy does not tell."""
-        least, most = self.extremes(np.random.default_rng(0).normal(size=(2, len(self.at))))
-        width = float((most - least).max())
-        return True if width <= 1e-7 else False if width > max(1e-6, 1e7 * self.within) else None
+        notional = np.abs(self.event.book.notional[self.event.free])
+        plain = np.random.default_rng(0).normal(size=len(self.at))
+        # Where a tolerance decides, dust accounts may have any freedom in it: then only what weighs by notional counts as freedom.
+        least, most = self.extremes(np.array([plain, plain * notional / notional.max()]))
+        width, heavy = most - least
+        return True if width <= 1e-7 else False if (heavy if self.curved else width) > (1e-2 if self.curved else 1e-6) else None
 
     def best(self, kind: str, time_limit: float | None = None) -> Array:
         """The fractions closed (free legs,) of the optimum that one prefers. Raises SolveError if no solver finds one."""
@@ -98,7 +104,9 @@ class Face:
             self._solve(cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints), "HIGHS", time_limit)
             return np.asarray(fraction.value)
         touched = cp.Variable(n, boolean=True)
-        count = cp.Problem(cp.Minimize(cp.sum(touched)), [*constraints, fraction <= touched[book.account[legs]]])
+        # An account that the requirement reduces anyway costs nothing more.
+        anyway = book.per_account(((self.event.fixed_fraction > 0) & (self.event.size > 0)).astype(float)) > 0
+        count = cp.Problem(cp.Minimize((~anyway).astype(float) @ touched), [*constraints, fraction <= touched[book.account[legs]]])
         self._solve(count, "HIGHS", time_limit)
         found = np.asarray(fraction.value)
         spared = (np.asarray(touched.value) < 0.5)[book.account[legs]]
@@ -122,7 +130,9 @@ class Face:
         attempts = [_INTERIOR] if solver == "CLARABEL" else [_EXACT, looser]
         for options in attempts:
             try:
-                problem.solve(solver=solver, **options, **limit)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # what it finds is proved or refused by the caller
+                    problem.solve(solver=solver, **options, **limit)
             except cp.error.SolverError as error:
                 raise SolveError(f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}") from None
             if problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
@@ -191,14 +201,14 @@ def optimal_face(
     curved = _constant(objective, event, law, amount, room)
     if curved is not None:
         face = _complementary(event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant")
-        return replace(face, within=0.0 if exact else room)
+        return replace(face, within=max(room, _ZERO), curved=not exact)
     scale = max(abs(value), 1e-200)
     program.set(event, scale)
     level = program.problem.objective.args[0] <= value / scale + WITHIN
     nothing = np.zeros(0)
     return LevelSet(
         event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,
-        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, program.fraction, (*program.problem.constraints, level),
+        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program.fraction, (*program.problem.constraints, level),
     )  # fmt: skip
 
 
@@ -257,7 +267,7 @@ def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any
     tight = np.arange(len(b)) < dims.zero
     tight |= z > _ZERO
     order = np.concatenate([np.flatnonzero(tight), np.flatnonzero(~tight)])
-    return Face(event, at, low, high, A[order], b[order], int(tight.sum()), how)
+    return Face(event, at, low, high, A[order], b[order], int(tight.sum()), how, _ZERO)
 
 
 def _run(solver: Any) -> None:

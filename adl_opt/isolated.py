@@ -86,8 +86,11 @@ def affine_around(
             if reach is None or ignored > 0:
                 return None
             most = reach[1] if event.side[k] < 0 else -reach[0]  # the worst move against the side being closed
-            if level[k] < 1 / most:
-                low[k], high[k] = 0.0, 1 / most
+            kink = 1 / most if most > 0 else np.inf
+            if level[k] < kink:
+                low[k], high[k] = 0.0, kink
+            elif reach[0] == reach[1] and level[k] > kink:
+                low[k], high[k] = kink, np.inf
             continue
         against = -event.side[k] * law.moves[:, k]
         if ignored > 0 and coupled and not _grows(_other_loss(event, law), against, law.probability):
@@ -104,9 +107,11 @@ def _worst(against: Array, probability: Array, ignored: float) -> NDArray[np.boo
     possible = probability > 0
     if ignored >= 1:
         return possible & (against == against[possible].max())
+    if ignored <= 0:
+        return possible
     order = np.argsort(-against, kind="stable")
     before = np.cumsum(probability[order]) - probability[order]
-    inside = possible[order] & (before < (1 - ignored) - 1e-12)
+    inside = possible[order] & (before < (1 - ignored) * (1 - 1e-12))
     return possible & (against >= against[order][inside].min())
 
 
@@ -145,12 +150,12 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
         movable = size / equity > low[k]
         floor = np.where(movable, np.minimum(low[k] * equity, left), left)
         ceiling = np.where(movable, np.maximum(np.minimum(high[k] * equity, size), left), left)
-        down, up = left - floor, ceiling - left
-        down, up = np.where(down <= 1e-13 * size, 0.0, down), np.where(up <= 1e-13 * size, 0.0, up)
+        # A rounding inside, lest an end lie beyond its kink.
+        down, up = (np.maximum(room - 1e-13 * size, 0.0) for room in (left - floor, ceiling - left))
         # What one account leaves more, the others must leave less.
         least[legs] = amount[legs] - np.minimum(up, _others(down))
         most[legs] = amount[legs] + np.minimum(down, _others(up))
-    return np.maximum(least, 0.0), np.minimum(most, event.size)
+    return np.where(least <= 1e-12 * event.size, 0.0, least), np.minimum(most, event.size)
 
 
 def fewest_touched(event: Event, least: Array, most: Array) -> Array:
@@ -162,7 +167,7 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
     for k in event.free_assets:
         legs = np.flatnonzero(event.free & (book.asset == k))
         room = most[legs] - least[legs]
-        order = np.lexsort((-room, least[legs] == 0))
+        order = np.lexsort((-room, least[legs] <= 1e-9 * event.size[legs]))
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
         before = np.cumsum(room[order]) - room[order]
         amount[legs[order]] += np.clip(missing - before, 0.0, room[order])

@@ -77,7 +77,7 @@ class Law:
         )
 
     def reach(self, k: int) -> tuple[float, float] | None:
-        """The open interval of moves of asset number k in which every neighbourhood has positive probability; None if it is no interval."""
+        """The interval of moves of asset number k in which every neighbourhood has positive probability (one point: a certain move); None if not known."""
         return None
 
     @property
@@ -131,6 +131,8 @@ class Scenarios(Law):
             )
         if abs(math.fsum(weight) - 1) > 1e-9:
             raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
+        total = math.fsum(weight)
+        weight = weight / total if abs(total - 1) > 1e-14 else weight  # a rounding of the user's is none of the law
         set_fields(self, moves=frozen(table), probability=frozen(weight), assets=assets)
 
     @classmethod

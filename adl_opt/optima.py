@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .face import Face
 
 Array = NDArray[np.float64]
-_SAME = 1e-9  # of a position: ranges narrower than this are one point
+_SAME = 1e-9  # of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all
+_NOISE = 1e-6  # the same, where optima are known within a tolerance only
 
 
 class Optima:
@@ -32,19 +33,30 @@ class Optima:
             return self.amount, self.amount, "every leg is fixed by the requirement", 0.0
         known = closed_ranges(self._route, event)
         if known is not None:
-            return *known, "closed form (Thm 2)" if self._route.law is not None else "the only optimum for every law (Thm 1)", 0.0
+            how = (
+                "closed form (Thm 2)"
+                if not self._for_every_law
+                else "optimal for every law (Thm 1); under one law there may be more optima: give a law"
+            )
+            return *known, how, 0.0
         face = self.face()
         low, high = face.ranges()
         least, most = self.amount.copy(), self.amount.copy()
         least[free] = np.minimum(least[free], low * event.size[free])
         most[free] = np.maximum(most[free], high * event.size[free])
-        return least, most, face.how, face.within
+        narrow = most - least <= (_NOISE if face.curved else 10 * _SAME) * event.size
+        least, most = np.where(narrow, self.amount, least), np.where(narrow, self.amount, most)
+        return np.where(least <= _SAME * event.size, 0.0, least), most, face.how, face.within
+
+    @property
+    def _for_every_law(self) -> bool:
+        return self._route.law is None and self._route.objective.monotone
 
     def unique(self) -> bool | None:
         """Whether the allocation is the only optimum; None if it is not certified or that cannot be told."""
         if not self.event.free.any():
             return True
-        if not self.certificate.certified:
+        if not self.certificate.certified or self._for_every_law:
             return None
         known = closed_ranges(self._route, self.event)
         if known is not None:
@@ -58,6 +70,10 @@ class Optima:
     def preferred(self, prefer: str, price: Array, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """Another optimum, proved by the bound of the first; price (d,): the first one's shadow prices. Raises SolveError if it cannot be found or proved."""
         event, route = self.event, self._route
+        if self._for_every_law and prefer != "water-filling":
+            raise SolveError(
+                f"prefer={prefer!r} chooses among the optima of one law, and without a law only water-filling is optimal: give a law"
+            )
         known = closed_ranges(route, event)
         if known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
@@ -71,6 +87,7 @@ class Optima:
             raise SolveError(
                 f"prefer={prefer!r} leads to an allocation with a relative gap of {certificate.gap:.2g}, above {tol:.2g}; solve without it"
             )
+        certificate = replace(certificate, proof=f"the optimum preferred for {prefer}; {certificate.proof}")
         return chosen, replace(other, certificate=certificate, price=np.where(np.isnan(other.price), price, other.price))
 
     def face(self) -> "Face":

@@ -21,10 +21,12 @@ def optimal_range(
     short, long: another requirement, as in `solve`. Isolated margin: in closed form for ExpectedLoss, MaxLeverage, leverage powers and, with one asset
     to decide, every risk measure whose tail law is known (Campbell et al. 2026, Thm 2 and cutoff theorem). Otherwise by two programs a
     leg over the optimal face. `frame.attrs` says which ("how"), and how far from the optimum allocations may be ("within", relative). Without a
-    law a monotone objective has one optimum for all laws: water-filling. Raises SolveError if the optimum is not certified.
+    law a monotone objective has one optimum that serves all laws: water-filling. Ranges narrower than rounding are one point. Raises SolveError if the optimum is not certified.
     """
     import pandas as pd
 
+    if not isinstance(problem, Problem):
+        raise SolveError(f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, event, law))")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)
         best = problem.solve(short=short, long=long)

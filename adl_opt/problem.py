@@ -191,6 +191,8 @@ class Problem:
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
             amount = self.objective.closed_form(event, self.law)
+            if amount is not None:
+                self._route.check(event, amount)
             if amount is None and method == "closed-form":
                 known = (
                     "accounts hold more than one position"

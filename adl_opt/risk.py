@@ -52,6 +52,8 @@ class RiskMeasure(Objective, template=True):
             raise ObjectiveError(
                 f"loss and probability must be arrays of one length, not of shapes {loss.shape} and {probability.shape}"
             )
+        if not np.isfinite(loss).all() or (probability < 0).any() or abs(math.fsum(probability.tolist()) - 1) > 1e-9:
+            raise ObjectiveError("losses must be finite and probabilities at least 0 with sum 1")
         found = self.dual(loss, probability)
         if found is None:
             raise ObjectiveError(f"{self} says no dual(loss, probability), so that its worst weights are not known")

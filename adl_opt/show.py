@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 console = Console()
+_QUICK = 500  # positions to decide up to which uniqueness is worth two more programs
 _SHOWN = 20  # accounts printed; -o writes them all
 
 
@@ -49,6 +50,9 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
         proof.add_row("gap (fraction of the value, or of 1e-6 of pro rata)", f"{c.gap:.2g}")
     proof.add_row(f"{c.measure} at pro rata", figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
+    if event.free.sum() <= _QUICK or allocation.method == "closed-form":
+        said = {True: "yes", False: "no (adl-opt range)"}.get(allocation.unique, "not determined")
+        proof.add_row("the only optimum", said)
     for k, asset in enumerate(event.book.assets):
         if event.side[k] and allocation.price[k] == allocation.price[k]:
             proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", figure(allocation.price[k]))

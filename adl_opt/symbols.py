@@ -172,7 +172,9 @@ class LossSymbols:
 def needed(law: Law | None) -> Law:
     """The law, or LawError where there is none."""
     if law is None:
-        raise LawError("this objective needs a law of price moves: adl.Problem(objective, event, law)")
+        raise LawError(
+            "this objective needs a law of price moves: adl.Problem(objective, event, law), such as adl.LogNormal(volatility, correlation, horizon).quadrature(20)"
+        )
     return law
 
 

@@ -112,7 +112,7 @@ class Spectral(RiskMeasure):
             )
         if abs(math.fsum(weights) - 1) > 1e-9:
             raise ObjectiveError(
-                f"the {len(weights)} spectral weights sum to {math.fsum(weights):.12g}, not to 1; divide them by their sum"
+                f"the spectral weights ({len(weights)} of them) sum to {math.fsum(weights):.12g}, not to 1; divide them by their sum"
             )
         object.__setattr__(self, "weights", tuple((weights / math.fsum(weights)).tolist()))
 
@@ -157,7 +157,7 @@ class Spectral(RiskMeasure):
 
     def __str__(self) -> str:
         shown = ", ".join(f"{w:.4g}" for w in self.weights[:6])
-        return f"Spectral({shown}{', ...' if len(self.weights) > 6 else ''})"
+        return f"Spectral([{shown}{', ...' if len(self.weights) > 6 else ''}])"
 
 
 @dataclass(frozen=True, repr=False)

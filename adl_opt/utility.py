@@ -18,6 +18,13 @@ from .tails import tail_weights
 Array = NDArray[np.float64]
 
 
+def _normal(raised: Array, loss: Array, probability: Array) -> Array:
+    """Weights made a probability; where all have underflown they lie on the largest possible loss."""
+    if not raised.any():
+        raised = np.where((probability > 0) & (loss == loss[probability > 0].max()), probability, 0.0)
+    return raised / math.fsum(raised.tolist())
+
+
 def _among(near: Array | None, worst: Array, possible: NDArray[np.bool_]) -> Array:
     """`near` made a probability on the possible scenarios; the worst weights if it is None or nothing is left."""
     if near is None:
@@ -49,7 +56,8 @@ class Entropic(RiskMeasure):
 
         possible = np.flatnonzero(m.probability > 0)
         aversion = self.aversion * m.unit
-        return cp.log_sum_exp(aversion * m.loss[possible] + np.log(m.probability[possible])) / aversion
+        weight = m.probability[possible] / math.fsum(m.probability[possible].tolist())
+        return cp.log_sum_exp(aversion * m.loss[possible] + np.log(weight)) / aversion
 
     def of(self, loss: Array, probability: Array) -> float:
         possible = probability > 0
@@ -64,9 +72,13 @@ class Entropic(RiskMeasure):
         raised = probability * np.exp(scaled - scaled.max())
         worst = raised / math.fsum(raised.tolist())
         weights = _among(near, worst, worst > 0)
-        # The price of other weights is their relative entropy to the worst ones; no term of it is negative.
-        ratio = np.divide(weights, worst, out=np.ones_like(worst), where=weights > 0)
-        return weights, math.fsum((weights * np.log(ratio) - weights + worst).tolist()) / self.aversion
+        # The price of other weights is their relative entropy to the worst ones, sum worst ((1 + d) log(1 + d) - d): no term is negative.
+        d = np.divide(weights - worst, worst, out=np.zeros_like(worst), where=worst > 0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            exact = np.where(d > -1, (1 + d) * np.log1p(d) - d, 1.0)
+        small = np.clip(d, -1e-3, 1e-3)
+        terms = np.where(d == small, small**2 * (1 / 2 - small / 6 + small**2 / 12), exact)
+        return weights, mean_of(np.maximum(terms, 0.0), worst) / self.aversion
 
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
@@ -148,11 +160,12 @@ class OCE(RiskMeasure):
 
     def of(self, loss: Array, probability: Array) -> float:
         # The best target is a loss: the objective in t is piecewise linear with its kinks there.
-        order = np.argsort(loss, kind="stable")
-        ordered, weight = loss[order], probability[order]
-        cumulative = np.cumsum(weight)
-        cut = (1 - self.below) / (self.above - self.below) if self.above > self.below else 1.0  # probability above the target
-        at = ordered[min(int(np.searchsorted(cumulative, 1 - cut - 1e-15)), len(ordered) - 1)]
+        if self.below == 1 or self.above == 1:
+            return mean_of(loss, probability)
+        order = np.argsort(-loss, kind="stable")
+        before = np.cumsum(probability[order]) - probability[order]
+        cut = (1 - self.below) / (self.above - self.below)  # probability above the target
+        at = loss[order][before < cut].min()
         excess = loss - at
         return float(at) + mean_of(np.where(excess > 0, self.above, self.below) * excess, probability)
 
@@ -203,8 +216,7 @@ class MonotoneMeanVariance(RiskMeasure):
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         above = loss - self._start(loss, probability)
-        raised = probability * np.maximum(above, 0.0)
-        weights = _among(near, raised / math.fsum(raised.tolist()), probability > 0)
+        weights = _among(near, _normal(probability * np.maximum(above, 0.0), loss, probability), probability > 0)
         z = np.divide(weights, probability, out=np.zeros_like(weights), where=probability > 0)
         # Fenchel's inequality for the square, term by term: scale z^2 / 2 - z x + x_+^2 / (2 scale) >= 0, 0 at the worst weights.
         terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
@@ -216,51 +228,51 @@ class MonotoneMeanVariance(RiskMeasure):
 
 @dataclass(frozen=True, repr=False)
 class ShortfallRisk(RiskMeasure):
-    """Utility-based shortfall risk: the least t with E(L - t)_+^2 <= bound^2 (quote currency; Foellmer, Schied). bound > 0 in quote currency.
+    """Utility-based shortfall risk: the least t with E (1 + (L - t) / scale)_+^2 <= 1 (quote currency; Foellmer, Schied). scale > 0 in quote currency.
 
-    It may be negative: a loss below the bound needs no reserve. (Exponential utility gives Entropic, a piecewise linear one Expectile.)
+    No loss has value 0. (Exponential utility gives Entropic, a piecewise linear one Expectile.) Raises ObjectiveError for a scale that is not positive.
     """
 
-    bound: float = 1e4
+    scale: float = 1e4
 
     def __post_init__(self) -> None:
-        need("bound", self.bound, is_number(self.bound) and self.bound > 0, "the bound is a positive amount of quote currency")
+        need("scale", self.scale, is_number(self.scale) and self.scale > 0, "the scale is a positive amount of quote currency")
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
 
-        bound = self.bound / m.unit
-        loss, level = m.loss, m.level(-bound)
-        m.subject_to(cp.norm(cp.multiply(np.sqrt(m.probability), cp.pos(loss - level)), 2) / bound <= 1)
+        # With z = max(L - t, -scale): E z + E z^2 / (2 scale) <= 0; nothing cancels where the scale is large.
+        scale, loss, level = self.scale / m.unit, m.loss, m.level()
+        z = cp.Variable(loss.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
+        m.boxed.add(z.id)
+        m.subject_to(z >= loss - level)
+        m.subject_to(m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z)) <= 0)
         return level
 
     def of(self, loss: Array, probability: Array) -> float:
-        # Newton from the left on the convex, falling function |(L - t)_+| - bound: it never overshoots.
-        t = float(loss[probability > 0].min()) - self.bound
+        # Newton from the left on the convex, falling function E (2 u + u^2), u = max((L - t) / scale, -1): it never overshoots.
+        t = float(loss[probability > 0].min())
         for _ in range(200):
-            excess = np.maximum(loss - t, 0.0)
-            norm = math.sqrt(mean_of(excess**2, probability))
-            if norm <= self.bound * (1 + 1e-15):
-                break
-            step = (norm - self.bound) * norm / mean_of(excess, probability)
-            if t + step <= t:
+            u = np.maximum((loss - t) / self.scale, -1.0)
+            value, slope = mean_of(u * (2 + u), probability), mean_of(1 + u, probability)
+            step = self.scale * value / (2 * slope) if slope > 0 else 0.0
+            if value <= 0 or t + step <= t:
                 break
             t += step
         return t
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         above = loss - self.of(loss, probability)
-        raised = probability * np.maximum(above, 0.0)
-        worst = raised / math.fsum(raised.tolist())
-        weights = _among(near, worst, probability > 0)
+        weights = _among(near, _normal(probability * np.maximum(1 + above / self.scale, 0.0), loss, probability), probability > 0)
         if near is None:
             return weights, 0.0
-        # penalty(w) = bound |w / probability|_2, so that the slack is what Cauchy and Schwarz leave.
-        norm = math.sqrt(math.fsum(np.divide(weights**2, probability, out=np.zeros_like(weights), where=probability > 0).tolist()))
-        return weights, max(self.bound * norm - mean_of(above, weights), 0.0)
+        # penalty(w) = scale (|w / probability|_2 - 1), so that the slack is what Cauchy and Schwarz leave.
+        z = np.divide(weights, probability, out=np.zeros_like(weights), where=probability > 0)
+        spread = mean_of((z - 1) ** 2, probability)
+        return weights, max(self.scale * spread / (1 + math.sqrt(1 + spread)) - mean_of(above, weights), 0.0)
 
     def ceiling(self, loss: Array, probability: Array) -> Array:
-        return np.where(probability > 0, np.maximum(loss, self.of(loss, probability)), np.inf)
+        return np.where(probability > 0, np.maximum(loss, self.of(loss, probability) - self.scale), np.inf)
 
 
 @dataclass(frozen=True, repr=False)

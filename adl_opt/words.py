@@ -42,7 +42,14 @@ Quadrature = Annotated[
 Sample = Annotated[int | None, typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", help="of --sample")]
 ModelName = Annotated[str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="PARAMETER=NUMBER of the objective", show_default=False)]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="PARAMETER=NUMBER of the objective (level=0.99), or NUMBER,NUMBER,... (weights=0.1,0.2,0.7); adl-opt models names them",
+        show_default=False,
+    ),
+]
 Prefer = Annotated[
     str | None, typer.Option("--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False)
 ]
@@ -51,6 +58,7 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="write every leg to .csv, .parquet or (with the proof) .json", show_default=False),
 ]
+Table = Annotated[Path | None, typer.Option("--output", "-o", help="write the whole table to .csv or .parquet", show_default=False)]
 Plot = Annotated[
     Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
 ]
@@ -76,7 +84,10 @@ def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
     for text in given or ():
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise AdlError(f"{option} {text!r}: write ASSET=NUMBER, such as BTC=10")
+            raise AdlError(
+                f"{option} {text!r}: write "
+                + ("PARAMETER=NUMBER, such as level=0.99" if option == "--set" else "ASSET=NUMBER, such as BTC=10")
+            )
         if name in found:
             raise AdlError(f"{option} names {name!r} twice")
         found[name] = "all" if value.lower() == "all" else numbers(value, f"{option} {name}")
@@ -146,11 +157,16 @@ def objective_of(name: str, settings: list[str] | None) -> Objective:
     # The default model's objective is in the library; loading the file would read pandas for nothing.
     objective: Objective = ExpectedLoss() if name == "expected_loss" else catalog.load(name).objective
     changes = pairs(settings, "--set")
-    known = [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
+    known = parameters(objective)
     odd = [key for key in changes if key not in known]
     if odd:
         raise AdlError(f"--set {odd[0]}: {objective} has " + (f"the parameters {', '.join(known)}" if known else "no parameters"))
     return replace(objective, **changes) if changes else objective
+
+
+def parameters(objective: Objective) -> list[str]:
+    """The names that --set knows."""
+    return [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
 
 
 def needs_law(objective: Objective, event: Event, law: Law | None) -> None:

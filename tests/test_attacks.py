@@ -400,3 +400,92 @@ def test_the_tail_decides_exactly(seed):
         best = loss(adl.water_filling(event).amount)
         assert loss(best_in_asset(event, law, np.zeros(8), 0)) <= best * (1 + 1e-9) + 1e-26 * sizes.sum()
         assert adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable").certificate.certified
+
+
+def test_shortfall_risk_does_not_hide_behind_its_scale():
+    """Measured from -scale, a loss 2.5 times the optimum's was certified; now no loss has value 0."""
+    event = one_asset([-10.0, -8.0, -1.0], [1.0, 1.0, 1.0], 5.0)
+    law = adl.Scenarios({"X": [0.1, 0.15, 0.2]})
+    poor = event.book.to_frame()[["account", "asset"]].assign(closed=[0.0, -5.0, 0.0])
+    for scale in (1.0, 1e4, 1e6, 1e12):
+        assert not adl.certify(adl.ShortfallRisk(scale), event, law, poor).certified
+        assert adl.certify(adl.ShortfallRisk(scale), event, law, adl.water_filling(event)).certified
+        assert adl.ShortfallRisk(scale).of(np.zeros(3), np.full(3, 1 / 3)) == 0.0
+
+
+def test_tails_thinner_than_a_rounding():
+    """The tail of level 1 - 1e-9 holds a move of probability 4e-13 at its edge: it decides all the same."""
+    level, most = 1 - 1e-9, 1e-9 * (1 - 4e-4)
+    law = adl.Scenarios({"X": [0.5, 0.2, 0.01]}, [most, 1e-7, 1 - 1e-7 - most])
+    event = one_asset([-10.0, -10.0], [1.0, 1.0], 12.0)
+    problem = adl.Problem(adl.CVaR(level), event, law)
+    assert problem.solve().unique is not False or adl.optimal_range(problem)["least"].max() <= -5.0
+    for end in ("least", "most"):
+        closed = adl.optimal_range(problem)[end].to_numpy().copy()
+        closed[1] = -12.0 - closed[0]
+        table = event.book.to_frame()[["account", "asset"]].assign(closed=closed)
+        assert adl.certify(adl.CVaR(level), event, law, table).certified
+    for measure in (adl.CVaR(1 - 1e-13), adl.OCE(1e12, 0)):
+        assert adl.Problem(measure, event, law).solve().unique in (True, False)
+
+
+HEDGED = [("A", "X", -10, 1.0, 1.0), ("B", "X", -6, 1.0, 1.0), ("A", "Z", 1, 1.0, 1.0), ("B", "Z", -1, 1.0, 1.0)]
+
+
+@pytest.mark.parametrize("aversion", [1e-1, 1e-3, 1e-6, 1e-9, 1e-12, 1e-16, 1e-20])
+@pytest.mark.parametrize("rounding", [0.0, 5e-10, -5e-10])
+def test_entropic_at_small_aversions(aversion, rounding):
+    """Exponential cones have no digits there: the expected loss is where to start, a quadratic program the rest."""
+    event = adl.Event(book(HEDGED), short={"X": 8.6})
+    law = adl.Scenarios({"X": [0.11, 0.17, 0.23, 0.4], "Z": [-0.1, 0.1, 0.2, -0.2]}, [0.25 + rounding, 0.25, 0.25, 0.25])
+    solved = adl.Problem(adl.Entropic(aversion), event, law).solve()
+    expected = adl.Problem(adl.ExpectedLoss(), event, law).solve().certificate.objective
+    assert solved.certificate.certified and solved.certificate.objective >= expected * (1 - 1e-12)
+    assert aversion > 1e-6 or solved.certificate.objective == pytest.approx(expected, rel=1e-5)
+
+
+def test_entropic_where_money_is_small():
+    small = [(a, k, q, 1e-6 * p, 1e-6 * e) for a, k, q, p, e in HEDGED]
+    event = adl.Event(book(small), short={"X": 8.6})
+    law = adl.Scenarios({"X": [0.11, 0.17, 0.23, 0.4], "Z": [-0.1, 0.1, 0.2, -0.2]})
+    assert adl.Problem(adl.Entropic(), event, law).solve().certificate.certified
+
+
+@pytest.mark.parametrize(
+    "measure", [adl.ShortfallRisk(1e-18), adl.MonotoneMeanVariance(1e-18), adl.OCE(1e12, 0.0), adl.Entropic(1e12)], ids=str
+)
+def test_measures_at_their_edge_are_the_worst_case(measure):
+    loss, p = np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.3, 0.2])
+    assert measure.of(loss, p) == pytest.approx(3.0, rel=1e-9) and measure.worst_weights(loss, p).tolist() == [0.0, 0.0, 1.0]
+
+
+def test_fewest_accounts_counts_only_those_not_reduced_anyway():
+    """A's BTC is closed in full, so A may as well close ETH; B need not be touched."""
+    event = adl.Event(
+        book([("B", "ETH", -1.0, 1.0, 10.0), ("A", "BTC", -1.0, 1.0, 10.0), ("A", "ETH", -1.0, 1.0, 10.0)]),
+        short={"BTC": "all", "ETH": 1.0},
+    )
+    law = adl.Scenarios({"BTC": [0.01, 0.02], "ETH": [0.01, 0.02]})
+    assert adl.Problem(adl.ExpectedLoss(), event, law).solve(prefer="fewest-accounts").amount.tolist() == [0.0, 1.0, 1.0]
+
+
+def test_value_only_measures_in_sums():
+    event, law = adl.examples.shorts([3, 3], [1, 1], 3.0), adl.Scenarios({"BTC": [0.5, 3.0]})
+    for measure in (0.5 * adl.MeanVariance(0.1), adl.MeanVariance(0.1) + adl.ExpectedLoss()):
+        proof = adl.certify(measure, event, law, adl.pro_rata(event))
+        assert 0 < proof.bound <= proof.objective
+        assert len(adl.compare(event, law, measures=[measure])) == 3
+
+
+def test_a_pegged_coin_is_a_certain_move():
+    event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
+    for law in (adl.Gaussian(0.0, mean=0.05), adl.Gaussian(0.0)):
+        assert adl.Problem(adl.ExpectedLoss(), event, law).solve().unique is False
+        assert "closed form" in adl.optimal_range(adl.Problem(adl.ExpectedLoss(), event, law)).attrs["how"]
+
+
+def test_dust_and_rare_scenarios_are_said_to_be_within_a_tolerance():
+    event = adl.Event(book([*HEDGED, ("d", "Y", -1e-13, 1.0, 1e-14), ("e", "Y", -1e-13, 1.0, 2e-14)]), short={"X": 8.6, "Y": 1e-13})
+    law = adl.Scenarios({"X": [0.11, 0.4], "Z": [-0.1, -0.2], "Y": [0.1, 0.5]})
+    found = adl.optimal_range(adl.Problem(adl.ExpectedLoss(), event, law))
+    assert found.attrs["within"] == 1e-9 and "programs" in found.attrs["how"]

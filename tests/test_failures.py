@@ -151,6 +151,16 @@ class Curved(adl.Objective):
         return float((m.fraction**2).sum())
 
 
+class TwiceTheMean(adl.RiskMeasure):
+    """Its two definitions differ, and in isolated margin no program would be compiled to see it."""
+
+    def express(self, m):
+        return m.probability @ m.loss
+
+    def of(self, loss, probability):
+        return float(2 * probability @ loss)
+
+
 class WrongDual(adl.WorstCase):
     """Its weights belong to another measure: ten times the mean."""
 
@@ -637,7 +647,7 @@ CASES = [
     Case(r"level = nan", lambda _: adl.AccountCVaR(float("nan")), adl.ObjectiveError),
     Case(r"level = 0.4: the level of an expectile is at least 0.5 and below 1", lambda _: adl.Expectile(0.4), adl.ObjectiveError),
     Case(r"decrease from number 1, 0.6, to number 2, 0.4", lambda _: adl.Spectral([0.6, 0.4]), adl.ObjectiveError),
-    Case(r"the 2 spectral weights sum to 0.9, not to 1", lambda _: adl.Spectral([0.4, 0.5]), adl.ObjectiveError),
+    Case(r"the spectral weights .2 of them. sum to 0.9, not to 1", lambda _: adl.Spectral([0.4, 0.5]), adl.ObjectiveError),
     Case(r"1 of 2 spectral weights are negative, first number 1: -0.1", lambda _: adl.Spectral([-0.1, 1.1]), adl.ObjectiveError),
     Case(r"spectral weights are numbers", lambda _: adl.Spectral("heavy"), adl.ObjectiveError),
     Case(r"a list of finite numbers", lambda _: adl.Spectral([0.5, float("inf")]), adl.ObjectiveError),
@@ -646,7 +656,7 @@ CASES = [
     Case(r"above = 0.5: .* at least 1", lambda _: adl.OCE(0.5), adl.ObjectiveError),
     Case(r"below = 2: .* between 0 and 1", lambda _: adl.OCE(3, 2), adl.ObjectiveError),
     Case(r"scale = 0: ", lambda _: adl.MonotoneMeanVariance(0), adl.ObjectiveError),
-    Case(r"bound = 0: ", lambda _: adl.ShortfallRisk(0), adl.ObjectiveError),
+    Case(r"scale = 0: ", lambda _: adl.ShortfallRisk(0), adl.ObjectiveError),
     Case(
         r"c = 1.2: .* between 0 and 1; above 1 the measure is not monotone",
         lambda _: adl.MeanSemideviation(1.2),
@@ -667,7 +677,16 @@ CASES = [
     Case("must be arrays of one length", lambda _: adl.CVaR().worst_weights([1.0, 2.0], [1.0]), adl.ObjectiveError),
     Case("says no dual", lambda _: adl.RiskMeasure().worst_weights([1.0], [1.0]), adl.ObjectiveError),
     Case("dual and of disagree", lambda _: adl.Problem(WrongDual(), EVENT, LAW).solve(), adl.ObjectiveError),
+    Case("losses must be finite", lambda _: adl.CVaR().worst_weights([0.0, np.nan], [0.5, 0.5]), adl.ObjectiveError),
+    Case("at least 0 with sum 1", lambda _: adl.CVaR().worst_weights([0.0, 1.0], [0.5, 0.4]), adl.ObjectiveError),
+    Case("express says .* but value gives", lambda _: adl.Problem(TwiceTheMean(), EVENT, LAW).solve(), adl.ObjectiveError),
+    Case("write CVaR", lambda _: adl.compare(EVENT, LAW, measures=[adl.CVaR])),
+    Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, adl.CVaR())),
     # all optima
+    Case("optimal_range takes a Problem, not <objective CVaR", lambda _: adl.optimal_range(adl.CVaR()), adl.SolveError),
+    Case(
+        "without a law only water-filling", lambda _: adl.Problem(adl.CVaR(), EVENT).solve(prefer="fewest-accounts"), adl.SolveError
+    ),
     Case("prefer = 'best' is not known; there are water-filling", lambda _: PROBLEM.solve(prefer="best"), adl.SolveError),
     Case("the optimum is not certified", lambda _: adl.optimal_range(adl.Problem(Semidefinite(), EVENT)), adl.SolveError),
     Case(
@@ -717,6 +736,7 @@ CASES = [
     Case("verify takes a Model, not str", lambda _: adl.verify("expected_loss"), adl.ModelError),
     # the command line
     Case("write ASSET=NUMBER", command("solve book.csv --short X")),
+    Case("write PARAMETER=NUMBER, such as level=0.99", command("solve book.csv --short X=1 --model cvar --set level")),
     Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
     Case("'1/0' is not a number", command("solve book.csv --short X=1/0")),
     Case("in cross margin needs a law", command("solve cross.csv --short BTC=1")),
