@@ -10,6 +10,7 @@ import numpy as np
 
 import adl_opt as adl
 from adl_opt import catalog
+from adl_opt.separable import is_expected_loss
 
 from . import verbs
 from .verbs import Case, Contender
@@ -70,7 +71,7 @@ def model_spec(name: str) -> Spec:
         return (
             *formula,
             verbs.cold(case, "auto", "auto"),
-            verbs.cold(case, "separable", optional=True),
+            *((verbs.cold(case, "separable", optional=True),) if is_expected_loss(case.objective) else ()),
             verbs.cold(case, "conic", skip=reason if cells > MOST_CELLS else ""),
         )
 

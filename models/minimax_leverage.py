@@ -65,6 +65,6 @@ MODEL = adl.Model(
     law=None,
     event=event,
     closed_form=adl.water_filling,
-    sizes=(30, 1_000, 100_000),
+    sizes=(30, 1_000, 10_000),
     claims=(nothing_else, unique, adl.methods_agree()),
 )
