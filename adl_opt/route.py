@@ -14,6 +14,7 @@ from .event import Event
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
 from .symbols import Symbols
+from .tails import WorstCase
 from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
-_TIGHT, _ROUNDS = 1e-9, 12  # the gap at which objectives that need several rounds stop, and the most rounds
+_TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds
 _MOST_CHECKED = 200_000  # accounts x scenarios up to which a user's objective is compiled only to be compared with its value
 _DUST = 1e-9  # fractions closed this close to 0 or 1 are the solver's rounding
 
@@ -71,8 +72,7 @@ class ConicRoute:
                 if number == len(attempts) and not easier:
                     raise
         if not found:
-            amount = ConicRoute(ExpectedLoss(), self.law).solve(event, None, tol, time_limit)[0]
-            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+            found = self._starts(event, tol, time_limit)
         value = found[0][1].certificate.objective
         if not found[0][1].certificate.certified and value != 0:
             # The gap may be open because the loss is tiny: once more, scaled by the value found (§11).
@@ -85,8 +85,7 @@ class ConicRoute:
         ):
             # Next to nothing need be lost: then the least expected loss, a linear program, is as good for every monotone measure.
             with contextlib.suppress(SolveError):
-                amount = ConicRoute(ExpectedLoss(), self.law).solve(event, None, tol, time_limit)[0]
-                found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+                found += self._starts(event, tol, time_limit)
         best = self._refined(event, min(found, key=_better), tol, time_limit)
         found.append(best)
         if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
@@ -94,6 +93,14 @@ class ConicRoute:
             found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
             best = min(found, key=_better)
         return best
+
+    def _starts(self, event: Event, tol: float, time_limit: float | None) -> list[tuple[Array, Proof]]:
+        """Where linear programs would go: the least expected loss and the least worst case, assessed by this objective."""
+        found = []
+        for easy in (ExpectedLoss(), WorstCase()):
+            amount = ConicRoute(easy, self.law).solve(event, None, tol, time_limit)[0]
+            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+        return found
 
     def _refined(self, event: Event, best: tuple[Array, Proof], tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """Objectives that are hard on solvers, again by programs that agree with them to second order around the point found."""
@@ -105,12 +112,14 @@ class ConicRoute:
             near = self.objective.nearby(Symbols(event, self.law, best[0]))
             if near is None:
                 break
-            try:
-                program = Program(near, event, self.law)
-                point = program.solve(
-                    event, max(abs(best[1].certificate.objective), best[1].certificate.floor), None, 1e-10, time_limit
-                )
-            except SolveError:
+            program, value, floor = Program(near, event, self.law), abs(best[1].certificate.objective), best[1].certificate.floor
+            natural = min([value, *(getattr(part, "natural", np.inf) for _, part in near.parts())])
+            point = None
+            for scale, accuracy in ((natural, 1e-10), (value, 1e-10), (natural, 1e-8)):
+                with contextlib.suppress(SolveError):
+                    point = program.solve(event, max(scale, floor), None, accuracy, time_limit)
+                    break
+            if point is None:
                 break
             amount = event.fixed_fraction * event.size
             amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]

@@ -71,14 +71,18 @@ class Entropic(RiskMeasure):
         scaled = np.where(probability > 0, self.aversion * loss, -np.inf)  # an impossible loss may be of any size
         raised = probability * np.exp(scaled - scaled.max())
         worst = raised / math.fsum(raised.tolist())
-        weights = _among(near, worst, worst > 0)
+        if near is None:
+            return worst, 0.0
+        # A solver's accuracy is absolute: weights that are next to nothing are known better at the point.
+        weights = _among(np.where(worst > 1e-9, near, worst), worst, worst > 0)
         # The price of other weights is their relative entropy to the worst ones, sum worst ((1 + d) log(1 + d) - d): no term is negative.
         d = np.divide(weights - worst, worst, out=np.zeros_like(worst), where=worst > 0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             exact = np.where(d > -1, (1 + d) * np.log1p(d) - d, 1.0)
         small = np.clip(d, -1e-3, 1e-3)
         terms = np.where(d == small, small**2 * (1 / 2 - small / 6 + small**2 / 12), exact)
-        return weights, mean_of(np.maximum(terms, 0.0), worst) / self.aversion
+        slack = mean_of(np.maximum(terms, 0.0), worst) / self.aversion
+        return (weights, slack) if slack <= 1e-8 * abs(self.of(loss, probability)) else (worst, 0.0)
 
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
@@ -98,6 +102,7 @@ class _Tilted(RiskMeasure):
 
     def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
         self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
+        self.natural = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
         with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
             self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
 
