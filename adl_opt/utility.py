@@ -183,6 +183,16 @@ class OCE(RiskMeasure):
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
 
+def _floored(m: Any, expression: Any, scale: float) -> Any:
+    """max(expression, -scale) as a variable above it, for functions that do not fall where it is at least -scale."""
+    import cvxpy as cp
+
+    z = cp.Variable(expression.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
+    m.boxed.add(z.id)
+    m.subject_to(z >= expression)
+    return z
+
+
 @dataclass(frozen=True, repr=False)
 class MonotoneMeanVariance(RiskMeasure):
     """Mean plus variance / (2 scale), made monotone: the largest nondecreasing measure below it (quote currency; Maccheroni et al. 2009).
@@ -200,9 +210,7 @@ class MonotoneMeanVariance(RiskMeasure):
 
         # u(x) = z + z^2 / (2 scale), z = max(x, -scale): as a variable, so that nothing cancels where the scale is large.
         scale, loss, level = self.scale / m.unit, m.loss, m.level()
-        z = cp.Variable(loss.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
-        m.boxed.add(z.id)
-        m.subject_to(z >= loss - level)
+        z = _floored(m, loss - level, scale)
         return level + m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z))
 
     def _start(self, loss: Array, probability: Array) -> float:
@@ -248,9 +256,7 @@ class ShortfallRisk(RiskMeasure):
 
         # With z = max(L - t, -scale): E z + E z^2 / (2 scale) <= 0; nothing cancels where the scale is large.
         scale, loss, level = self.scale / m.unit, m.loss, m.level()
-        z = cp.Variable(loss.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
-        m.boxed.add(z.id)
-        m.subject_to(z >= loss - level)
+        z = _floored(m, loss - level, scale)
         m.subject_to(m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z)) <= 0)
         return level
 
