@@ -23,8 +23,10 @@ from .show import console, figure, print_allocation, print_ranges, table_of
 from .words import (
     BookFile,
     Correlation,
+    Dof,
     Force,
     Horizon,
+    LawName,
     Long,
     ModelName,
     Output,
@@ -105,6 +107,8 @@ def solve(
     quadrature: Quadrature = None,
     sample: Sample = None,
     seed: Seed = 1,
+    law_name: LawName = "lognormal",
+    dof: Dof = None,
     output: Output = None,
     plot: Plot = None,
     force: Force = False,
@@ -117,7 +121,7 @@ def solve(
     written_as(output, ".csv", ".parquet", ".json")
     written_as(plot, ".png", ".pdf", ".svg")
     event = event_of(book, short, long, solvent)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     problem = Problem(objective, event, law)
@@ -142,6 +146,8 @@ def range_(
     quadrature: Quadrature = None,
     sample: Sample = None,
     seed: Seed = 1,
+    law_name: LawName = "lognormal",
+    dof: Dof = None,
     output: Table = None,
     force: Force = False,
 ) -> None:
@@ -149,7 +155,7 @@ def range_(
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     event = event_of(book, short, long, solvent)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     with console.status("two programs a position, unless there is a closed form"):
@@ -173,6 +179,8 @@ def compare(
     quadrature: Quadrature = None,
     sample: Sample = None,
     seed: Seed = 1,
+    law_name: LawName = "lognormal",
+    dof: Dof = None,
     output: Table = None,
     force: Force = False,
 ) -> None:
@@ -180,7 +188,7 @@ def compare(
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     event = event_of(book, short, long, solvent)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     frame = compare_policies(event, law)
     table = table_of(
         "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound (values below 1e-6 of pro rata count as it)",

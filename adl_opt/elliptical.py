@@ -56,6 +56,28 @@ class Gaussian(Law):
         slope = (first / scale)[:, None] * direction - tail[:, None] * self.mean
         return value, np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * self.mean)
 
+    def tail_terms(self, z: Array) -> tuple[Array, Array]:
+        """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""
+        return self._tail(z)
+
+    def slope_and_curvature(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
+        """Gradient (n, d) and Hessian (n, d, d) of the expected shortfall in the exposure; 0 where nothing moves (THEORY 4).
+
+        Hessian = m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C exposure / s, C the scale matrix, f the density of T.
+        """
+        gradient = self.shortfall_and_slope(exposure, equity)[1]
+        direction = exposure @ self.covariance
+        s = np.sqrt(np.maximum(np.einsum("nd,nd->n", exposure, direction), 0.0))
+        moving = s > 0
+        scale = np.where(moving, s, 1.0)
+        z = (equity + exposure @ self.mean) / scale
+        unit = direction / scale[:, None]
+        tilt = z[:, None] * unit - self.mean
+        first, density = self._tail(z)[0] / scale, self._density(z) / scale
+        flat = self.covariance - unit[:, :, None] * unit[:, None, :]
+        hessian = first[:, None, None] * flat + density[:, None, None] * tilt[:, :, None] * tilt[:, None, :]
+        return gradient, np.where(moving[:, None, None], hessian, 0.0)
+
     def reach(self, k: int) -> tuple[float, float] | None:
         return (-np.inf, np.inf) if self.covariance[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
 
@@ -64,6 +86,9 @@ class Gaussian(Law):
 
     def _excess(self, z: Array) -> Array:
         return normal_excess(z)
+
+    def _density(self, z: Array) -> Array:
+        return normal_tail(z)[0]  # of a normal, m(z) is the density
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
         law = object.__new__(type(self))
@@ -79,7 +104,7 @@ class Gaussian(Law):
         return self.mean + ndtri(uniforms) @ root(self.covariance).T
 
 
-@dataclass(frozen=True, init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class StudentT(Gaussian):
     """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2)), dof > 1, mean (d,).
 
@@ -103,6 +128,9 @@ class StudentT(Gaussian):
 
     def _excess(self, z: Array) -> Array:
         return student_excess(z, self.dof)
+
+    def _density(self, z: Array) -> Array:
+        return student_tail(z, self.dof)[0] * (self.dof - 1) / (self.dof + z**2)
 
     @property
     def _uniforms(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import Certificate, Proof, assess, with_bound
+from .elliptic import only_optimum
 from .errors import LawError, SolveError
 from .event import Event
 from .isolated import fewest_touched, fill, one_asset_ranges
@@ -39,6 +40,8 @@ class Optima:
                 else "optimal for every law (Thm 1); under one law there may be more optima: give a law"
             )
             return *known, how, 0.0
+        if only_optimum(self._route.objective, self._route.law):
+            return self.amount, self.amount, "the only optimum: the expected loss is strictly convex in what is closed", 0.0
         face = self.face()
         low, high = face.ranges()
         least, most = self.amount.copy(), self.amount.copy()
@@ -62,6 +65,8 @@ class Optima:
         if known is not None:
             least, most = known
             return bool((most - least <= _SAME * self.event.size).all())
+        if only_optimum(self._route.objective, self._route.law):
+            return True
         try:
             return self.face().unique()
         except (SolveError, LawError):
@@ -75,7 +80,9 @@ class Optima:
                 f"prefer={prefer!r} chooses among the optima of one law, and without a law only water-filling is optimal: give a law"
             )
         known = closed_ranges(route, event)
-        if known is not None:
+        if only_optimum(route.objective, route.law):
+            chosen = self.amount
+        elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
             chosen = event.fixed_fraction * event.size

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import separable
-from .certificate import Evidence, Proof, assess, scales
+from .certificate import Evidence, Proof, assess, scales, with_bound
+from .elliptic import cut_below, newton_at
 from .errors import LawError, ObjectiveError, SolveError
 from .event import Event
 from .laws import Law, Scenarios
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
+_CUTS, _NEWTON = 25, 1e-4  # rounds of cuts at most, and the gap from which Newton's model takes over
 _TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds
 _MOST_CHECKED = 200_000  # accounts x scenarios up to which a user's objective is compiled only to be compared with its value
 _DUST = 1e-9  # fractions closed this close to 0 or 1 are the solver's rounding
@@ -51,6 +53,8 @@ class ConicRoute:
 
     def solve(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """An amount (legs,) contracts and its proof. Raises SolveError if no solver returns a point, ObjectiveError as in §17."""
+        if (cut := self._by_cuts(event, solver, tol, time_limit)) is not None:
+            return cut
         program, reference = self.program(event), self.reference(event)
         program.check_own_variables(event, self.law, reference)
         # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
@@ -94,6 +98,45 @@ class ConicRoute:
             best = min(found, key=_better)
         return best
 
+    def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
+        """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds prove; None where they do not apply."""
+        pro_rata = event.pro_rata_fraction * event.size
+        amounts = [pro_rata, event.fixed_fraction * event.size]
+        if cut_below(self.objective, self.law, [Symbols(event, self.law, pro_rata)]) is None:
+            return None
+        from .conic import Program
+
+        found: list[tuple[Array, Proof]] = []
+        smooth, stalled = separable.is_expected_loss(self.objective), 0
+        for _ in range(_CUTS):
+            below = cut_below(self.objective, self.law, [Symbols(event, self.law, amount) for amount in amounts])
+            try:
+                point = Program(below or self.objective, event, self.law).solve(
+                    event, self.reference(event), solver, 1e-10, time_limit
+                )
+            except SolveError:
+                if not found:
+                    raise
+                break
+            amount = cleared(event, self._amount(event, point))
+            evidence = Evidence(conic_bound=point.bound, conic_assumed=point.assumed, price=point.price)
+            before = min((gap_of(one[1]) for one in found), default=np.inf)
+            found.append((amount, assess(self.objective, event, self.law, amount, evidence, tol)))
+            amounts.append(amount)
+            stalled = 0 if gap_of(found[-1][1]) < before else stalled + 1
+            # Newton is faster at the end, where all is smooth; kinks of other parts need the cuts' bounds to the last.
+            if min(before, gap_of(found[-1][1])) <= (_NEWTON if smooth else 10 * _TIGHT) or stalled > 2:
+                break
+        amount, proof = self._refined(event, min(found, key=_better), tol, time_limit)
+        highest = max(found, key=lambda one: -np.inf if one[1].certificate.bound is None else one[1].certificate.bound)
+        return amount, replace(proof, certificate=with_bound(proof.certificate, highest[1].certificate, tol))
+
+    @staticmethod
+    def _amount(event: Event, point: "Point") -> Array:
+        amount = event.fixed_fraction * event.size
+        amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
+        return amount
+
     def _starts(self, event: Event, tol: float, time_limit: float | None) -> list[tuple[Array, Proof]]:
         """Where linear programs would go: the least expected loss and the least worst case, assessed by this objective."""
         found = []
@@ -106,33 +149,32 @@ class ConicRoute:
         """Objectives that are hard on solvers, again by programs that agree with them to second order around the point found."""
         from .conic import Program
 
+        here, stalled = best, 0
         for _ in range(_ROUNDS):
-            if gap_of(best[1]) <= _TIGHT:
+            if gap_of(best[1]) <= _TIGHT or stalled > 1:
                 break
-            near = self.objective.nearby(Symbols(event, self.law, best[0]))
+            m = Symbols(event, self.law, here[0])
+            near = self.objective.nearby(m) or newton_at(self.objective, m)
             if near is None:
                 break
-            program, value, floor = Program(near, event, self.law), abs(best[1].certificate.objective), best[1].certificate.floor
-            natural = min([value, *(getattr(part, "natural", np.inf) for _, part in near.parts())])
+            program, c = Program(near, event, self.law), here[1].certificate
+            natural = min([abs(c.objective), *(getattr(part, "natural", np.inf) for _, part in near.parts())])
             point = None
-            for scale, accuracy in ((natural, 1e-10), (value, 1e-10), (natural, 1e-8)):
+            for scale, accuracy in ((natural, 1e-10), (abs(c.objective), 1e-10), (natural, 1e-8)):
                 with contextlib.suppress(SolveError):
-                    point = program.solve(event, max(scale, floor), None, accuracy, time_limit)
+                    point = program.solve(event, max(scale, c.floor), None, accuracy, time_limit)
                     break
             if point is None:
                 break
-            amount = event.fixed_fraction * event.size
-            amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
-            amount = cleared(event, amount)
+            amount = cleared(event, self._amount(event, point))
             again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
-            if _better(again) >= _better(best):
-                break
-            best = again
+            # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
+            stalled = 0 if again[1].certificate.objective < c.objective or gap_of(again[1]) < gap_of(best[1]) else stalled + 1
+            here, best = again, min(best, again, key=_better)
         return best
 
     def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
-        amount = event.fixed_fraction * event.size
-        amount[event.free] = np.clip(point.fraction, 0.0, 1.0) * event.size[event.free]
+        amount = self._amount(event, point)
         trusted = self._same_value(event, amount, point)
         amount = cleared(event, amount)
         if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):

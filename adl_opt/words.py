@@ -6,10 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from . import catalog
 from .book import Book
+from .elliptical import Gaussian, StudentT
 from .errors import AdlError
 from .event import Event
 from .laws import Law, LogNormal, Scenarios
@@ -17,6 +19,7 @@ from .objectives import ExpectedLoss, Objective
 from .problem import PREFER
 from .show import console
 
+LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
 Short = Annotated[
     list[str] | None,
@@ -36,6 +39,8 @@ ScenarioFile = Annotated[
         "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
     ),
 ]
+LawName = Annotated[str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")]
+Dof = Annotated[float | None, typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False)]
 Quadrature = Annotated[
     int | None, typer.Option("--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False)
 ]
@@ -115,7 +120,15 @@ def law_of(
     quadrature: int | None,
     sample: int | None,
     seed: int,
+    name: str = "lognormal",
+    dof: float | None = None,
 ) -> Law | None:
+    if name not in LAWS:
+        raise AdlError(f"--law {name!r} is not known; there are {', '.join(LAWS)}")
+    if (dof is not None) != (name == "student"):
+        raise AdlError("--law student needs --dof, above 2" if name == "student" else "--dof goes with --law student")
+    if dof is not None and not dof > 2:
+        raise AdlError(f"--dof {dof:g}: a volatility needs more than 2 degrees of freedom")
     if scenarios is not None:
         if any(option is not None for option in (volatility, correlation, horizon, quadrature, sample)):
             raise AdlError(
@@ -134,12 +147,24 @@ def law_of(
                 f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write ASSET={volatility[0]} for each"
             )
         volatility = [f"{book.assets[0]}={volatility[0]}"]
-    law = LogNormal(pairs(volatility, "--volatility"), correlation, number(horizon, "--horizon"))
+    law: Law = LogNormal(pairs(volatility, "--volatility"), correlation, number(horizon, "--horizon"))
+    if name != "lognormal":
+        law = _elliptical(law, dof)
     if quadrature is not None and sample is not None:
         raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
     if quadrature is not None:
         return law.quadrature(quadrature)
     return law if sample is None else law.sample(sample, seed)
+
+
+def _elliptical(law: LogNormal, dof: float | None) -> Law:
+    """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the horizon."""
+    import pandas as pd
+
+    labels = list(law.assets or ())
+    covariance = law.correlation * np.outer(law.deviation, law.deviation)
+    frame = pd.DataFrame(covariance, index=labels, columns=labels)
+    return Gaussian(frame) if dof is None else StudentT(frame * (dof - 2) / dof, dof)
 
 
 def scenarios_of(path: Path) -> Scenarios:

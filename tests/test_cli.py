@@ -215,3 +215,19 @@ def test_range(run):
     assert code == 2 and "--force" in err
     code, out, _ = run("range", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "8")
     assert code == 0 and "programs over the optimal face" in out
+
+
+def test_laws_by_name(run):
+    words = ("solve", "paper.parquet", "--short", "BTC=10", *LAW)
+    for more in (("--law", "gaussian"), ("--law", "student", "--dof", "4")):
+        code, out, _ = run(*words, *more)
+        assert code == 0 and "certified by conic" in out and "the only optimum" in out
+    for more, says in (
+        (("--law", "normal"), "lognormal, gaussian, student"),
+        (("--law", "student"), "needs --dof"),
+        (("--dof", "4"), "--law student"),
+    ):
+        code, _, err = run(*words, *more)
+        assert code == 2 and says in err
+    code, _, err = run(*words, "--law", "student", "--dof", "1.5")
+    assert code == 2 and "more than 2" in err

@@ -461,8 +461,13 @@ CASES = [
         adl.LawError,
     ),
     Case(
+        "HIGHS cannot solve",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(np.eye(2))).solve(method="conic", solver="HIGHS"),
+        adl.SolveError,
+    ),
+    Case(
         "nothing is discretised silently",
-        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(np.eye(2))).solve(method="conic"),
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.OneFactor([1.0, 1.0], stats.norm())).solve(method="conic"),
         adl.LawError,
     ),
     Case(
@@ -748,6 +753,9 @@ CASES = [
     Case("needs --volatility", command("solve book.csv --short X=1 --horizon 1")),
     Case("needs --horizon", command("solve book.csv --short X=1 --volatility 1")),
     Case("the book has 2 assets", command("solve cross.csv --short BTC=1 --volatility 1 --horizon 1")),
+    Case("--law 'normal' is not known", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law normal")),
+    Case("needs --dof", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student")),
+    Case("more than 2 degrees", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student --dof 2")),
     Case("choose one", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --quadrature 3 --sample 3")),
     Case("cannot be read", command("solve book.csv --short X=1 --scenarios empty.csv")),
     Case("ExpectedLoss has no parameters", command("solve book.csv --short X=1 --set level=1")),
