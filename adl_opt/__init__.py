@@ -22,10 +22,10 @@ from .errors import (
 from .event import Event
 from .laws import Law, LogNormal, OneFactor, Scenarios
 from .model import Claim, Model, claim, methods_agree, verify
-from .objectives import ExpectedLoss, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .optimal_set import optimal_range
 from .outside import certify
-from .policies import policy, pro_rata, water_filling
+from .policies import factor_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
@@ -34,8 +34,8 @@ from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRi
 __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
-    "Event", "EventError", "ExpectedLoss", "Expectile", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
+    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
+from .errors import LawError, ObjectiveError
 from .event import Event
 from .isolated import affine_around, fill
-from .laws import Law, Scenarios
+from .laws import Law, OneFactor, Scenarios
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
 from .symbols import Symbols
 
@@ -334,9 +334,41 @@ class LeverageSquare(LeveragePower):
         return "LeverageSquare"
 
 
+class FactorLeverageSquare(Objective):
+    """sum_i equity_i l_i^2 with l_i the factor leverage, loading x signed notional / equity (quote currency); needs a one-factor law.
+
+    Its minimiser is optimal for every factor move, hence for every monotone risk and every law of the factor, in cross margin and for requirements in
+    several assets and on both sides (Thm 3). The factor leverages of all minimisers are the same; what is closed need not be.
+    """
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in [-1, 1].
+        book = m.event.book
+        most = book.per_account(np.abs(needed_loading(m.law)[book.asset] * book.notional)) / book.equity
+        ratio = cp.multiply(np.divide(1.0, most, out=np.zeros_like(most), where=most > 0), m.factor_leverage)
+        return (m.equity * most**2) @ cp.square(ratio)
+
+    def value(self, m: Any) -> float:
+        return math.fsum((m.equity * m.factor_leverage**2).tolist())
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+        book = m.event.book
+        slope = -2 * m.factor_leverage[book.account] * needed_loading(m.law)[book.asset] * book.notional
+        return Minorant(0.0, slope, slope)
+
+
 def trusted(objective: Objective) -> bool:
     """Whether every part is of the library itself: the test suite holds its `express` against its `value`."""
     return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.parts())
+
+
+def needed_loading(law: Law | None) -> Array:
+    """The loading of a one-factor law, (d,). Raises LawError for another law."""
+    if not isinstance(law, OneFactor):
+        raise LawError("FactorLeverageSquare needs a one-factor law: adl.OneFactor(loading, factor)")
+    return law.loading
 
 
 def evaluate(objective: Objective, m: Any) -> float:

@@ -58,7 +58,7 @@ class Headline:
 def model_spec(name: str) -> Spec:
     """A model at all its sizes, by every method that it admits."""
     model = adl.load(name)
-    drawn = model.law is not None and not isinstance(model.law, adl.Scenarios)
+    drawn = model.law is not None and not isinstance(model.law, (adl.Scenarios, adl.OneFactor))
 
     def case(size: int) -> Case:
         law = model.law.sample(SAMPLE, seed=0) if drawn else model.law

@@ -19,7 +19,7 @@ from adl_opt import catalog, cli, waterfill, words
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
-from adl_opt.objectives import Sum
+from adl_opt.objectives import Sum, needed_loading
 from adl_opt.symbols import LossSymbols, Symbols
 
 from .books import frame, one_asset
@@ -687,6 +687,9 @@ CASES = [
     Case("express says .* but value gives", lambda _: adl.Problem(TwiceTheMean(), EVENT, LAW).solve(), adl.ObjectiveError),
     Case("write CVaR", lambda _: adl.compare(EVENT, LAW, measures=[adl.CVaR])),
     Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, adl.CVaR())),
+    Case("needs a one-factor law", lambda _: needed_loading(LAW), adl.LawError),
+    Case("a policy takes an Event", lambda _: adl.factor_water_filling(TIDY, [1.0]), adl.EventError),
+    Case("have no law", lambda _: adl.factor_water_filling(PAPER, {"BTC": 1.0}), adl.LawError),
     # all optima
     Case("optimal_range takes a Problem, not <objective CVaR", lambda _: adl.optimal_range(adl.CVaR()), adl.SolveError),
     Case(

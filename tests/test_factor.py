@@ -1,0 +1,66 @@
+"""One factor, requirements in several assets: factor water-filling against linear programs move by move, and its invariances (THEORY 5)."""
+
+import numpy as np
+import pytest
+
+import adl_opt as adl
+
+from .books import count, cross, frame, isolated
+from .tolerances import TOL
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(100))
+def test_optimal_for_every_move(seed):
+    """Thm 3, on random books: up to three assets, both sides, loadings of any sign and 0, against the linear program of each move alone."""
+    rng = np.random.default_rng(110_000 + seed)
+    event = cross(rng)
+    loading = rng.normal(size=len(event.book.assets)) * (rng.random(len(event.book.assets)) > 0.15)
+    policy = adl.factor_water_filling(event, loading)
+    assert policy.certificate.certified and policy.certificate.gap <= TOL.formula
+    for factor in (-1.5, -0.3, 0.2, 1.0):
+        best = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios(factor * loading[None, :])).solve(method="conic").certificate
+        mine = adl.certify(adl.ExpectedLoss(), event, adl.Scenarios(factor * loading[None, :]), policy, tol=1e9).objective
+        assert mine - best.bound <= TOL.value * max(best.reference, 1e-6 * float(event.book.equity.sum()))
+
+
+def test_isolated_margin_is_water_filling():
+    for seed in range(20):
+        event = isolated(np.random.default_rng(seed), decades=3)
+        mine, plain = adl.factor_water_filling(event, [1.0]), adl.water_filling(event)
+        if event.free.any():
+            assert mine.amount == pytest.approx(plain.amount, rel=1e-6, abs=1e-9 * event.required.max())
+
+
+def test_a_problem_of_its_own_is_certified():
+    event = adl.load("factor").event(20, 1)
+    law = adl.OneFactor({"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}, adl.Scenarios([-0.1, 0.1]))
+    solved = adl.Problem(adl.FactorLeverageSquare(), event, law).solve()
+    policy = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
+    assert solved.certificate.certified and policy.certificate.gap <= solved.certificate.gap
+    assert policy.certificate.objective <= solved.certificate.objective * (1 + 1e-9)
+
+
+def test_proportional_splits_are_neutral():
+    """The selection: an account split in proportion closes together what it closed alone."""
+    event = adl.load("factor").event(8, 3)
+    table = event.book.to_frame()
+    own = table["account"] == "a2"
+    halves = [table[own].assign(account=name, position=share * table.loc[own, "position"], equity=share * table.loc[own, "equity"])
+              for name, share in (("b", 0.3), ("c", 0.7))]  # fmt: skip
+    import pandas as pd
+
+    split = adl.Event(adl.Book.from_frame(pd.concat([table[~own], *halves])), short=event.short, long=event.long)
+    loading = {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}
+    alone, together = (adl.factor_water_filling(e, loading).to_frame() for e in (event, split))
+    one = alone[alone["account"] == "a2"].groupby("asset")["closed"].sum()
+    two = together[together["account"].isin(["b", "c"])].groupby("asset")["closed"].sum()
+    assert two.to_numpy() == pytest.approx(one.to_numpy(), rel=1e-5, abs=1e-6 * event.required.max())
+
+
+def test_an_asset_that_does_not_load_is_closed_evenly():
+    rows = [("a", "X", -10.0, 1.0, 5.0), ("b", "X", -10.0, 1.0, 20.0), ("a", "Y", -6.0, 1.0, 5.0), ("b", "Y", -2.0, 1.0, 20.0)]
+    event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 4.0, "Y": 4.0})
+    closed = adl.factor_water_filling(event, {"X": 1.0, "Y": 0.0}).to_frame().query("asset == 'Y'")["closed"]
+    assert closed.tolist() == pytest.approx([-3.0, -1.0], rel=1e-6)
+    assert adl.factor_water_filling(event.with_requirement(short={"X": "all"}), [1.0, 0.0]).certificate.certified
