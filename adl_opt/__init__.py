@@ -25,7 +25,7 @@ from .model import Claim, Model, claim, methods_agree, verify
 from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .optimal_set import optimal_range
 from .outside import certify
-from .policies import factor_water_filling, policy, pro_rata, water_filling
+from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
@@ -37,5 +37,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

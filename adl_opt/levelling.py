@@ -1,0 +1,97 @@
+"""Levelling a leverage of cross-margined accounts under requirements in any assets: a quadratic program, made even and exact (THEORY 5)."""
+
+import contextlib
+import warnings
+
+import cvxpy as cp
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .certificate import TOLERANCE, Proof, assess
+from .conic import clearing_rows
+from .event import Event
+from .laws import Law
+from .objectives import Objective
+from .route import ConicRoute, cleared, gap_of
+
+_MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
+Array = NDArray[np.float64]
+
+
+def level(objective: Objective, event: Event, law: Law | None, effect_of: Array) -> tuple[Array, Proof]:
+    """(amount (legs,) contracts, proof) that minimises a sum of equity x leverage^2, evenly and to rounding.
+
+    effect_of (legs,): what closing a whole leg takes from its account's leverage times equity, quote currency.
+    """
+    if not event.free.any():
+        amount = event.fixed_fraction * event.size
+        return amount, assess(objective, event, law, amount)
+    amount, proof = ConicRoute(objective, law).solve(event, None, TOLERANCE, None)
+    even = evenly(event, effect_of, amount)
+    for candidate in (even, polished(event, effect_of, even)):
+        other = assess(objective, event, law, candidate)
+        if gap_of(other) <= max(gap_of(proof), TOLERANCE / 1000):
+            amount, proof = candidate, other
+    return amount, proof
+
+
+def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
+    """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2."""
+    book, legs = event.book, np.flatnonzero(event.free)
+    weight = effect_of[legs]
+    moving, row = np.unique(book.account[legs], return_inverse=True)
+    most = np.maximum(np.bincount(row, np.abs(weight)), 1e-300)
+    effect = sp.csr_array((weight / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs)))
+    here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
+    matrix, assets = clearing_rows(event)
+    fraction = cp.Variable(len(legs), bounds=[0, 1])
+    notional = np.abs(book.notional[legs])
+    size = np.sqrt(notional / notional.max())
+    held = [cp.abs(effect @ (fraction - here)) <= 1e-9, matrix @ fraction == event.required[assets] / event.capacities[assets]]
+    with contextlib.suppress(cp.error.SolverError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what comes out is proved, or the first allocation stays
+        problem = cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(size, fraction))), held)
+        problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    if fraction.value is None:
+        return amount
+    even = event.fixed_fraction * event.size
+    even[legs] = np.clip(fraction.value, 0.0, 1.0) * event.size[legs]
+    return cleared(event, even)
+
+
+def polished(event: Event, effect_of: Array, amount: Array) -> Array:
+    """`amount` made exact: legs near a bound are put on it, the others solve the linear system that is left, by least squares of least norm.
+
+    An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds gives an allocation.
+    """
+    book, legs = event.book, np.flatnonzero(event.free)
+    if len(legs) > _MOST_POLISHED:
+        return amount
+    here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
+    moving, row = np.unique(book.account[legs], return_inverse=True)
+    effect = np.zeros((len(moving), len(legs)))
+    effect[row, np.arange(len(legs))] = effect_of[legs]
+    start = book.per_account(effect_of * (1 - event.fixed_fraction))[moving]
+    root = np.sqrt(book.equity[moving])
+    matrix, assets = clearing_rows(event)
+    rows, wanted = matrix.toarray(), event.required[assets] / event.capacities[assets]
+    size = np.sqrt(np.abs(book.notional[legs]) / np.abs(book.notional[legs]).max())
+    for near in (1e-3, 1e-4, 1e-5, 1e-6):
+        full, free = here >= 1 - near, (here > near) & (here < 1 - near)
+        if not free.any():
+            fraction = full.astype(float)
+        else:
+            clear = rows[:, free] / size[free]
+            particular = np.linalg.pinv(clear, rcond=1e-12) @ (wanted - rows[:, full].sum(axis=1))
+            null = np.linalg.svd(clear, full_matrices=True)[2][np.linalg.matrix_rank(clear) :].T
+            system = effect[:, free] / size[free] / root[:, None]
+            left = (start - effect[:, full].sum(axis=1)) / root - system @ particular
+            step = np.linalg.lstsq(system @ null, left, rcond=1e-12)[0] if null.size else np.zeros(0)
+            fraction = full.astype(float)
+            fraction[free] = (particular + null @ step) / size[free]
+        if fraction.min() >= -1e-12 and fraction.max() <= 1 + 1e-12 and np.abs(rows @ fraction - wanted).max() <= 1e-9:
+            exact = event.fixed_fraction * event.size
+            exact[legs] = np.clip(fraction, 0.0, 1.0) * event.size[legs]
+            return cleared(event, exact)
+    return amount
