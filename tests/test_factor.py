@@ -64,3 +64,19 @@ def test_an_asset_that_does_not_load_is_closed_evenly():
     closed = adl.factor_water_filling(event, {"X": 1.0, "Y": 0.0}).to_frame().query("asset == 'Y'")["closed"]
     assert closed.tolist() == pytest.approx([-3.0, -1.0], rel=1e-6)
     assert adl.factor_water_filling(event.with_requirement(short={"X": "all"}), [1.0, 0.0]).certificate.certified
+
+
+def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_margin():
+    for seed in range(20):
+        event = isolated(np.random.default_rng(seed), decades=3)
+        mine, plain = adl.gross_water_filling(event), adl.water_filling(event)
+        assert mine.amount == pytest.approx(plain.amount, rel=1e-9, abs=1e-12 * max(event.required.max(), 1.0))
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        event = cross(rng)
+        best = adl.gross_water_filling(event).certificate
+        assert best.certified and best.gap <= TOL.formula
+        for _ in range(5):
+            other = adl.examples.any_allocation(event, rng)
+            table = event.book.to_frame()[["account", "asset"]].assign(closed=np.sign(event.book.position) * other)
+            assert adl.certify(adl.LeverageSquare(), event, None, table, tol=1e9).objective >= best.objective * (1 - 1e-9)
