@@ -20,6 +20,7 @@ from .errors import (
     UncertifiedWarning,
 )
 from .event import Event
+from .lawinput import FactorModel
 from .laws import Law, LogNormal, OneFactor, Scenarios
 from .model import Claim, Model, claim, methods_agree, verify
 from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
@@ -34,7 +35,7 @@ from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRi
 __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
-    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
+    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
     "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",

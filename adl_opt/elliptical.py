@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 class Gaussian(Law):
     """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
 
-    covariance may be a DataFrame or a nested dict (labels), an array, or one number (one asset).
+    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one asset).
     Raises LawError if it is not symmetric or has a negative eigenvalue (named).
     """
 

@@ -73,8 +73,42 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     return array
 
 
+class FactorModel:
+    """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian, or the scale matrix of StudentT.
+
+    loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific: (d,) variances >= 0 of what is left. DataFrame, Series or
+    dict by asset, or bare arrays. Raises LawError for a specific variance that is negative or lengths that differ.
+    """
+
+    def __init__(self, loading: Any, specific: Any) -> None:
+        self.assets = labels_of(loading)
+        table = numbers_of(loading, "loading")
+        self.loading = table[:, None] if table.ndim == 1 else table
+        if self.loading.ndim != 2 or not self.loading.size:
+            raise LawError(f"loading must be a table (assets, factors), not of shape {table.shape}")
+        if specific is None:
+            raise LawError("specific is missing: give the variance of each asset that the factors do not explain (0 if none)")
+        self.specific = vector_of(specific, self.assets, len(self.loading), "specific", 0.0)
+        if (self.specific < 0).any():
+            first = int(np.argmax(self.specific < 0))
+            raise LawError(
+                f"{(self.specific < 0).sum()} of {len(self.specific)} specific variances are negative, first number {first + 1}: {self.specific[first]:.6g}"
+            )
+
+    @property
+    def matrix(self) -> Array:
+        """The covariance, (d, d)."""
+        return self.loading @ self.loading.T + np.diag(self.specific)
+
+    def __repr__(self) -> str:
+        d, f = self.loading.shape
+        return f"FactorModel({d} assets, {f} factor{'s' * (f > 1)})"
+
+
 def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     assets = None
+    if isinstance(values, FactorModel):
+        return values.matrix, values.assets
     if isinstance(values, Mapping):
         assets = labels_of(values)
         odd = [row for row, entries in values.items() if not isinstance(entries, Mapping) or set(entries) != set(values)]
