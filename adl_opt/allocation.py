@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+_MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
 _FORMAT = "adl_opt allocation 1"
 _INFINITE = {"inf": np.inf, "-inf": -np.inf}
 UNITS = {
@@ -53,6 +54,12 @@ class Allocation:
     def unique(self) -> bool | None:
         """Whether this is the only optimum: True, False, or None (not determined, §13). Found out when first asked, by two programs at most."""
         return self.uniqueness() if callable(self.uniqueness) else self.uniqueness
+
+    def _known_unique(self) -> bool | None:
+        """`unique` if it is known, or found out in a moment; a file is not worth waiting for it."""
+        if callable(self.uniqueness) and "unique" not in self.__dict__ and len(self.amount) > _MOST_ASKED:
+            return None
+        return self.unique
 
     def __getstate__(self) -> dict[str, Any]:
         # What finds out holds compiled programs, which do not travel.
@@ -155,7 +162,7 @@ class Allocation:
             },
             "short": self.event.short, "long": self.event.long, "amount": self.amount.tolist(), "method": self.method,
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
-            "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self.unique,
+            "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self._known_unique(),
         }  # fmt: skip
         try:
             path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")

@@ -34,7 +34,14 @@ def newton_at(objective: Objective, m: Symbols) -> Objective | None:
 def only_optimum(objective: Objective, law: Law | None) -> bool:
     """Whether the objective is strictly convex in what is closed: an expected loss under an elliptical law with positive definite matrix (THEORY 4)."""
     weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
-    return weighs and isinstance(law, Gaussian) and float(np.linalg.eigvalsh(law.covariance)[0]) > 0
+    if not (weighs and isinstance(law, Gaussian)):
+        return False
+    scaled = (
+        law.covariance / np.sqrt(np.outer(np.diag(law.covariance), np.diag(law.covariance)))
+        if np.diag(law.covariance).all()
+        else np.zeros((1, 1))
+    )
+    return float(np.linalg.eigvalsh(scaled)[0]) > 1e-12  # a singular matrix has an eigenvalue that is rounding
 
 
 def _replaced(objective: Objective, law: Law | None, make: Any) -> Objective | None:

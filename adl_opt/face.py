@@ -21,7 +21,7 @@ from .conicsymbols import ConicSymbols
 from .errors import SolveError
 from .event import Event
 from .laws import Law, Scenarios
-from .objectives import Objective
+from .objectives import Objective, evaluate
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
@@ -185,16 +185,17 @@ class LevelSet(Face):
 
 
 def optimal_face(
-    objective: Objective, event: Event, law: Law | None, amount: Array, program: Program, value: float, exact: bool = False
+    objective: Objective, event: Event, law: Law | None, amount: Array, program: Program, scale: float, exact: bool = False
 ) -> Face:
-    """All optima of an event, given one of them, `amount` (legs,), its value and the compiled program; exact: it comes of a formula, not of a solver.
+    """All optima of an event, given one of them, `amount` (legs,), and the compiled program; scale > 0: what counts as 1 of the objective;
+    exact: the amount comes of a formula, not of a solver.
 
     Raises SolveError if a solver fails.
     """
     if not event.free.any():
         raise SolveError("every leg is fixed by the requirement: there is one allocation")
     if program.linear:
-        program.set(event, value if value > 1e-200 else 1.0)
+        program.set(event, scale)
         solver = "CLARABEL" if program.brings_variables else "HIGHS"
         return _complementary(event, program.problem, solver, program.fraction, "linear programs over the optimal face")
     room = 1e-13 if exact else 1e-9
@@ -202,9 +203,8 @@ def optimal_face(
     if curved is not None:
         face = _complementary(event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant")
         return replace(face, within=max(room, _ZERO), curved=not exact)
-    scale = max(abs(value), 1e-200)
     program.set(event, scale)
-    level = program.problem.objective.args[0] <= value / scale + WITHIN
+    level = program.problem.objective.args[0] <= evaluate(objective, Symbols(event, law, amount)) / scale + WITHIN
     nothing = np.zeros(0)
     return LevelSet(
         event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,

@@ -11,6 +11,7 @@ from .elliptic import only_optimum
 from .errors import LawError, SolveError
 from .event import Event
 from .isolated import fewest_touched, fill, one_asset_ranges
+from .laws import Scenarios
 from .route import ConicRoute, cleared
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _SAME = 1e-9  # of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all
+_MOST_LEGS, _MOST_CELLS = (
+    2_000,
+    500_000,
+)  # positions, and accounts x scenarios, up to which programs over the optimal face are worth waiting for
 _NOISE = 1e-6  # the same, where optima are known within a tolerance only
 
 
@@ -40,8 +45,13 @@ class Optima:
                 else "optimal for every law (Thm 1); under one law there may be more optima: give a law"
             )
             return *known, how, 0.0
-        if only_optimum(self._route.objective, self._route.law):
-            return self.amount, self.amount, "the only optimum: the expected loss is strictly convex in what is closed", 0.0
+        if self._curved:
+            if self._nothing_lost:
+                raise SolveError(
+                    "the expected loss here is below what is told apart from nothing, and so are the optima: there are no ranges to tell"
+                )
+            how = "the only optimum: the expected loss is strictly convex in what is closed"
+            return self.amount, self.amount, how, max(self.certificate.gap or 0.0, 1e-9)
         face = self.face()
         low, high = face.ranges()
         least, most = self.amount.copy(), self.amount.copy()
@@ -50,6 +60,14 @@ class Optima:
         narrow = most - least <= (_NOISE if face.curved else 10 * _SAME) * event.size
         least, most = np.where(narrow, self.amount, least), np.where(narrow, self.amount, most)
         return np.where(least <= _SAME * event.size, 0.0, least), most, face.how, face.within
+
+    @property
+    def _curved(self) -> bool:
+        return only_optimum(self._route.objective, self._route.law)
+
+    @property
+    def _nothing_lost(self) -> bool:
+        return self.certificate.objective <= self.certificate.floor
 
     @property
     def _for_every_law(self) -> bool:
@@ -65,8 +83,8 @@ class Optima:
         if known is not None:
             least, most = known
             return bool((most - least <= _SAME * self.event.size).all())
-        if only_optimum(self._route.objective, self._route.law):
-            return True
+        if self._curved:
+            return None if self._nothing_lost else True
         try:
             return self.face().unique()
         except (SolveError, LawError):
@@ -80,7 +98,7 @@ class Optima:
                 f"prefer={prefer!r} chooses among the optima of one law, and without a law only water-filling is optimal: give a law"
             )
         known = closed_ranges(route, event)
-        if only_optimum(route.objective, route.law):
+        if self._curved:
             chosen = self.amount
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
@@ -101,8 +119,19 @@ class Optima:
         """The optimal face, by linear or conic programs."""
         from .face import optimal_face
 
-        route, value = self._route, self.certificate.objective
-        return optimal_face(route.objective, self.event, route.law, self.amount, route.program(self.event), value, self.exact)
+        route, event = self._route, self.event
+        legs, cells = (
+            int(event.free.sum()),
+            len(event.book.accounts) * (len(route.law.probability) if isinstance(route.law, Scenarios) else 1),
+        )
+        if legs > _MOST_LEGS or cells > _MOST_CELLS:
+            raise SolveError(
+                f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for programs over the optimal face "
+                f"(at most {_MOST_LEGS:,} and {_MOST_CELLS:,}), and no closed form is known here"
+            )
+        # A loss below the floor counts as none: divided by it, the program would be rounding.
+        value = max(abs(self.certificate.objective), self.certificate.floor)
+        return optimal_face(route.objective, event, route.law, self.amount, route.program(event), value, self.exact)
 
 
 def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None:

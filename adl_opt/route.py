@@ -100,26 +100,26 @@ class ConicRoute:
 
     def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
         """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds prove; None where they do not apply."""
-        pro_rata = event.pro_rata_fraction * event.size
-        amounts = [pro_rata, event.fixed_fraction * event.size]
-        if cut_below(self.objective, self.law, [Symbols(event, self.law, pro_rata)]) is None:
-            return None
-        from .conic import Program
-
+        amounts = [event.pro_rata_fraction * event.size, event.fixed_fraction * event.size]
         found: list[tuple[Array, Proof]] = []
         smooth, stalled = separable.is_expected_loss(self.objective), 0
         for _ in range(_CUTS):
             below = cut_below(self.objective, self.law, [Symbols(event, self.law, amount) for amount in amounts])
+            if below is None:
+                return None
+            cuts = ConicRoute(below, self.law)
+            program = cuts.program(event)
+            program.check_own_variables(event, self.law, self.reference(event))
             try:
-                point = Program(below or self.objective, event, self.law).solve(
-                    event, self.reference(event), solver, 1e-10, time_limit
-                )
+                point = program.solve(event, self.reference(event), solver, 1e-10, time_limit)
             except SolveError:
                 if not found:
                     raise
                 break
-            amount = cleared(event, self._amount(event, point))
-            evidence = Evidence(conic_bound=point.bound, conic_assumed=point.assumed, price=point.price)
+            amount = self._amount(event, point)
+            bound = point.bound if cuts._same_value(event, amount, point) else None  # §17 holds for a user's terms beside it
+            amount = cleared(event, amount)
+            evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
             before = min((gap_of(one[1]) for one in found), default=np.inf)
             found.append((amount, assess(self.objective, event, self.law, amount, evidence, tol)))
             amounts.append(amount)

@@ -125,11 +125,11 @@ class Spectral(RiskMeasure):
         return (np.arange(bins) / bins)[kept], share[kept]
 
     def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
         levels, shares = self.mixture
         loss, most = m.loss, m.largest_loss
         chosen = [m.level() for _ in levels]
-        import cvxpy as cp
-
         above = m.excess(cp.vstack([loss - level for level in chosen]), np.tile(most, (len(levels), 1)))
         return sum(
             share * (level + above[k] @ m.probability / (1 - at))

@@ -141,8 +141,8 @@ class OCE(RiskMeasure):
         need(
             "above",
             self.above,
-            is_number(self.above) and self.above >= 1,
-            "the slope of the utility above its target is at least 1",
+            is_number(self.above) and 1 <= self.above <= 1e12,
+            "the slope of the utility above its target is at least 1 and at most 1e12 (beyond, take WorstCase)",
         )
         need(
             "below",

@@ -419,14 +419,15 @@ def test_tails_thinner_than_a_rounding():
     law = adl.Scenarios({"X": [0.5, 0.2, 0.01]}, [most, 1e-7, 1 - 1e-7 - most])
     event = one_asset([-10.0, -10.0], [1.0, 1.0], 12.0)
     problem = adl.Problem(adl.CVaR(level), event, law)
-    assert problem.solve().unique is not False or adl.optimal_range(problem)["least"].max() <= -5.0
+    found = adl.optimal_range(problem)  # leverages between 1 / 0.5 and 1 / 0.2 that sum to 8
+    assert found["least"].tolist() == pytest.approx([-5.0, -5.0]) and found["most"].tolist() == pytest.approx([-7.0, -7.0])
     for end in ("least", "most"):
         closed = adl.optimal_range(problem)[end].to_numpy().copy()
         closed[1] = -12.0 - closed[0]
         table = event.book.to_frame()[["account", "asset"]].assign(closed=closed)
         assert adl.certify(adl.CVaR(level), event, law, table).certified
     for measure in (adl.CVaR(1 - 1e-13), adl.OCE(1e12, 0)):
-        assert adl.Problem(measure, event, law).solve().unique in (True, False)
+        assert adl.Problem(measure, event, law).solve().unique is False
 
 
 HEDGED = [("A", "X", -10, 1.0, 1.0), ("B", "X", -6, 1.0, 1.0), ("A", "Z", 1, 1.0, 1.0), ("B", "Z", -1, 1.0, 1.0)]
@@ -489,3 +490,44 @@ def test_dust_and_rare_scenarios_are_said_to_be_within_a_tolerance():
     law = adl.Scenarios({"X": [0.11, 0.4], "Z": [-0.1, -0.2], "Y": [0.1, 0.5]})
     found = adl.optimal_range(adl.Problem(adl.ExpectedLoss(), event, law))
     assert found.attrs["within"] == 1e-9 and "programs" in found.attrs["how"]
+
+
+class Understated(adl.Objective):
+    """value is less than express says: beside an expected loss under a Gaussian, its program's bound would be of another objective."""
+
+    def express(self, m):
+        return 2 * m.equity @ cp.square(m.leverage)
+
+    def value(self, m):
+        return m.equity @ m.leverage**2
+
+
+def test_a_users_term_beside_an_elliptical_expected_loss_is_compared_too():
+    event = adl.Event(book(HEDGED), short={"X": 8.6})
+    with pytest.raises(adl.ObjectiveError, match="express and value disagree"):
+        adl.Problem(adl.ExpectedLoss() + Understated(), event, adl.Gaussian(np.array([[0.04, 0.03], [0.03, 0.05]]))).solve()
+
+
+def test_uniqueness_is_not_claimed_where_it_is_rounding():
+    event = adl.Event(book(HEDGED), short={"X": 8.6})
+    singular = adl.Gaussian(np.outer([0.2, 0.3], [0.2, 0.3]) * (1 + 1e-16))
+    assert adl.Problem(adl.ExpectedLoss(), event, singular).solve().unique is None
+    calm = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(np.diag([1e-9, 1e-9])))
+    assert calm.solve().certificate.certified and calm.solve().unique is None
+    with pytest.raises(adl.SolveError, match="there are no ranges to tell"):
+        adl.optimal_range(calm)
+
+
+def test_programs_over_the_optimal_face_are_refused_where_nobody_would_wait(tmp_path):
+    """19,000 accounts, CVaR, longs that lose too: no closed form, and linear programs would take hours. It is said at once, and saving does not wait."""
+    rng = np.random.default_rng(0)
+    equity = 10 ** rng.uniform(2, 5, 2_500)
+    position = np.where(np.arange(2_500) % 10 == 0, 5.0, -5.0) * equity
+    event = one_asset(position, equity, 0.2 * float(-position[position < 0].sum()))
+    problem = adl.Problem(adl.CVaR(0.9), event, adl.Scenarios([-0.5, -0.3, 0.1, 0.4, 0.6]))
+    solved = problem.solve()
+    assert solved.certificate.certified and solved.unique is None
+    with pytest.raises(adl.SolveError, match=r"2,250 positions to decide .* are too many for programs"):
+        adl.optimal_range(problem)
+    solved.save(tmp_path / "a.json")
+    assert adl.Allocation.load(tmp_path / "a.json").unique is None

@@ -8,7 +8,7 @@ import adl_opt as adl
 from adl_opt.elliptic import Cuts, Newton, cut_below, newton_at
 from adl_opt.symbols import Symbols
 
-from .books import count, cross, scenarios
+from .books import FULL, count, cross, scenarios
 from .tolerances import TOL
 
 ELLIPTICAL = 1e-8  # relative gap asked of elliptical problems (the figure)
@@ -129,7 +129,7 @@ def test_against_a_local_solver(seed):
 
 
 @pytest.mark.fuzz
-@pytest.mark.parametrize(("accounts", "assets"), [(40, 5)] if not count(10)[-1] else [(40, 5), (200, 10)])
+@pytest.mark.parametrize(("accounts", "assets"), [(40, 5), (200, 10)] if FULL else [(40, 5)])
 def test_many_accounts_and_assets(accounts, assets):
     rng = np.random.default_rng(accounts)
     event = cross(rng, accounts, assets)

@@ -186,10 +186,20 @@ def empty_face(_):
     return Face(EVENT, np.zeros(1, int), 0 * one, one, csr_array([[1.0]]), 2 * one, 1, "").extremes(np.eye(1))
 
 
+def calm_ranges(_):
+    return adl.optimal_range(adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(1e-9 * np.eye(2))))
+
+
+def many_ranges(_):
+    size = np.where(np.arange(2_300) % 20 == 0, 5.0, -5.0)
+    event = one_asset(size, np.ones(2_300), 2_000.0)
+    return adl.optimal_range(adl.Problem(adl.CVaR(0.9), event, adl.Scenarios([-0.5, 0.1, 0.4])))
+
+
 def fixed_face(_):
     event = EVENT.with_requirement(short={"X": 20.0})
     problem = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
-    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._route.program(EVENT), 0.0)
+    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._route.program(EVENT), 1.0)
 
 
 class WrongMoney(adl.Objective):
@@ -667,6 +677,7 @@ CASES = [
     Case(r"aversion = 0: a risk aversion is positive", lambda _: adl.Entropic(0), adl.ObjectiveError),
     Case(r"aversion = -1: a risk aversion is positive", lambda _: adl.MeanVariance(-1), adl.ObjectiveError),
     Case(r"above = 0.5: .* at least 1", lambda _: adl.OCE(0.5), adl.ObjectiveError),
+    Case(r"above = 1e\+17: .* at most 1e12", lambda _: adl.OCE(1e17), adl.ObjectiveError),
     Case(r"below = 2: .* between 0 and 1", lambda _: adl.OCE(3, 2), adl.ObjectiveError),
     Case(r"scale = 0: ", lambda _: adl.MonotoneMeanVariance(0), adl.ObjectiveError),
     Case(r"scale = 0: ", lambda _: adl.ShortfallRisk(0), adl.ObjectiveError),
@@ -715,6 +726,8 @@ CASES = [
     Case(r"HIGHS finds no preferred optimum \(it says infeasible\)", unsolvable("empty"), adl.SolveError),
     Case("HiGHS says Infeasible", empty_face, adl.SolveError),
     Case("there is one allocation", fixed_face, adl.SolveError),
+    Case("there are no ranges to tell", calm_ranges, adl.SolveError),
+    Case("too many for programs over the optimal face", many_ranges, adl.SolveError),
     # allocations
     Case("is not overwritten", twice, adl.AllocationError),
     Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
