@@ -21,9 +21,11 @@ from .errors import (
 )
 from .event import Event
 from .lawinput import FactorModel
-from .laws import Law, LogNormal, OneFactor, Scenarios
+from .laws import Law, Scenarios
+from .lognormal import LogNormal
 from .model import Claim, Model, claim, methods_agree, verify
 from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from .onefactor import OneFactor
 from .optimal_set import optimal_range
 from .outside import certify
 from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling

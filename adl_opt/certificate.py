@@ -29,6 +29,7 @@ TIGHT = 1e-9  # a gap up to which no further proof is tried
 FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
 ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
 NEARLY_ALL, NOTHING = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
+_LEVEL = 1e-10  # relative: leverages this close are one level
 FLOOR = 1e-6  # of the objective at pro rata: losses below it are not asked for relative accuracy (§11)
 
 
@@ -268,12 +269,35 @@ def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certif
 
 def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, value: float) -> list[tuple[float, str, Array]]:
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
-    if not (objective.monotone and event.book.isolated and isinstance(law, Scenarios)):
+    if not (objective.monotone and isinstance(law, Scenarios)):
         return []
-    least = np.maximum(m.loss - pathwise_gap(event, law, m.amount), 0.0)
+    if event.book.isolated:
+        gap, theorem = pathwise_gap(event, law, m.amount), "Thm 1"
+    elif law.loading is not None and event.free.any():
+        gap, theorem = factor_gap(event, law, m), "Thm 3"
+    else:
+        return []
+    least = np.maximum(m.loss - gap, 0.0)
     check_monotone(objective, m.loss, law.probability)
     bound = evaluate(objective, LossSymbols(least, law.probability))
-    return [(min(bound, value), "no allocation loses less in any scenario (Thm 1)", np.full(len(event.side), np.nan))]
+    return [(min(bound, value), f"no allocation loses less in any scenario ({theorem})", np.full(len(event.side), np.nan))]
+
+
+def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
+    """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote currency: a knapsack each.
+
+    Small in every scenario only where one allocation is best in all, as under one factor (Thm 3).
+    """
+    book = event.book
+    argument = np.concatenate([part for _, _, part in m.arguments()])
+    scale = np.abs(argument + m.equity[:, None]) + m.equity[:, None]
+    lost = argument > -_LEVEL * scale  # accounts on one level are on one side of it, whatever their rounding
+    slack = np.where(lost, np.maximum(-argument, 0.0), np.maximum(argument, 0.0)).sum(axis=0)
+    gaps = np.zeros(len(law.probability))
+    for s in range(len(gaps)):
+        slope = book.notional * law.moves[s, book.asset] * lost[book.account, s]
+        gaps[s] = knapsack(event, m, Minorant(float(slack[s]), slope, slope))[0]
+    return gaps
 
 
 def check_monotone(objective: Objective, loss: Array, probability: Array) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .errors import LawError, SolveError
+from .errors import SolveError
 from .event import Event
-from .laws import Law, OneFactor, Scenarios
-from .symbols import Symbols, no_symbol, scenarios_of
+from .laws import Law, Scenarios
+from .symbols import Symbols, loading_of, no_symbol, scenarios_of
 
 Array = NDArray[np.float64]
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
@@ -149,10 +149,8 @@ class ConicSymbols:
 
     @cached_property
     def factor_leverage(self) -> Any:
-        if not isinstance(self.law, OneFactor):
-            raise LawError("factor_leverage needs a one-factor law: adl.OneFactor(loading, factor)")
         book = self.event.book
-        return self._ratio(self.law.loading[book.asset] * book.notional, self._start.factor_leverage)
+        return self._ratio(loading_of(self.law)[book.asset] * book.notional, self._start.factor_leverage)
 
     @property
     def probability(self) -> Array:

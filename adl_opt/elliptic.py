@@ -1,4 +1,4 @@
-"""Expected loss under elliptical laws as programs without scenarios: second-order-cone cuts from below, Newton's model near the optimum (THEORY 4).
+"""Expected loss without scenarios as programs: second-order-cone cuts from below under elliptical laws, Newton's model near the optimum (THEORY 4).
 
 h(s, e) = E(s T - e)_+ = max_z m(z) s - P(T > z) e, attained at z = e / s: each z gives a cut, valid everywhere, and exact where it was made. Accounts
 have deviation s = |root' exposure| and cushion e = equity + exposure.mean, so a cut is a norm and an affine function, in any dimension.
@@ -11,8 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .accounts import answers, batches
 from .elliptical import Gaussian
-from .laws import Law
+from .event import Event
+from .laws import Law, Scenarios
 from .nodes import root
 from .objectives import ExpectedLoss, Objective, Sum
 from .symbols import Symbols
@@ -23,29 +25,40 @@ NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, s
 
 def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
     """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the law is not elliptical."""
-    return _replaced(objective, law, lambda: Cuts(law, [_place(m, law) for m in points]))
+    return _replaced(objective, lambda: Cuts(law, [_place(m, law) for m in points])) if isinstance(law, Gaussian) else None
 
 
 def newton_at(objective: Objective, m: Symbols) -> Objective | None:
-    """The objective with its expected losses replaced by their second-order models at `m`; None as above."""
-    return _replaced(objective, m.law, lambda: Newton(m))
+    """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth law; None if it has none or there are scenarios."""
+    smooth = m.law is not None and not isinstance(m.law, Scenarios)
+    return _replaced(objective, lambda: Newton(m)) if smooth else None
 
 
-def only_optimum(objective: Objective, law: Law | None) -> bool:
-    """Whether the objective is strictly convex in what is closed: an expected loss under an elliptical law with positive definite matrix (THEORY 4)."""
+def strictly_convex(objective: Objective, event: Event, law: Law | None, amount: Array) -> bool:
+    """Whether the objective is known to be strictly convex, around the allocation amount (legs,), in what is closed: then there is one optimum.
+
+    An expected loss, of which every account that has something to decide can lose there (THEORY 4).
+    """
     weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
-    if not (weighs and isinstance(law, Gaussian)):
+    if not weighs or law is None or isinstance(law, Scenarios):
         return False
-    scaled = (
-        law.covariance / np.sqrt(np.outer(np.diag(law.covariance), np.diag(law.covariance)))
-        if np.diag(law.covariance).all()
-        else np.zeros((1, 1))
-    )
-    return float(np.linalg.eigvalsh(scaled)[0]) > 1e-12  # a singular matrix has an eigenvalue that is rounding
+    book = event.book
+    deciding = book.per_account(event.free.astype(float)) > 0
+    longs = book.per_account((event.free & (book.position > 0)).astype(float)) > 0
+    notional = np.sign(book.position) * (event.size - amount) * book.price[book.asset]
+    for batch in batches(book):
+        asset, left = book.asset[batch.leg], notional[batch.leg]
+        # From nothing left, an allocation that differs leaves a short, and with a short anything can be lost.
+        shorts_only = np.where(longs[batch.account][:, None], 0.0, -1.0) * event.free[batch.leg]
+        sure = law.convex_where(asset, left, book.equity[batch.account])
+        sure |= law.convex_where(asset, np.where(left == 0, shorts_only, left), book.equity[batch.account]) & ~longs[batch.account]
+        if not sure[deciding[batch.account]].all():
+            return False
+    return True
 
 
-def _replaced(objective: Objective, law: Law | None, make: Any) -> Objective | None:
-    if not isinstance(law, Gaussian) or not any(type(part) is ExpectedLoss for _, part in objective.parts()):
+def _replaced(objective: Objective, make: Any) -> Objective | None:
+    if not any(type(part) is ExpectedLoss for _, part in objective.parts()):
         return None
     other = make()
     return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.parts()))
@@ -85,24 +98,25 @@ class Newton(Objective):
     """What the expected loss changes to second order around an allocation (quote currency)."""
 
     def __init__(self, m: Symbols) -> None:
-        law: Any = m.law
-        self._at, n, d = m.exposure.copy(), *m.exposure.shape
-        self._value, self.natural = m.expected_loss, NATURAL * m.expected_loss
-        self._slope, curvature = law.slope_and_curvature(self._at, m.equity)
-        # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (n d, n d).
-        w, v = np.linalg.eigh(curvature)
-        half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
-        rows = (np.arange(n)[:, None, None] * d + np.arange(d)[None, :, None] + 0 * half).astype(int)
-        columns = (np.arange(n)[:, None, None] * d + np.arange(d)[None, None, :] + 0 * half).astype(int)
-        self._half = sp.csr_array((half.ravel(), (rows.ravel(), columns.ravel())), shape=(n * d, n * d))
+        book, legs = m.event.book, len(m.amount)
+        self._at, self._notional = m.fraction, book.notional
+        self.natural = NATURAL * m.expected_loss
+        self._slope, halves = np.zeros(legs), []
+        for batch, (_, slope, curvature) in answers(book, m.law, m.notional, 2):  # type: ignore[arg-type]
+            self._slope[batch.leg] = slope
+            # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (legs, legs).
+            w, v = np.linalg.eigh(curvature)
+            half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
+            halves.append((half, *np.broadcast_arrays(batch.leg[:, :, None], batch.leg[:, None, :])))
+        data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))
+        self._half = sp.csr_array((data, (rows, columns)), shape=(legs, legs))
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
 
-        step = m.exposure - self._at / m.unit
-        curved = self._half * np.sqrt(m.unit / 2) @ cp.reshape(step, (step.size,), order="C")
-        return cp.sum(cp.multiply(self._slope, step)) + cp.sum_squares(curved)
+        step = cp.multiply(-self._notional / m.unit, m.fraction - self._at)
+        return cp.sum(cp.multiply(self._slope, step)) + cp.sum_squares(self._half * np.sqrt(m.unit / 2) @ step)
 
     def value(self, m: Any) -> float:
-        step = m.exposure - self._at
-        return float((self._slope * step).sum() + ((self._half @ step.ravel()) ** 2).sum() / 2)
+        step = -self._notional * (m.fraction - self._at)
+        return float(self._slope @ step + ((self._half @ step) ** 2).sum() / 2)

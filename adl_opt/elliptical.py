@@ -44,39 +44,47 @@ class Gaussian(Law):
         nodes, probability = gauss_hermite(order, self.dimension)
         return Scenarios(frame_like(self.mean + nodes @ root(self.covariance).T, self.assets), probability)
 
-    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """h = s m(z) - e P(T > z), z = e/s, e = equity + exposure.mean, s^2 = exposure' covariance exposure (THEORY 4)."""
-        direction = exposure @ self.covariance
-        s = np.sqrt(np.maximum(np.einsum("nd,nd->n", exposure, direction), 0.0))
-        cushion = equity + exposure @ self.mean
+    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+        """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional (THEORY 4).
+
+        Curvature m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C notional / s, C the scale matrix, f the density of T; 0 where nothing moves.
+        """
+        if asset.shape[0] and asset.strides[0] == 0:  # every account over the same assets
+            direction = notional @ self.covariance[np.ix_(asset[0], asset[0])]
+        else:
+            direction = sum(self.covariance[asset, asset[:, k, None]] * notional[:, k, None] for k in range(asset.shape[1]))
+            direction = np.zeros_like(notional) + direction
+        mean = self.mean[asset]
+        s = np.sqrt(np.maximum((notional * direction).sum(axis=1), 0.0))
+        cushion = equity + (notional * mean).sum(axis=1)
         moving = s > 0
         scale = np.where(moving, s, 1.0)
-        first, tail = self._tail(cushion / scale)
-        value = np.where(moving, scale * self._excess(cushion / scale), np.maximum(-cushion, 0.0))
-        slope = (first / scale)[:, None] * direction - tail[:, None] * self.mean
-        return value, np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * self.mean)
+        z = cushion / scale
+        terms = [np.where(moving, scale * self._excess(z), np.maximum(-cushion, 0.0))]
+        if wanted >= 1:
+            first, tail = self._tail(z)
+            slope = (first / scale)[:, None] * direction - tail[:, None] * mean
+            terms.append(np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * mean))
+        if wanted >= 2:
+            unit = direction / scale[:, None]
+            tilt = z[:, None] * unit - mean
+            first, density = self._tail(z)[0] / scale, self._density(z) / scale
+            flat = self.covariance[asset[:, :, None], asset[:, None, :]] - unit[:, :, None] * unit[:, None, :]
+            curvature = first[:, None, None] * flat + density[:, None, None] * tilt[:, :, None] * tilt[:, None, :]
+            terms.append(np.where(moving[:, None, None], curvature, 0.0))
+        return tuple(terms)
+
+    def covariance_of_moves(self) -> Array | None:
+        return self.covariance
+
+    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+        own = np.sqrt(np.diag(self.covariance))
+        scaled = self.covariance / np.outer(own, own) if own.all() else np.zeros((1, 1))
+        return np.full(len(equity), np.linalg.eigvalsh(scaled)[0] > 1e-12)  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""
         return self._tail(z)
-
-    def slope_and_curvature(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """Gradient (n, d) and Hessian (n, d, d) of the expected shortfall in the exposure; 0 where nothing moves (THEORY 4).
-
-        Hessian = m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C exposure / s, C the scale matrix, f the density of T.
-        """
-        gradient = self.shortfall_and_slope(exposure, equity)[1]
-        direction = exposure @ self.covariance
-        s = np.sqrt(np.maximum(np.einsum("nd,nd->n", exposure, direction), 0.0))
-        moving = s > 0
-        scale = np.where(moving, s, 1.0)
-        z = (equity + exposure @ self.mean) / scale
-        unit = direction / scale[:, None]
-        tilt = z[:, None] * unit - self.mean
-        first, density = self._tail(z)[0] / scale, self._density(z) / scale
-        flat = self.covariance - unit[:, :, None] * unit[:, None, :]
-        hessian = first[:, None, None] * flat + density[:, None, None] * tilt[:, :, None] * tilt[:, None, :]
-        return gradient, np.where(moving[:, None, None], hessian, 0.0)
 
     def reach(self, k: int) -> tuple[float, float] | None:
         return (-np.inf, np.inf) if self.covariance[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
@@ -122,6 +130,9 @@ class StudentT(Gaussian):
 
     def quadrature(self, order: int) -> "Scenarios":
         return Law.quadrature(self, order)
+
+    def covariance_of_moves(self) -> Array | None:
+        return self.covariance * self.dof / (self.dof - 2) if self.dof > 2 else None
 
     def _tail(self, z: Array) -> tuple[Array, Array]:
         return student_tail(z, self.dof)

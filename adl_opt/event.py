@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from .book import Book
 from .errors import EventError
+from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+_DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 
 
 class Event:
@@ -119,6 +121,15 @@ class Event:
             return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
 
         return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {self.book!r})"
+
+
+def cleared(event: Event, amount: Array) -> Array:
+    """`amount` without the solver's rounding: dust closed or left whole, clearing exact (§6)."""
+    amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
+    for k in event.free_assets:
+        legs = event.free & (event.book.asset == k)
+        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+    return amount
 
 
 def requirement_pairs(amounts: Any) -> list[tuple[str, Any]]:

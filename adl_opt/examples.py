@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from .book import Book
 from .event import Event
-from .laws import LogNormal, Scenarios
+from .laws import Scenarios
+from .lognormal import LogNormal
 
 Array = NDArray[np.float64]
 

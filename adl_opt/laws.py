@@ -13,15 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import LawError
-from .lawinput import correlation_of, distinct, frozen, labels_of, listing, numbers_of, whole
-from .nodes import frame_like, gauss_hermite, inverse, root, sobol
-from .shortfall import lognormal_shortfall
+from .lawinput import distinct, frozen, listing, numbers_of
+from .nodes import frame_like, inverse, sobol
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-_MOST_VOLATILE, _MOST_DEVIATION = 20.0, 2.0  # a year and over the horizon; above both it is a percentage written as a number
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
@@ -53,8 +51,7 @@ class Law:
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
+        n = whole_number(n)
         if isinstance(seed, (int, np.integer)) and seed < 0:
             raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
         return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets))
@@ -63,18 +60,45 @@ class Law:
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
         raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample({max(int(order), 1) ** 2}, seed=1)")
 
-    def expected_shortfall(self, exposure: Array, equity: Array) -> Array:
-        """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >= 0.
+    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+        """The expected shortfall (n,) of accounts of m positions each, its slope (n, m) and curvature (n, m, m) in them: the first 1 + wanted.
 
-        Raises LawError, naming the remedy, where this law has no closed form for these exposures.
+        asset (n, m) numbers, all different within an account, notional (n, m) signed, equity (n,). Raises LawError, naming the remedy, where this law has
+        no closed form for these accounts.
         """
-        return self.shortfall_and_slope(exposure, equity)[0]
-
-    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """The expected shortfall (n,) and its gradient in the exposure (n, d)."""
         raise LawError(
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
+
+    def expected_shortfall(self, exposure: Array, equity: Array) -> Array:
+        """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >= 0. Raises as `shortfall_terms`."""
+        return self.shortfall_terms(self._all(exposure), np.asarray(exposure, float), np.asarray(equity, float), 0)[0]
+
+    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
+        """The expected shortfall (n,) and its gradient in the exposure (n, d). Raises as `shortfall_terms`."""
+        value, slope = self.shortfall_terms(self._all(exposure), exposure, equity, 1)
+        return value, slope
+
+    def slope_and_curvature(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
+        """Gradient (n, d) and Hessian (n, d, d) of the expected shortfall in the exposure. Raises as `shortfall_terms`."""
+        _, slope, curvature = self.shortfall_terms(self._all(exposure), exposure, equity, 2)
+        return slope, curvature
+
+    @staticmethod
+    def _all(exposure: Array) -> NDArray[np.int_]:
+        return np.broadcast_to(np.arange(np.shape(exposure)[1]), np.shape(exposure))
+
+    def exact(self) -> "Law":
+        """This law, as scenarios if that loses nothing."""
+        return self
+
+    def covariance_of_moves(self) -> Array | None:
+        """The covariance (d, d) of the moves; None where it is not finite or not known."""
+        return None
+
+    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+        """Accounts (n,) whose expected shortfall is known to be strictly convex in their positions, whatever is added to them."""
+        return np.zeros(len(equity), dtype=bool)
 
     def reach(self, k: int) -> tuple[float, float] | None:
         """The interval of moves of asset number k in which every neighbourhood has positive probability (one point: a certain move); None if not known."""
@@ -102,8 +126,9 @@ class Scenarios(Law):
     moves: Array
     probability: Array
     assets: tuple[str, ...] | None
+    loading: Array | None  # of scenarios that OneFactor made
 
-    def __init__(self, moves: Any, probability: ArrayLike | None = None) -> None:
+    def __init__(self, moves: Any, probability: ArrayLike | None = None, *, loading: Array | None = None) -> None:
         if isinstance(moves, Mapping):
             if len({np.shape(column) for column in moves.values()}) != 1:
                 raise LawError("moves by asset must be columns of one length, at least one")
@@ -133,7 +158,13 @@ class Scenarios(Law):
             raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
         total = math.fsum(weight)
         weight = weight / total if abs(total - 1) > 1e-14 else weight  # a rounding of the user's is none of the law
-        set_fields(self, moves=frozen(table), probability=frozen(weight), assets=assets)
+        set_fields(
+            self,
+            moves=frozen(table),
+            probability=frozen(weight),
+            assets=assets,
+            loading=None if loading is None else frozen(loading),
+        )
 
     @classmethod
     def from_prices(cls, prices: "pd.DataFrame", steps: int = 1) -> "Scenarios":
@@ -172,152 +203,24 @@ class Scenarios(Law):
         return 1
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "Scenarios":
-        return Scenarios(frame_like(self.moves[:, index], assets), self.probability)
+        loading = None if self.loading is None else self.loading[index]
+        return Scenarios(frame_like(self.moves[:, index], assets), self.probability, loading=loading)
+
+    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+        """The mean over scenarios and, where it has one, its slope; there is no curvature."""
+        if wanted > 1:
+            raise LawError("the expected shortfall under scenarios has kinks and no curvature; it is minimised as a linear program")
+        argument = -np.einsum("nm,snm->ns", notional, self.moves[:, asset]) - equity[:, None]
+        value = np.maximum(argument, 0.0) @ self.probability
+        slope = -np.einsum("ns,snm->nm", (argument > 0) * self.probability, self.moves[:, asset])
+        return (value, slope)[: 1 + wanted]
+
+    def covariance_of_moves(self) -> Array:
+        centred = self.moves - self.probability @ self.moves
+        return centred.T @ (centred * self.probability[:, None])
 
     def _draw(self, uniforms: Array) -> Array:
         return self.moves[inverse(self.probability, uniforms[:, 0])]
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class LogNormal(Law):
-    """Martingale lognormal prices: R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1, corr(Z) = correlation.
-
-    volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
-    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365).
-    Raises LawError for volatility or horizon <= 0, or a correlation that is not positive semidefinite (eigenvalue named).
-    """
-
-    volatility: Array
-    correlation: Array
-    horizon: float
-    assets: tuple[str, ...] | None
-
-    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None) -> None:
-        assets = labels_of(volatility)
-        vol = np.atleast_1d(numbers_of(volatility, "volatility"))
-        if vol.ndim != 1 or vol.size == 0:
-            raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
-        horizon = numbers_of(horizon, "horizon")
-        percent = (vol > _MOST_VOLATILE) & (vol * np.sqrt(np.maximum(horizon, 0.0)) > _MOST_DEVIATION)
-        if percent.any():
-            first = int(np.argmax(percent))
-            raise LawError(
-                f"volatility number {first + 1} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
-            )
-        if (vol <= 0).any():
-            first = int(np.argmax(vol <= 0))
-            raise LawError(
-                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}"
-            )
-        if np.ndim(horizon) or not horizon > 0:
-            raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
-        matrix, assets = correlation_of(correlation, len(vol), assets)
-        set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
-
-    @property
-    def dimension(self) -> int:
-        return len(self.volatility)
-
-    @property
-    def deviation(self) -> Array:
-        """Standard deviation of the log move over the horizon, (d,)."""
-        return self.volatility * math.sqrt(self.horizon)
-
-    def __repr__(self) -> str:
-        return f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
-
-    def quadrature(self, order: int) -> "Scenarios":
-        """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
-        nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self._moves(nodes), self.assets), probability)
-
-    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """Black-Scholes, for accounts with at most one position; others need law.quadrature(20)."""
-        legs = np.count_nonzero(exposure, axis=1)
-        if (legs > 1).any():
-            raise LawError(
-                f"LogNormal has a closed form for accounts with one position only; {(legs > 1).sum()} of {len(legs)} have more, "
-                f"first number {int(np.argmax(legs > 1)) + 1} with {legs.max()}: discretise it, law.quadrature(20) or law.sample(4096, seed=1)"
-            )
-        rows, asset = np.arange(len(exposure)), np.argmax(np.abs(exposure), axis=1)
-        value, slope = lognormal_shortfall(exposure[rows, asset], equity, self.deviation[asset])
-        gradient = np.zeros_like(exposure)
-        gradient[rows, asset] = slope
-        return value, gradient
-
-    def reach(self, k: int) -> tuple[float, float] | None:
-        return -1.0, math.inf
-
-    def _moves(self, normals: Array) -> Array:
-        return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
-
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
-        law = object.__new__(LogNormal)
-        correlation = self.correlation[np.ix_(index, index)]
-        set_fields(law, volatility=self.volatility[index], correlation=correlation, horizon=self.horizon, assets=assets)
-        return law
-
-    def _draw(self, uniforms: Array) -> Array:
-        from scipy.special import ndtri
-
-        return self._moves(ndtri(uniforms))
-
-
-@dataclass(frozen=True, init=False, eq=False)
-class OneFactor(Law):
-    """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution or Scenarios).
-
-    Raises LawError if the factor has neither `ppf` nor one-dimensional scenarios.
-    """
-
-    loading: Array
-    factor: Any
-    assets: tuple[str, ...] | None
-
-    def __init__(self, loading: Any, factor: Any) -> None:
-        if not (callable(getattr(factor, "ppf", None)) or (isinstance(factor, Scenarios) and factor.dimension == 1)):
-            raise LawError(
-                f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
-            )
-        values = np.atleast_1d(numbers_of(loading, "loading"))
-        if values.ndim != 1 or values.size == 0:
-            raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
-        set_fields(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
-
-    @property
-    def dimension(self) -> int:
-        return len(self.loading)
-
-    def __repr__(self) -> str:
-        return f"OneFactor({described(self)}; factor {getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
-
-    def quadrature(self, order: int) -> "Scenarios":
-        """Scenario factors exactly (order does not matter); else `order` Gauss-Legendre nodes in probability, through the factor's quantile function.
-
-        Far tails are cut short: 50 nodes give a Student t with 4 degrees of freedom 97 % of its variance.
-        """
-        if isinstance(self.factor, Scenarios):
-            values, probability = self.factor.moves[:, 0], self.factor.probability
-        else:
-            nodes, weights = np.polynomial.legendre.leggauss(whole(order))
-            values, probability = self.factor.ppf((nodes + 1) / 2), weights / weights.sum()
-        return Scenarios(frame_like(np.outer(values, self.loading), self.assets), probability)
-
-    @property
-    def _uniforms(self) -> int:
-        return 1
-
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "OneFactor":
-        law = object.__new__(OneFactor)
-        set_fields(law, loading=self.loading[index], factor=self.factor, assets=assets)
-        return law
-
-    def _draw(self, uniforms: Array) -> Array:
-        if isinstance(self.factor, Scenarios):
-            values = self.factor.moves[inverse(self.factor.probability, uniforms[:, 0]), 0]
-        else:
-            values = self.factor.ppf(uniforms[:, 0])
-        return np.outer(values, self.loading)
 
 
 def set_fields(law: Any, **fields: Any) -> None:
@@ -327,3 +230,10 @@ def set_fields(law: Any, **fields: Any) -> None:
 
 def described(law: Law) -> str:
     return listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"
+
+
+def whole_number(n: Any) -> int:
+    """n as a number of scenarios to draw. Raises LawError."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
+    return int(n)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from .certificate import TOLERANCE, Proof, assess
 from .conic import clearing_rows
-from .event import Event
+from .event import Event, cleared
 from .laws import Law
-from .objectives import Objective
-from .route import ConicRoute, cleared, gap_of
+from .objectives import FactorLeverageSquare, Objective
+from .route import ConicRoute, gap_of
+from .symbols import loading_of
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
 Array = NDArray[np.float64]
@@ -34,6 +35,12 @@ def level(objective: Objective, event: Event, law: Law | None, effect_of: Array)
         if gap_of(other) <= max(gap_of(proof), TOLERANCE / 1000):
             amount, proof = candidate, other
     return amount, proof
+
+
+def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
+    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3)."""
+    book = event.book
+    return level(FactorLeverageSquare(), event, law, loading_of(law)[book.asset] * book.notional)
 
 
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:

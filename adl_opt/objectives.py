@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import LawError, ObjectiveError
+from .errors import ObjectiveError
 from .event import Event
 from .isolated import affine_around, fill
-from .laws import Law, OneFactor, Scenarios
+from .laws import Law, Scenarios
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
-from .symbols import Symbols
+from .symbols import Symbols, loading_of
 
 Array = NDArray[np.float64]
 
@@ -346,7 +346,7 @@ class FactorLeverageSquare(Objective):
 
         # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in [-1, 1].
         book = m.event.book
-        most = book.per_account(np.abs(needed_loading(m.law)[book.asset] * book.notional)) / book.equity
+        most = book.per_account(np.abs(loading_of(m.law)[book.asset] * book.notional)) / book.equity
         ratio = cp.multiply(np.divide(1.0, most, out=np.zeros_like(most), where=most > 0), m.factor_leverage)
         return (m.equity * most**2) @ cp.square(ratio)
 
@@ -355,20 +355,13 @@ class FactorLeverageSquare(Objective):
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
         book = m.event.book
-        slope = -2 * m.factor_leverage[book.account] * needed_loading(m.law)[book.asset] * book.notional
+        slope = -2 * m.factor_leverage[book.account] * loading_of(m.law)[book.asset] * book.notional
         return Minorant(0.0, slope, slope)
 
 
 def trusted(objective: Objective) -> bool:
     """Whether every part is of the library itself: the test suite holds its `express` against its `value`."""
     return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.parts())
-
-
-def needed_loading(law: Law | None) -> Array:
-    """The loading of a one-factor law, (d,). Raises LawError for another law."""
-    if not isinstance(law, OneFactor):
-        raise LawError("FactorLeverageSquare needs a one-factor law: adl.OneFactor(loading, factor)")
-    return law.loading
 
 
 def evaluate(objective: Objective, m: Any) -> float:

@@ -1,18 +1,19 @@
 """All optima of a problem: how far each leg can go, whether there is only one, and the one that is preferred (Thm 2, face.py)."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import Certificate, Proof, assess, with_bound
-from .elliptic import only_optimum
+from .elliptic import strictly_convex
 from .errors import LawError, SolveError
-from .event import Event
+from .event import Event, cleared
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
-from .route import ConicRoute, cleared
+from .route import ConicRoute
 
 if TYPE_CHECKING:
     from .face import Face
@@ -61,9 +62,9 @@ class Optima:
         least, most = np.where(narrow, self.amount, least), np.where(narrow, self.amount, most)
         return np.where(least <= _SAME * event.size, 0.0, least), most, face.how, face.within
 
-    @property
+    @cached_property
     def _curved(self) -> bool:
-        return only_optimum(self._route.objective, self._route.law)
+        return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
 
     @property
     def _nothing_lost(self) -> bool:

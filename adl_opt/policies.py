@@ -11,8 +11,9 @@ from .certificate import Proof, assess
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
-from .laws import OneFactor, Scenarios
+from .laws import Scenarios
 from .objectives import FactorLeverageSquare, LeverageSquare, Objective
+from .onefactor import OneFactor
 from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
@@ -45,12 +46,11 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     clears every asset exactly. Of the allocations with these factor leverages it closes the most evenly: least sum of notional x fraction^2, which is unique and
     keeps proportional splits neutral. Raises LawError if a loading is missing, SolveError if no solver finds the allocation.
     """
-    from .levelling import level
+    from .levelling import level_factor
 
     _need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0])).align(event.book.assets)
-    effect = law.loading[event.book.asset] * event.book.notional
-    return _levelled(event, FactorLeverageSquare(), *level(FactorLeverageSquare(), event, law, effect), "factor_water_filling")
+    return _levelled(event, FactorLeverageSquare(), *level_factor(event, law), "factor_water_filling")
 
 
 def gross_water_filling(event: Event) -> Allocation:

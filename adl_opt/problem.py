@@ -13,7 +13,7 @@ from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
-from .laws import Law, Scenarios
+from .laws import Law
 from .objectives import Objective
 from .optima import Optima
 from .route import ConicRoute, gap_of
@@ -47,7 +47,7 @@ class Problem:
             )
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
-        self.law = None if law is None else law.align(event.book.assets)
+        self.law = None if law is None else law.align(event.book.assets).exact()
         self._route = ConicRoute(objective, self.law)
 
     @property
@@ -94,7 +94,7 @@ class Problem:
             raise SolveError(
                 f"closed_form of {self.objective} {proof.certificate.proof}; it must return contracts closed by leg, >= 0"
             )
-        optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form")
+        optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
         allocation = Allocation(
@@ -162,7 +162,9 @@ class Problem:
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
-        return Optima(self._route, best.event, best.amount, best.certificate, best.method == "closed-form")
+        return Optima(
+            self._route, best.event, best.amount, best.certificate, best.method == "closed-form" and best.event.book.isolated
+        )
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
@@ -191,6 +193,10 @@ class Problem:
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
             amount = self.objective.closed_form(event, self.law)
+            if amount is None and self.objective.monotone and getattr(self.law, "loading", None) is not None:
+                from .levelling import level_factor
+
+                amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
             if amount is not None:
                 self._route.check(event, amount)
             if amount is None and method == "closed-form":
@@ -203,12 +209,7 @@ class Problem:
         if amount is None and method == "separable":
             separable.refuse(self.objective, event, self.law)
         wanted = method == "separable" or (method == "auto" and solver is None)
-        if (
-            amount is None
-            and wanted
-            and isinstance(self.law, Scenarios)
-            and separable.applies(self.objective, event, self.law) is None
-        ):
+        if amount is None and wanted and self.law is not None and separable.applies(self.objective, event, self.law) is None:
             amount, chosen = separable.solve(event, self.law), "separable"
         return None if amount is None else (amount, assess(self.objective, event, self.law, amount, tolerance=tol), chosen)
 

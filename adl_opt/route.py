@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from . import separable
 from .certificate import Evidence, Proof, assess, scales, with_bound
 from .elliptic import cut_below, newton_at
+from .elliptical import Gaussian
 from .errors import LawError, ObjectiveError, SolveError
-from .event import Event
+from .event import Event, cleared
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
-from .symbols import Symbols
+from .symbols import Symbols, needed
 from .tails import WorstCase
-from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
     from .conic import Point, Program
@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
 _CUTS, _NEWTON = 25, 1e-4  # rounds of cuts at most, and the gap from which Newton's model takes over
 _TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds
+_HALVINGS = 8  # of a step that leads uphill
 _MOST_CHECKED = 200_000  # accounts x scenarios up to which a user's objective is compiled only to be compared with its value
-_DUST = 1e-9  # fractions closed this close to 0 or 1 are the solver's rounding
 
 
 class ConicRoute:
@@ -53,8 +53,9 @@ class ConicRoute:
 
     def solve(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """An amount (legs,) contracts and its proof. Raises SolveError if no solver returns a point, ObjectiveError as in §17."""
-        if (cut := self._by_cuts(event, solver, tol, time_limit)) is not None:
-            return cut
+        for without_scenarios in (self._by_cuts, self._by_newton):
+            if (found_so := without_scenarios(event, solver, tol, time_limit)) is not None:
+                return found_so
         program, reference = self.program(event), self.reference(event)
         program.check_own_variables(event, self.law, reference)
         # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
@@ -131,6 +132,17 @@ class ConicRoute:
         highest = max(found, key=lambda one: -np.inf if one[1].certificate.bound is None else one[1].certificate.bound)
         return amount, replace(proof, certificate=with_bound(proof.certificate, highest[1].certificate, tol))
 
+    def _by_newton(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
+        """Other laws with a curvature: Newton's model from the optimum under normal moves of the same covariance; None where it does not apply."""
+        amount = cleared(event, event.pro_rata_fraction * event.size)
+        if newton_at(self.objective, Symbols(event, self.law, amount)) is None:
+            return None
+        covariance = needed(self.law).covariance_of_moves()
+        if covariance is not None:
+            with contextlib.suppress(SolveError):
+                amount = ConicRoute(self.objective, Gaussian(covariance)).solve(event, solver, tol, time_limit)[0]
+        return self._refined(event, (amount, assess(self.objective, event, self.law, amount, tolerance=tol)), tol, time_limit)
+
     @staticmethod
     def _amount(event: Event, point: "Point") -> Array:
         amount = event.fixed_fraction * event.size
@@ -166,12 +178,21 @@ class ConicRoute:
                     break
             if point is None:
                 break
-            amount = cleared(event, self._amount(event, point))
+            amount = self._downhill(event, here[0], cleared(event, self._amount(event, point)))
             again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
             # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
             stalled = 0 if again[1].certificate.objective < c.objective or gap_of(again[1]) < gap_of(best[1]) else stalled + 1
             here, best = again, min(best, again, key=_better)
         return best
+
+    def _downhill(self, event: Event, here: Array, there: Array) -> Array:
+        """`there`, or, where a model of second order led too far, the first halving of the way at which the value falls."""
+        start = evaluate(self.objective, Symbols(event, self.law, here))
+        for halving in range(_HALVINGS):
+            amount = there if halving == 0 else cleared(event, here + 0.5**halving * (there - here))
+            if evaluate(self.objective, Symbols(event, self.law, amount)) <= start:
+                return amount
+        return there
 
     def _proved(self, event: Event, point: "Point", tol: float) -> tuple[Array, Proof]:
         amount = self._amount(event, point)
@@ -231,15 +252,6 @@ class ConicRoute:
         if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
             why = "they differ by the unit of money: declare money = 1 if value is in quote currency, 0 if it is a pure number"
         raise ObjectiveError(f"{self.objective}: {who} {other:.9g} but value gives {value:.9g} at that point; {why} (§17)")
-
-
-def cleared(event: Event, amount: Array) -> Array:
-    """`amount` without the solver's rounding: dust closed or left whole, clearing exact (§6)."""
-    amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
-    for k in event.free_assets:
-        legs = event.free & (event.book.asset == k)
-        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
-    return amount
 
 
 def _better(pair: tuple[Array, Proof]) -> tuple[bool, float, float]:

@@ -1,7 +1,7 @@
-"""The separable method: accounts answer a price. So far one asset at a time, under scenarios, exactly (THEORY 8.4, 9).
+"""The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9).
 
-The expected shortfall of an account is convex and piecewise linear in what it closes of one asset. Its pieces, cheapest first over
-all accounts, are filled until the requirement is met: a fractional knapsack, no iteration, no solver.
+Under a smooth law an interior point whose blocks are accounts (interior.py). Under scenarios one asset at a time, exactly: the expected shortfall of an
+account is then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the requirement is met.
 """
 
 import math
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import SolveError
-from .event import Event
+from .event import Event, cleared
+from .interior import Interior
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective
 from .symbols import Symbols
@@ -25,10 +26,10 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
     """None if the method solves this problem; else the reason why not, in words."""
     if not is_expected_loss(objective):
         return f"it minimises ExpectedLoss alone, not {objective}"
-    if not isinstance(law, Scenarios):
-        return "it needs scenarios: law.quadrature(20) or law.sample(4096, seed=1)"
-    if len(event.free_assets) > 1:
-        return f"it decides one asset so far, and {len(event.free_assets)} are to be decided"
+    if law is None or type(law).shortfall_terms is Law.shortfall_terms:
+        return "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
+    if isinstance(law, Scenarios) and len(event.free_assets) > 1:
+        return f"under scenarios it decides one asset so far, and {len(event.free_assets)} are to be decided"
     return None
 
 
@@ -36,9 +37,12 @@ def is_expected_loss(objective: Objective) -> bool:
     return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
 
 
-def solve(event: Event, law: Scenarios) -> Array:
-    """An optimal amount (legs,) contracts for ExpectedLoss where one asset is to be decided; it clears exactly."""
+def solve(event: Event, law: Law) -> Array:
+    """An optimal amount (legs,) contracts for ExpectedLoss, under scenarios where one asset is to be decided; it clears exactly."""
     amount = event.fixed_fraction * event.size
+    if not isinstance(law, Scenarios):
+        amount[event.free] = Interior(event, law).solve() * event.size[event.free]
+        return cleared(event, amount)
     for k in event.free_assets:
         amount = best_in_asset(event, law, amount, int(k))
     return amount

@@ -101,14 +101,14 @@ def lognormal_shortfall(exposure: Array, equity: Array, deviation: Array) -> tup
     d2 = d1 - sd
     price = np.where(up, ndtr(d1) - (1 + strike) * ndtr(d2), (1 + strike) * ndtr(-d2) - ndtr(-d1))
     # phi(d1) = (1 + strike) phi(d2) turns the price into a difference of Mills ratios, accurate in the tail.
-    tail = np.exp(-(d1**2) / 2) / _ROOT_TWO_PI * np.where(up, _mills_step(-d1, sd), _mills_step(d2, sd))
+    tail = np.exp(-(d1**2) / 2) / _ROOT_TWO_PI * np.where(up, mills_step(-d1, sd), mills_step(d2, sd))
     price = np.where((np.where(up, -d1, d2) > 0) & np.isfinite(tail), tail, price)
     value[at_risk] = y * np.maximum(price, 0.0)
     slope[at_risk] = np.where(up, -(ndtr(d1) - ndtr(d2)), ndtr(-d2) - ndtr(-d1))
     return value, slope
 
 
-def _mills_step(x: Array, step: Array) -> Array:
+def mills_step(x: Array, step: Array) -> Array:
     """Mills(x) - Mills(x + step) of the standard normal; not finite where x is far below 0."""
     from scipy.special import erfcx
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from . import accounts
 from .symbols import Symbols, needed
 
 Array = NDArray[np.float64]
@@ -55,13 +56,8 @@ class Minorant:
 
 
 def closed_form_slope(m: Symbols) -> Array:
-    book, law = m.event.book, needed(m.law)
-    slope = np.zeros(len(m.amount))
-    for a, b in m.chunks(law.dimension):
-        legs = m.legs_of(a, b)
-        gradient = law.shortfall_and_slope(m.exposure_rows(a, b), m.equity[a:b])[1]
-        slope[legs] = -book.notional[legs] * gradient[book.account[legs] - a, book.asset[legs]]
-    return slope
+    book = m.event.book
+    return -book.notional * accounts.slope(book, needed(m.law), m.notional)
 
 
 def scenario_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:

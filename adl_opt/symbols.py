@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import accounts
 from .errors import LawError, ObjectiveError
 from .event import Event
-from .laws import Law, OneFactor, Scenarios
+from .laws import Law, Scenarios
 
 Array = NDArray[np.float64]
 SYMBOLS = (
@@ -74,10 +75,8 @@ class Symbols:
 
     @cached_property
     def factor_leverage(self) -> Array:
-        if not isinstance(self.law, OneFactor):
-            raise LawError("factor_leverage needs a one-factor law: adl.OneFactor(loading, factor)")
         book = self.event.book
-        return book.per_account(self.law.loading[book.asset] * self.notional) / self.equity
+        return book.per_account(loading_of(self.law)[book.asset] * self.notional) / self.equity
 
     @property
     def scenarios(self) -> Scenarios:
@@ -102,10 +101,7 @@ class Symbols:
     def expected_shortfall(self) -> Array:
         if isinstance(self.law, Scenarios):
             return np.concatenate([np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()])
-        law = needed(self.law)
-        return np.concatenate(
-            [law.expected_shortfall(self.exposure_rows(a, b), self.equity[a:b]) for a, b in self.chunks(law.dimension)]
-        )
+        return accounts.expected_shortfall(self.event.book, needed(self.law), self.notional)
 
     @cached_property
     def expected_loss(self) -> float:
@@ -176,6 +172,14 @@ def needed(law: Law | None) -> Law:
             "this objective needs a law of price moves: adl.Problem(objective, event, law), such as adl.LogNormal(volatility, correlation, horizon).quadrature(20)"
         )
     return law
+
+
+def loading_of(law: Law | None) -> Array:
+    """The loading (d,) of a one-factor law, or LawError for another."""
+    loading = getattr(law, "loading", None)
+    if loading is None:
+        raise LawError("factor leverages need a one-factor law: adl.OneFactor(loading, factor)")
+    return loading
 
 
 def scenarios_of(law: Law | None) -> Scenarios:

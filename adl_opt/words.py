@@ -14,7 +14,8 @@ from .book import Book
 from .elliptical import Gaussian, StudentT
 from .errors import AdlError
 from .event import Event
-from .laws import Law, LogNormal, Scenarios
+from .laws import Law, Scenarios
+from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
 from .problem import PREFER
 from .show import console

@@ -19,8 +19,8 @@ from adl_opt import catalog, cli, waterfill, words
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
-from adl_opt.objectives import Sum, needed_loading
-from adl_opt.symbols import LossSymbols, Symbols
+from adl_opt.objectives import Sum
+from adl_opt.symbols import LossSymbols, Symbols, loading_of
 
 from .books import frame, one_asset
 from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
@@ -461,13 +461,36 @@ CASES = [
     Case("tensor quadrature in 4 assets", lambda _: adl.Gaussian(np.eye(4)).quadrature(3), adl.LawError),
     Case("order = 0", lambda _: adl.Gaussian(0.04).quadrature(0), adl.LawError),
     Case(
-        "OneFactor has no closed-form expected shortfall; discretise it",
-        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, adl.OneFactor([1.0], stats.norm())).solve(),
+        "Law has no closed-form expected shortfall; discretise it",
+        lambda _: adl.Law().expected_shortfall(np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
     Case(
-        "accounts with one position only; 4 of 4 have more, first number 1 with 2",
-        lambda _: adl.certify(adl.ExpectedLoss(), PAPER, adl.LogNormal([0.6, 0.7], 0.8, 1), adl.pro_rata(PAPER)),
+        "has no density",
+        lambda _: adl.OneFactor([1.0], stats.poisson(3)).slope_and_curvature(np.ones((1, 1)), np.ones(1)),
+        adl.LawError,
+    ),
+    Case("kinks and no curvature", lambda _: LAW.slope_and_curvature(np.ones((1, 2)), np.ones(1)), adl.LawError),
+    Case(
+        "accounts of at most 3 positions; 1 have 4: discretise it",
+        lambda _: adl.LogNormal([0.6] * 4, 0.5, 1.0).expected_shortfall(-np.ones((1, 4)), np.ones(1)),
+        adl.LawError,
+    ),
+    Case(
+        "1 of 2 accounts hold prices that determine one another.*first number 2",
+        lambda _: adl.LogNormal([0.6, 0.6, 0.7], [[1, 1, 0.5], [1, 1, 0.5], [0.5, 0.5, 1]], 1.0).shortfall_terms(
+            np.array([[0, 2], [0, 1]]), -np.ones((2, 2)), np.ones(2), 1
+        ),
+        adl.LawError,
+    ),
+    Case(
+        "of 1 accounts under LogNormal does not settle, first number 1",
+        lambda _: adl.LogNormal([0.6, 0.75, 0.9], 0.99999, 0.1).expected_shortfall(np.array([[-9.0, 4, 4.5]]), np.full(1, 0.3)),
+        adl.LawError,
+    ),
+    Case(
+        "cannot sample 0 scenarios",
+        lambda _: adl.LogNormal(0.6, None, 1).estimated_shortfall(-np.ones((1, 1)), np.ones(1), 0),
         adl.LawError,
     ),
     Case(
@@ -477,7 +500,7 @@ CASES = [
     ),
     Case(
         "nothing is discretised silently",
-        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.OneFactor([1.0, 1.0], stats.norm())).solve(method="conic"),
+        lambda _: adl.Problem(adl.CVaR(0.9), PAPER, adl.OneFactor([1.0, 1.0], stats.norm())).solve(method="conic"),
         adl.LawError,
     ),
     Case(
@@ -608,9 +631,9 @@ CASES = [
         adl.LawError,
     ),
     Case("needs a law of price moves", lambda _: Symbols(EVENT, None, EVENT.size).loss, adl.LawError),
-    Case("needs a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
+    Case("need a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
     Case(
-        "needs a one-factor law",
+        "need a one-factor law",
         lambda _: Factor().express(ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True)),
         adl.LawError,
     ),
@@ -631,7 +654,7 @@ CASES = [
     ),
     Case(
         "it needs scenarios",
-        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, adl.Gaussian(0.04)).solve(method="separable"),
+        lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, None).solve(method="separable"),
         adl.SolveError,
     ),
     Case(
@@ -706,7 +729,7 @@ CASES = [
     Case("express says .* but value gives", lambda _: adl.Problem(TwiceTheMean(), EVENT, LAW).solve(), adl.ObjectiveError),
     Case("write CVaR", lambda _: adl.compare(EVENT, LAW, measures=[adl.CVaR])),
     Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, adl.CVaR())),
-    Case("needs a one-factor law", lambda _: needed_loading(LAW), adl.LawError),
+    Case("need a one-factor law", lambda _: loading_of(LAW), adl.LawError),
     Case("a policy takes an Event", lambda _: adl.factor_water_filling(TIDY, [1.0]), adl.EventError),
     Case("have no law", lambda _: adl.factor_water_filling(PAPER, {"BTC": 1.0}), adl.LawError),
     # all optima

@@ -151,7 +151,7 @@ def test_no_law_is_enough_in_isolated_margin():
 def test_a_law_without_closed_form_is_refused_with_the_remedy(paper):
     lognormal = adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
     with pytest.raises(adl.LawError, match=r"law\.quadrature\(20\)"):
-        adl.Problem(adl.ExpectedLoss(), paper, lognormal).solve()
+        adl.Problem(adl.CVaR(0.9), paper, lognormal).solve()
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -1,0 +1,157 @@
+"""Lognormal prices: Black and Scholes for one position, one price analytically and the others by quadrature for more (THEORY 8.6)."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import blackscholes
+from .errors import LawError
+from .lawinput import correlation_of, frozen, labels_of, listing, numbers_of
+from .laws import Law, Scenarios, described, set_fields, whole_number
+from .nodes import frame_like, gauss_hermite, root, sobol
+
+Array = NDArray[np.float64]
+_MOST_VOLATILE, _MOST_DEVIATION = 20.0, 2.0  # a year and over the horizon; above both it is a percentage written as a number
+_REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class LogNormal(Law):
+    """Martingale lognormal prices: R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1, corr(Z) = correlation.
+
+    volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
+    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365).
+    Raises LawError for volatility or horizon <= 0, or a correlation that is not positive semidefinite (eigenvalue named).
+    """
+
+    volatility: Array
+    correlation: Array
+    horizon: float
+    assets: tuple[str, ...] | None
+
+    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None) -> None:
+        assets = labels_of(volatility)
+        vol = np.atleast_1d(numbers_of(volatility, "volatility"))
+        if vol.ndim != 1 or vol.size == 0:
+            raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
+        horizon = numbers_of(horizon, "horizon")
+        percent = (vol > _MOST_VOLATILE) & (vol * np.sqrt(np.maximum(horizon, 0.0)) > _MOST_DEVIATION)
+        if percent.any():
+            first = int(np.argmax(percent))
+            raise LawError(
+                f"volatility number {first + 1} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
+            )
+        if (vol <= 0).any():
+            first = int(np.argmax(vol <= 0))
+            raise LawError(
+                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}"
+            )
+        if np.ndim(horizon) or not horizon > 0:
+            raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
+        matrix, assets = correlation_of(correlation, len(vol), assets)
+        set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
+
+    @property
+    def dimension(self) -> int:
+        return len(self.volatility)
+
+    @property
+    def deviation(self) -> Array:
+        """Standard deviation of the log move over the horizon, (d,)."""
+        return self.volatility * math.sqrt(self.horizon)
+
+    def __repr__(self) -> str:
+        return f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
+
+    def quadrature(self, order: int) -> "Scenarios":
+        """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
+        nodes, probability = gauss_hermite(order, self.dimension)
+        return Scenarios(frame_like(self._moves(nodes), self.assets), probability)
+
+    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+        """Exact to a relative 1e-10 for accounts of at most three positions, and where prices do not determine one another; else LawError."""
+        held = np.count_nonzero(notional, axis=1)
+        if wanted or notional.shape[1] == 0:
+            return blackscholes.integrated(self._accounts(asset, notional, equity), wanted)
+        # Positions of nothing have a slope, but no part in the value.
+        value = np.zeros(len(equity))
+        order = np.argsort(notional == 0, axis=1, kind="stable")
+        asset, notional = np.take_along_axis(asset, order, axis=1), np.take_along_axis(notional, order, axis=1)
+        for m in np.unique(held[held > 0]):
+            mine = held == m
+            value[mine] = blackscholes.integrated(self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0)[0]
+        return (value,)
+
+    def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
+        """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in the others, where it is not computed."""
+        value, gradient = np.zeros(len(equity)), np.full_like(exposure, np.nan)
+        held = np.count_nonzero(exposure, axis=1)
+        order = np.argsort(exposure == 0, axis=1, kind="stable")
+        for m in np.unique(held):
+            rows = np.flatnonzero(held == m)
+            asset = order[rows, :m]
+            terms = self.shortfall_terms(asset, exposure[rows[:, None], asset], equity[rows], 1)
+            value[rows], gradient[rows[:, None], asset] = terms
+        return value, gradient
+
+    def estimated_shortfall(
+        self, exposure: Array, equity: Array, points: int = 4096, seed: int | np.random.Generator = 1
+    ) -> tuple[Array, Array]:
+        """(expected shortfall (n,), its standard error (n,)) for any number of positions: one price analytically, the others by scrambled Sobol points.
+
+        points in each of eight independent scrambles, whose spread gives the error; exposure (n, d) signed notional, equity (n,). Accounts of at most three
+        positions have `expected_shortfall`, which is exact. Raises LawError for points < 1 or a singular correlation.
+        """
+        points = whole_number(points)
+        value, error = np.zeros(len(equity)), np.zeros(len(equity))
+        held = np.count_nonzero(exposure, axis=1)
+        order = np.argsort(exposure == 0, axis=1, kind="stable")
+        rng = np.random.default_rng(seed)
+        for m in np.unique(held[held > 0]):
+            rows = np.flatnonzero(held == m)
+            asset = order[rows, :m]
+            accounts = self._accounts(asset, exposure[rows[:, None], asset], equity[rows])
+            if m == 1:
+                value[rows] = blackscholes.integrated(accounts, 0)[0]
+                continue
+            drawn = [blackscholes.estimated(accounts, _normals(points, int(m) - 1, rng)) for _ in range(_REPLICATES)]
+            value[rows], error[rows] = np.mean(drawn, axis=0), np.std(drawn, axis=0, ddof=1) / math.sqrt(_REPLICATES)
+        return value, error
+
+    def covariance_of_moves(self) -> Array:
+        return np.expm1(self.correlation * np.outer(self.deviation, self.deviation))
+
+    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+        # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is held.
+        regular = np.linalg.eigvalsh(self.correlation)[0] > 1e-12
+        return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
+
+    def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> blackscholes.Accounts:
+        correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
+        return blackscholes.prepared(notional, equity, self.deviation[asset], correlation)
+
+    def reach(self, k: int) -> tuple[float, float] | None:
+        return -1.0, math.inf
+
+    def _moves(self, normals: Array) -> Array:
+        return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
+
+    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
+        law = object.__new__(LogNormal)
+        correlation = self.correlation[np.ix_(index, index)]
+        set_fields(law, volatility=self.volatility[index], correlation=correlation, horizon=self.horizon, assets=assets)
+        return law
+
+    def _draw(self, uniforms: Array) -> Array:
+        from scipy.special import ndtri
+
+        return self._moves(ndtri(uniforms))
+
+
+def _normals(points: int, d: int, rng: np.random.Generator) -> Array:
+    from scipy.special import ndtri
+
+    return ndtri(sobol(points, d, rng))

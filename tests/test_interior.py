@@ -1,0 +1,96 @@
+"""The interior point of the separable method: certified on books of every shape, equal to the conic route, gradual and honest (THEORY 6, 9)."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import adl_opt as adl
+from adl_opt.accounts import answers, batches, expected_shortfall, slope
+from adl_opt.interior import Interior
+from adl_opt.symbols import Symbols
+
+from .books import count, cross, frame
+from .test_elliptic import laws
+from .tolerances import TOL
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(300))
+def test_certified_on_any_book(seed):
+    """Equities over three to nine decades, requirements of 0 and of the capacity, drifts, fat tails: within 1e-9, in at most 80 steps."""
+    rng = np.random.default_rng(130_000 + seed)
+    event = cross(rng, decades=float(rng.choice([3, 9])))
+    for law in laws(rng, len(event.book.assets)):
+        solved = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable")
+        assert solved.certificate.gap <= TOL.formula, (law, solved.certificate)
+        if event.free.any():
+            steps: list[int] = []
+            Interior(event, law).solve(lambda number, gap, told=steps: told.append(number))
+            assert len(steps) <= 80
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(60))
+def test_equal_to_the_conic_route(seed):
+    rng = np.random.default_rng(131_000 + seed)
+    event = cross(rng)
+    for law in laws(rng, len(event.book.assets)):
+        problem = adl.Problem(adl.ExpectedLoss(), event, law)
+        one, two = (problem.solve(method=method) for method in ("separable", "conic"))
+        scale = max(abs(one.certificate.objective), one.certificate.floor)
+        assert abs(one.certificate.objective - two.certificate.objective) <= 2e-8 * scale
+        for k in event.free_assets:  # a price is known up to what the gap allows
+            noise = 1e-6 * one.certificate.objective / event.required[k]
+            assert one.price[k] == pytest.approx(two.price[k], rel=1e-3, abs=noise)
+
+
+def test_one_factor_with_a_density():
+    event = adl.load("factor").event(12, 3)
+    loading = {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}
+    for factor in (stats.norm(0, 0.1), stats.t(2.5, 0.01, 0.1), stats.uniform(-0.3, 0.7)):
+        problem = adl.Problem(adl.ExpectedLoss(), event, adl.OneFactor(loading, factor))
+        values = [problem.solve(method=method).certificate for method in ("closed-form", "separable", "conic")]
+        assert all(c.certified for c in values)
+        assert max(c.objective for c in values) == pytest.approx(min(c.objective for c in values), rel=1e-6)
+
+
+def test_nothing_lost_and_nothing_to_decide():
+    rows = [("a", "X", -1.0, 1.0, 100.0), ("a", "Y", 1.0, 1.0, 100.0), ("b", "X", -1.0, 1.0, 200.0)]
+    event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 0.5})
+    law = adl.Gaussian(np.eye(2) * 1e-6)
+    solved = adl.Problem(adl.ExpectedLoss(), event, law).solve()
+    assert solved.certificate.certified and solved.certificate.objective == 0
+    everything = adl.Problem(adl.ExpectedLoss(), event, law).solve(short={"X": "all"})
+    assert everything.certificate.certified and everything.amount[0] == 1 and everything.unique is True
+
+
+def test_batches_hold_every_position_once(rng):
+    event = cross(rng, 40, 5)
+    parts = batches(event.book)
+    legs = np.sort(np.concatenate([part.leg.ravel() for part in parts]))
+    assert np.array_equal(legs, np.flatnonzero(event.book.position != 0))
+    assert all((event.book.account[part.leg] == part.account[:, None]).all() for part in parts)
+
+
+def test_answers_are_those_of_the_dense_formula(rng):
+    event = cross(rng, 30, 4)
+    law = laws(rng, len(event.book.assets))[1]
+    m = Symbols(event, law, np.zeros(len(event.size)))
+    value, gradient = law.shortfall_and_slope(m.exposure, m.equity)
+    book = event.book
+    assert expected_shortfall(book, law, book.notional) == pytest.approx(value, rel=1e-12)
+    held = book.position != 0
+    assert slope(book, law, book.notional)[held] == pytest.approx(gradient[book.account, book.asset][held], rel=1e-10, abs=1e-15)
+    curvature = law.slope_and_curvature(m.exposure, m.equity)[1]
+    for batch, terms in answers(book, law, book.notional, 2):
+        asset = book.asset[batch.leg]
+        dense = curvature[batch.account[:, None, None], asset[:, :, None], asset[:, None, :]]
+        assert terms[2] == pytest.approx(dense, rel=1e-9, abs=1e-12 * np.abs(dense).max())
+
+
+def test_steps_are_watched_and_gaps_shrink():
+    event = adl.load("gaussian").event(60, 0)
+    law = adl.load("gaussian").law.align(event.book.assets)
+    told = []
+    Interior(event, law).solve(lambda number, gap: told.append((number, gap)))
+    assert [number for number, _ in told] == list(range(1, len(told) + 1)) and told[-1][1] <= 1e-10 < told[0][1]
