@@ -15,6 +15,8 @@ from .certificate import Certificate
 from .errors import AdlError, AllocationError
 from .event import Event
 from .isolated import gross_level
+from .laws import Law
+from .objectives import Objective
 from .symbols import Symbols
 
 if TYPE_CHECKING:
@@ -38,7 +40,8 @@ class Allocation:
 
     event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a policy's name;
     objective: its name; certificate; price (d,) shadow prices, nan where nothing is required; parts: value of each term;
-    uniqueness: True, False or None, or a function that finds out; read `unique`.
+    uniqueness: True, False or None, or a function that finds out; read `unique`. price_ends: least and most right prices (d,), or a function that
+    finds them; read `shadow_price_range`. law (aligned) and aim: what `explain` measures with; not saved.
     """
 
     event: Event
@@ -49,6 +52,9 @@ class Allocation:
     price: Array
     parts: Mapping[str, float]
     uniqueness: bool | Callable[[], bool | None] | None = None
+    price_ends: tuple[Array, Array] | Callable[[], tuple[Array, Array]] | None = None
+    law: Law | None = None
+    aim: Objective | None = None
 
     @cached_property
     def unique(self) -> bool | None:
@@ -61,10 +67,16 @@ class Allocation:
             return None
         return self.unique
 
+    def _known_ends(self) -> tuple[Array, Array] | None:
+        if callable(self.price_ends) and "_ends" not in self.__dict__ and len(self.amount) > _MOST_ASKED:
+            return None
+        return self._ends
+
     def __getstate__(self) -> dict[str, Any]:
         # What finds out holds compiled programs, which do not travel.
         known = self.__dict__.get("unique", None if callable(self.uniqueness) else self.uniqueness)
-        return {**self.__dict__, "uniqueness": known, "unique": known}
+        ends = self.__dict__.get("_ends", None if callable(self.price_ends) else self.price_ends)
+        return {**self.__dict__, "uniqueness": known, "unique": known, "price_ends": ends}
 
     @property
     def closed(self) -> Array:
@@ -78,6 +90,36 @@ class Allocation:
 
         required = self.event.side != 0
         return pd.Series(self.price[required], index=self.event.required_assets, name="shadow_price")
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        unknown = np.full(len(self.price), np.nan)
+        ends = self.price_ends() if callable(self.price_ends) else self.price_ends
+        return (unknown, unknown) if ends is None else ends
+
+    @property
+    def shadow_price_range(self) -> "pd.DataFrame":
+        """By required asset: least and most, the ends of all right shadow prices, quote currency per contract (THEORY 6).
+
+        least is what closing one more contract saves, most what the last one saved; they differ where the least loss has a kink in the requirement. Where nothing is
+        required there is no last contract, and most is infinite; at the capacity there is no further one, and least is minus infinite. nan: not determined. Found out
+        when first asked; under scenarios by two linear programs an asset.
+        """
+        import pandas as pd
+
+        required = self.event.side != 0
+        table = {name: end[required] for name, end in zip(("least", "most"), self._ends)}
+        return pd.DataFrame(table, index=self.event.required_assets)
+
+    def explain(self, account: object) -> str:
+        """Why `account` was reduced or spared, in words: what closing saves against the shadow price, and its leverages before and after.
+
+        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them. Raises AllocationError for an
+        account that the book does not have.
+        """
+        from .reasons import explained
+
+        return explained(self.event, self.law, self.aim, self.amount, self.price, account)
 
     @property
     def water_level(self) -> "pd.Series":
@@ -163,6 +205,7 @@ class Allocation:
             "short": self.event.short, "long": self.event.long, "amount": self.amount.tolist(), "method": self.method,
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
             "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self._known_unique(),
+            "price_range": None if (ends := self._known_ends()) is None else [[_plain(p) for p in end.tolist()] for end in ends],
         }  # fmt: skip
         try:
             path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
@@ -200,12 +243,21 @@ class Allocation:
         amount = np.array(content["amount"], float)
         if amount.shape != book.position.shape:
             raise AllocationError(f"{len(amount)} closed sizes for {len(book.position)} positions")
-        price = np.array([np.nan if p is None else p for p in content["price"]], float)
+        price = _numbers(content["price"])
+        ends = content.get("price_range")
         proof = {
             name: _INFINITE.get(value, value) if isinstance(value, str) else value for name, value in content["certificate"].items()
         }
         return cls(
-            event, amount, content["method"], content["objective"], Certificate(**proof), price, content["parts"], content["unique"]
+            event,
+            amount,
+            content["method"],
+            content["objective"],
+            Certificate(**proof),
+            price,
+            content["parts"],
+            content["unique"],
+            None if ends is None else (_numbers(ends[0]), _numbers(ends[1])),
         )
 
     def __repr__(self) -> str:
@@ -248,6 +300,10 @@ def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
     # A zero position has no side: what it claims to close counts against its box, whatever the sign.
     amount[leg] = np.where(book.position[leg] == 0, -np.abs(closed), closed * np.sign(book.position[leg]))
     return amount
+
+
+def _numbers(stored: list[Any]) -> Array:
+    return np.array([np.nan if p is None else _INFINITE.get(p, p) for p in stored], float)
 
 
 def _plain(value: Any) -> Any:

@@ -179,7 +179,7 @@ def assess(
         status, str(measured), unit, value, bound, gap, float(clearing.max(initial=0.0)), box, reference, floor, tolerance, how
     )
     # Without a law there is no loss, so nothing can be saved: no price.
-    return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price), parts)
+    return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
 
 
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:

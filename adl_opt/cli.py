@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 a claim or certificate fails, 2 bad input (one line on std
 
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,7 @@ from .words import (
     BookFile,
     Correlation,
     Dof,
+    Explain,
     Force,
     Horizon,
     LawName,
@@ -111,6 +113,7 @@ def solve(
     dof: Dof = None,
     output: Output = None,
     plot: Plot = None,
+    explain: Explain = None,
     force: Force = False,
 ) -> None:
     """Who closes how much, with its certificate.
@@ -128,7 +131,8 @@ def solve(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
         allocation = problem.solve(method=method, prefer=prefer)
-    _finish(event, allocation, output, plot, "no law given" if law is None else f"law: {law!r}")
+    reasons = [allocation.explain(account) for account in explain or ()]
+    _finish(event, allocation, output, plot, "no law given" if law is None else f"law: {law!r}", reasons)
 
 
 @app.command(name="range")
@@ -262,8 +266,12 @@ def _for_the_command_line(sentence: str) -> str:
     return sentence
 
 
-def _finish(event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str) -> None:
+def _finish(
+    event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str, reasons: Sequence[str] = ()
+) -> None:
     print_allocation(event, allocation, law)
+    for words in reasons:
+        console.print(words, soft_wrap=True, highlight=False, markup=False)
     if output is not None:
         allocation.save(output, overwrite=True) if output.suffix == ".json" else write_frame(allocation.to_frame(), output)
         console.print(f"wrote {output}", soft_wrap=True)

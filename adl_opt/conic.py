@@ -180,6 +180,18 @@ class Program:
             found.status == cp.OPTIMAL, name, float(found.attr.get("solve_time") or 0.0),
         )  # fmt: skip
 
+    def linear_data(self, event: Event, reference: float) -> tuple[dict[str, Any], Array, float]:
+        """(data, x, back): the linear program that HiGHS is given, clearing rows first, its optimum, and the quote currency of a unit. Raises SolveError."""
+        self.set(event, reference)
+        options = _options("HIGHS", 1e-10, None)
+        try:
+            data, chain, _ = self.problem.get_problem_data("HIGHS", enforce_dpp=True, solver_opts=options)
+            raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
+            x = np.array(raw["solution"].col_value, float)
+        except (cp.error.SolverError, ValueError, KeyError, TypeError) as error:
+            raise SolveError(f"HIGHS cannot solve {self.objective}: {str(error).splitlines()[0]}") from None
+        return data, x, 1 / float(self.inverse.value) * self.money
+
     def _multipliers(self, duals: Any, back: float) -> Array | None:
         row = self.symbols.named.get("shortfall")
         if row is None:

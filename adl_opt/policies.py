@@ -72,7 +72,7 @@ def _need_event(event: object) -> None:
 
 
 def _levelled(event: Event, objective: Objective, amount: Array, proof: Proof, name: str) -> Allocation:
-    return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts)
+    return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts, aim=objective)
 
 
 POLICIES: dict[str, Policy] = {"water_filling": water_filling, "pro_rata": pro_rata, "gross_water_filling": gross_water_filling}

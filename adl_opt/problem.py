@@ -16,6 +16,7 @@ from .event import Event, requirement_pairs
 from .laws import Law
 from .objectives import Objective
 from .optima import Optima
+from .prices import price_ranges
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
 
@@ -98,8 +99,9 @@ class Problem:
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
         allocation = Allocation(
-            event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, optima.unique
-        )
+            event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, optima.unique,
+            lambda: price_ranges(self._route, event, amount, proof.price, proof.certificate), self.law, self.objective,
+        )  # fmt: skip
         if not proof.certificate.certified:
             c = proof.certificate
             warnings.warn(

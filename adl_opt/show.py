@@ -1,6 +1,5 @@
 """What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from .allocation import Allocation
 from .event import Event
+from .tables import figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +25,6 @@ def table_of(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
         text = column in left
         table.add_column(column, justify="left" if text else "right", overflow="fold", no_wrap=not text)
     return table
-
-
-def figure(value: float) -> str:
-    """Seven significant digits with thousands separators; exponents only beyond 1e15 and below 1e-4."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e15:
-        return f"{value:.7g}"
-    text = f"{value:,.{max(0, 6 - math.floor(math.log10(abs(value))))}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
@@ -53,9 +45,13 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":
         said = {True: "yes", False: "no (adl-opt range)"}.get(allocation.unique, "not determined")
         proof.add_row("the only optimum", said)
+    ends = allocation.shadow_price_range if event.free.sum() <= _QUICK else None
     for k, asset in enumerate(event.book.assets):
         if event.side[k] and allocation.price[k] == allocation.price[k]:
-            proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", figure(allocation.price[k]))
+            said = figure(allocation.price[k])
+            if ends is not None and ends.loc[asset, "least"] < ends.loc[asset, "most"]:
+                said = f"{figure(ends.loc[asset, 'least'])} to {figure(ends.loc[asset, 'most'])}"
+            proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", said)
     console.print(proof)
     console.print(_accounts(event, allocation))
 

@@ -155,3 +155,11 @@ def factorize(names: Any) -> tuple[NDArray[np.object_], Index]:
 def _from_arrow(array: Any) -> NDArray[Any]:
     """An arrow array without nulls in numpy; its own `to_numpy` would import pandas, a third of a second."""
     return np.array(np.from_dlpack(array)) if len(array) else np.zeros(0)
+
+
+def figure(value: float) -> str:
+    """Seven significant digits with thousands separators; exponents only beyond 1e15 and below 1e-4."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.7g}"
+    text = f"{value:,.{max(0, 6 - math.floor(math.log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

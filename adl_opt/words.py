@@ -56,6 +56,9 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
+Explain = Annotated[
+    list[str] | None, typer.Option("--explain", help="an account, repeatable: why it was reduced or spared", show_default=False)
+]
 Prefer = Annotated[
     str | None, typer.Option("--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False)
 ]

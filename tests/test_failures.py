@@ -456,6 +456,16 @@ CASES = [
         lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.LogNormal({"BTC": 1.0}, None, 1.0)),
         adl.LawError,
     ),
+    Case(
+        "the book has no account 'a9'; its first is 'a0'|did you mean",
+        lambda _: adl.water_filling(EVENT).explain("a9"),
+        adl.AllocationError,
+    ),
+    Case(
+        "HIGHS cannot solve Entropic",
+        lambda _: adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._route.program(PAPER).linear_data(PAPER, 1.0),
+        adl.SolveError,
+    ),
     Case("cannot sample 0 scenarios", lambda _: LAW.sample(0, 1), adl.LawError),
     Case("StudentT has no quadrature rule here; use law.sample", lambda _: adl.StudentT(0.04, 3.0).quadrature(20), adl.LawError),
     Case("tensor quadrature in 4 assets", lambda _: adl.Gaussian(np.eye(4)).quadrature(3), adl.LawError),

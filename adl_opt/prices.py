@@ -1,0 +1,122 @@
+"""Shadow prices as intervals: where the least value of an objective has a kink in a requirement, more than one price is right (THEORY 6).
+
+The lower end is what closing one more contract saves, the upper end what the last one saved. Where every account has a slope, or one position to
+decide, the ends are read off the accounts; for other linear programs they are the ends of the dual optimal face, by complementarity.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .certificate import Certificate
+from .errors import LawError, SolveError
+from .event import Event
+from .laws import Scenarios
+from .route import ConicRoute
+from .supports import Dual, Minorant
+from .symbols import Symbols
+
+if TYPE_CHECKING:
+    from .conic import Program
+
+Array = NDArray[np.float64]
+_BOUND, _SMOOTH_BOUND = (
+    1e-9,
+    1e-6,
+)  # fractions this close to 0 or 1 are there, where kinks are exact, and where a smooth optimum is approached
+_TIGHT = 1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
+_MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth its programs
+
+
+def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, certificate: Certificate) -> tuple[Array, Array]:
+    """(least, most (d,)) quote currency per contract; nan where not required or not determined, infinite where a requirement cannot be lowered or raised.
+
+    amount (legs,) contracts: an optimum; price (d,): a right price.
+    """
+    low, high = (np.full(len(event.side), np.nan) for _ in range(2))
+    if not certificate.certified or 0 < certificate.objective <= certificate.floor:
+        return low, high  # of next to nothing, what a contract saves is rounding
+    m = Symbols(event, route.law, amount)
+    try:
+        support = route.objective.minorant(m, Dual())
+    except LawError:
+        return low, high
+    closable = event.book.per_account(event.closable.astype(float))
+    free = event.book.per_account(event.free.astype(float))
+    kinks = isinstance(route.law, Scenarios)
+    if support is not None and support.one_sided and not (kinks and (free > 1).any()):
+        wanted = np.flatnonzero(event.side)
+        if kinks and (closable > 1).any():
+            wanted = event.free_assets
+        for k in wanted:
+            low[k], high[k] = _from_accounts(event, m, support, int(k), kinks)
+    elif len(event.free_assets) and kinks and len(closable) * len(m.probability) <= _MOST_CELLS:
+        try:
+            program = route.program(event)
+            if program.linear and not program.brings_variables:
+                low, high = _from_program(event, program, max(abs(certificate.objective), certificate.floor))
+        except SolveError:
+            return low, high
+    # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is that price.
+    known = ~np.isnan(price) & ~np.isnan(low)
+    low[known], high[known] = np.minimum(low[known], price[known]), np.maximum(high[known], price[known])
+    width = 1e-7 * np.maximum(np.abs(low), np.abs(high))
+    point = known & np.isfinite(width) & (high - low <= width)
+    low[point], high[point] = price[point], price[point]
+    return low + 0.0, high + 0.0
+
+
+def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
+    legs = np.flatnonzero(event.closable & (event.book.asset == k))
+    size, share = event.size[legs], m.fraction[legs]
+    near = _BOUND if kinks else _SMOOTH_BOUND
+    cheap, dear = -support.high[legs] / size, -support.low[legs] / size
+    room, closed = share < 1 - near, share > near
+    if not kinks and (room & closed).any():
+        inside = room & closed
+        at = float(np.average(cheap[inside], weights=size[inside]))
+        return at, at
+    least, most = float(cheap[room].max(initial=-np.inf)), float(dear[closed].min(initial=np.inf))
+    return (least, most) if least <= most else ((least + most) / 2,) * 2
+
+
+def _from_program(event: Event, program: "Program", reference: float) -> tuple[Array, Array]:
+    """The ends of each clearing row's multiplier over all optimal duals of a linear program."""
+    from scipy.optimize import linprog
+
+    data, x, back = program.linear_data(event, reference)
+    A, c = sp.csr_array(data["A"]), np.asarray(data["c"], float)
+    slack = np.asarray(data["b"], float) - A @ x
+    equal = int(data["dims"].zero)
+    kept = np.concatenate([np.arange(equal), equal + np.flatnonzero(slack[equal:] <= _TIGHT)])
+    low = np.full(len(c), -np.inf) if data.get("lower_bounds") is None else np.asarray(data["lower_bounds"], float)
+    high = np.full(len(c), np.inf) if data.get("upper_bounds") is None else np.asarray(data["upper_bounds"], float)
+    at_low, at_high = x - low <= _TIGHT, high - x <= _TIGHT
+    reduced = A[kept].T.tocsr()  # c + reduced z >= 0 at a lower bound, <= 0 at an upper one, = 0 between
+    between, below, above = ~at_low & ~at_high, at_low & ~at_high, at_high & ~at_low
+    rows = sp.vstack([-reduced[below], reduced[above]], format="csr")
+    limits = np.concatenate([c[below], -c[above]])
+    bounds = np.column_stack([np.where(kept < equal, -np.inf, 0.0), np.full(len(kept), np.inf)])
+    ends = np.full((2, len(event.side)), np.nan)
+    options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    for row, k in enumerate(event.free_assets):
+        for end, sign in enumerate((1.0, -1.0)):
+            cost = np.zeros(len(kept))
+            cost[row] = sign
+            found = linprog(
+                cost,
+                A_ub=rows,
+                b_ub=limits,
+                A_eq=reduced[between],
+                b_eq=-c[between],
+                bounds=bounds,
+                method="highs",
+                options=options,
+            )
+            if found.status == 3:
+                ends[end, k] = -sign * np.inf
+            elif found.status == 0:
+                ends[end, k] = found.x[row] * back / event.capacities[k]
+    return ends[0], ends[1]

@@ -1,0 +1,126 @@
+"""Why an account was reduced or spared, in words: its leverages, and what closing saves against the shadow price."""
+
+import contextlib
+import difflib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import AdlError, AllocationError
+from .event import Event
+from .laws import Law
+from .objectives import Objective
+from .supports import Dual, Minorant
+from .symbols import Symbols
+from .tables import figure
+
+Array = NDArray[np.float64]
+_SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
+
+
+def explained(event: Event, law: Law | None, aim: Objective | None, amount: Array, price: Array, account: object) -> str:
+    """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,)."""
+    book = event.book
+    i = _number_of(book.accounts, str(account))
+    before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
+    legs = np.flatnonzero(book.account == i)
+    share = after.fraction[legs][event.closable[legs]]
+    what = (
+        "has nothing to close"
+        if not share.size
+        else "spared"
+        if not share.any()
+        else "closed whole"
+        if (share == 1).all()
+        else "reduced"
+    )
+    lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} quote currency)"]
+    support = _support(aim, after)
+    for j in legs:
+        lines.append("  " + _leg(event, amount, price, support, int(j)))
+    lines.append(f"  gross leverage {figure(before.leverage[i])} -> {figure(after.leverage[i])} x of equity")
+    for name, pair in _by_law(law, before, after, i).items():
+        lines.append(f"  {name[0]} {figure(pair[0])} -> {figure(pair[1])} {name[1]}")
+    return "\n".join(lines)
+
+
+def volatility_leverage(m: Symbols) -> Array | None:
+    """Standard deviation of each account's profit and loss over its equity, (n,); None where the law has no finite one."""
+    covariance = None if m.law is None else m.law.covariance_of_moves()
+    if covariance is None:
+        return None
+    variance = np.zeros(len(m.equity))
+    for a, b in m.chunks(len(covariance)):
+        exposure = m.exposure_rows(a, b)
+        variance[a:b] = ((exposure @ covariance) * exposure).sum(axis=1)
+    return np.sqrt(np.maximum(variance, 0.0)) / m.equity
+
+
+def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, j: int) -> str:
+    book = event.book
+    k = int(book.asset[j])
+    name, size, amount = book.assets[k], float(event.size[j]), float(amounts[j])
+    position = f"{name} {figure(book.position[j])}"
+    if not event.closable[j]:
+        why = "nothing is required of it" if event.side[k] == 0 else f"only {'shorts' if event.side[k] < 0 else 'longs'} are closed"
+        return f"{position}: stays, {why}" + (_hedge(support, j, size, book.position[j]) if event.side[k] == 0 else "")
+    did = f"{position}: closed {figure(amount)}" if amount else f"{position}: not closed"
+    price = float(prices[k])
+    if event.required[k] in (0.0, event.capacities[k]):
+        return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it'} is required, nothing is decided"
+    if support is None or price != price:
+        return f"{did}; what that saves is not known here (solve a Problem with a law)"
+    more, last = -float(support.high[j]) / size, -float(support.low[j]) / size
+    at = f"the shadow price {figure(price)} (quote currency per contract)"
+    slack = _SAME * abs(price)
+    if 0 < amount < size:
+        saves = (
+            f"the last contract saved {figure(last)}, one more would save {figure(more)}"
+            if abs(last - more) > slack
+            else f"one more contract saves {figure(more)}"
+        )
+        return f"{did}; {saves}: on the margin, {at}"
+    if amount == 0:
+        if more < 0:
+            return f"{did}; closing it would add {figure(-more)} a contract, it hedges: spared, {at}"
+        return f"{did}; closing would save {figure(more)} a contract, no more than {at}: spared"
+    return f"{did}, all of it; its last contract saved {figure(last)}, no less than {at}"
+
+
+def _hedge(support: Minorant | None, j: int, size: float, position: float) -> str:
+    if support is None or not size:
+        return ""
+    saves = -float(support.high[j]) / size
+    return f" (closing it would {'save' if saves >= 0 else 'add'} {figure(abs(saves))} a contract)" if saves else ""
+
+
+def _by_law(law: Law | None, before: Symbols, after: Symbols, i: int) -> dict[tuple[str, str], tuple[float, float]]:
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    if law is None:
+        return found
+    if getattr(law, "loading", None) is not None:
+        found["factor leverage", "x of equity"] = before.factor_leverage[i], after.factor_leverage[i]
+    one, two = volatility_leverage(before), volatility_leverage(after)
+    if one is not None and two is not None:
+        found["volatility leverage", "(standard deviation of profit and loss, x of equity)"] = one[i], two[i]
+    with contextlib.suppress(AdlError):  # a law that must be discretised first
+        found["expected shortfall", "quote currency"] = before.expected_shortfall[i], after.expected_shortfall[i]
+    return found
+
+
+def _support(aim: Objective | None, m: Symbols) -> Minorant | None:
+    try:
+        return None if aim is None else aim.minorant(m, Dual())
+    except AdlError:
+        return None
+
+
+def _number_of(accounts: NDArray[np.object_], account: str) -> int:
+    found = np.flatnonzero(accounts == account)
+    if not found.size:
+        near = difflib.get_close_matches(account, [str(name) for name in accounts[:10_000]], 1)
+        raise AllocationError(
+            f"the book has no account {account!r}; "
+            + (f"did you mean {near[0]!r}?" if near else f"its first is {str(accounts[0])!r}")
+        )
+    return int(found[0])
