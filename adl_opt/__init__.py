@@ -32,6 +32,7 @@ from .policies import factor_water_filling, gross_water_filling, policy, pro_rat
 from .problem import Problem
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
+from .targets import factor_targets
 from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
 
 __version__ = "0.1.0"
@@ -40,5 +41,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from .laws import Law
 from .objectives import FactorLeverageSquare, Objective
 from .route import ConicRoute, gap_of
 from .symbols import loading_of
+from .waterfill import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
 Array = NDArray[np.float64]
@@ -40,7 +41,20 @@ def level(objective: Objective, event: Event, law: Law | None, effect_of: Array)
 def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
     """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3)."""
     book = event.book
-    return level(FactorLeverageSquare(), event, law, loading_of(law)[book.asset] * book.notional)
+    effect = loading_of(law)[book.asset] * book.notional
+    if len(event.free_assets) == 1 and effect[event.free].all():
+        # One asset to decide: the common level, clipped to what each account can reach, always clears (THEORY 5).
+        legs = np.flatnonzero(event.free)
+        account, moved = book.account[legs], effect[legs]
+        start = book.per_account(effect * (1 - event.fixed_fraction))[account]
+        k = int(event.free_assets[0])
+        total = float(start.sum()) - float(loading_of(law)[k] * event.side[k] * event.required[k] * book.price[k])
+        after = clipped_level(start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0), book.equity[account], total)[1]
+        amount = event.fixed_fraction * event.size
+        amount[legs] = np.clip((start - after) / moved, 0.0, 1.0) * event.size[legs]
+        amount = cleared(event, amount)
+        return amount, assess(FactorLeverageSquare(), event, law, amount)
+    return level(FactorLeverageSquare(), event, law, effect)
 
 
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:

@@ -1,7 +1,8 @@
-"""Pictures: leverage before and after a closing, with the water level. matplotlib only, no pyplot state."""
+"""Pictures: leverage before and after a closing, policies side by side, sweeps over a requirement. matplotlib only, no pyplot state."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +10,18 @@ from numpy.typing import NDArray
 from .allocation import Allocation
 from .errors import AllocationError
 from .isolated import gross_level
+from .laws import Law
+from .reasons import volatility_leverage
 from .symbols import Symbols
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 _BARS = 40  # accounts up to which each has bars of its own
 BEFORE, AFTER, LEVEL, FIXED = "#b8c4d6", "#1f4e8c", "#c8442b", "#8a8f98"
+_COLOURS = (BEFORE, AFTER, LEVEL, "#3c8d5a", "#b07aa1", "#d9a441", "#5b6770")
+_KINDS = ("factor leverage", "leverage")
 
 
 def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
@@ -22,15 +30,11 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage would end: the
     optimum departs from it where positions hedge. Returns a matplotlib Figure, saved to `path` if given (an existing file is overwritten).
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     event, book = allocation.event, allocation.event.book
     m = Symbols(event, None, allocation.amount)
     order = np.argsort(-m.leverage_before, kind="stable")
     before, after = m.leverage_before[order], m.leverage[order]
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(7.2, 4.2)
     axes = figure.add_subplot()
     place = np.arange(1, len(order) + 1)
     if len(order) <= _BARS:
@@ -62,6 +66,88 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     )
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
+    return _saved(figure, path)
+
+
+def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None) -> Any:
+    """Allocations of one event side by side, three bars of each account: gross leverage, volatility leverage, and expected shortfall under `law`.
+
+    allocations: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what was there before. Volatility leverage is the standard
+    deviation of an account's profit and loss over its equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of either.
+    """
+    if not 1 <= len(allocations) <= len(_COLOURS) - 1:
+        raise AllocationError(f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(_COLOURS) - 1}")
+    event = next(iter(allocations.values())).event
+    accounts = event.book.accounts
+    if len(accounts) > _BARS:
+        raise AllocationError(f"{len(accounts):,} accounts do not fit into one picture of bars (at most {_BARS})")
+    aligned = law.align(event.book.assets).exact()
+    amounts = {"before": np.zeros(len(event.size))} | {name: one.amount for name, one in allocations.items()}
+    figure = _figure(9.6, 3.4)
+    panels = figure.subplots(1, 3)
+    place, width = np.arange(len(accounts)), 0.8 / len(amounts)
+    for number, (name, amount) in enumerate(amounts.items()):
+        m = Symbols(event, aligned, amount)
+        volatility = volatility_leverage(m)
+        rows = (m.leverage, np.full(len(accounts), np.nan) if volatility is None else volatility, m.expected_shortfall)
+        for axes, row in zip(panels, rows):
+            axes.bar(place + (number - (len(amounts) - 1) / 2) * width, row, width=0.92 * width, color=_COLOURS[number], label=name)
+    titles = ("gross leverage (x of equity)", "volatility leverage (x of equity)", "expected shortfall (quote currency)")
+    for axes, title in zip(panels, titles):
+        axes.set_title(title, fontsize=10)
+        axes.set_xticks(place, [str(name)[:12] for name in accounts], rotation=0 if len(accounts) <= 6 else 90)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(amounts), frameon=False)
+    return _saved(figure, path)
+
+
+def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) -> Any:
+    """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name (usually a law), on common axes.
+
+    Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is the horizontal axis. Returns
+    a matplotlib Figure, saved to `path` if given. Raises AllocationError for frames without leverages of accounts.
+    """
+    shown = {name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS} for name, frame in frames.items()}
+    bare = [name for name, columns in shown.items() if not columns["leverage"]]
+    if bare or not frames:
+        raise AllocationError(
+            f"sweep {bare[0]!r} has no leverages by account" if bare else "no sweep to draw: give {name: problem.sweep(...)}"
+        )
+    kinds = [kind for kind in _KINDS if all(columns[kind] for columns in shown.values())]
+    figure = _figure(3.2 * len(frames) + 1.2, 2.6 * len(kinds) + 0.6)
+    panels = figure.subplots(len(kinds), len(frames), sharex=True, sharey="row", squeeze=False)
+    for column, (name, frame) in enumerate(frames.items()):
+        axis = str(frame.columns[0])
+        certified = int((frame["status"] == "certified").sum())
+        panels[0, column].set_title(
+            f"{name}\n{certified} of {len(frame)} certified, gap at most {max(float(frame['gap'].max()), 1e-12):.0e}", fontsize=9
+        )
+        for row, kind in enumerate(kinds):
+            axes = panels[row, column]
+            for number, leverage in enumerate(shown[name][kind]):
+                account = str(leverage).removeprefix(f"{kind} ")
+                axes.plot(
+                    frame[axis], frame[leverage], color=_COLOURS[1 + number % (len(_COLOURS) - 1)], linewidth=1.6, label=account
+                )
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[-1, column].set_xlabel(f"{axis} to close (contracts)")
+    for row, kind in enumerate(kinds):
+        panels[row, 0].set_ylabel(f"{'gross' if kind == 'leverage' else 'factor'} leverage (x of equity)")
+    handles, labels = panels[-1, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 8), frameon=False)
+    return _saved(figure, path)
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _saved(figure: Any, path: str | Path | None) -> Any:
     if path is not None:
         try:
             figure.savefig(path, dpi=150)

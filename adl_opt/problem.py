@@ -13,8 +13,9 @@ from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
-from .laws import Law
+from .laws import Law, Scenarios
 from .objectives import Objective
+from .onefactor import OneFactor
 from .optima import Optima
 from .prices import price_ranges
 from .route import ConicRoute, gap_of
@@ -119,15 +120,19 @@ class Problem:
         long: Mapping[str, Any] | None = None,
         method: str = "auto",
         tol: float = TOLERANCE,
+        loading: Any = None,
     ) -> "pd.DataFrame":
         """One line a requirement: short/long maps assets to a list of requirements (lists of one length, numbers are repeated).
 
         They replace the event's whole requirement, as in `solve`: name every asset that is to be closed.
 
         Columns: the requirement (contracts), status, method, objective, gap, shadow price by asset (quote currency per contract), highest leverage and, for at
-        most 100 accounts, the leverage of each (x of equity) after closing. Raises SolveError for lists of different lengths.
+        most 100 accounts, the gross leverage of each (x of equity) after closing; with `loading` (as in `factor_water_filling`) also its factor leverage.
+        Raises SolveError for lists of different lengths, LawError if a loading is missing.
         """
         import pandas as pd
+
+        factor = None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
 
         sides = {"short": dict(requirement_pairs(short)), "long": dict(requirement_pairs(long))}
         given = {
@@ -147,7 +152,8 @@ class Problem:
             for (side, asset), v in given.items():
                 point[side][asset] = v[k if len(v) > 1 else 0]
             solved = self.solve(short=point["short"] or None, long=point["long"] or None, method=method, tol=tol)
-            after = Symbols(solved.event, None, solved.amount).leverage
+            m = Symbols(solved.event, factor, solved.amount)
+            after = m.leverage
             line: dict[str, Any] = {
                 f"{side} {asset}": v
                 for side, m in (("short", solved.event.short), ("long", solved.event.long))
@@ -158,7 +164,10 @@ class Problem:
             line |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
             line["max leverage"] = float(after.max())
             if len(after) <= _MOST_COLUMNS:
-                line |= {f"leverage {account}": float(x) for account, x in zip(solved.event.book.accounts, after)}
+                accounts = solved.event.book.accounts
+                line |= {f"leverage {account}": float(x) for account, x in zip(accounts, after)}
+                if factor is not None:
+                    line |= {f"factor leverage {account}": float(x) for account, x in zip(accounts, m.factor_leverage)}
             lines.append(line)
         return pd.DataFrame(lines)
 

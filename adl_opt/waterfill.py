@@ -54,6 +54,23 @@ def water_level(size: Array, equity: Array, required: float) -> tuple[float, Arr
     return level, closed
 
 
+def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple[float, Array]:
+    """(level, amounts (n,)) with amounts = clip(level x equity, low, high) summing to total, low <= high (n,) in quote currency, equity > 0."""
+    edges = np.sort(np.concatenate([low / equity, high / equity]))
+    # The sum is piecewise linear in the level: find its piece by bisection over the edges, then interpolate.
+    first, last = 0, len(edges) - 1
+    while last - first > 1:
+        middle = (first + last) // 2
+        if np.clip(edges[middle] * equity, low, high).sum() <= total:
+            first = middle
+        else:
+            last = middle
+    ends = [float(np.clip(edges[i] * equity, low, high).sum()) for i in (first, last)]
+    share = min(max((total - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0) if ends[1] > ends[0] else 0.0
+    level = float(edges[first] + share * (edges[last] - edges[first]))
+    return level, np.clip(level * equity, low, high)
+
+
 def clear_exactly(closed: Array, size: Array, required: float, share: Array | None = None) -> Array:
     """`closed` moved by its own rounding error so that `math.fsum(closed) == required` to the last bit (§6).
 

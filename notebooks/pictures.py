@@ -1,16 +1,31 @@
-"""The README's picture, drawn from a model: `make notebooks` calls it."""
+"""The README's pictures, drawn from models: `make notebooks` calls it."""
 
 from pathlib import Path
 
-import adl_opt as adl
+import numpy as np
 
-TARGET = Path(__file__).resolve().parent / "rendered" / "water_level.png"
+import adl_opt as adl
+from adl_opt import plots
+
+FOLDER = Path(__file__).resolve().parent / "rendered"
+RATIO = {"BTC": 1.0, "ETH": 1.25}  # volatility relative to BTC
 
 
 def main() -> None:
-    """Twelve made-up shorts, a third of them closed by water-filling."""
-    adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(TARGET)
-    print(f"{TARGET.parent.name}/{TARGET.name}")
+    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep."""
+    adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(FOLDER / "water_level.png")
+    hedge = adl.load("hedge_matters").problem()
+    pair = {"levelled gross leverage": adl.gross_water_filling(hedge.event), "least expected loss": hedge.solve()}
+    plots.policies(pair, hedge.law, FOLDER / "hedge.png")
+    event = adl.load("cross_margin").event(4, 0)
+    exact = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, correlation=0.85, horizon=10 / 365)
+    one = adl.OneFactor(RATIO, adl.Gaussian(0.6**2 * 10 / 365).quadrature(200))
+    laws = {"20 x 20 quadrature": exact.quadrature(20), "exact lognormal": exact, "one factor": one}
+    required = {"BTC": np.linspace(0, 33, 231)[1:]}
+    swept = {name: adl.Problem(adl.ExpectedLoss(), event, law).sweep(short=required, loading=RATIO) for name, law in laws.items()}
+    plots.sweep(swept, FOLDER / "sweep.png")
+    for path in sorted(FOLDER.glob("*.png")):
+        print(f"{FOLDER.name}/{path.name}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt import catalog, cli, waterfill, words
+from adl_opt import catalog, cli, plots, waterfill, words
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
@@ -292,6 +292,14 @@ def unfinite(_):
         return program.solve(EVENT, 1.0, None, 1e-9, None)
     finally:
         program.problem.get_problem_data = true
+
+
+def _no_targets(_):
+    from types import SimpleNamespace
+    from unittest.mock import patch
+
+    with patch("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(status=4, message="numerical trouble")):
+        return adl.factor_targets(PAPER, [1.0, 1.25])
 
 
 def two(first, second):
@@ -785,6 +793,20 @@ CASES = [
         adl.AllocationError,
     ),
     Case("another book", lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(PAPER)), adl.AllocationError),
+    Case(
+        "8 allocations do not fit",
+        lambda _: plots.policies({str(k): adl.water_filling(EVENT) for k in range(8)}, LAW),
+        adl.AllocationError,
+    ),
+    Case(
+        "41 accounts do not fit",
+        lambda _: plots.policies({"one": adl.pro_rata(adl.load("gaussian").event(41, 0))}, adl.load("gaussian").law),
+        adl.AllocationError,
+    ),
+    Case("no sweep to draw", lambda _: plots.sweep({}), adl.AllocationError),
+    Case("sweep 'bare' has no leverages", lambda _: plots.sweep({"bare": pd.DataFrame({"short X": [1.0]})}), adl.AllocationError),
+    Case("factor_targets takes an Event, not Book", lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]), adl.EventError),
+    Case("HiGHS does not find the closing", _no_targets, adl.SolveError),
     Case("the picture cannot be written", lambda p: adl.water_filling(EVENT).plot(p / "none" / "a.png"), adl.AllocationError),
     # models
     Case("there is no file", lambda p: adl.load(p / "none.py"), adl.ModelError),

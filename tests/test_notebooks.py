@@ -174,3 +174,24 @@ def test_the_slider_works_to_its_ends(share):
     assert found["moved"].certificate.certified
     assert found["moved"].event.required[0] == pytest.approx(50 * share)
     assert sum(isinstance(output, Figure) for output in outputs) == 2
+
+
+def test_cross_margin_says_what_it_computes():
+    notebook = ROOT / "notebooks" / "03_cross_margin.py"
+    outputs, found = load(notebook).app.run()
+    said = words(notebook.read_text(encoding="utf-8"))
+    assert sum(isinstance(output, Figure) for output in outputs) == 2
+    assert found["best"].certificate.objective == pytest.approx(2194.890, abs=5e-4)
+    table = found["quadrature"]
+    assert f"it reports {table.loc['20 x 20 points', 'says']:,.0f} USD" in said
+    assert f"is really worth {table.loc['20 x 20 points', 'really costs']:,.0f}, and closes a little of B" in said
+    assert table.loc["20 x 20 points", "B"] > 0.02 and table.loc["exact", "B"] == 0
+    for name, swept in found["swept"].items():
+        assert len(swept) == 230 and (swept["status"] == "certified").all(), name
+    # Under one factor accounts that are reduced have met; under the exact law nearly so.
+    meeting = {
+        name: (swept["factor leverage A"] - swept["factor leverage C"])[40:75].abs().max() for name, swept in found["swept"].items()
+    }
+    assert meeting["one factor"] < 1e-9 and 1e-3 < meeting["exact lognormal"] < 0.1 < meeting["20 x 20 quadrature"]
+    copy = render.rendered(notebook).read_text(encoding="utf-8")
+    assert "2, then 1. Closing its 4 Y" in copy

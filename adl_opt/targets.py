@@ -1,0 +1,82 @@
+"""Clipped water-filling of factor leverages, one level for all, and whether the requirements of the assets let it be done (THEORY 5)."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .errors import EventError, SolveError
+from .event import Event
+from .laws import Scenarios
+from .onefactor import OneFactor
+from .waterfill import clipped_level
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+_SAME = 1e-9  # of a requirement: missed by less is met
+
+
+def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
+    """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset: a line for each required asset.
+
+    Columns: required and closed (contracts) by the closing that meets every account's target and misses the requirements least (in notional times |loading|), missed =
+    closed - required, implementable. attrs["level"]: the common factor leverage (x of equity); attrs["targets"]: Series by account, the factor leverage aimed at.
+    If every asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing has them, and blocks of accounts keep different levels.
+
+    loading: as in `factor_water_filling`. Raises LawError if a loading is missing. Source: THEORY 5 (the transportation test of Gale and Hoffman, solved as a linear program).
+    """
+    import pandas as pd
+    from scipy.optimize import linprog
+
+    if not isinstance(event, Event):
+        raise EventError(f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
+    book = event.book
+    weight = OneFactor(loading, Scenarios([-1.0, 1.0])).align(book.assets).loading
+    effect = weight[book.asset] * book.notional
+    start = book.per_account(effect * (1 - event.fixed_fraction))
+    legs = np.flatnonzero(event.free)
+    low = start - book.per_account(np.where(event.free, np.maximum(effect, 0.0), 0.0))
+    high = start - book.per_account(np.where(event.free, np.minimum(effect, 0.0), 0.0))
+    k = event.free_assets
+    closing = float((weight * event.side * event.required * book.price)[k].sum())
+    level, after = clipped_level(low, high, book.equity, float(start.sum()) - closing)
+    # f of the free legs, then what each asset is closed too much and too little, as shares of its capacity.
+    moving, row = np.unique(book.account[legs], return_inverse=True)
+    most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), 1e-300)
+    meets = sp.csr_array((effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs)))
+    asset = np.searchsorted(k, book.asset[legs])
+    clears = sp.csr_array(
+        (event.size[legs] / event.capacities[book.asset[legs]], (asset, np.arange(len(legs)))), shape=(len(k), len(legs))
+    )
+    rows = (
+        sp.block_array([[meets, None, None], [clears, -sp.eye_array(len(k)), sp.eye_array(len(k))]], format="csr")
+        if len(k)
+        else None
+    )
+    missed = np.zeros(len(event.side))
+    if rows is not None:
+        aim = np.concatenate([((start - after)[moving]) / most, event.required[k] / event.capacities[k]])
+        heavy = np.abs(weight * book.price * event.capacities)[k]
+        cost = np.concatenate([np.zeros(len(legs)), *[heavy / max(heavy.max(), 1e-300)] * 2])
+        bounds = np.column_stack([np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])])
+        options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+        found = linprog(cost, A_eq=rows, b_eq=aim, bounds=bounds, method="highs", options=options)
+        if found.status != 0:
+            raise SolveError(f"HiGHS does not find the closing nearest to the targets: {found.message}")
+        missed[k] = (found.x[len(legs) : len(legs) + len(k)] - found.x[len(legs) + len(k) :]) * event.capacities[k]
+    wanted = event.side != 0
+    missed = np.where(np.abs(missed) <= _SAME * np.maximum(event.required, event.capacities * 1e-3), 0.0, missed)
+    frame = pd.DataFrame(
+        {
+            "required": event.required[wanted],
+            "closed": (event.required + missed)[wanted],
+            "missed": missed[wanted],
+            "implementable": missed[wanted] == 0,
+        },
+        index=pd.Index(event.required_assets, name="asset"),
+    )
+    frame.attrs |= {"level": level, "targets": pd.Series(after / book.equity, index=book.accounts, name="factor_leverage")}
+    return frame
