@@ -114,12 +114,12 @@ class Allocation:
     def explain(self, account: object) -> str:
         """Why `account` was reduced or spared, in words: what closing saves against the shadow price, and its leverages before and after.
 
-        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them. Raises AllocationError for an
-        account that the book does not have.
+        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them; a file keeps neither law nor
+        objective, so that after `load` only leverage and shadow price are told. Raises AllocationError for an account that the book does not have.
         """
         from .reasons import explained
 
-        return explained(self.event, self.law, self.aim, self.amount, self.price, account)
+        return explained(self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account)
 
     @property
     def water_level(self) -> "pd.Series":

@@ -1,9 +1,11 @@
 """Expected shortfall of accounts with several positions under lognormal prices: one price analytically, the others by quadrature (THEORY 8.6).
 
 Given the other prices, the loss of an account is a call or a put on the last one, whose value is Black and Scholes's. What is left to integrate
-is smooth, so that the trapezoidal rule converges faster than any power: its steps are halved until nothing changes. numpy and scipy.special only.
+is smooth, or smooth on either side of where the loss begins: the trapezoidal rule, or Gauss and Legendre's, converges faster than any power, and
+points are doubled until nothing changes. numpy and scipy.special only.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +16,24 @@ from .shortfall import mills_step
 
 Array = NDArray[np.float64]
 MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too many
-_SAME = 1e-10  # relative change at which steps are halved no more; what is left is then far below it
+_SAME = 1e-8  # relative change at which points are doubled no more; what is left is then below 1e-10
 _SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below which nothing smooths the rest
-_RADIUS, _WIDEST = 9.0, 36.0  # of the grid, in standard deviations around the likeliest shortfall
-_COARSEST = 0.5
-_FINEST = {1: 2.0**-13, 2: 2.0**-5}  # by number of prices integrated numerically
+_RADIUS, _WIDEST = 10.0, 38.5  # standard deviations beyond a known shortfall, and from 0, where nothing is looked for
+_COARSEST = {1: 0.25, 2: 0.75}  # step of the lattice that finds where anything is lost, by number of prices integrated numerically
+_RULES = {  # by number of prices integrated numerically: the trapezoidal rule by step, Gauss and Legendre's by points on each side of a kink
+    1: [
+        *(("even", 2.0**-k) for k in range(1, 5)),
+        *(("split", 24 * 2**k) for k in range(6)),
+        *(("even", 2.0**-k) for k in range(11, 14)),
+    ],
+    2: [
+        *(("even", 2.0**-k) for k in range(1, 4)),
+        *(("split", 24 * 2**k) for k in range(4)),
+        *(("even", 2.0**-k) for k in range(4, 6)),
+    ],
+}
+_EDGE = 0.45  # of a box, from its middle
+_NOTHING = 1e-19  # of the largest contribution: nodes that do not count
 _CHUNK = 2_000_000  # accounts x nodes held at once
 
 
@@ -35,8 +50,22 @@ class Accounts(NamedTuple):
     root: Array
     order: NDArray[np.int64]
 
-    def rows(self, chosen: NDArray[np.bool_] | slice) -> "Accounts":
+    def rows(self, chosen: NDArray[np.int64] | slice) -> "Accounts":
         return Accounts(*(field[chosen] for field in self))
+
+
+class Grid(NamedTuple):
+    """By account, for the normals that are not integrated analytically: a box, low and high (n, m - 1), and the number of its rule (n,)."""
+
+    low: Array
+    high: Array
+    rule: NDArray[np.int64]
+
+    def rows(self, chosen: NDArray[np.int64]) -> "Grid":
+        return Grid(self.low[chosen], self.high[chosen], self.rule[chosen])
+
+    def rougher(self, rules: int) -> "Grid":
+        return self._replace(rule=self.rule - rules)
 
 
 def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array) -> Accounts:
@@ -51,7 +80,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     if weak.any():
         raise LawError(
             f"{weak.sum()} of {len(weak)} accounts hold prices that determine one another (correlation within 1e-6 of singular), first number "
-            f"{int(np.argmax(weak)) + 1}; discretise the law: law.quadrature(20) or law.sample(4096, seed=1)"
+            f"{int(np.argmax(weak)) + 1}; discretise the law, law.sample(4096, seed=1), or say adl.OneFactor if one factor moves them"
         )
     last = np.argmax(np.abs(notional) * deviation * own, axis=1)
     n, m = notional.shape
@@ -65,40 +94,64 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
 def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
     """Expected shortfall (n,), its slope (n, m) and curvature (n, m, m) in the notionals, the first 1 + wanted of them; relative error 1e-10.
 
-    Raises LawError for more than MOST_POSITIONS positions, or where halving the steps does not settle the value.
+    Raises LawError for more than MOST_POSITIONS positions, or where more points do not settle the value.
     """
     n, m = accounts.notional.shape
     if m > MOST_POSITIONS:
         raise LawError(
-            f"LogNormal is integrated exactly for accounts of at most {MOST_POSITIONS} positions; {n} have {m}: discretise it, law.quadrature(20) or "
-            "law.sample(4096, seed=1), or estimate with law.estimated_shortfall(exposure, equity)"
+            f"LogNormal is integrated exactly for accounts of at most {MOST_POSITIONS} positions, and {n} have {m}; discretise the law: "
+            "law.sample(4096, seed=1)"
         )
     if m == 1:
-        return _restored(accounts, _on_nodes(accounts, np.zeros((n, 1, 0)), np.ones((n, 1)), wanted))
-    centre, step = _likeliest(accounts), np.full(n, _COARSEST)
-    radius = _RADIUS + accounts.deviation.max(axis=1)
-    value = np.full(n, np.nan)
-    open_ = np.ones(n, dtype=bool)
-    while open_.any():
-        found, edge = _on_grids(accounts.rows(open_), centre[open_], step[open_], radius[open_], 0)[0:2]
-        scale = np.abs(accounts.notional[open_]).sum(axis=1) + accounts.equity[open_]
-        wide = (edge > 1e-12 * found + 1e-20 * scale) & (radius[open_] < _WIDEST)
-        settled = ~wide & (np.abs(found - value[open_]) <= _SAME * found + 1e-18 * scale)
-        where = np.flatnonzero(open_)
-        value[where] = np.where(wide, np.nan, found)
-        radius[where[wide]] *= 1.5
-        open_[where[settled]] = False
-        again = where[~settled & ~wide]
-        step[again] /= 2
-        stuck = step[again] < _FINEST[m - 1]
-        if stuck.any():
-            raise LawError(
-                f"the expected shortfall of {stuck.sum()} accounts under LogNormal does not settle, first number {again[np.argmax(stuck)] + 1}: its "
-                "prices are almost perfectly correlated; discretise the law: law.quadrature(20) or law.sample(4096, seed=1)"
-            )
-    if wanted == 0:
-        return (value,)
-    return _restored(accounts, _on_grids(accounts, centre, step, radius, wanted)[2:])
+        return _restored(accounts, _on_nodes(accounts, np.zeros((n, 1, 0)), np.ones((n, 1)), wanted)[:-1])
+    grid, value = settled(accounts)
+    return (value,) if wanted == 0 else _restored(accounts, _on_grid(accounts, grid, wanted)[:-1])
+
+
+class Again:
+    """Accounts that are asked again and again, at other notionals: grids are kept as long as they hold what is lost.
+
+    First by the rule before the one that `integrated` takes, a quarter of its points, which is enough to come near; from `sharpen` on by the same.
+    """
+
+    def __init__(self, deviation: Array, correlation: Array) -> None:
+        self._deviation, self._correlation = deviation, correlation
+        self._known: tuple[Accounts, Grid] | None = None
+        self._rougher = 1
+
+    def sharpen(self) -> None:
+        """From now on as accurate as `integrated`."""
+        self._rougher, self._known = 0, None
+
+    def __call__(self, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+        """As `integrated`; positions in the order of the deviations (n, m)."""
+        m = notional.shape[1]
+        if m == 1 or m > MOST_POSITIONS:
+            return integrated(prepared(notional, equity, self._deviation, self._correlation), wanted)
+        if self._known is None:
+            accounts = prepared(notional, equity, self._deviation, self._correlation)
+            self._known = accounts, settled(accounts)[0].rougher(self._rougher)
+        accounts, grid = self._known
+        accounts = accounts._replace(notional=np.take_along_axis(notional, accounts.order, axis=1), equity=equity)
+        terms = _on_grid(accounts, grid, wanted)
+        pull = np.abs(accounts.notional) * accounts.deviation * np.abs(np.diagonal(accounts.root, axis1=1, axis2=2))
+        # What is lost has left the grid, or the position that smoothed it is all but closed.
+        stale = (terms[-1] > 1e-4 * terms[0]) | (terms[0] == 0) | (pull[:, -1] < 0.2 * pull.max(axis=1))
+        if stale.any():
+            fresh = prepared(notional[stale], equity[stale], self._deviation[stale], self._correlation[stale])
+            renewed = settled(fresh)[0].rougher(self._rougher)
+            accounts = Accounts(*(_put(old, stale, new) for old, new in zip(accounts, fresh)))
+            grid = Grid(*(_put(old, stale, new) for old, new in zip(grid, renewed)))
+            again = _on_grid(fresh, renewed, wanted)
+            terms = tuple(_put(old, stale, new) for old, new in zip(terms, again))
+            self._known = accounts, grid
+        return _restored(accounts, terms[:-1])
+
+
+def _put(table: Array, rows: NDArray[np.bool_], values: Array) -> Array:
+    table = table.copy()
+    table[rows] = values
+    return table
 
 
 def estimated(accounts: Accounts, normals: Array) -> Array:
@@ -114,32 +167,135 @@ def estimated(accounts: Accounts, normals: Array) -> Array:
     return value
 
 
-def _on_grids(accounts: Accounts, centre: Array, step: Array, radius: Array, wanted: int) -> tuple[Array, ...]:
-    """(value (n,), what the outermost nodes add to it (n,), and what _on_nodes gives), each account on its own grid."""
-    m = accounts.notional.shape[1]
-    half = np.ceil(radius / step).astype(int)
-    pieces: list[tuple[NDArray[np.int64], tuple[Array, ...]]] = []
-    for count in np.unique(half):  # accounts with grids of one size together
+def settled(accounts: Accounts) -> tuple[Grid, Array]:
+    """Grids whose rule and the one before it agree, and the expected shortfall there, (n,)."""
+    n = len(accounts.equity)
+    rules = _RULES[accounts.notional.shape[1] - 1]
+    grid = _around_what_is_lost(accounts)
+    value, before = np.full(n, np.nan), np.full(n, np.nan)
+    left = np.arange(n)
+    for number, (kind, _) in enumerate(rules):
+        grid.rule[left] = number
+        now = _on_grid(accounts.rows(left), grid.rows(left), 0)[0]
+        # Both rules converge faster than any power: where twice the points change 1e-8, twice as many again change less than 1e-10.
+        comparable = number > 0 and rules[number - 1][0] == kind
+        same = (np.abs(now - before[left]) <= _SAME * now) & comparable
+        before[left] = now
+        value[left[same]] = now[same]
+        left = left[~same]
+        if not left.size:
+            return grid, value
+    raise LawError(
+        f"the expected shortfall of {len(left)} of {n} accounts under LogNormal does not settle, first number {int(left[0]) + 1}: its prices are almost "
+        "perfectly correlated, or so volatile that one alone decides; discretise the law: law.sample(4096, seed=1)"
+    )
+
+
+def _around_what_is_lost(accounts: Accounts) -> Grid:
+    """Boxes outside of which next to nothing is lost.
+
+    Whatever is lost lies no nearer to 0 than the nearest shortfall, and next to nothing of it _RADIUS deviations beyond a shortfall that is known: all
+    arms of a shortfall are inside, wherever they point. A coarse lattice then tells which part of that box counts.
+    """
+    n, m = accounts.notional.shape
+    radius = np.minimum(_likeliest(accounts) + _RADIUS + accounts.deviation.max(axis=1), _WIDEST)
+    step = _COARSEST[m - 1]
+    low, high = np.zeros((n, m - 1)), np.zeros((n, m - 1))
+    half = np.ceil(radius / step).astype(np.int64)
+    for count in np.unique(half):
         chosen = np.flatnonzero(half == count)
-        line = np.arange(-count, count + 1)
-        grid = np.stack([axis.ravel() for axis in np.meshgrid(*[line] * (m - 1), indexing="ij")], axis=1)
-        outer = (np.abs(grid) == count).any(axis=1)
-        per = max(1, _CHUNK // len(grid))
+        line = step * np.arange(-count, count + 1)
+        lattice = np.stack([axis.ravel() for axis in np.meshgrid(*[line] * (m - 1), indexing="ij")], axis=1)
+        per = max(1, _CHUNK // len(lattice))
         for a in range(0, len(chosen), per):
             mine = chosen[a : a + per]
-            nodes = centre[mine, None, :] + step[mine, None, None] * grid
-            density = np.exp(-(nodes**2).sum(axis=2) / 2) * (step[mine, None] / np.sqrt(2 * np.pi)) ** (m - 1)
-            part = accounts.rows(mine)
-            terms = _on_nodes(part, nodes, density, wanted)
-            edge = _on_nodes(part, nodes[:, outer], density[:, outer], 0)[0]
-            pieces.append((mine, (terms[0], edge, *terms)))
-    where = np.concatenate([mine for mine, _ in pieces])
-    back = np.argsort(where, kind="stable")
+            nodes = np.broadcast_to(lattice, (len(mine), *lattice.shape))
+            weight = np.broadcast_to(np.exp(-(lattice**2).sum(axis=1) / 2), nodes.shape[:2])
+            value = _on_nodes(accounts.rows(mine), nodes, weight, -1)[0]
+            seen = (value > _NOTHING * value.max(axis=1, keepdims=True))[:, :, None]
+            low[mine] = np.where(seen, nodes, np.inf).min(axis=1)
+            high[mine] = np.where(seen, nodes, -np.inf).max(axis=1)
+    some = np.isfinite(low)
+    low, high = np.where(some, low, 0.0) - 2 * step, np.where(some, high, 0.0) + 2 * step
+    return Grid(low, high, np.zeros(n, dtype=np.int64))
+
+
+def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], Array, Array, NDArray[np.bool_]]]:
+    """(accounts, their nodes (n, J, m - 1), weights (n, J), whether a node is near the edge of its box), as many accounts as fit into memory."""
+    m = accounts.notional.shape[1]
+    for number in np.unique(grid.rule):
+        kind, size = _RULES[m - 1][number]
+        chosen = np.flatnonzero(grid.rule == number)
+        if kind == "split":
+            per = max(1, _CHUNK // (2 * int(size)) ** (m - 1))
+            for a in range(0, len(chosen), per):
+                mine = chosen[a : a + per]
+                yield mine, *_split(accounts.rows(mine), grid.rows(mine), int(size))
+            continue
+        count = np.ceil((grid.high[chosen] - grid.low[chosen]) / size / 8).astype(np.int64) * 8
+        shapes, group = np.unique(count, axis=0, return_inverse=True)
+        for k, shape in enumerate(shapes):
+            alike = chosen[group.ravel() == k]
+            lattice = np.stack([axis.ravel() for axis in np.meshgrid(*[np.arange(c + 1) for c in shape], indexing="ij")], axis=1)
+            edge = (np.abs(lattice / shape - 0.5) > _EDGE).any(axis=1)
+            per = max(1, _CHUNK // len(lattice))
+            for a in range(0, len(alike), per):
+                mine = alike[a : a + per]
+                nodes = grid.low[mine, None, :] + size * lattice
+                weight = np.exp(-(nodes**2).sum(axis=2) / 2) * (size / np.sqrt(2 * np.pi)) ** (m - 1)
+                yield mine, nodes, weight, np.broadcast_to(edge, weight.shape)
+
+
+def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Gauss and Legendre's nodes on both sides of where the loss would begin if the prices not yet known were 0, crowded towards it.
+
+    There the loss has a kink where those prices matter little: on one arm of a shortfall another price decides than the one that is integrated analytically.
+    """
+    n, m = accounts.notional.shape
+    s, w = np.polynomial.legendre.leggauss(points)
+    s, w = (s + 1) / 2, w / 2
+    share, rate = np.concatenate([-(s[::-1] ** 3), s**3]), np.concatenate([3 * s[::-1] ** 2 * w[::-1], 3 * s**2 * w])
+    known, weight, edge = np.zeros((n, 1, 0)), np.ones((n, 1)), np.zeros((n, 1), dtype=bool)
+    for k in range(m - 1):
+        middle = _begins(accounts, known, k)
+        first, last = grid.low[:, k, None], grid.high[:, k, None]
+        middle = np.where((middle > first) & (middle < last), middle, (first + last) / 2)
+        length = np.where(share < 0, (middle - first)[:, :, None], (last - middle)[:, :, None])
+        node = middle[:, :, None] + share * length
+        size = rate * length * np.exp(-(node**2) / 2) / np.sqrt(2 * np.pi)
+        near = np.abs((node - first[:, :, None]) / (last - first)[:, :, None] - 0.5) > _EDGE
+        known = np.concatenate([np.broadcast_to(known[:, :, None, :], (*node.shape, k)), node[:, :, :, None]], axis=3)
+        known = known.reshape(n, -1, k + 1)
+        weight = (weight[:, :, None] * size).reshape(n, -1)
+        edge = (edge[:, :, None] | near).reshape(n, -1)
+    return known, weight, edge
+
+
+def _begins(accounts: Accounts, known: Array, k: int) -> Array:
+    """Where normal k makes the loss begin, given the normals before it and all later prices 0: (n, J); nan where it does not."""
+    y, sd, root = accounts.notional, accounts.deviation, accounts.root
+    before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] - sd[:, None, :k] ** 2 / 2
+    left = y[:, k + 1 :].sum(axis=1)[:, None] - accounts.equity[:, None] - np.einsum("nk,njk->nj", y[:, :k], np.expm1(before))
+    with np.errstate(all="ignore"):
+        normal = (np.log1p(left / y[:, k, None]) + sd[:, k, None] ** 2 / 2) / sd[:, k, None]
+        return (normal - np.einsum("nl,njl->nj", root[:, k, :k], known)) / root[:, k, k, None]
+
+
+def _on_grid(accounts: Accounts, grid: Grid, wanted: int) -> tuple[Array, ...]:
+    """What _on_nodes gives, each account on its own grid; last the part of the value that lies near the edges, (n,)."""
+    pieces = []
+    for mine, nodes, weight, edge in _nodes(accounts, grid):
+        *terms, each = _on_nodes(accounts.rows(mine), nodes, weight, wanted)
+        pieces.append((mine, (*terms, np.where(edge, each, 0.0).sum(axis=1))))
+    back = np.argsort(np.concatenate([mine for mine, _ in pieces]), kind="stable")
     return tuple(np.concatenate(column)[back] for column in zip(*(terms for _, terms in pieces)))
 
 
 def _on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tuple[Array, ...]:
-    """Sums over nodes (n, J, m - 1) with weights (n, J) of the Black-Scholes value, slope and curvature; positions in the order of `accounts`."""
+    """Sums over nodes (n, J, m - 1) with weights (n, J) of the Black-Scholes value, slope and curvature; positions in the order of `accounts`.
+
+    Last, what each node adds to the value, (n, J); wanted = -1: that alone.
+    """
     from scipy.special import ndtr
 
     y, sd, root = accounts.notional, accounts.deviation, accounts.root
@@ -160,11 +316,19 @@ def _on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> t
         d2 = d1 - tau
         lost, moved = ndtr(side * d2), ndtr(side * d1)
         value = np.where(np.isfinite(d1), amount, np.where(moved > 0, amount, 0.0)) * moved + rest * lost
+    value = np.maximum(value, 0.0)
+    if wanted < 2:
         # In the tail the two terms cancel; as a difference of Mills ratios they do not.
-        thin = np.exp(-(np.where(np.isfinite(d1), d1, 0.0) ** 2) / 2) / np.sqrt(2 * np.pi) * np.abs(amount)
-        thin = thin * mills_step(np.where(up, -d1, d2), tau)
-    value = np.where((np.where(up, -d1, d2) > 0) & np.isfinite(thin), thin, np.maximum(value, 0.0))
-    terms = [np.einsum("nj,nj->n", weight, value)]
+        out = np.where(up, -d1, d2)
+        tail = np.nonzero((out > 0) & np.isfinite(d1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            thin = np.exp(-(d1[tail] ** 2) / 2) / np.sqrt(2 * np.pi) * np.abs(amount[tail])
+            thin = thin * mills_step(out[tail], np.broadcast_to(tau, out.shape)[tail])
+        value[tail] = np.where(np.isfinite(thin), thin, value[tail])
+    value *= weight
+    if wanted < 0:
+        return (value,)
+    terms = [value.sum(axis=1)]
     if wanted >= 1:
         price = mean * moved
         slope = -np.concatenate(
@@ -178,30 +342,33 @@ def _on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> t
             density = np.exp(-(d2**2) / 2) / np.sqrt(2 * np.pi) / (tau * edge * np.abs(y[:, -1:]))
         density = np.where((strike > 0) & (amount != 0) & np.isfinite(density), density, 0.0) * weight
         at_edge = np.concatenate([moves, np.where(np.isfinite(edge), edge, 1.0)[:, :, None] - 1], axis=2)
-        terms.append(np.einsum("nj,njk,njl->nkl", density, at_edge, at_edge, optimize=True))
-    return tuple(terms)
+        terms.append(np.swapaxes(at_edge * density[:, :, None], 1, 2) @ at_edge)
+    return (*terms, value)
 
 
 def _likeliest(accounts: Accounts) -> Array:
-    """About where a shortfall is likeliest, in the normals that are not integrated analytically, (n, m - 1): the centre of the grid."""
+    """The distance (n,) from 0, in independent normals, of a shortfall that is as likely as can be found; infinite where none is."""
     y, sd = accounts.notional, accounts.deviation
+    m = y.shape[1]
     normal = np.einsum("nkl,nml->nkm", accounts.root, accounts.root)
-    times = np.arange(0.5, 38.5, 0.5)
-    sensitive, reached, centre = -y * sd, np.full(len(y), np.inf), np.zeros_like(y)
-    for _ in range(4):  # towards the nearest point of the shortfall, from the gradient of the last one found
-        toward = np.einsum("nkl,nl->nk", normal, sensitive)
-        size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), 1e-300))
-        direction = toward / size[:, None]
-        prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - sd[:, None, :] ** 2 / 2)
-        lost = -np.einsum("nk,ntk->nt", y, prices - 1) > accounts.equity[:, None]
-        first = np.where(lost.any(axis=1), times[np.argmax(lost, axis=1)], np.inf)
-        nearer = first < reached
-        reached = np.where(nearer, first, reached)
-        centre = np.where(nearer[:, None], direction * np.where(nearer, first, 0.0)[:, None], centre)
-        sensitive = -y * sd * np.exp(sd * centre - sd**2 / 2)
-        scale = np.abs(sensitive).max(axis=1, keepdims=True)
-        sensitive = sensitive / np.where(scale > 0, scale, 1.0)
-    return np.linalg.solve(accounts.root, centre[:, :, None])[:, :-1, 0]
+    times = np.arange(0.25, 38.5, 0.25)
+    reached = np.full(len(y), np.inf)
+    starts = [-y * sd, *(np.tile(side * np.eye(m)[k], (len(y), 1)) for k in range(m) for side in (1.0, -1.0))]
+    for start in starts:
+        sensitive = start
+        for _ in range(3):  # towards the nearest point of the shortfall, from the gradient at the last one found
+            toward = np.einsum("nkl,nl->nk", normal, sensitive)
+            size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), 1e-300))
+            direction = toward / size[:, None]
+            prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - sd[:, None, :] ** 2 / 2)
+            lost = -np.einsum("nk,ntk->nt", y, prices - 1) > accounts.equity[:, None]
+            first = np.where(lost.any(axis=1), times[np.argmax(lost, axis=1)], np.inf)
+            reached = np.minimum(reached, first)
+            at = direction * np.where(np.isfinite(first), first, 1.0)[:, None]
+            sensitive = -y * sd * np.exp(sd * at - sd**2 / 2)
+            scale = np.abs(sensitive).max(axis=1, keepdims=True)
+            sensitive = sensitive / np.where(scale > 0, scale, 1.0)
+    return reached
 
 
 def _restored(accounts: Accounts, terms: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -64,6 +64,9 @@ app = typer.Typer(
 _REMEDIES = (
     ("use law.quadrature(20) or law.sample(4096, seed=1)", "add --quadrature 20 or --sample 4096"),
     ("law.quadrature(20) or law.sample(4096, seed=1)", "--quadrature 20 or --sample 4096"),
+    ("law.sample(4096, seed=1)", "--sample 4096"),
+    ("use method='auto'", "use --method auto"),
+    ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
     ("book.solvent() (--solvent on the command line)", "--solvent"),
 )

@@ -12,7 +12,7 @@ from .errors import AdlError, UncertifiedWarning
 from .event import Event
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
-from .policies import Policy, pro_rata, water_filling
+from .policies import Policy, gross_water_filling, pro_rata, water_filling
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def compare(
 ) -> "pd.DataFrame":
     """One line a policy, and the optimum of each measure: values, certified gaps, accounts reduced.
 
-    policies: callables Event -> Allocation (default: water-filling in isolated margin, pro rata). measures: objectives (default: MaxLeverage and,
+    policies: callables Event -> Allocation (default: pro rata, and water-filling, of gross leverage in cross margin). measures: objectives (default: MaxLeverage and,
     with a law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of equity) and `measure gap`
     (relative distance to the proved lower bound, §11); the row "optimum of measure" carries the solver's own gap.
     """
@@ -38,14 +38,20 @@ def compare(
         raise AdlError(
             f"compare takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
         )
-    chosen = list(policies) if policies is not None else ([water_filling, pro_rata] if event.book.isolated else [pro_rata])
+    odd = [one for one in policies or () if not callable(one)]
+    if odd:
+        raise AdlError(
+            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
+        )
+    plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
+    chosen = list(policies) if policies is not None else plain
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
     names = [str(measure) for measure in wanted]
     if len(set(names)) < len(names):
         raise AdlError(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
         )
-    aligned = None if law is None else law.align(event.book.assets)
+    aligned = None if law is None else law.align(event.book.assets).exact()
     rows: list[tuple[str, Allocation]] = [(_named(policy), policy(event)) for policy in chosen]
     bounds: dict[str, float] = {}
     with warnings.catch_warnings():

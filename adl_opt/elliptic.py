@@ -66,7 +66,7 @@ def _replaced(objective: Objective, make: Any) -> Objective | None:
 
 def _place(m: Symbols, law: Any) -> Array:
     """z = cushion / deviation of every account, (n,); infinite where nothing moves."""
-    deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", m.exposure @ law.covariance, m.exposure), 0.0))
+    deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", m.exposure @ law.scale, m.exposure), 0.0))
     cushion = m.equity + m.exposure @ law.mean
     return np.divide(cushion, deviation, out=np.full(len(cushion), np.inf), where=deviation > 0)
 
@@ -75,7 +75,7 @@ class Cuts(Objective):
     """sum_i max_j (m(z_ij) s_i - P(T > z_ij) e_i): below the expected loss, and equal to it where the cuts were made (quote currency)."""
 
     def __init__(self, law: Any, places: Sequence[Array]) -> None:
-        self._law, self._root = law, root(law.covariance)
+        self._law, self._root = law, root(law.scale)
         with np.errstate(invalid="ignore"):
             terms = [law.tail_terms(np.minimum(z, 1e6)) for z in places]
         self._first, self._tail = (np.array([term[k] for term in terms]) for k in (0, 1))  # (cuts, n)

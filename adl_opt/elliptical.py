@@ -1,5 +1,6 @@
 """Elliptical laws of relative price moves: Gaussian and Student t, with their closed-form expected shortfall (THEORY 4)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LawError
-from .lawinput import frozen, matrix_of, vector_of
+from .lawinput import frozen, listing, matrix_of, vector_of
 from .laws import Law, Scenarios, described, set_fields
 from .nodes import frame_like, gauss_hermite, root
 from .shortfall import normal_excess, normal_tail, student_excess, student_tail
@@ -23,63 +24,98 @@ class Gaussian(Law):
     Raises LawError if it is not symmetric or has a negative eigenvalue (named).
     """
 
-    covariance: Array
+    scale: Array  # the covariance of Gaussian moves, the scale matrix of others
     mean: Array
     assets: tuple[str, ...] | None
     _name: ClassVar[str] = "covariance"
+    _spread: ClassVar[str] = "standard deviation"
 
     def __init__(self, covariance: Any, mean: Any = None) -> None:
         matrix, assets = matrix_of(covariance, self._name)
-        set_fields(self, covariance=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
+        set_fields(self, scale=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
 
     @property
     def dimension(self) -> int:
         return len(self.mean)
 
+    @property
+    def covariance(self) -> Array:
+        """Of the moves, (d, d). Raises LawError where it is not finite."""
+        return self.scale
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({described(self)})"
+        width = listing(f"{sd:.3g}" for sd in np.sqrt(np.diag(self.scale)))
+        return f"{type(self).__name__}({described(self)}; {self._spread} {width})"
 
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
         nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self.mean + nodes @ root(self.covariance).T, self.assets), probability)
+        return Scenarios(frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability)
 
     def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional (THEORY 4).
 
         Curvature m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C notional / s, C the scale matrix, f the density of T; 0 where nothing moves.
         """
-        if asset.shape[0] and asset.strides[0] == 0:  # every account over the same assets
-            direction = notional @ self.covariance[np.ix_(asset[0], asset[0])]
-        else:
-            direction = sum(self.covariance[asset, asset[:, k, None]] * notional[:, k, None] for k in range(asset.shape[1]))
-            direction = np.zeros_like(notional) + direction
-        mean = self.mean[asset]
+        if wanted < 2 and asset.shape[0] and asset.strides[0] == 0:  # every account over the same assets
+            return self._terms(notional, notional @ self.scale[np.ix_(asset[0], asset[0])], self.mean[asset], equity, wanted)
+        return self.terms_on(asset)(notional, equity, wanted)
+
+    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+        # Entry by entry over all accounts: arrays (n,) in a row are what numpy is fast at.
+        m = asset.shape[1]
+        flat = np.ascontiguousarray(asset.T)
+        block = np.empty((m, m, len(asset)))
+        for k in range(m):
+            for j in range(m):
+                block[k, j] = self.scale[flat[k], flat[j]]
+        mean = self.mean[flat].T
+
+        def terms(notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+            direction = np.zeros(flat.shape)
+            for k in range(m):
+                for j in range(m):
+                    direction[k] += block[k, j] * notional[:, j]
+            return self._terms(notional, direction.T, mean, equity, wanted, block)
+
+        return terms
+
+    def _terms(
+        self, notional: Array, direction: Array, mean: Array, equity: Array, wanted: int, block: Array | None = None
+    ) -> tuple[Array, ...]:
+        """Terms from direction = C notional (n, m), mean (n, m) and, for curvatures, block (m, m, n) of C."""
         s = np.sqrt(np.maximum((notional * direction).sum(axis=1), 0.0))
-        cushion = equity + (notional * mean).sum(axis=1)
+        drift = bool(self.mean.any())
+        cushion = equity + (notional * mean).sum(axis=1) if drift else equity
         moving = s > 0
         scale = np.where(moving, s, 1.0)
         z = cushion / scale
         terms = [np.where(moving, scale * self._excess(z), np.maximum(-cushion, 0.0))]
         if wanted >= 1:
             first, tail = self._tail(z)
-            slope = (first / scale)[:, None] * direction - tail[:, None] * mean
-            terms.append(np.where(moving[:, None], slope, -np.where(cushion < 0, 1.0, 0.0)[:, None] * mean))
-        if wanted >= 2:
-            unit = direction / scale[:, None]
-            tilt = z[:, None] * unit - mean
-            first, density = self._tail(z)[0] / scale, self._density(z) / scale
-            flat = self.covariance[asset[:, :, None], asset[:, None, :]] - unit[:, :, None] * unit[:, None, :]
-            curvature = first[:, None, None] * flat + density[:, None, None] * tilt[:, :, None] * tilt[:, None, :]
-            terms.append(np.where(moving[:, None, None], curvature, 0.0))
+            slope = np.where(moving, first / scale, 0.0)[:, None] * direction
+            if drift:
+                slope = slope - np.where(moving, tail, cushion < 0)[:, None] * mean
+            terms.append(slope)
+        if wanted >= 2 and block is not None:
+            m = len(block)
+            first, density = np.where(moving, first / scale, 0.0), np.where(moving, self._density(z) / scale, 0.0)
+            unit = [direction[:, k] / scale for k in range(m)]
+            tilt = [z * u - mean[:, k] if drift else z * u for k, u in enumerate(unit)]
+            curvature = np.empty_like(block)
+            for k in range(m):
+                for j in range(k + 1):
+                    curvature[k, j] = first * (block[k, j] - unit[k] * unit[j]) + density * tilt[k] * tilt[j]
+                    curvature[j, k] = curvature[k, j]
+            terms.append(curvature.transpose(2, 0, 1))
         return tuple(terms)
 
     def covariance_of_moves(self) -> Array | None:
-        return self.covariance
+        return self.scale
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
-        own = np.sqrt(np.diag(self.covariance))
-        scaled = self.covariance / np.outer(own, own) if own.all() else np.zeros((1, 1))
+        own = np.sqrt(np.diag(self.scale))
+        scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
         return np.full(len(equity), np.linalg.eigvalsh(scaled)[0] > 1e-12)  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
@@ -87,7 +123,7 @@ class Gaussian(Law):
         return self._tail(z)
 
     def reach(self, k: int) -> tuple[float, float] | None:
-        return (-np.inf, np.inf) if self.covariance[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
+        return (-np.inf, np.inf) if self.scale[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
 
     def _tail(self, z: Array) -> tuple[Array, Array]:
         return normal_tail(z)
@@ -102,37 +138,53 @@ class Gaussian(Law):
         law = object.__new__(type(self))
         set_fields(
             law,
-            **{**self.__dict__, "covariance": self.covariance[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
+            **{**self.__dict__, "scale": self.scale[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
         )
         return law
 
     def _draw(self, uniforms: Array) -> Array:
         from scipy.special import ndtri
 
-        return self.mean + ndtri(uniforms) @ root(self.covariance).T
+        return self.mean + ndtri(uniforms) @ root(self.scale).T
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class StudentT(Gaussian):
-    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2)), dof > 1, mean (d,).
+    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof > 2), dof > 1, mean (d,).
 
     Raises LawError as Gaussian does, and for dof <= 1, where the expected loss is infinite.
     """
 
     dof: float
     _name: ClassVar[str] = "scale"
+    _spread: ClassVar[str] = "scale"
 
     def __init__(self, scale: Any, dof: float, mean: Any = None) -> None:
-        if not (np.isfinite(dof) and dof > 1):
+        if (
+            isinstance(dof, bool)
+            or not isinstance(dof, (int, float, np.integer, np.floating))
+            or not (np.isfinite(dof) and dof > 1)
+        ):
             raise LawError(f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite")
         super().__init__(scale, mean)
         set_fields(self, dof=float(dof))
+
+    @property
+    def covariance(self) -> Array:
+        if self.dof <= 2:
+            raise LawError(
+                f"Student t with {self.dof:g} degrees of freedom has no finite covariance; its scale matrix is law.scale"
+            )
+        return self.scale * self.dof / (self.dof - 2)
+
+    def __repr__(self) -> str:
+        return super().__repr__()[:-1] + f"; {self.dof:g} degrees of freedom)"
 
     def quadrature(self, order: int) -> "Scenarios":
         return Law.quadrature(self, order)
 
     def covariance_of_moves(self) -> Array | None:
-        return self.covariance * self.dof / (self.dof - 2) if self.dof > 2 else None
+        return self.scale * self.dof / (self.dof - 2) if self.dof > 2 else None
 
     def _tail(self, z: Array) -> tuple[Array, Array]:
         return student_tail(z, self.dof)
@@ -151,4 +203,4 @@ class StudentT(Gaussian):
         from scipy.special import gammaincinv, ndtri
 
         chi2 = 2 * gammaincinv(self.dof / 2, uniforms[:, -1:])
-        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ root(self.covariance).T / np.sqrt(chi2 / self.dof)
+        return self.mean + ndtri(uniforms[:, :-1]) * 1.0 @ root(self.scale).T / np.sqrt(chi2 / self.dof)

@@ -36,6 +36,11 @@ def labels_of(values: Any) -> tuple[str, ...] | None:
     return labels
 
 
+def entry(assets: tuple[str, ...] | None, k: int) -> str:
+    """How entry k of a law is called: by its label, or by its number."""
+    return repr(assets[k]) if assets else f"number {k + 1}"
+
+
 def distinct(labels: tuple[str, ...] | None, name: str) -> None:
     if labels and len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
@@ -43,6 +48,13 @@ def distinct(labels: tuple[str, ...] | None, name: str) -> None:
 
 
 def numbers_of(values: Any, name: str) -> Array:
+    if values is None:
+        raise LawError(f"{name} is missing: give numbers")
+    if np.iscomplexobj(values):
+        raise LawError(f"{name} must be real numbers, not complex ones")
+    names = list(map(str, values)) if isinstance(values, Mapping) else None
+    if hasattr(values, "index") and hasattr(values, "to_numpy") and np.ndim(values) == 1:
+        names = [str(label) for label in values.index]
     values = list(values.values()) if isinstance(values, Mapping) else values
     try:
         array = np.asarray(values, dtype=float)
@@ -52,8 +64,9 @@ def numbers_of(values: Any, name: str) -> Array:
     if not np.isfinite(array).all():
         if not array.ndim:
             raise LawError(f"{name} is {float(array)}; it must be a finite number")
-        where = tuple(int(k) + 1 for k in np.argwhere(~np.isfinite(array))[0])
-        raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first at {where}")
+        first = np.argwhere(~np.isfinite(array))[0]
+        where = repr(names[first[0]]) if names else f"at {tuple(int(k) + 1 for k in first)}"
+        raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first {where}")
     return array
 
 
@@ -63,7 +76,9 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     labels = labels_of(values)
     array = np.atleast_1d(numbers_of(values, name))
     if array.shape != (d,):
-        raise LawError(f"{name} must have one number an asset ({d}), not shape {array.shape}")
+        missing = [asset for asset in assets or () if labels is not None and asset not in labels]
+        which = f": {missing[0]!r} is missing" if missing else ""
+        raise LawError(f"{name} must have one number an asset ({d}), not {array.size}{which}")
     if labels is not None and assets is None:
         raise LawError(f"{name} is labelled ({listing(labels)}) but the law is not; label both by asset, or neither")
     if labels is not None and assets is not None:
@@ -92,7 +107,7 @@ class FactorModel:
         if (self.specific < 0).any():
             first = int(np.argmax(self.specific < 0))
             raise LawError(
-                f"{(self.specific < 0).sum()} of {len(self.specific)} specific variances are negative, first number {first + 1}: {self.specific[first]:.6g}"
+                f"{(self.specific < 0).sum()} of {len(self.specific)} specific variances are negative, first {entry(self.assets, first)}: {self.specific[first]:.6g}"
             )
 
     @property

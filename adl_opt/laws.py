@@ -5,9 +5,9 @@ the order of a book's assets (`align`), and, where THEORY has a closed form, the
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ class Law:
 
     assets: tuple[str, ...] | None
     dimension: int
+    together: ClassVar[int] = 8_192  # accounts whose answers are best computed together
 
     def align(self, assets: tuple[str, ...]) -> Self:
         """This law in the order of `assets`. Labels decide; labels beyond `assets` are ignored.
@@ -58,7 +59,7 @@ class Law:
 
     def quadrature(self, order: int) -> "Scenarios":
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
-        raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample({max(int(order), 1) ** 2}, seed=1)")
+        raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample(4096, seed=1)")
 
     def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """The expected shortfall (n,) of accounts of m positions each, its slope (n, m) and curvature (n, m, m) in them: the first 1 + wanted.
@@ -69,6 +70,10 @@ class Law:
         raise LawError(
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
+
+    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+        """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity, wanted) -> terms."""
+        return lambda notional, equity, wanted: self.shortfall_terms(asset, notional, equity, wanted)
 
     def expected_shortfall(self, exposure: Array, equity: Array) -> Array:
         """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >= 0. Raises as `shortfall_terms`."""

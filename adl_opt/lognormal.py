@@ -1,15 +1,16 @@
 """Lognormal prices: Black and Scholes for one position, one price analytically and the others by quadrature for more (THEORY 8.6)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import blackscholes
 from .errors import LawError
-from .lawinput import correlation_of, frozen, labels_of, listing, numbers_of
+from .lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
 from .laws import Law, Scenarios, described, set_fields, whole_number
 from .nodes import frame_like, gauss_hermite, root, sobol
 
@@ -31,23 +32,26 @@ class LogNormal(Law):
     correlation: Array
     horizon: float
     assets: tuple[str, ...] | None
+    together: ClassVar[int] = 64  # nodes are many
 
     def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None) -> None:
         assets = labels_of(volatility)
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
             raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
+        if horizon is None:
+            raise LawError("horizon is missing: give a time in years, such as 10/365")
         horizon = numbers_of(horizon, "horizon")
         percent = (vol > _MOST_VOLATILE) & (vol * np.sqrt(np.maximum(horizon, 0.0)) > _MOST_DEVIATION)
         if percent.any():
             first = int(np.argmax(percent))
             raise LawError(
-                f"volatility number {first + 1} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
+                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
             )
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))
             raise LawError(
-                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first number {first + 1}: {vol[first]:.6g}"
+                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first {entry(assets, first)}: {vol[first]:.6g}"
             )
         if np.ndim(horizon) or not horizon > 0:
             raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
@@ -85,6 +89,9 @@ class LogNormal(Law):
             value[mine] = blackscholes.integrated(self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0)[0]
         return (value,)
 
+    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+        return blackscholes.Again(self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]])
+
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in the others, where it is not computed."""
         value, gradient = np.zeros(len(equity)), np.full_like(exposure, np.nan)
@@ -103,9 +110,11 @@ class LogNormal(Law):
         """(expected shortfall (n,), its standard error (n,)) for any number of positions: one price analytically, the others by scrambled Sobol points.
 
         points in each of eight independent scrambles, whose spread gives the error; exposure (n, d) signed notional, equity (n,). Accounts of at most three
-        positions have `expected_shortfall`, which is exact. Raises LawError for points < 1 or a singular correlation.
+        positions have `expected_shortfall`, which is exact. A shortfall rarer than one in `points` may be seen by none of them, and is then missing in value and error.
+        Raises LawError for points < 1 or a singular correlation.
         """
         points = whole_number(points)
+        exposure, equity = np.atleast_2d(np.asarray(exposure, float)), np.atleast_1d(np.asarray(equity, float))
         value, error = np.zeros(len(equity)), np.zeros(len(equity))
         held = np.count_nonzero(exposure, axis=1)
         order = np.argsort(exposure == 0, axis=1, kind="stable")

@@ -1,5 +1,6 @@
 """One factor moves every price: moves = loading x factor, with the expected shortfall of accounts for any factor with a density (THEORY 5)."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from .nodes import frame_like, inverse
 Array = NDArray[np.float64]
 _CHUNK = 2_000  # accounts at once
 _PANELS, _POINTS = 120, 8  # of a tail: each panel holds a quarter of the probability beyond the one before
+_SETTLED = 1e-10  # relative change with twice the points
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -31,6 +33,14 @@ class OneFactor(Law):
         if not (callable(getattr(factor, "ppf", None)) or (isinstance(factor, Scenarios) and factor.dimension == 1)):
             raise LawError(
                 f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
+            )
+        if callable(getattr(factor, "freeze", None)):
+            raise LawError(
+                f"the factor {getattr(factor, 'name', '')} has no parameters yet: freeze it, such as scipy.stats.norm(0.0, 0.1)"
+            )
+        if not isinstance(factor, Scenarios) and not np.isfinite(quantiles := np.asarray(factor.ppf([0.25, 0.75]), float)).all():
+            raise LawError(
+                f"the quartiles of the factor are {quantiles[0]:.6g} and {quantiles[1]:.6g}: are its parameters legal (scale > 0)?"
             )
         values = np.atleast_1d(numbers_of(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
@@ -64,7 +74,7 @@ class OneFactor(Law):
         """By the factor's survival function: a loss of c per unit of the factor has the expected shortfall |c| E(+-factor - equity/|c|)_+."""
         if isinstance(self.factor, Scenarios):
             return self.exact().shortfall_terms(asset, notional, equity, wanted)
-        if wanted >= 2 and not callable(getattr(self.factor, "pdf", None)):
+        if not callable(getattr(self.factor, "pdf", None)):
             raise LawError(
                 "the factor has no density (pdf); give it as scenarios: adl.OneFactor(loading, adl.Scenarios(values, probability))"
             )
@@ -115,23 +125,63 @@ class OneFactor(Law):
 
 
 def tail_of(factor: Any, strike: Array, side: float) -> tuple[Array, Array]:
-    """(E(side x factor - strike)_+, P(side x factor > strike)), (n,) each, of a continuous one-dimensional law with ppf, isf, sf and cdf.
+    """(E(side x factor - strike)_+, P(side x factor > strike)), (n,) each, of a continuous one-dimensional law with ppf, isf, sf, cdf and mean.
 
-    The survival function is integrated from the strike outwards, over panels that each leave a quarter of the probability, by Gauss and Legendre.
+    The survival function is integrated from the strike outwards, over panels that each leave a quarter of the probability, by Gauss and Legendre; a power
+    tail beyond the last panel is summed as the geometric series that it is. Strikes where twice the points say something else are integrated one by one, adaptively.
+    Raises LawError if the mean is not finite or nothing settles.
     """
+    mean = float(factor.mean())
+    if not np.isfinite(mean):
+        raise LawError(
+            f"the factor has the mean {mean}: its expected shortfalls are not finite; give a factor with a finite mean, or scenarios"
+        )
+    tail = np.asarray(factor.sf(strike) if side > 0 else factor.cdf(-strike), float)
+    inside = tail > 0.5  # from the other side: E(F - k)_+ = E F - k + E(k - F)_+
+    total = np.zeros_like(strike)
+    for mine, way in ((~inside & (tail > 0), side), (inside, -side)):
+        if mine.any():
+            total[mine] = _outward(factor, strike[mine] if way == side else -strike[mine], way)
+    return np.where(inside, side * mean - strike + total, total), tail
+
+
+def _outward(factor: Any, strike: Array, side: float) -> Array:
+    """The integral of P(side x factor > x) over x > strike, (n,)."""
     beyond = factor.sf if side > 0 else lambda x: factor.cdf(-x)
     place = factor.isf if side > 0 else lambda p: -factor.ppf(p)
-    tail = np.asarray(beyond(strike), float)
-    nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
     total = np.zeros_like(strike)
-    live = np.flatnonzero(tail > 0)
-    for a in range(0, len(live), _CHUNK):
-        mine = live[a : a + _CHUNK]
+    for a in range(0, len(strike), _CHUNK):
+        k = strike[a : a + _CHUNK]
+        tail = np.asarray(beyond(k), float)
         with np.errstate(all="ignore"):
-            edge = np.asarray(place(np.maximum(tail[mine, None] * 0.25 ** np.arange(1, _PANELS + 1), 1e-300)), float)
-        edge = np.concatenate([strike[mine, None], np.where(np.isfinite(edge), edge, -np.inf)], axis=1)
+            edge = np.asarray(place(np.maximum(tail[:, None] * 0.25 ** np.arange(1, _PANELS + 1), 1e-300)), float)
+        edge = np.concatenate([k[:, None], np.where(np.isfinite(edge), edge, -np.inf)], axis=1)
         edge = np.maximum.accumulate(edge, axis=1)  # a law that ends, or whose quantiles do not go so far, ends the panels
         half = np.diff(edge, axis=1) / 2
-        at = edge[:, :-1, None] + half[:, :, None] * (1 + nodes)
-        total[mine] = np.einsum("np,npk,k->n", half, np.asarray(beyond(at), float), weights)
-    return total, tail
+        sums = []
+        for points in (_POINTS, 2 * _POINTS):
+            nodes, weights = np.polynomial.legendre.leggauss(points)
+            at = edge[:, :-1, None] + half[:, :, None] * (1 + nodes)
+            panels = np.einsum("np,npk,k->np", half, np.asarray(beyond(at), float), weights)
+            last, before = panels[:, -1], panels[:, -2]
+            ratio = np.minimum(last / np.where(before > 0, before, np.inf), 1 - 1e-9)
+            rest = np.where(last > 0, last * ratio / (1 - ratio), 0.0)
+            sums.append(panels.sum(axis=1) + rest)
+        total[a : a + _CHUNK] = sums[1]
+        for i in np.flatnonzero(np.abs(sums[1] - sums[0]) > _SETTLED * np.abs(sums[1])):
+            total[a + i] = _adaptive(beyond, float(k[i]), edge[i], float(rest[i]))
+    return total
+
+
+def _adaptive(beyond: Any, strike: float, edges: Array, rest: float) -> float:
+    from scipy import integrate
+
+    stops = np.unique(edges[np.isfinite(edges)])
+    found = [integrate.quad(beyond, a, b, limit=500, epsabs=0, epsrel=1e-11) for a, b in itertools.pairwise(stops)]
+    value, error = (float(sum(column)) for column in zip(*found))
+    if error > 1e-8 * value:
+        raise LawError(
+            f"the expected shortfall under this factor does not settle at {strike:.6g} (its distribution has steps or gaps); give it as scenarios: "
+            "adl.OneFactor(loading, adl.Scenarios(values, probability))"
+        )
+    return value + rest

@@ -51,7 +51,7 @@ class Optima:
                 raise SolveError(
                     "the expected loss here is below what is told apart from nothing, and so are the optima: there are no ranges to tell"
                 )
-            how = "the only optimum: the expected loss is strictly convex in what is closed"
+            how = "the expected loss is strictly convex in what is closed"
             return self.amount, self.amount, how, max(self.certificate.gap or 0.0, 1e-9)
         face = self.face()
         low, high = face.ranges()

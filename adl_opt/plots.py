@@ -75,10 +75,18 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     allocations: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what was there before. Volatility leverage is the standard
     deviation of an account's profit and loss over its equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of either.
     """
+    if not isinstance(allocations, Mapping) or not all(isinstance(one, Allocation) for one in allocations.values()):
+        raise AllocationError('policies draws a dict of allocations by name, such as {"pro rata": adl.pro_rata(event)}')
+    if not isinstance(law, Law):
+        raise AllocationError(f"policies needs a law of price moves, not {type(law).__name__}")
     if not 1 <= len(allocations) <= len(_COLOURS) - 1:
         raise AllocationError(f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(_COLOURS) - 1}")
     event = next(iter(allocations.values())).event
     accounts = event.book.accounts
+    if any(
+        len(one.amount) != len(event.size) or not np.array_equal(one.event.book.accounts, accounts) for one in allocations.values()
+    ):
+        raise AllocationError("the allocations belong to different books; draw those of one event together")
     if len(accounts) > _BARS:
         raise AllocationError(f"{len(accounts):,} accounts do not fit into one picture of bars (at most {_BARS})")
     aligned = law.align(event.book.assets).exact()
@@ -107,11 +115,15 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
     Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is the horizontal axis. Returns
     a matplotlib Figure, saved to `path` if given. Raises AllocationError for frames without leverages of accounts.
     """
+    if not isinstance(frames, Mapping):
+        raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
     shown = {name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS} for name, frame in frames.items()}
     bare = [name for name, columns in shown.items() if not columns["leverage"]]
     if bare or not frames:
         raise AllocationError(
-            f"sweep {bare[0]!r} has no leverages by account" if bare else "no sweep to draw: give {name: problem.sweep(...)}"
+            f"sweep {bare[0]!r} has no leverages by account (a sweep shows those of at most 100 accounts)"
+            if bare
+            else "no sweep to draw: give {name: problem.sweep(...)}"
         )
     kinds = [kind for kind in _KINDS if all(columns[kind] for columns in shown.values())]
     figure = _figure(3.2 * len(frames) + 1.2, 2.6 * len(kinds) + 0.6)
@@ -126,16 +138,29 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
             axes = panels[row, column]
             for number, leverage in enumerate(shown[name][kind]):
                 account = str(leverage).removeprefix(f"{kind} ")
-                axes.plot(
-                    frame[axis], frame[leverage], color=_COLOURS[1 + number % (len(_COLOURS) - 1)], linewidth=1.6, label=account
-                )
+                axes.plot(frame[axis], frame[leverage], color=_colour(number, len(shown[name][kind])), linewidth=1.6, label=account)
             axes.spines[["top", "right"]].set_visible(False)
         panels[-1, column].set_xlabel(f"{axis} to close (contracts)")
     for row, kind in enumerate(kinds):
         panels[row, 0].set_ylabel(f"{'gross' if kind == 'leverage' else 'factor'} leverage (x of equity)")
     handles, labels = panels[-1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 8), frameon=False)
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=max(1, min(len(labels), int(1.1 * (3.2 * len(frames) + 1.2)))),
+        frameon=False,
+    )
     return _saved(figure, path)
+
+
+def _colour(number: int, count: int) -> Any:
+    """Told apart: the house's colours for a few, a colour map for more."""
+    if count < len(_COLOURS):
+        return _COLOURS[1 + number]
+    from matplotlib import colormaps
+
+    return colormaps["turbo"]((number + 0.5) / count)
 
 
 def _figure(width: float, height: float) -> Any:

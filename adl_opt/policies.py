@@ -11,7 +11,7 @@ from .certificate import Proof, assess
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
-from .laws import Scenarios
+from .laws import Law, Scenarios
 from .objectives import FactorLeverageSquare, LeverageSquare, Objective
 from .onefactor import OneFactor
 from .waterfill import clear_exactly
@@ -50,7 +50,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
 
     _need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0])).align(event.book.assets)
-    return _levelled(event, FactorLeverageSquare(), *level_factor(event, law), "factor_water_filling")
+    return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")
 
 
 def gross_water_filling(event: Event) -> Allocation:
@@ -61,9 +61,8 @@ def gross_water_filling(event: Event) -> Allocation:
     from .levelling import level
 
     _need_event(event)
-    return _levelled(
-        event, LeverageSquare(), *level(LeverageSquare(), event, None, np.abs(event.book.notional)), "gross_water_filling"
-    )
+    solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
+    return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")
 
 
 def _need_event(event: object) -> None:
@@ -71,8 +70,9 @@ def _need_event(event: object) -> None:
         raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
 
 
-def _levelled(event: Event, objective: Objective, amount: Array, proof: Proof, name: str) -> Allocation:
-    return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts, aim=objective)
+def _levelled(event: Event, objective: Objective, law: Law | None, solved: tuple[Array, Proof], name: str) -> Allocation:
+    amount, proof = solved
+    return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts, law=law, aim=objective)
 
 
 POLICIES: dict[str, Policy] = {"water_filling": water_filling, "pro_rata": pro_rata, "gross_water_filling": gross_water_filling}

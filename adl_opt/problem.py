@@ -216,7 +216,7 @@ class Problem:
                     if not event.book.isolated
                     else "it is neither monotone nor brings a closed form"
                 )
-                raise SolveError(f"no closed form is known for {self.objective} here: {known}; use method='conic'")
+                raise SolveError(f"no closed form is known for {self.objective} here: {known}; use method='auto'")
         if amount is None and method == "separable":
             separable.refuse(self.objective, event, self.law)
         wanted = method == "separable" or (method == "auto" and solver is None)

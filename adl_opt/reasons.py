@@ -15,11 +15,12 @@ from .symbols import Symbols
 from .tables import figure
 
 Array = NDArray[np.float64]
+_DUST = 1e-6  # of a position: closed by less is not closed, and so at its other end
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
 
 
-def explained(event: Event, law: Law | None, aim: Objective | None, amount: Array, price: Array, account: object) -> str:
-    """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,)."""
+def explained(event: Event, law: Law | None, aim: Objective | None, amount: Array, price: Array, unit: str, account: object) -> str:
+    """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,), unit of the objective."""
     book = event.book
     i = _number_of(book.accounts, str(account))
     before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
@@ -37,7 +38,7 @@ def explained(event: Event, law: Law | None, aim: Objective | None, amount: Arra
     lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} quote currency)"]
     support = _support(aim, after)
     for j in legs:
-        lines.append("  " + _leg(event, amount, price, support, int(j)))
+        lines.append("  " + _leg(event, amount, price, support, unit, int(j)))
     lines.append(f"  gross leverage {figure(before.leverage[i])} -> {figure(after.leverage[i])} x of equity")
     for name, pair in _by_law(law, before, after, i).items():
         lines.append(f"  {name[0]} {figure(pair[0])} -> {figure(pair[1])} {name[1]}")
@@ -56,7 +57,7 @@ def volatility_leverage(m: Symbols) -> Array | None:
     return np.sqrt(np.maximum(variance, 0.0)) / m.equity
 
 
-def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, j: int) -> str:
+def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, unit: str, j: int) -> str:
     book = event.book
     k = int(book.asset[j])
     name, size, amount = book.assets[k], float(event.size[j]), float(amounts[j])
@@ -68,22 +69,30 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
     price = float(prices[k])
     if event.required[k] in (0.0, event.capacities[k]):
         return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it'} is required, nothing is decided"
-    if support is None or price != price:
-        return f"{did}; what that saves is not known here (solve a Problem with a law)"
+    if price != price:
+        return f"{did}; there is no shadow price (a policy, or no law)"
+    at = f"the shadow price {figure(price)} ({unit} per contract)"
+    if support is None:
+        return f"{did}; {at}; what one of its contracts saves is not recorded (solve the Problem again)"
     more, last = -float(support.high[j]) / size, -float(support.low[j]) / size
-    at = f"the shadow price {figure(price)} (quote currency per contract)"
-    slack = _SAME * abs(price)
-    if 0 < amount < size:
+    slack = _SAME * max(abs(price), abs(more), abs(last))
+    if _DUST * size < amount < (1 - _DUST) * size:
+        if last < more or not more - slack <= price <= last + slack:
+            return f"{did}, in part: on the margin, {at}"  # a kink in several positions, or a measure that couples accounts: no slope of its own
         saves = (
             f"the last contract saved {figure(last)}, one more would save {figure(more)}"
-            if abs(last - more) > slack
+            if last - more > slack
             else f"one more contract saves {figure(more)}"
         )
         return f"{did}; {saves}: on the margin, {at}"
-    if amount == 0:
+    if amount <= _DUST * size:
+        if more > price + slack:
+            return f"{did}: spared, {at}"
         if more < 0:
             return f"{did}; closing it would add {figure(-more)} a contract, it hedges: spared, {at}"
         return f"{did}; closing would save {figure(more)} a contract, no more than {at}: spared"
+    if last < price - slack:
+        return f"{did}, all of it; {at}"
     return f"{did}, all of it; its last contract saved {figure(last)}, no less than {at}"
 
 
@@ -104,7 +113,10 @@ def _by_law(law: Law | None, before: Symbols, after: Symbols, i: int) -> dict[tu
     if one is not None and two is not None:
         found["volatility leverage", "(standard deviation of profit and loss, x of equity)"] = one[i], two[i]
     with contextlib.suppress(AdlError):  # a law that must be discretised first
-        found["expected shortfall", "quote currency"] = before.expected_shortfall[i], after.expected_shortfall[i]
+        found["expected shortfall", "quote currency (what it loses beyond its equity, on average)"] = (
+            before.expected_shortfall[i],
+            after.expected_shortfall[i],
+        )
     return found
 
 

@@ -8,26 +8,27 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _ROOT_TWO_PI = np.sqrt(2 * np.pi)
-_FRACTION_TERMS = 200
+_NEAR, _FRACTION_TERMS = 6.0, 25  # of the continued fraction, which converges faster than any power from there on
 _TAIL_NODES = 100
 _FAR = 1e150  # beyond it z * z is not a float; every tail here is 0 to all digits
 
 
 def normal_excess(z: Array) -> Array:
     """E(T - z)_+ for standard normal T; (n,) -> (n,). Relative error about 1e-14 far into the tail (THEORY 4)."""
-    from scipy.special import ndtr
+    from scipy.special import erfcx
 
     z = np.asarray(z, float)
     magnitude = np.abs(z)
-    near = np.minimum(magnitude, 3.0)
-    excess = np.exp(-(near**2) / 2) / _ROOT_TWO_PI - near * ndtr(-near)
-    far = magnitude >= 3
+    near = np.minimum(magnitude, _NEAR)
+    share = 1 - near * (np.sqrt(np.pi / 2) * erfcx(near / np.sqrt(2)))  # 1 - z Mills(z), which cancels further out
+    far = magnitude >= _NEAR
     if far.any():
         t = magnitude[far]
         c = np.zeros_like(t)
         for k in range(_FRACTION_TERMS, 0, -1):
             c = k / (t + c)
-        excess[far] = np.exp(-(t**2) / 2) / _ROOT_TWO_PI * c / (t + c)
+        share[far] = c / (t + c)
+    excess = np.exp(-(magnitude**2) / 2) / _ROOT_TWO_PI * share
     return np.where(z < 0, magnitude + excess, excess)
 
 

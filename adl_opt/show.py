@@ -1,5 +1,6 @@
 """What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +51,10 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
         if event.side[k] and allocation.price[k] == allocation.price[k]:
             said = figure(allocation.price[k])
             if ends is not None and ends.loc[asset, "least"] < ends.loc[asset, "most"]:
-                said = f"{figure(ends.loc[asset, 'least'])} to {figure(ends.loc[asset, 'most'])}"
+                least, most = ends.loc[asset, "least"], ends.loc[asset, "most"]
+                said = f"{figure(least)} to {figure(most)}"
+                said = f"at most {figure(most)}, all is closed" if least == -math.inf else said
+                said = f"at least {figure(least)}, nothing is closed" if most == math.inf else said
             proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", said)
     console.print(proof)
     console.print(_accounts(event, allocation))

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-_SAME = 1e-9  # of a requirement: missed by less is met
+_ROUNDING = 1e-9  # of what an account can change: targets are met up to it
+_SAME = 1e-6  # of a requirement: missed by less is met
 
 
 def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset: a line for each required asset.
 
-    Columns: required and closed (contracts) by the closing that meets every account's target and misses the requirements least (in notional times |loading|), missed =
+    Columns: required and closed (contracts) by the closing that meets every account's target and misses the requirements least (in shares of capacity), missed =
     closed - required, implementable. attrs["level"]: the common factor leverage (x of equity); attrs["targets"]: Series by account, the factor leverage aimed at.
     If every asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing has them, and blocks of accounts keep different levels.
 
@@ -51,24 +52,22 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     clears = sp.csr_array(
         (event.size[legs] / event.capacities[book.asset[legs]], (asset, np.arange(len(legs)))), shape=(len(k), len(legs))
     )
-    rows = (
-        sp.block_array([[meets, None, None], [clears, -sp.eye_array(len(k)), sp.eye_array(len(k))]], format="csr")
-        if len(k)
-        else None
-    )
     missed = np.zeros(len(event.side))
-    if rows is not None:
-        aim = np.concatenate([((start - after)[moving]) / most, event.required[k] / event.capacities[k]])
-        heavy = np.abs(weight * book.price * event.capacities)[k]
-        cost = np.concatenate([np.zeros(len(legs)), *[heavy / max(heavy.max(), 1e-300)] * 2])
+    if len(k):
+        aim, share = (start - after)[moving] / most, event.required[k] / event.capacities[k]
+        # Targets up to rounding; what each asset is closed too much and too little, as shares of its capacity, is least.
+        cost = np.concatenate([np.zeros(len(legs)), np.ones(2 * len(k))])
+        within = sp.hstack([sp.vstack([meets, -meets]), sp.csr_array((2 * len(moving), 2 * len(k)))], format="csr")
+        rows = sp.hstack([clears, -sp.eye_array(len(k)), sp.eye_array(len(k))], format="csr")
         bounds = np.column_stack([np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])])
         options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-        found = linprog(cost, A_eq=rows, b_eq=aim, bounds=bounds, method="highs", options=options)
+        limits = np.concatenate([aim, -aim]) + _ROUNDING
+        found = linprog(cost, A_ub=within, b_ub=limits, A_eq=rows, b_eq=share, bounds=bounds, method="highs", options=options)
         if found.status != 0:
             raise SolveError(f"HiGHS does not find the closing nearest to the targets: {found.message}")
         missed[k] = (found.x[len(legs) : len(legs) + len(k)] - found.x[len(legs) + len(k) :]) * event.capacities[k]
     wanted = event.side != 0
-    missed = np.where(np.abs(missed) <= _SAME * np.maximum(event.required, event.capacities * 1e-3), 0.0, missed)
+    missed = np.where(np.abs(missed) <= _SAME * event.required, 0.0, missed)
     frame = pd.DataFrame(
         {
             "required": event.required[wanted],

@@ -1,6 +1,8 @@
 """The exact water level with caps: everyone above one leverage is brought down to it (THEORY 1). numpy only."""
 
 import math
+from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 from .errors import EventError
 
 Array = NDArray[np.float64]
+_PIECE, _SAMPLE = 8_192, 20_000
+_MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
 def water_level(size: Array, equity: Array, required: float) -> tuple[float, Array]:
@@ -24,8 +28,118 @@ def water_level(size: Array, equity: Array, required: float) -> tuple[float, Arr
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
     size, equity = np.asarray(size, float), np.asarray(equity, float)
+    level, closed = filled(size, equity, required)
+    return level, clear_exactly(closed, size, required, share=equity) if closed.any() else closed
+
+
+def filled(size: Array, equity: Array, required: float) -> tuple[float, Array]:
+    """`water_level` but for the rounding of the sum: a few passes over memory, no sort.
+
+    What lies above a level is convex in it, so that Newton's method, begun anywhere, comes from below after a step and ends at the level after finitely many.
+    """
     if size.ndim != 1 or size.shape != equity.shape:
         raise EventError(f"size and equity must be arrays of one length, not of shapes {size.shape} and {equity.shape}")
+    _check_range(size, equity)
+    if required == 0:
+        return (max(float((s / e).max()) for _, s, e in _pieces(size, equity)) if size.size else 0.0), np.zeros_like(size)
+    if not 0 < required <= float(size.sum()) * (1 - 1e-9):  # only near its ends is the capacity needed to the last bit
+        capacity = float(exact_sum(size))
+        if not 0 <= required <= capacity:
+            raise EventError(f"cannot close {required!r}: the requirement must lie between 0 and the capacity {capacity!r} (§7)")
+        if required == capacity:
+            return 0.0, size.copy()
+    reference, below = _cut(size, equity, required)
+    # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what lies below the cut is small.
+    closed, spare = np.empty_like(size), np.empty(_PIECE)
+    for a, s, e in _pieces(size, equity):
+        part = np.divide(s, e, out=spare[: len(s)])
+        part -= reference
+        part += below
+        part *= e
+        np.clip(part, 0.0, s, out=closed[a : a + len(s)])
+    return max(reference - below, 0.0), closed
+
+
+def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
+    """(reference, below): the level is `below` under the lowest leverage above it, measured from there.
+
+    About the level by Newton's method (what lies above a level is convex in it, so that it comes from below after a step), then exactly among the few
+    accounts near it.
+    """
+    level = _sampled_level(size, equity, required)
+    level = _newton(size, equity, required, level)
+    width = 2e-3
+    while True:
+        low, high = level * (1 - width), level * (1 + width)
+        volume, weight, leverage, own = _around(size, equity, low, high)
+        order = np.argsort(-leverage, kind="stable")
+        top, weights = np.append(high, leverage[order]), weight + np.cumsum(np.append(0.0, own[order]))
+        depth = volume + np.cumsum(np.append(0.0, weights[:-1] * (top[:-1] - top[1:])))
+        at_low = depth[-1] + weights[-1] * (top[-1] - low)
+        if depth[0] <= required <= at_low or (low == 0 and required >= depth[0]):
+            break
+        if width >= 1:  # all that lies above `high` is not enough above: higher
+            level, width = 2 * high, 2e-3
+            continue
+        level, width = (_newton(size, equity, required, level), min(8 * width, 1.0))
+    cut = int(np.searchsorted(depth, required, side="right")) - 1
+    if weights[cut] == 0:  # nobody above: the highest is the reference
+        cut += 1
+    return float(top[cut]), float((required - depth[cut]) / weights[cut])
+
+
+def _newton(size: Array, equity: Array, required: float, level: float) -> float:
+    """A better level; 0 if nobody is above `level`."""
+    volumes, weights, spare = [], [], np.empty(_PIECE)
+    for _, s, e in _pieces(size, equity):
+        above = np.multiply(e, -level, out=spare[: len(s)])
+        above += s
+        on = (above > 0).astype(float)
+        volumes.append(float(np.dot(above, on)))
+        weights.append(float(np.dot(e, on)))
+    weight = math.fsum(weights)
+    return max(level + (math.fsum(volumes) - required) / weight, 0.0) if weight > 0 else 0.0
+
+
+def _around(size: Array, equity: Array, low: float, high: float) -> tuple[float, float, Array, Array]:
+    """(what lies above `high`, equity of the accounts there, leverages in [low, high], their equities)."""
+    volumes, weights, spare = [], [], np.empty(_PIECE)
+    leverages, equities = [np.zeros(0)], [np.zeros(0)]
+    for _, s, e in _pieces(size, equity):
+        leverage = np.divide(s, e, out=spare[: len(s)])
+        near = np.flatnonzero((leverage >= low) & (leverage <= high))
+        if near.size:
+            leverages.append(leverage[near])
+            equities.append(e[near])
+        leverage -= high
+        on = (leverage > 0).astype(float)
+        leverage *= on
+        volumes.append(float(np.dot(leverage, e)))
+        weights.append(float(np.dot(on, e)))
+    return math.fsum(volumes), math.fsum(weights), np.concatenate(leverages), np.concatenate(equities)
+
+
+def _sampled_level(size: Array, equity: Array, required: float) -> float:
+    """About the level, from some of the accounts: where to begin."""
+    stride = max(1, len(size) // _SAMPLE)
+    s, e = size[::stride], equity[::stride]
+    leverage = s / e
+    order = np.argsort(-leverage, kind="stable")
+    top, weight = leverage[order], np.cumsum(e[order])
+    volume = np.concatenate(([0.0], np.cumsum(weight[:-1] * (top[:-1] - top[1:]))))
+    share = required * float(s.sum() / size.sum())
+    cut = int(np.searchsorted(volume, share, side="right")) - 1
+    return max(float(top[cut] - (share - volume[cut]) / weight[cut]), 0.0)
+
+
+def _pieces(size: Array, equity: Array) -> Iterator[tuple[int, Array, Array]]:
+    """(start, sizes, equities) of pieces that stay in the cache."""
+    return ((a, size[a : a + _PIECE], equity[a : a + _PIECE]) for a in range(0, len(size), _PIECE))
+
+
+def _check_range(size: Array, equity: Array) -> None:
+    if all(s.min() >= 0 and e.min() > 0 and s.max() < np.inf and e.max() < np.inf for _, s, e in _pieces(size, equity)):
+        return
     for name, values, legal in (("size", size, size >= 0), ("equity", equity, equity > 0)):
         bad = ~(legal & np.isfinite(values))
         if bad.any():
@@ -34,24 +148,22 @@ def water_level(size: Array, equity: Array, required: float) -> tuple[float, Arr
             raise EventError(
                 f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number {first + 1}: {values[first]:.6g}"
             )
-    capacity = math.fsum(size)
-    if not 0 <= required <= capacity:
-        raise EventError(f"cannot close {required!r}: the requirement must lie between 0 and the capacity {capacity!r} (§7)")
-    leverage = size / equity
-    if required == 0:
-        return (float(leverage.max()) if size.size else 0.0), np.zeros_like(size)
-    if required == capacity:
-        return 0.0, size.copy()
 
-    order = np.argsort(-leverage, kind="stable")
-    top, weight = leverage[order], np.cumsum(equity[order])
-    volume = np.concatenate(([0.0], np.cumsum(weight[:-1] * (top[:-1] - top[1:]))))
-    cut = int(np.searchsorted(volume, required, side="right")) - 1
-    below_cut = (required - volume[cut]) / weight[cut]
-    level = max(float(top[cut] - below_cut), 0.0)
-    closed = np.where(leverage >= top[cut], equity * ((leverage - top[cut]) + below_cut), 0.0)
-    closed = clear_exactly(np.clip(closed, 0.0, size), size, required, share=equity)
-    return level, closed
+
+def exact_sum(values: Array) -> Fraction:
+    """The sum of finite floats, exactly, in a few vectorised passes; float() of it is math.fsum's, correctly rounded."""
+    whole = 0
+    for a in range(0, len(values), _MOST_SUMMED):
+        mantissa, exponent = np.frexp(values[a : a + _MOST_SUMMED])
+        # Halves of the 53-bit mantissas, summed by exponent: every sum is a whole number that a float holds.
+        mantissa = mantissa * 2.0**27
+        high = np.floor(mantissa)
+        low = (mantissa - high) * 2.0**26
+        place = exponent + _LOWEST
+        highs, lows = np.bincount(place, high), np.bincount(place, low)
+        for k in np.flatnonzero((highs != 0) | (lows != 0)):
+            whole += ((int(highs[k]) << 26) + int(lows[k])) << int(k)
+    return Fraction(whole, 1 << (53 + _LOWEST))
 
 
 def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple[float, Array]:
@@ -89,36 +201,36 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
         weight = np.where(legs, room if share is None else share, 0.0)
         if weight.sum() == 0:
             break
-        closed = np.clip(closed - residual * (weight / weight.sum()), 0.0, size)
+        closed = np.clip(closed - float(residual) * (weight / weight.sum()), 0.0, size)
     return _last_part(closed, size, required)
 
 
-def _excess(closed: Array, required: float) -> float:
-    # Exactly rounded, so the sign and the size of even the last ulp are right.
-    return math.fsum([*closed.tolist(), -required])
+def _excess(closed: Array, required: float) -> Fraction:
+    return exact_sum(closed) - Fraction(required)
 
 
 def _last_part(closed: Array, size: Array, required: float) -> Array:
+    total = exact_sum(closed)
     for _ in range(len(closed) + 3):
-        residual = _excess(closed, required)
-        if math.fsum(closed.tolist()) == required:
+        if float(total) == required:
             return closed
+        residual = float(total - Fraction(required))
         fits = np.flatnonzero((closed - residual >= 0) & (closed - residual <= size))
         # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account it may be much.
         untouched = (closed[fits] == 0) | (closed[fits] == size[fits])
         fits = fits[np.lexsort((-closed[fits], untouched))]
         for leg in fits[:64]:
-            before = closed[leg]
-            closed[leg] = before - residual
-            if math.fsum(closed.tolist()) == required:
+            after = closed[leg] - residual
+            if float(total - Fraction(closed[leg]) + Fraction(after)) == required:
+                closed[leg] = after
                 return closed
-            closed[leg] = before
         # No leg can take it all: those with most room are used up, then the next takes what it can.
         room = closed if residual > 0 else size - closed
         order = np.argsort(-room, kind="stable")
         used = order[: int(np.searchsorted(np.cumsum(room[order]), abs(residual)))]
         if used.size and room[used[0]] > 0:
             closed[used] = 0.0 if residual > 0 else size[used]
+            total = exact_sum(closed)
             continue
         leg = int(order[0])
         moved = min(max(closed[leg] - residual, 0.0), size[leg])
@@ -126,8 +238,9 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
             moved = min(max(np.nextafter(closed[leg], -np.inf if residual > 0 else np.inf), 0.0), size[leg])
         if moved == closed[leg]:
             break
+        total += Fraction(moved) - Fraction(closed[leg])
         closed[leg] = moved
     raise EventError(
-        f"the closed sizes miss the requirement {required!r} by {_excess(closed, required):.3g} and no leg can represent the "
+        f"the closed sizes miss the requirement {required!r} by {float(_excess(closed, required)):.3g} and no leg can represent the "
         "difference: sizes and requirement differ by more digits than a float has (§6)"
     )

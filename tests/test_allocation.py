@@ -92,7 +92,7 @@ def test_plot_of_many_accounts_and_water_level(tmp_path):
 
 def test_compare(paper, law):
     table = adl.compare(paper, law)
-    assert list(table.index) == ["pro_rata", "optimum of ExpectedLoss", "optimum of MaxLeverage"]
+    assert list(table.index) == ["pro_rata", "gross_water_filling", "optimum of ExpectedLoss", "optimum of MaxLeverage"]
     assert table.loc["optimum of ExpectedLoss", "ExpectedLoss gap"] <= TOL.gap
     assert (table["ExpectedLoss"] >= table.loc["optimum of ExpectedLoss", "ExpectedLoss"] * (1 - TOL.gap)).all()
     isolated = adl.compare(adl.load("expected_loss").event(20, 1))

@@ -294,6 +294,28 @@ def unfinite(_):
         program.problem.get_problem_data = true
 
 
+class Stairs:
+    """A survival function in ten thousand small steps: no density, whatever its pdf says."""
+
+    def sf(self, x):
+        return np.clip(1 - np.floor(np.asarray(x) * 1e4) / 1e5, 0.0, 1.0)
+
+    def cdf(self, x):
+        return 1 - self.sf(x)
+
+    def isf(self, p):
+        return (1 - np.asarray(p)) * 10.0
+
+    def ppf(self, p):
+        return np.asarray(p) * 10.0
+
+    def pdf(self, x):
+        return np.full(np.shape(x), 0.1)
+
+    def mean(self):
+        return 5.0
+
+
 def _no_targets(_):
     from types import SimpleNamespace
     from unittest.mock import patch
@@ -483,6 +505,32 @@ CASES = [
         lambda _: adl.Law().expected_shortfall(np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
+    Case("has no parameters yet: freeze it", lambda _: adl.OneFactor([1.0], stats.norm), adl.LawError),
+    Case("quartiles of the factor are nan and nan", lambda _: adl.OneFactor([1.0], stats.norm(0.0, -1.0)), adl.LawError),
+    Case(
+        "the factor has the mean",
+        lambda _: adl.OneFactor([1.0], stats.t(1.0)).expected_shortfall(np.ones((1, 1)), np.ones(1)),
+        adl.LawError,
+    ),
+    Case(
+        "does not settle at -1",
+        lambda _: adl.OneFactor([1.0], Stairs()).expected_shortfall(-np.ones((1, 1)), np.ones(1)),
+        adl.LawError,
+    ),
+    Case("2 degrees of freedom has no finite covariance", lambda _: adl.StudentT(0.04, 2).covariance, adl.LawError),
+    Case("covariance is missing", lambda _: adl.Gaussian(None), adl.LawError),
+    Case("must be real numbers", lambda _: adl.Gaussian(np.array([[1j]])), adl.LawError),
+    Case("horizon is missing", lambda _: adl.LogNormal(0.6), adl.LawError),
+    Case(
+        "specific must have one number an asset.*'B' is missing",
+        lambda _: adl.FactorModel({"A": 1.0, "B": 1.0}, {"A": 1.0}),
+        adl.LawError,
+    ),
+    Case(
+        "1 of 2 numbers of volatility are missing or infinite, first 'B'",
+        lambda _: adl.LogNormal({"A": 1.0, "B": np.nan}, 0.5, 1.0),
+        adl.LawError,
+    ),
     Case(
         "has no density",
         lambda _: adl.OneFactor([1.0], stats.poisson(3)).slope_and_curvature(np.ones((1, 1)), np.ones(1)),
@@ -490,7 +538,7 @@ CASES = [
     ),
     Case("kinks and no curvature", lambda _: LAW.slope_and_curvature(np.ones((1, 2)), np.ones(1)), adl.LawError),
     Case(
-        "accounts of at most 3 positions; 1 have 4: discretise it",
+        "accounts of at most 3 positions, and 1 have 4; discretise the law",
         lambda _: adl.LogNormal([0.6] * 4, 0.5, 1.0).expected_shortfall(-np.ones((1, 4)), np.ones(1)),
         adl.LawError,
     ),
@@ -541,7 +589,7 @@ CASES = [
     Case(
         "labelled differently", lambda _: adl.Gaussian(pd.DataFrame(np.eye(2), index=["A", "B"], columns=["B", "A"])), adl.LawError
     ),
-    Case(r"one number an asset \(2\), not shape \(3,\)", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError),
+    Case(r"one number an asset \(2\), not 3", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError),
     Case("is labelled .* but the law is not", lambda _: adl.Gaussian(np.eye(2), {"A": 0.1, "B": 0.2}), adl.LawError),
     Case(
         "the row 'A' of covariance must map each of A, B", lambda _: adl.Gaussian({"A": {"A": 1.0}, "B": {"B": 1.0}}), adl.LawError
@@ -803,6 +851,15 @@ CASES = [
         lambda _: plots.policies({"one": adl.pro_rata(adl.load("gaussian").event(41, 0))}, adl.load("gaussian").law),
         adl.AllocationError,
     ),
+    Case("policies draws a dict", lambda _: plots.policies(adl.pro_rata(EVENT), LAW), adl.AllocationError),
+    Case("policies needs a law", lambda _: plots.policies({"one": adl.pro_rata(EVENT)}, None), adl.AllocationError),
+    Case(
+        "belong to different books",
+        lambda _: plots.policies({"one": adl.pro_rata(EVENT), "two": adl.pro_rata(PAPER)}, LAW),
+        adl.AllocationError,
+    ),
+    Case("sweep draws a dict", lambda _: plots.sweep(pd.DataFrame({"short X": [1.0]})), adl.AllocationError),
+    Case("a policy is a function", lambda _: adl.compare(EVENT, LAW, [adl.MaxLeverage()]), adl.AdlError),
     Case("no sweep to draw", lambda _: plots.sweep({}), adl.AllocationError),
     Case("sweep 'bare' has no leverages", lambda _: plots.sweep({"bare": pd.DataFrame({"short X": [1.0]})}), adl.AllocationError),
     Case("factor_targets takes an Event, not Book", lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]), adl.EventError),

@@ -115,7 +115,7 @@ def test_explain(paper):
     assert "the last contract saved 371.165, one more would save 248.9243: on the margin" in rough
     everything = adl.Problem(adl.ExpectedLoss(), paper, law).solve(short={"BTC": "all"}).explain("A")
     assert "closed whole" in everything and "all of it is required, nothing is decided" in everything
-    assert "what that saves is not known here" in adl.pro_rata(paper).explain("A")
+    assert "there is no shadow price (a policy, or no law)" in adl.pro_rata(paper).explain("A")
     factor = adl.load("factor").problem()
     assert "factor leverage" in factor.solve().explain(factor.event.book.accounts[0])
     hedge = adl.load("hedge_matters").problem().solve()

@@ -49,7 +49,15 @@ def test_commands_run(line, folder, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert not stop.value.code
-    wanted = "CVaR(level=0.99)" if "level=0.99" in line else "3,801.469" if "--dof 4" in line else "320.7051" if "--explain" in line else "2,212.6"
+    wanted = (
+        "CVaR(level=0.99)"
+        if "level=0.99" in line
+        else "3,801.469"
+        if "--dof 4" in line
+        else "320.7051"
+        if "--explain" in line
+        else "2,212.6"
+    )
     assert wanted in capsys.readouterr().out or line.split()[1] in ("verify", "models")
 
 
