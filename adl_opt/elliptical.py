@@ -11,7 +11,7 @@ from .errors import LawError
 from .lawinput import frozen, listing, matrix_of, vector_of
 from .laws import Law, Scenarios, described, set_fields
 from .nodes import frame_like, gauss_hermite, root
-from .shortfall import normal_excess, normal_tail, student_excess, student_tail
+from .shortfall import normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]
 
@@ -110,6 +110,18 @@ class Gaussian(Law):
             terms.append(curvature.transpose(2, 0, 1))
         return tuple(terms)
 
+    def log_expected_shortfall(self, exposure: Array, equity: Array) -> Array:
+        """The natural logarithm of `expected_shortfall`, (n,): it tells safe accounts apart where the shortfall itself is too small for a float.
+
+        -inf where nothing can be lost. exposure (n, d) signed notional, equity (n,).
+        """
+        exposure, equity = np.asarray(exposure, float), np.asarray(equity, float)
+        s = np.sqrt(np.maximum(((exposure @ self.scale) * exposure).sum(axis=1), 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = (equity + exposure @ self.mean) / s
+            plain = np.log(self.expected_shortfall(exposure, equity))
+            return np.where(s > 0, np.log(s) + self._log_excess(np.where(s > 0, z, 0.0)), plain)
+
     def covariance_of_moves(self) -> Array | None:
         return self.scale
 
@@ -130,6 +142,9 @@ class Gaussian(Law):
 
     def _excess(self, z: Array) -> Array:
         return normal_excess(z)
+
+    def _log_excess(self, z: Array) -> Array:
+        return normal_log_excess(z)
 
     def _density(self, z: Array) -> Array:
         return normal_tail(z)[0]  # of a normal, m(z) is the density
@@ -191,6 +206,9 @@ class StudentT(Gaussian):
 
     def _excess(self, z: Array) -> Array:
         return student_excess(z, self.dof)
+
+    def _log_excess(self, z: Array) -> Array:
+        return np.log(student_excess(z, self.dof))
 
     def _density(self, z: Array) -> Array:
         return student_tail(z, self.dof)[0] * (self.dof - 1) / (self.dof + z**2)

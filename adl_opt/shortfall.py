@@ -14,22 +14,35 @@ _FAR = 1e150  # beyond it z * z is not a float; every tail here is 0 to all digi
 
 
 def normal_excess(z: Array) -> Array:
-    """E(T - z)_+ for standard normal T; (n,) -> (n,). Relative error about 1e-14 far into the tail (THEORY 4)."""
-    from scipy.special import erfcx
-
+    """E(T - z)_+ for standard normal T; (n,) -> (n,). Relative error about 1e-14 as far as floats go, z = 38 (THEORY 4)."""
     z = np.asarray(z, float)
     magnitude = np.abs(z)
-    near = np.minimum(magnitude, _NEAR)
-    share = 1 - near * (np.sqrt(np.pi / 2) * erfcx(near / np.sqrt(2)))  # 1 - z Mills(z), which cancels further out
-    far = magnitude >= _NEAR
+    excess = np.exp(-(magnitude**2) / 2) / _ROOT_TWO_PI * _share(magnitude)
+    return np.where(z < 0, magnitude + excess, excess)
+
+
+def normal_log_excess(z: Array) -> Array:
+    """The natural logarithm of `normal_excess`, absolute error about 1e-13 of z^2 / 2; it goes on where the excess itself is too small for a float."""
+    z = np.asarray(z, float)
+    with np.errstate(divide="ignore"):
+        far = -(z**2) / 2 - np.log(_ROOT_TWO_PI) + np.log(_share(np.abs(z)))
+    return np.where(z < 0, np.log(normal_excess(np.minimum(z, 0.0))), far)
+
+
+def _share(z: Array) -> Array:
+    """1 - z Mills(z), z >= 0: what z P(T > z) leaves of the density."""
+    from scipy.special import erfcx
+
+    near = np.minimum(z, _NEAR)
+    share = 1 - near * (np.sqrt(np.pi / 2) * erfcx(near / np.sqrt(2)))  # cancels further out
+    far = z >= _NEAR
     if far.any():
-        t = magnitude[far]
+        t = z[far]
         c = np.zeros_like(t)
         for k in range(_FRACTION_TERMS, 0, -1):
             c = k / (t + c)
         share[far] = c / (t + c)
-    excess = np.exp(-(magnitude**2) / 2) / _ROOT_TWO_PI * share
-    return np.where(z < 0, magnitude + excess, excess)
+    return share
 
 
 def normal_tail(z: Array) -> tuple[Array, Array]:
