@@ -34,7 +34,7 @@ def test_normal_excess_to_two_hundred_deviations_in_logarithms():
             c = k / (big + c)
         two_pi = 2 * Decimal("3.14159265358979323846264338327950288419716939937510")
         exact = -big * big / 2 - two_pi.ln() / 2 + c.ln() - (big + c).ln()
-        assert abs(Decimal(float(normal_log_excess(np.array([z]))[0])) - exact) <= Decimal(2e-16) * abs(exact) + Decimal(1e-13)
+        assert abs(Decimal(float(normal_log_excess(np.array([z]))[0])) - exact) <= Decimal("2e-16") * abs(exact) + Decimal("1e-13")
         if z < 38:
             assert normal_excess(np.array([z]))[0] == pytest.approx(float(exact.exp()), rel=TOL.rounding)
     law, account = adl.Gaussian(COVARIANCE), np.array([[1.0, -2.0]])
