@@ -6,161 +6,26 @@ the conic route, and linear in the number of accounts.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .accounts import Batch, batches
 from .event import Event
-from .laws import Law
+from .kinks import Kinks
+from .laws import Law, Scenarios
+from .pieces import Piece, Sums
 
 Array = NDArray[np.float64]
 _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2
+_CELLS = 65_536  # accounts x scenarios of a piece
 TARGET = 1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
-_ROUNDING, _PATIENCE = 1e-14, 12
+_ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
+_FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
 _KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which the correction is tried
-_SMALL = 4  # positions up to which systems are factored entry by entry, all accounts at once
-
-
-class _Sums(NamedTuple):
-    """What a piece tells of its point: value and gap in quote currency, squares of what is left of the conditions, products, largest slope."""
-
-    value: float
-    gap: float
-    squares: float
-    products: float
-    steepest: float
-
-    @staticmethod
-    def of(parts: "Iterable[_Sums]") -> "_Sums":
-        *sums, steepest = zip(*parts)
-        return _Sums(*(float(np.sum(column)) for column in sums), max(steepest))
-
-
-class _Piece:
-    """Some accounts of m positions each: their part of a point, and of a step. Arrays (m, n), a row a position; where nothing is to be decided, `on` is 0."""
-
-    def __init__(self, event: Event, law: Law, batch: Batch, number: NDArray[np.int64]) -> None:
-        book, leg = event.book, batch.leg.T
-        self.leg, self.equity, self.m = leg, book.equity[batch.account], leg.shape[0]
-        self.on = event.free[leg].astype(float)
-        self.asset = np.where(event.free[leg], number[book.asset[leg]], 0)
-        position = book.position[leg]
-        notional = np.abs(book.notional[leg])
-        self.side, self.size = np.sign(position), np.where(self.on > 0, notional, 1.0)
-        # What is left where nothing is decided, and what there is to decide.
-        self.fixed = np.where(self.on > 0, 0.0, self.side * notional * (1 - event.fixed_fraction[leg]))
-        self.start = event.pro_rata_fraction[leg]
-        self.answer: Any = law.terms_on(book.asset[leg].T)
-        self.fraction = np.where(self.on > 0, self.start, 0.5)
-        self.room = 1 - self.fraction
-        self.best = self.fraction, self.room
-
-    def evaluate(self, room: Array) -> None:
-        """Value, slope per notional closed and curvature where `room` is the fraction left."""
-        notional = self.fixed + self.on * self.side * self.size * room
-        value, slope, curvature = self.answer(notional.T, self.equity, 2)
-        self.value = float(value.sum())
-        self.slope = -self.side * self.on * slope.T
-        self.curvature = curvature
-
-    def evaluate_start(self, count: int) -> tuple[float, Array, Array]:
-        """(largest slope, notional and notional x slope by asset) at pro rata."""
-        self.evaluate(self.room)
-        return (
-            float(np.abs(self.slope).max(initial=0.0)),
-            self._by_asset(self.size, count),
-            self._by_asset(self.size * self.slope, count),
-        )
-
-    def rescale(self, ratio: float) -> None:
-        """Multipliers in a unit smaller by `ratio`."""
-        self.low, self.high = ratio * self.low, ratio * self.high
-
-    def spread(self, price: Array, unit: float) -> float:
-        return float((self.size * self.on * np.abs(self.slope / unit - price[self.asset])).sum())
-
-    def sharpen(self) -> None:
-        """Laws that answer roughly at first are asked for all their digits, here and from now on."""
-        self.answer.sharpen()
-        self.evaluate(self.room)
-
-    def begin(self, centre: float) -> None:
-        self.low, self.high = self.on * centre / self.fraction, self.on * centre / self.room
-
-    def sums(self, price: Array, unit: float, target: float) -> _Sums:
-        """At the present point; squares measure the distance to the central path at `target`."""
-        dual = self.on * (self.slope / unit - price[self.asset]) - self.low + self.high
-        one, two = self.fraction * self.low, self.room * self.high
-        # Charging every leg for what is left of the optimality conditions bounds the distance to the optimum.
-        gap = unit * float((self.size * self.on * (one + two + np.abs(dual))).sum())
-        goal = target * self.on
-        squares = float((dual**2).sum() + ((one - goal) ** 2).sum() + ((two - goal) ** 2).sum())
-        return _Sums(self.value, gap, squares, float(one.sum() + two.sum()), float(np.abs(self.slope).max(initial=0.0)))
-
-    def factor(self, unit: float, count: int) -> tuple[Array, Array, Array, Array]:
-        """The systems of this step: (missing notional (assets,), Schur complement (assets^2,), what the two parts of the pull close (assets,) each)."""
-        m = self.m
-        barrier = (self.low / self.fraction + self.high / self.room) / self.size
-        side = self.on * self.side
-        system = [[self.curvature[:, k, j] * (side[k] * side[j] / unit) for j in range(k + 1)] for k in range(m)]
-        for k in range(m):
-            system[k][k] = system[k][k] + np.where(self.on[k] > 0, barrier[k], 1.0)
-        self.inverse = _inverse(system)
-        # pull = slope - target / fraction + target / room: affine in the target, which is chosen later.
-        self.pull = [self._apply(self.on * self.slope / unit), self._apply(self.on * (1 / self.room - 1 / self.fraction))]
-        schur = np.zeros(count * count)
-        for k in range(m):
-            for j in range(m):
-                weight = self.on[k] * self.on[j] * self.inverse[max(k, j)][min(k, j)]
-                schur += np.bincount(self.asset[k] * count + self.asset[j], weight, count * count)
-        closed = self._by_asset(self.size * self.fraction, count)
-        return closed, schur, self._by_asset(self.pull[0], count), self._by_asset(self.pull[1], count)
-
-    def _apply(self, right: Array) -> Array:
-        rows = [sum(self.inverse[max(k, j)][min(k, j)] * right[j] for j in range(self.m)) for k in range(self.m)]
-        return np.stack(rows) * self.on
-
-    def _by_asset(self, values: Array, count: int) -> Array:
-        return np.bincount(self.asset.ravel(), (values * self.on).ravel(), count)
-
-    def aim(self, price: list[Array], count: int) -> tuple[float, Array, Array]:
-        """The two parts of the step, for a target of 0 and per unit of target. (reach of the first, coefficients of its products in the length,
-        what Mehrotra's correction of it closes (assets,))."""
-        self.move = [(self._apply(self.on * p[self.asset]) - pull) / self.size for p, pull in zip(price, self.pull)]
-        first = self.move[0]
-        low, high = -self.low - self.low * first / self.fraction, -self.high + self.high * first / self.room
-        products = np.array(
-            [
-                float((self.fraction * self.low + self.room * self.high).sum()),
-                float((self.fraction * low + first * self.low + self.room * high - first * self.high).sum()),
-                float((first * low - first * high).sum()),
-            ]
-        )
-        self.bent = [first * low, -first * high]  # what the first step, being straight, leaves of the products
-        self.pull.append(self._apply(self.bent[0] / self.fraction - self.bent[1] / self.room))
-        reach = _reach((self.fraction, first), (self.room, -first), (self.low, low), (self.high, high))
-        return reach, products, self._by_asset(self.pull[2], count)
-
-    def step(self, target: float, price: Array, share: float) -> float:
-        """The step towards the central path at `target`, with a share of the correction and of its price; how far it can be followed."""
-        moved = self.move[0] + target * self.move[1] + (self._apply(self.on * price[self.asset]) - share * self.pull[2]) / self.size
-        goal = target * self.on
-        low = (goal - share * self.bent[0] - self.low * moved) / self.fraction - self.low
-        high = (goal - share * self.bent[1] + self.high * moved) / self.room - self.high
-        self.here = self.fraction, self.room, self.low, self.high
-        self.moved, self.low_step, self.high_step = moved, low, high
-        return _reach((self.fraction, moved), (self.room, -moved), (self.low, low), (self.high, high))
-
-    def go(self, length: float) -> None:
-        """From where the step begins, along it by `length`."""
-        fraction, room, low, high = self.here
-        self.fraction, self.room = fraction + length * self.moved, room - length * self.moved
-        self.low, self.high = low + length * self.low_step, high + length * self.high_step
-        self.evaluate(self.room)
 
 
 class Interior:
@@ -169,13 +34,14 @@ class Interior:
     def __init__(self, event: Event, law: Law) -> None:
         book = event.book
         self.event, self.interrupted = event, False
+        self.scenarios = len(law.probability) if isinstance(law, Scenarios) else 0
         number = np.zeros(len(event.side), dtype=np.int64)
         number[event.free_assets] = np.arange(len(event.free_assets))
         self.count = len(event.free_assets)
         self.required = (event.required * book.price)[event.free_assets]
         left = np.sign(book.position) * (1 - event.fixed_fraction) * event.size * book.price[book.asset]
         moving = book.per_account(event.free.astype(float)) > 0
-        self.pieces: list[_Piece] = []
+        self.pieces: list[Piece] = []
         self.rest = float(np.maximum(-book.equity, 0.0).sum())  # what accounts with nothing to decide lose
         for batch in batches(book):
             mine = moving[batch.account]
@@ -184,9 +50,14 @@ class Interior:
                 terms = law.shortfall_terms(book.asset[leg], left[leg], book.equity[batch.account[~mine]], 0)
                 self.rest += float(terms[0].sum())
             account, leg = batch.account[mine], batch.leg[mine]
-            for a in range(0, len(account), law.together):
-                part = slice(a, a + law.together)
-                self.pieces.append(_Piece(event, law, Batch(account[part], leg[part]), number))
+            together, kind = law.together, Piece
+            if isinstance(law, Scenarios):  # accounts in the same assets and as safe as one another leave out the same scenarios
+                together, kind = max(1, _CELLS // len(law.probability)), Kinks
+                order = np.lexsort([-book.leverage.to_numpy()[account], *book.asset[leg].T])
+                account, leg = account[order], leg[order]
+            for a in range(0, len(account), together):
+                part = slice(a, a + together)
+                self.pieces.append(kind(event, law, Batch(account[part], leg[part]), number))  # type: ignore[arg-type]
 
     def solve(self, watch: Callable[[int, float], None] | None = None, accuracy: float = TARGET) -> Array:
         """Fractions closed of the free legs (F,). watch(step, relative gap) is told after every step.
@@ -206,6 +77,12 @@ class Interior:
             result[piece.leg] = np.where(fraction < 0.5, fraction, 1 - room)
         return result[self.event.free]
 
+    @property
+    def multipliers(self) -> "Multipliers | None":
+        """Of the shortfall rows under scenarios, at the point that `solve` gave; None under other laws."""
+        mine = [piece for piece in self.pieces if isinstance(piece, Kinks)]
+        return Multipliers(mine, len(self.event.book.accounts), self.scenarios) if mine else None
+
     def _each(self, name: str, *given: Any) -> list[Any]:
         """What the method `name` of every piece gives, several at once."""
         return list(self._map(lambda piece: getattr(piece, name)(*given), self.pieces))
@@ -215,22 +92,29 @@ class Interior:
         unit, weight = max(one[0] for one in begun), sum(one[1] for one in begun)
         if not (sum(p.value for p in self.pieces) > 0 and unit > 0):
             return  # nothing is lost at pro rata
+        floor = max(_FLOOR * (sum(p.value for p in self.pieces) + self.rest), 1e-300)
         price = sum(one[2] for one in begun) / weight / unit
         spread = sum(self._each("spread", price, unit)) / weight.sum()
-        self._each("begin", max(0.1 * spread, 1e-3))
-        legs = 2 * float(self.event.free.sum())
+        self._each("begin", max(0.1 * spread, 1e-3), unit)
+        legs = 2 * (float(self.event.free.sum()) + sum(self._each("rows")))
         least, stalled, rough = np.inf, 0, any(hasattr(p.answer, "sharpen") for p in self.pieces)
+        linear = any(isinstance(p, Kinks) for p in self.pieces)  # steps of a linear program need no search
         for number in range(1, _STEPS + 1):
-            here = _Sums.of(self._each("sums", price, unit, 0.0))
-            relative = here.gap / max(here.value + self.rest, 1e-300)
+            here = Sums.of(self._each("sums", price, unit, 0.0))
+            astray = self.required - sum(self._each("closed", self.count))  # rounding of earlier steps
+            here = here._replace(gap=here.gap + unit * float(np.abs(price) @ np.abs(astray)))
+            relative = here.gap / max(here.value + self.rest, floor)
             if watch is not None:
                 watch(number, relative)
             stalled = 0 if here.gap < 0.9 * least else stalled + 1
             if here.gap < least:
                 least = here.gap
-                for piece in self.pieces:
-                    piece.best = piece.fraction, piece.room
-            if relative <= accuracy or stalled > _PATIENCE:
+                self._each("keep")
+            if (
+                relative <= accuracy
+                or stalled > (_PATIENCE // 3 if linear and relative < _SHARP else 2 * _PATIENCE)
+                or here.gap > _LOST * least
+            ):
                 return
             if rough and relative <= _SHARP:
                 rough, least = False, np.inf
@@ -240,22 +124,24 @@ class Interior:
                 self._each("rescale", ratio)
                 unit, price, here = here.steepest, price * ratio, here._replace(products=here.products * ratio)
             solve, prices = self._prices(self._each("factor", unit, self.count))
-            aims = self._each("aim", prices, self.count)
+            aims = self._each("aim", prices, self.count, unit)
             bent = solve(sum(one[2] for one in aims))
             reach, products = min(one[0] for one in aims), np.sum([one[1] for one in aims], axis=0)
             average = here.products / legs
             target = average * min(max(float(products @ [1.0, reach, reach**2]) / here.products, 1e-4) ** 2, 0.5)
-            before = _Sums.of(self._each("sums", price, unit, target)).squares ** 0.5
+            before = Sums.of(self._each("sums", price, unit, target)).squares ** 0.5
             # Mehrotra's correction helps where the first step leads far; it promises no descent, so that the plain step stands by.
             for share, halvings in ((1.0, 3), (0.0, _HALVINGS)):
                 if share and reach < _CORRECTED:
                     continue
-                length = min(1.0, _KEEP * min(self._each("step", target, share * bent, share)))
-                change = prices[0] + target * prices[1] + share * bent - price
+                led = self._each("lead", target, share * bent, share, self.count)
+                more = solve(astray - sum(led))
+                length = min(1.0, _KEEP * min(self._each("step", target, more, share)))
+                change = prices[0] + target * prices[1] + share * bent + more - price
                 for _ in range(halvings):
                     self._each("go", length)
-                    after = _Sums.of(self._each("sums", price + length * change, unit, target)).squares ** 0.5
-                    if reached := after <= (1 - 0.01 * length) * before + _ROUNDING:
+                    after = Sums.of(self._each("sums", price + length * change, unit, target)).squares ** 0.5
+                    if reached := linear or after <= (1 - 0.01 * length) * before + _ROUNDING:
                         break
                     length /= 2
                 if reached:
@@ -280,56 +166,19 @@ class Interior:
         return solve, [solve(self.required - closed + one), solve(two)]
 
 
-def _reach(*pairs: tuple[Array, Array]) -> float:
-    """How far values can follow their changes before one reaches 0; at most 1."""
-    reach = 1.0
-    for value, change in pairs:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(change < 0, -value / change, np.inf)
-        reach = min(reach, float(ratio.min(initial=np.inf)))
-    return reach
+class Multipliers:
+    """Multipliers (n, S) of the shortfall rows, rows on demand: a table of all accounts is never held. nan where a row was left out."""
 
+    def __init__(self, pieces: list[Kinks], accounts: int, scenarios: int) -> None:
+        self._pieces, self._scenarios = pieces, scenarios
+        self._piece, self._row = np.full(accounts, -1), np.zeros(accounts, dtype=np.int64)
+        for number, piece in enumerate(pieces):
+            self._piece[piece.account], self._row[piece.account] = number, np.arange(len(piece.account))
 
-def _inverse(system: list[list[Array]]) -> list[list[Array]]:
-    """The inverses of symmetric positive definite systems, given and returned as lower triangles of arrays (n,)."""
-    m = len(system)
-    scale = [1 / np.sqrt(system[k][k]) for k in range(m)]  # barriers of dust and of whales differ by many orders
-    if m > _SMALL:
-        table = np.empty((len(scale[0]), m, m))
-        for k in range(m):
-            for j in range(k + 1):
-                table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j]
-        try:
-            table = np.linalg.inv(table)
-        except np.linalg.LinAlgError:  # singular to the last digit: as below, a pivot that is rounding is made a small one
-            table = np.linalg.inv(table + 1e-13 * np.eye(m))
-        return [[table[:, k, j] * scale[k] * scale[j] for j in range(k + 1)] for k in range(m)]
-    # L D L' entry by entry, then the inverse of L.
-    lower: list[list[Array]] = [[] for _ in range(m)]
-    pivot: list[Array] = []
-    for k in range(m):
-        for j in range(k):
-            entry = system[k][j] * scale[k] * scale[j]
-            for i in range(j):
-                entry = entry - lower[k][i] * lower[j][i] * pivot[i]
-            lower[k].append(entry / pivot[j])
-        rest = np.ones_like(scale[k])
-        for i in range(k):
-            rest = rest - lower[k][i] ** 2 * pivot[i]
-        pivot.append(np.maximum(rest, 1e-14))
-    back: list[list[Array]] = [[] for _ in range(m)]  # the inverse of L, below its diagonal of ones
-    for k in range(m):
-        for j in range(k):
-            entry = -lower[k][j]
-            for i in range(j + 1, k):
-                entry = entry - lower[k][i] * back[i][j]
-            back[k].append(entry)
-    over = [1 / one for one in pivot]
-    found: list[list[Array]] = [[] for _ in range(m)]
-    for k in range(m):
-        for j in range(k + 1):  # sum over i >= k of back[i][k] back[i][j] / pivot[i]
-            total = over[k] * (back[k][j] if j < k else 1.0)
-            for i in range(k + 1, m):
-                total = total + back[i][k] * back[i][j] * over[i]
-            found[k].append(total * scale[k] * scale[j])
-    return found
+    def __getitem__(self, rows: slice) -> Array:
+        piece, row = self._piece[rows], self._row[rows]
+        table = np.full((len(piece), self._scenarios), np.nan)
+        for number in np.unique(piece[piece >= 0]):
+            here = np.flatnonzero(piece == number)
+            table[here[:, None], self._pieces[number].kept] = self._pieces[number].multipliers(row[here])
+        return table

@@ -18,6 +18,7 @@ from .objectives import Objective
 from .onefactor import OneFactor
 from .optima import Optima
 from .prices import price_ranges
+from .progress import bar
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
 
@@ -69,6 +70,7 @@ class Problem:
         tol: float = TOLERANCE,
         time_limit: float | None = None,
         prefer: str | None = None,
+        progress: bool = False,
     ) -> Allocation:
         """The optimal allocation with its certificate.
 
@@ -76,7 +78,8 @@ class Problem:
         "conic"; solver: a CVXPY solver name, for the conic method; tol: relative gap that counts as certified; time_limit: seconds, for the solver.
         prefer: which optimum, where there are several: "water-filling" (leverages as level as can be, in the sense of LeverageSquare; the default
         where a closed form gives it), "fewest-accounts" (as few accounts reduced as can be) or "keep-hedges" (least notional closed of positions against the
-        rest of their account). An open gap is a UncertifiedWarning and status "uncertified", never silence. Raises SolveError if the method does not apply or no
+        rest of their account). progress: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during them keeps the best allocation so far, with what
+        is proved about it. An open gap is a UncertifiedWarning and status "uncertified", never silence. Raises SolveError if the method does not apply or no
         point is found, ObjectiveError if the objective is not convex or its two definitions disagree (§17).
         """
         self._check_options(method, solver, tol, time_limit)
@@ -84,10 +87,10 @@ class Problem:
             raise SolveError(f"prefer = {prefer!r} is not known; there are {', '.join(PREFER)}")
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         solver = None if solver is None else solver.upper()
-        found = self._without_program(event, method, solver, tol)
+        found = self._without_program(event, method, solver, tol, progress)
         if found is None:
             found = (*self._route.solve(event, solver, tol, time_limit), "conic")
-        elif method == "auto" and not found[1].certificate.certified:
+        elif method == "auto" and "interrupted" not in found[2] and not found[1].certificate.certified:
             with contextlib.suppress(SolveError, LawError):  # a formula that does not prove itself: the program may do better
                 other = self._route.solve(event, solver, tol, time_limit)
                 found = (*other, "conic") if gap_of(other[1]) < gap_of(found[1]) else found
@@ -197,9 +200,11 @@ class Problem:
             if solver.upper() not in cp.installed_solvers():
                 raise SolveError(f"there is no solver {solver!r}; installed are {', '.join(sorted(cp.installed_solvers()))}")
 
-    def _without_program(self, event: Event, method: str, solver: str | None, tol: float) -> tuple[Array, Proof, str] | None:
+    def _without_program(
+        self, event: Event, method: str, solver: str | None, tol: float, progress: bool
+    ) -> tuple[Array, Proof, str] | None:
         """What needs no solver: nothing to decide, a closed form, accounts answering a price; None if the conic method is wanted or needed."""
-        amount, chosen = None, "closed-form"
+        amount, chosen, evidence = None, "closed-form", None
         if not event.free.any():
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
@@ -220,9 +225,19 @@ class Problem:
         if amount is None and method == "separable":
             separable.refuse(self.objective, event, self.law)
         wanted = method == "separable" or (method == "auto" and solver is None)
-        if amount is None and wanted and self.law is not None and separable.applies(self.objective, event, self.law) is None:
-            amount, chosen = separable.solve(event, self.law), "separable"
-        return None if amount is None else (amount, assess(self.objective, event, self.law, amount, tolerance=tol), chosen)
+        if (
+            amount is None
+            and wanted
+            and self.law is not None
+            and separable.applies(self.objective, event, self.law) is None
+            and (method == "separable" or separable.pays(event, self.law))
+        ):
+            chosen = "separable"
+            with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
+                amount, evidence, interrupted = separable.solve(event, self.law, tol, watch)
+            if interrupted:
+                chosen = "separable, interrupted"
+        return None if amount is None else (amount, assess(self.objective, event, self.law, amount, evidence, tol), chosen)
 
 
 def _positive(number: object) -> bool:

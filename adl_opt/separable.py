@@ -5,20 +5,26 @@ account is then convex and piecewise linear in what it closes; its pieces, cheap
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .certificate import Evidence
 from .errors import SolveError
 from .event import Event, cleared
-from .interior import Interior
+from .interior import TARGET, Interior
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective
+from .supports import Dual
 from .symbols import Symbols
 from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
+MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
+_MANY = 100_000  # accounts x scenarios from which it is faster than a linear program
+_FEW = 30_000  # positions up to which every digit is worth its steps
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
 
 
@@ -29,23 +35,42 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
     if law is None or type(law).shortfall_terms is Law.shortfall_terms:
         return "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
     if isinstance(law, Scenarios) and len(event.free_assets) > 1:
-        return f"under scenarios it decides one asset so far, and {len(event.free_assets)} are to be decided"
+        cells = len(event.book.accounts) * len(law.probability)
+        if cells > MOST_ROWS:
+            return f"{cells:,} accounts x scenarios do not fit into memory (at most {MOST_ROWS:,})"
     return None
+
+
+def pays(event: Event, law: Law) -> bool:
+    """Whether the method is the one to take: not for a few scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
+    several = isinstance(law, Scenarios) and len(event.free_assets) > 1
+    return not several or len(event.book.accounts) * len(law.probability) > _MANY
 
 
 def is_expected_loss(objective: Objective) -> bool:
     return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
 
 
-def solve(event: Event, law: Law) -> Array:
-    """An optimal amount (legs,) contracts for ExpectedLoss, under scenarios where one asset is to be decided; it clears exactly."""
+def solve(
+    event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None = None
+) -> tuple[Array, Evidence, bool]:
+    """An optimal amount (legs,) contracts for ExpectedLoss, which clears exactly, evidence for its proof, and whether it was interrupted.
+
+    tolerance: the relative gap that is wanted; many accounts are solved to a thousandth of it. watch(step, gap) is told after every step.
+    """
     amount = event.fixed_fraction * event.size
-    if not isinstance(law, Scenarios):
-        amount[event.free] = Interior(event, law).solve() * event.size[event.free]
-        return cleared(event, amount)
+    if not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
+        interior = Interior(event, law)
+        few = int(event.free.sum()) <= _FEW and not isinstance(law, Scenarios)
+        fraction = interior.solve(watch, TARGET if few else max(TARGET, min(1e-3 * tolerance, 1e-8)))
+        amount[event.free] = fraction * event.size[event.free]
+        amount = cleared(event, amount)
+        if isinstance(law, Scenarios) and len(event.book.accounts) * len(law.probability) <= MOST_CELLS:
+            amount = polish(event, law, amount)
+        return amount, Evidence(Dual(interior.multipliers)), interior.interrupted
     for k in event.free_assets:
         amount = best_in_asset(event, law, amount, int(k))
-    return amount
+    return amount, Evidence(), False
 
 
 def polish(event: Event, law: Scenarios, amount: Array) -> Array:

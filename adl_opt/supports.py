@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ _KINK = 1e-12  # an account this close to zero loss, relative to its terms, may 
 class Dual:
     """Dual information about a problem; whatever it says, the bound that comes of it is valid.
 
-    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None. weights: by number of a part of the objective,
+    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None; an array, or what gives its rows as one does. weights: by number of a part of the objective,
     what a unit of loss in each scenario costs it, (S,) or as that part keeps them. total: sum over all parts of their scenario weights, if
     the multipliers belong to more than one part.
     """
 
-    multipliers: Array | None = None
+    multipliers: Any = None
     weights: Mapping[int, Array] = field(default_factory=dict)
     total: Array | None = None
 
@@ -69,10 +70,10 @@ def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
     """THEORY 6: valid for every 0 <= u <= weight, whoever says it. Multipliers shared with other parts are taken in proportion."""
     book, moves = m.event.book, m.scenarios.moves
     slack, slope = 0.0, np.zeros(len(m.amount))
-    total, multipliers = weight if dual.total is None else dual.total, np.asarray(dual.multipliers)
+    total, multipliers = weight if dual.total is None else dual.total, dual.multipliers
     for a, b, argument in m.arguments():
         own, all_parts = (np.broadcast_to(w if w.ndim == 1 else w[a:b], argument.shape) for w in (weight, total))
-        said = multipliers[a:b]
+        said = np.asarray(multipliers[a:b])
         known = np.isfinite(said) & (all_parts > 0)
         share = np.clip(np.divide(said, all_parts, out=np.zeros(argument.shape), where=known), 0.0, 1.0)
         u = own * np.where(known, share, argument > 0)  # no row: the sign is the same everywhere in the box

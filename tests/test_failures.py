@@ -15,7 +15,7 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt import catalog, cli, plots, waterfill, words
+from adl_opt import catalog, cli, plots, separable, waterfill, words
 from adl_opt.certificate import Evidence, assess
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
@@ -724,8 +724,10 @@ CASES = [
         adl.SolveError,
     ),
     Case(
-        "2 are to be decided",
-        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).solve(short={"BTC": 1, "ETH": 1}, method="separable"),
+        "160,000,000 accounts x scenarios do not fit into memory",
+        lambda _: separable.refuse(
+            adl.ExpectedLoss(), PAPER.with_requirement({"BTC": 1, "ETH": 1}), adl.Scenarios(np.zeros((40_000_000, 2)))
+        ),
         adl.SolveError,
     ),
     Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),

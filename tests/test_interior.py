@@ -9,7 +9,7 @@ from adl_opt.accounts import answers, batches, expected_shortfall, slope
 from adl_opt.interior import Interior
 from adl_opt.symbols import Symbols
 
-from .books import count, cross, frame
+from .books import count, cross, frame, scenarios
 from .test_elliptic import laws
 from .tolerances import TOL
 
@@ -42,6 +42,57 @@ def test_equal_to_the_conic_route(seed):
         for k in event.free_assets:  # a price is known up to what the gap allows
             noise = 1e-6 * one.certificate.objective / event.required[k]
             assert one.price[k] == pytest.approx(two.price[k], rel=1e-3, abs=noise)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(150))
+def test_scenarios_in_several_assets(seed):
+    """Rows eliminated by hand against HiGHS: repeated scenarios, scenarios of probability 0, requirements of 0 and of the capacity, nine decades."""
+    rng = np.random.default_rng(132_000 + seed)
+    event = cross(rng, int(rng.integers(2, 40)), decades=float(rng.choice([3, 9])))
+    law = scenarios(rng, len(event.book.assets), int(rng.integers(3, 200)))
+    problem = adl.Problem(adl.ExpectedLoss(), event, law)
+    one, two = (problem.solve(method=method).certificate for method in ("separable", "conic"))
+    assert one.certified and two.certified
+    scale = max(abs(two.objective), two.floor)
+    assert abs(one.objective - two.objective) <= 1e-6 * scale
+
+
+def test_multipliers_are_rows_on_demand():
+    event = cross(np.random.default_rng(4), 30, 2)
+    law = scenarios(np.random.default_rng(4), len(event.book.assets), 50)
+    interior = Interior(event, law)
+    interior.solve()
+    table = interior.multipliers[0:30]
+    assert table.shape == (30, 50) and np.array_equal(interior.multipliers[10:20], table[10:20], equal_nan=True)
+    kept = np.isfinite(table)
+    assert kept.any() and (table[kept] >= 0).all() and (table[kept] <= np.broadcast_to(law.probability, table.shape)[kept]).all()
+
+
+def test_an_interrupt_keeps_the_best_allocation_so_far(monkeypatch):
+    """Ctrl-C in the sixth step: a feasible allocation with its own, open gap, and a warning, not a lost hour."""
+    problem = adl.load("gaussian").problem(200, 1)
+    follow = Interior._follow
+
+    def interrupted(self, watch, accuracy):
+        def count(number, gap):
+            if number == 6:
+                raise KeyboardInterrupt
+
+        follow(self, count, accuracy)
+
+    monkeypatch.setattr(Interior, "_follow", interrupted)
+    with pytest.warns(adl.UncertifiedWarning, match="not certified by separable, interrupted"):
+        solved = problem.solve()
+    assert solved.certificate.status == "uncertified" and 1e-6 < solved.certificate.gap < 1
+    assert solved.certificate.objective < solved.certificate.reference and solved.certificate.clearing_error < 1e-9
+
+
+def test_progress_is_a_bar_on_stderr(capsys):
+    problem = adl.load("gaussian").problem(50, 1)
+    plain = problem.solve(method="separable")
+    shown = problem.solve(method="separable", progress=True)
+    assert np.array_equal(plain.amount, shown.amount) and capsys.readouterr().out == ""
 
 
 def test_one_factor_with_a_density():
