@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog
+from . import __version__, catalog, examples
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
@@ -133,7 +133,7 @@ def solve(
     problem = Problem(objective, event, law)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
-        allocation = problem.solve(method=method, prefer=prefer)
+        allocation = problem.solve(method=method, prefer=prefer, progress=console.is_terminal)
     reasons = [allocation.explain(account) for account in explain or ()]
     _finish(event, allocation, output, plot, "no law given" if law is None else f"law: {law!r}", reasons)
 
@@ -230,6 +230,28 @@ def verify(
         console.print(table)
     console.print(f"{total - failed} of {total} claims hold (violation: worst found, a pure number, 0 = holds exactly)")
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def generate(
+    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write")],
+    accounts: Annotated[int, typer.Option(help="how many accounts")] = 100_000,
+    assets: Annotated[int, typer.Option(help="how many assets")] = 3,
+    legs: Annotated[int, typer.Option(help="positions an account, at most")] = 3,
+    seed: Seed = 1,
+    force: Force = False,
+) -> None:
+    """Write a made-up cross-margin book, to try how far the methods go."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    book = examples.book(accounts, assets, legs, seed)
+    with console.status(f"writing {len(book.position):,} positions"):
+        write_frame(book.to_frame(), output)
+    console.print(
+        f"wrote {output}: {accounts:,} accounts, {len(book.assets)} assets, {len(book.position):,} positions\n"
+        f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 --horizon 1/365 --law gaussian",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
 
 
 @app.command()

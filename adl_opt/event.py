@@ -23,7 +23,7 @@ _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 class Event:
     """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs (§1, §5).
 
-    Requirements are positive numbers by side, or "all" for the capacity; one side an asset. Raises EventError for accounts without
+    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side an asset. Raises EventError for accounts without
     positive equity (§8), unknown assets, negative or infinite requirements, and for more than the capacity (§7).
     """
 
@@ -160,9 +160,12 @@ def _amount(asset: str, value: Any, sign: int, capacity: float) -> float:
     if isinstance(value, str) and value.lower() == "all":
         return capacity
     try:
-        amount = float(value)
+        share = isinstance(value, str) and value.strip().endswith("%")
+        amount = float(value.strip()[:-1]) / 100 * capacity if share else float(value)
     except (TypeError, ValueError):
-        raise EventError(f"the requirement of {asset!r} must be a number of contracts or 'all', not {value!r}") from None
+        raise EventError(
+            f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', not {value!r}"
+        ) from None
     if not (math.isfinite(amount) and amount >= 0):
         raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
     if amount > capacity:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .book import Book
+from .errors import BookError
 from .event import Event
 from .laws import Scenarios
 from .lognormal import LogNormal
@@ -33,6 +34,30 @@ def random_shorts(n: int, seed: int, share: float = 0.35, leverage: float = 4.5,
     drawn = np.round(rng.lognormal(np.log(leverage), 1.0, n), rng.integers(0, 3))
     position = np.maximum(drawn, 0.5) * equity / price * (rng.random(n) > 0.05)
     return shorts(position, equity, share * float(position.sum()), price)
+
+
+def book(n: int, assets: int = 3, legs: int = 3, seed: int = 1) -> Book:
+    """A made-up cross-margin book of n accounts: up to `legs` positions each in some of `assets` assets C0, C1, ..., the first held most.
+
+    Equities over five decades, gross leverages around 4, three shorts to two longs. Raises BookError for numbers below 1. Some accounts hold fewer positions than `legs`,
+    having drawn an asset twice.
+    """
+    for name, value in (("n", n), ("assets", assets), ("legs", legs)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise BookError(f"{name} = {value!r}: a book has at least one account, asset and position an account")
+    rng = np.random.default_rng(seed)
+    share = 1 / np.arange(1, assets + 1)
+    drawn = rng.choice(assets, (n, legs), p=share / share.sum())
+    held = np.unique(np.arange(n)[:, None].astype(np.int64) * assets + drawn)  # once each
+    account, asset = (held // assets).astype(np.int32), (held % assets).astype(np.int32)
+    equity, price = 10 ** rng.uniform(1, 6, n), 10 ** rng.uniform(-1, 4.5, assets)
+    notional = rng.lognormal(np.log(4 / legs), 1.0, len(held)) * equity[account] * rng.choice([-1.0, 1.0], len(held), p=[0.6, 0.4])
+    order = np.argsort(np.unique(asset, return_index=True)[1])
+    names = np.unique(asset)[order]  # in order of first appearance, as a file would have them
+    number = np.empty(assets, dtype=np.int32)
+    number[names] = np.arange(len(names))
+    labels = np.array([f"a{i}" for i in range(n)], dtype=object)
+    return Book(labels, tuple(f"C{k}" for k in names), price[names], equity, account, number[asset], notional / price[asset], {})
 
 
 def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:

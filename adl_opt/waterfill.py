@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .errors import EventError
 
 Array = NDArray[np.float64]
-_PIECE, _SAMPLE = 8_192, 20_000
+_PIECE, _SAMPLE = 16_384, 50_000
 _MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
@@ -68,7 +68,7 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     """
     level = _sampled_level(size, equity, required)
     level = _newton(size, equity, required, level)
-    width = 2e-3
+    width, tries = 2e-3, 0
     while True:
         low, high = level * (1 - width), level * (1 + width)
         volume, weight, leverage, own = _around(size, equity, low, high)
@@ -78,10 +78,12 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
         at_low = depth[-1] + weights[-1] * (top[-1] - low)
         if depth[0] <= required <= at_low or (low == 0 and required >= depth[0]):
             break
-        if width >= 1:  # all that lies above `high` is not enough above: higher
-            level, width = 2 * high, 2e-3
+        tries += 1
+        if tries > 3:  # Newton's method moves by rounding: all accounts, sorted
+            level, width = max(float((s / e).max()) for _, s, e in _pieces(size, equity)), 1.0
             continue
-        level, width = (_newton(size, equity, required, level), min(8 * width, 1.0))
+        for _ in range(2):  # from below each step comes nearer, and few are left to pass
+            level = _newton(size, equity, required, level)
     cut = int(np.searchsorted(depth, required, side="right")) - 1
     if weights[cut] == 0:  # nobody above: the highest is the reference
         cut += 1

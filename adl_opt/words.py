@@ -99,7 +99,8 @@ def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
             )
         if name in found:
             raise AdlError(f"{option} names {name!r} twice")
-        found[name] = "all" if value.lower() == "all" else numbers(value, f"{option} {name}")
+        share = option in ("--short", "--long") and value.endswith("%")
+        found[name] = value if value.lower() == "all" or share else numbers(value, f"{option} {name}")
     return found
 
 
@@ -151,7 +152,10 @@ def law_of(
                 f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write ASSET={volatility[0]} for each"
             )
         volatility = [f"{book.assets[0]}={volatility[0]}"]
-    law: Law = LogNormal(pairs(volatility, "--volatility"), correlation, number(horizon, "--horizon"))
+    given = pairs(volatility, "--volatility")
+    if set(given) == {"all"}:
+        given = dict.fromkeys(book.assets, given["all"])
+    law: Law = LogNormal(given, correlation, number(horizon, "--horizon"))
     if name != "lognormal":
         law = _elliptical(law, dof)
     if quadrature is not None and sample is not None:

@@ -152,7 +152,67 @@ BUILDER = (
         against=(PUBLISHED,),
     ),
 )
-SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER)
+
+
+def _made(law: Callable[[adl.Book], adl.Law]) -> Callable[[int], Case]:
+    """A made-up book of three assets; thirty per cent of the shorts of two of them are closed."""
+
+    def case(size: int) -> Case:
+        book = adl.examples.book(size, assets=3, legs=3, seed=1)
+        return Case(
+            objective=adl.ExpectedLoss(), events=(adl.Event(book, short=dict.fromkeys(book.assets[:2], "30%")),), law=law(book)
+        )
+
+    return case
+
+
+def _normal(book: adl.Book) -> adl.Law:
+    deviation = np.array([0.05, 0.065, 0.09])
+    return adl.Gaussian(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7))
+
+
+def _drawn(book: adl.Book) -> adl.Law:
+    deviation = np.array([0.05, 0.065, 0.09])
+    return adl.StudentT(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7), dof=3).sample(1_000, seed=1)
+
+
+def _by_accounts(most: int) -> Callable[[Case], tuple[Contender, ...]]:
+    def contenders(case: Case) -> tuple[Contender, ...]:
+        skip = "" if case.accounts <= most else f"{case.accounts:,} accounts"
+        return verbs.cold(case, "auto", "auto"), verbs.cold(case, "separable"), verbs.cold(case, "conic", skip=skip)
+
+    return contenders
+
+
+SCALE = (
+    Spec(
+        name="scale, normal law",
+        question="Gaussian moves, up to three positions an account, a requirement in two assets: accounts answering prices against "
+        "second-order-cone cuts refined until they certify (up to 25 rounds, then Newton's model), each from nothing.",
+        sizes=(20, 200, 2_000, 20_000, 200_000),
+        case=_made(_normal),
+        contenders=_by_accounts(2_000),
+        against=("separable",),
+    ),
+    Spec(
+        name="scale, scenarios",
+        question="A thousand draws of a Student t with three degrees of freedom: the rows of the linear program eliminated account by account, against HiGHS.",
+        sizes=(20, 200, 2_000),
+        case=_made(_drawn),
+        contenders=_by_accounts(200),
+        against=("separable",),
+    ),
+    Spec(
+        name="water-filling",
+        question="Level and closed sizes in a few passes over memory, and the sum exact, against one dot product of the same arrays.",
+        sizes=(10_000, 1_000_000),
+        case=verbs.isolated_case,
+        contenders=lambda case: (verbs.dot(case), verbs.filled(case), verbs.exactly(case)),
+        against=("one dot product",),
+        seconds=3.0,
+    ),
+)
+SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER, *SCALE)
 
 _COLD = {"spec": "builder, cold", "size": 4, "at_most": 1.0, "aim": 0.25}
 _AGAIN = {"spec": "builder, re-solve", "size": 4, "at_most": 1.0}
@@ -167,5 +227,24 @@ HEADLINES = (
     Headline(text="re-solve, conic over CVXPY as it comes", contender=CONIC, against=PLAIN, **_AGAIN),
     Headline(text="re-solve, conic, both through HiGHS", contender=CONIC, against=PLAIN_HIGHS, **_AGAIN),
     Headline(text="re-solve, conic, beyond the solver's own time", contender=CONIC, against=None, **_AGAIN | {"at_most": 10.0}),
+    Headline(
+        text="separable over cuts, normal law",
+        spec="scale, normal law",
+        size=2_000,
+        contender="separable",
+        against="conic",
+        at_most=1 / 50,
+    ),
+    Headline(
+        text="separable over HiGHS, a thousand scenarios", spec="scale, scenarios", size=200, contender="separable", against="conic"
+    ),
+    Headline(
+        text="water-filling, level and sizes, over a dot product",
+        spec="water-filling",
+        size=1_000_000,
+        contender="level and sizes",
+        against="one dot product",
+        at_most=25.0,
+    ),
     Headline(text="adl_opt over the published approach", spec="published approach", size=4, contender=AUTO, against=PUBLISHED),
 )

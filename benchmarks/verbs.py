@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import adl_opt as adl
+from adl_opt import waterfill
 from adl_opt.conic import Program
 
 Array = NDArray[np.float64]
@@ -148,6 +149,50 @@ def dual_ascent(case: Case, name: str) -> Contender:
         return Answer(amount=data.by_leg(closed), says=says, claimed=float(value))
 
     return Contender(name=name, run=run, ours=False)
+
+
+def isolated_case(size: int) -> Case:
+    """Isolated shorts, three tenths closed: no law is needed."""
+    rng = np.random.default_rng(0)
+    equity = 10 ** rng.uniform(0, 6, size)
+    event = adl.examples.shorts(equity * rng.lognormal(1, 1, size), equity, 0.0)
+    return Case(objective=adl.LeverageSquare(), events=(event.with_requirement(short={"BTC": "30%"}),), law=None)
+
+
+def _isolated_arrays(case: Case) -> tuple[Array, Array, float]:
+    event = case.event(0)
+    return event.size.copy(), event.book.equity.copy(), float(event.required[0])
+
+
+def dot(case: Case, name: str = "one dot product") -> Contender:
+    """What reading the arrays once costs; no answer."""
+    size, equity, _ = _isolated_arrays(case)
+
+    def run(k: int) -> Answer:
+        float(np.dot(size, equity))
+        return Answer(amount=None, says="a number")
+
+    return Contender(name=name, run=run, ours=False)
+
+
+def filled(case: Case) -> Contender:
+    """The level and what each account closes, but for the rounding of the sum."""
+    size, equity, need = _isolated_arrays(case)
+
+    def run(k: int) -> Answer:
+        return Answer(amount=waterfill.filled(size, equity, need)[1], says="a level")
+
+    return Contender(name="level and sizes", run=run)
+
+
+def exactly(case: Case) -> Contender:
+    """The same, clearing to the last bit."""
+    size, equity, need = _isolated_arrays(case)
+
+    def run(k: int) -> Answer:
+        return Answer(amount=waterfill.water_level(size, equity, need)[1], says="a level, exactly")
+
+    return Contender(name="with the sum exact", run=run)
 
 
 def _ascent(data: "Dense", close: float) -> tuple[Array, str]:

@@ -233,3 +233,17 @@ def test_laws_by_name(run):
         assert code == 2 and says in err
     code, _, err = run(*words, "--law", "student", "--dof", "1.5")
     assert code == 2 and "more than 2" in err
+
+
+def test_a_generated_book_is_solved(run):
+    code, out, _ = run("generate", "made.parquet", "--accounts", "3000", "--assets", "4", "--seed", "2")
+    assert code == 0 and "3,000 accounts, 4 assets" in out and "--short C0=30%" in out
+    words = ("--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian")
+    code, out, _ = run("solve", "made.parquet", "--short", "C0=30%", "--short", "C1=20%", *words)
+    assert code == 0 and "certified by separable" in out
+    code, _, err = run("generate", "made.parquet")
+    assert code == 2 and "--force" in err
+    code, _, err = run("generate", "other.csv", "--accounts", "0")
+    assert code == 2 and "n = 0: a book has at least one account" in err
+    code, _, err = run("solve", "made.parquet", "--short", "C0=x%", *words)
+    assert code == 2 and "a share such as '35%'" in err

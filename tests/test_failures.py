@@ -404,9 +404,7 @@ CASES = [
     Case("on both sides", lambda _: adl.Event(EVENT.book, short={"X": 1}, long={"X": 1}), adl.EventError),
     Case("maps assets to contracts", lambda _: adl.Event(EVENT.book, short=10), adl.EventError),
     Case(r"no account holds 'BTV'; did you mean 'BTC'\?", lambda _: PAPER.with_requirement(short={"BTV": 1}), adl.EventError),
-    Case(
-        "must be a number of contracts or 'all', not 'most'", lambda _: EVENT.with_requirement(short={"X": "most"}), adl.EventError
-    ),
+    Case("a share such as '35%', or 'all', not 'most'", lambda _: EVENT.with_requirement(short={"X": "most"}), adl.EventError),
     Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": -1.0}), adl.EventError),
     Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": float("inf")}), adl.EventError),
     Case(
@@ -862,6 +860,7 @@ CASES = [
     ),
     Case("sweep draws a dict", lambda _: plots.sweep(pd.DataFrame({"short X": [1.0]})), adl.AllocationError),
     Case("a policy is a function", lambda _: adl.compare(EVENT, LAW, [adl.MaxLeverage()]), adl.AdlError),
+    Case("legs = True: a book has at least one", lambda _: adl.examples.book(3, legs=True), adl.BookError),
     Case("no sweep to draw", lambda _: plots.sweep({}), adl.AllocationError),
     Case("sweep 'bare' has no leverages", lambda _: plots.sweep({"bare": pd.DataFrame({"short X": [1.0]})}), adl.AllocationError),
     Case("factor_targets takes an Event, not Book", lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]), adl.EventError),

@@ -119,3 +119,33 @@ def test_dust_does_not_pay_for_the_rounding_of_giants():
     closed = adl.water_filling(event).amount
     level, _ = exact_level([1e12, 3e11, 1e-6], [1e10, 1e10, 1e-7], 7.123456789e11)
     assert closed[2] == pytest.approx(float(max(1e-6 - level * Fraction(1e-7), 0)), abs=1e-6 * TOL.rounding)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(40))
+def test_passes_over_memory_against_the_sorted_depth_form(seed):
+    """Newton and a bracket against sorting everyone (THEORY 1), where the sample must find the level: heavy tails, ties, few above."""
+    rng = np.random.default_rng(170_000 + seed)
+    n = int(10 ** rng.uniform(2, 5.3))
+    equity = 10 ** rng.uniform(-3, 6, n)
+    leverage = rng.lognormal(1, rng.choice([0.3, 1.0, 3.0]), n)
+    leverage = np.round(leverage, 1) if seed % 2 else leverage
+    size = leverage * equity
+    required = float(size.sum() * 10 ** rng.uniform(-9, 0))
+    level, closed = water_level(size, equity, required)
+    ratio = size / equity
+    order = np.argsort(-ratio, kind="stable")
+    top, weight = ratio[order], np.cumsum(equity[order])
+    volume = np.concatenate(([0.0], np.cumsum(weight[:-1] * (top[:-1] - top[1:]))))
+    cut = int(np.searchsorted(volume, required, side="right")) - 1
+    sorted_level = max(float(top[cut] - (required - volume[cut]) / weight[cut]), 0.0)
+    assert level == pytest.approx(sorted_level, rel=1e-9)
+    assert math.fsum(closed) == required and (closed[ratio < level * (1 - 1e-9)] <= 1e-9 * required).all()
+
+
+@settings(max_examples=200)
+@given(st.lists(st.floats(-1e200, 1e200), max_size=30))
+def test_the_vectorised_sum_is_fsum(values):
+    from adl_opt.waterfill import exact_sum
+
+    assert float(exact_sum(np.array(values))) == math.fsum(values)
