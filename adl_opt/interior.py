@@ -24,6 +24,7 @@ _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2
 _CELLS = 65_536  # accounts x scenarios of a piece
 TARGET = 1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
 _ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
+_SHARED = 30_000  # so much work that several threads pay
 _FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
 _KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which the correction is tried
 
@@ -42,6 +43,8 @@ class Interior:
         left = np.sign(book.position) * (1 - event.fixed_fraction) * event.size * book.price[book.asset]
         moving = book.per_account(event.free.astype(float)) > 0
         self.pieces: list[Piece] = []
+        # Work in a step, about: positions times what a law's answer costs.
+        self.size = int(event.free.sum()) * (8_192 // law.together if not isinstance(law, Scenarios) else len(law.probability))
         self.rest = float(np.maximum(-book.equity, 0.0).sum())  # what accounts with nothing to decide lose
         for batch in batches(book):
             mine = moving[batch.account]
@@ -66,7 +69,7 @@ class Interior:
         what comes out is proved elsewhere.
         """
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            self._map = map if len(self.pieces) == 1 else pool.map
+            self._map = map if len(self.pieces) == 1 or self.size < _SHARED else pool.map
             try:
                 self._follow(watch, accuracy)
             except KeyboardInterrupt:

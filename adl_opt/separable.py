@@ -23,7 +23,7 @@ from .waterfill import clear_exactly
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
-_MANY = 100_000  # accounts x scenarios from which it is faster than a linear program
+_MANY = 500_000  # accounts x scenarios from which it is faster than a linear program
 _FEW = 30_000  # positions up to which every digit is worth its steps
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
 
