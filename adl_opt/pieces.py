@@ -193,13 +193,8 @@ class Piece:
 
 
 def reach(*pairs: tuple[Array, Array]) -> float:
-    """How far values can follow their changes before one reaches 0; at most 1."""
-    reach = 1.0
-    for value, change in pairs:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(change < 0, -value / change, np.inf)
-        reach = min(reach, float(ratio.min(initial=np.inf)))
-    return reach
+    """How far values >= 0 (those of 0 do not change) can follow their changes before one reaches 0; at most 1."""
+    return 1 / max(1.0, *(-float((change / np.where(value > 0, value, 1.0)).min(initial=0.0)) for value, change in pairs))
 
 
 def inverse_of(system: list[list[Array]], ridge: float) -> list[list[Array]]:
