@@ -17,7 +17,7 @@ from .event import Event
 from .laws import Law, Scenarios
 from .nodes import root
 from .objectives import ExpectedLoss, Objective, Sum
-from .symbols import Symbols
+from .symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change
@@ -102,7 +102,7 @@ class Newton(Objective):
         self._at, self._notional = m.fraction, book.notional
         self.natural = NATURAL * m.expected_loss
         self._slope, halves = np.zeros(legs), []
-        for batch, (_, slope, curvature) in answers(book, m.law, m.notional, 2):  # type: ignore[arg-type]
+        for batch, (_, slope, curvature) in answers(book, needed(m.law), m.notional, 2):
             self._slope[batch.leg] = slope
             # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (legs, legs).
             w, v = np.linalg.eigh(curvature)

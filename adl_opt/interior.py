@@ -1,4 +1,4 @@
-"""Expected loss under a smooth law by an interior point made for it: accounts are blocks, assets are what couples them (THEORY 6, 9).
+"""Expected loss under a smooth law, or under scenarios, by an interior point made for it: accounts are blocks, assets are what couples them (THEORY 6, 9).
 
 A primal-dual Newton method on the notional closed, every leg on its own scale. Each step solves one small system an account and one in the prices
 of the assets. Accounts of one number of positions go together, in pieces that stay in the cache and are shared among threads. numpy only: independent of
@@ -30,7 +30,7 @@ _KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which th
 
 
 class Interior:
-    """One problem: an event with something to decide, a law with curvature (aligned). `solve` gives the fractions closed of the free legs."""
+    """One problem: an event with something to decide, a law with curvature or scenarios (aligned). `solve` gives the fractions closed of the free legs."""
 
     def __init__(self, event: Event, law: Law) -> None:
         book = event.book
@@ -53,14 +53,14 @@ class Interior:
                 terms = law.shortfall_terms(book.asset[leg], left[leg], book.equity[batch.account[~mine]], 0)
                 self.rest += float(terms[0].sum())
             account, leg = batch.account[mine], batch.leg[mine]
-            together, kind = law.together, Piece
+            together = law.together
             if isinstance(law, Scenarios):  # accounts in the same assets and as safe as one another leave out the same scenarios
-                together, kind = max(1, _CELLS // len(law.probability)), Kinks
+                together = max(1, _CELLS // len(law.probability))
                 order = np.lexsort([-book.leverage.to_numpy()[account], *book.asset[leg].T])
                 account, leg = account[order], leg[order]
             for a in range(0, len(account), together):
-                part = slice(a, a + together)
-                self.pieces.append(kind(event, law, Batch(account[part], leg[part]), number))  # type: ignore[arg-type]
+                own = Batch(account[a : a + together], leg[a : a + together])
+                self.pieces.append(Kinks(event, law, own, number) if isinstance(law, Scenarios) else Piece(event, law, own, number))
 
     def solve(self, watch: Callable[[int, float], None] | None = None, accuracy: float = TARGET) -> Array:
         """Fractions closed of the free legs (F,). watch(step, relative gap) is told after every step.

@@ -74,9 +74,10 @@ class OneFactor(Law):
         """By the factor's survival function: a loss of c per unit of the factor has the expected shortfall |c| E(+-factor - equity/|c|)_+."""
         if isinstance(self.factor, Scenarios):
             return self.exact().shortfall_terms(asset, notional, equity, wanted)
-        if not callable(getattr(self.factor, "pdf", None)):
+        lacking = [name for name in ("pdf", "sf", "cdf", "isf", "mean") if not callable(getattr(self.factor, name, None))]
+        if lacking:
             raise LawError(
-                "the factor has no density (pdf); give it as scenarios: adl.OneFactor(loading, adl.Scenarios(values, probability))"
+                f"the factor has no density or no tails ({lacking[0]}); give it as scenarios: adl.OneFactor(loading, adl.Scenarios(values, probability))"
             )
         beta = self.loading[asset]
         cost = -(beta * notional).sum(axis=1)

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from .conic import Program
 
 Array = NDArray[np.float64]
-_BOUND, _SMOOTH_BOUND = (
-    1e-9,
-    1e-6,
-)  # fractions this close to 0 or 1 are there, where kinks are exact, and where a smooth optimum is approached
+_BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
+_SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
+_CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined
 _TIGHT = 1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
 _MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth its programs
 
@@ -79,7 +78,10 @@ def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: b
         at = float(np.average(cheap[inside], weights=size[inside]))
         return at, at
     least, most = float(cheap[room].max(initial=-np.inf)), float(dear[closed].min(initial=np.inf))
-    return (least, most) if least <= most else ((least + most) / 2,) * 2
+    if least <= most:
+        return least, most
+    middle = (least + most) / 2 if least - most <= _CROSSED * max(abs(least), abs(most)) else np.nan
+    return middle, middle
 
 
 def _from_program(event: Event, program: "Program", reference: float) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9).
 
-Under a smooth law an interior point whose blocks are accounts (interior.py). Under scenarios one asset at a time, exactly: the expected shortfall of an
-account is then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the requirement is met.
+An interior point whose blocks are accounts (interior.py), under a smooth law and under scenarios in several assets. Under scenarios in one asset exactly: the expected
+shortfall of an account is then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the requirement is met.
 """
 
 import math

@@ -67,7 +67,7 @@ def _(mo):
     mo.md(r"""
     ## Model
     10 BTC of shorts must be closed. Prices are lognormal over ten days, volatility 60 % (BTC) and 75 % (ETH) a year, correlation 0.85. Given the price of
-    one coin the loss is a call or put on the other, so one integral is Black and Scholes's formula and the other a sum: exact to ten digits.
+    one coin the loss is a call or put on the other, so one integral is Black and Scholes's formula and the other a sum: exact to nine digits.
     """)
     return
 

@@ -530,7 +530,7 @@ CASES = [
         adl.LawError,
     ),
     Case(
-        "has no density",
+        "has no density or no tails",
         lambda _: adl.OneFactor([1.0], stats.poisson(3)).slope_and_curvature(np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
