@@ -6,7 +6,7 @@ the conic route, and linear in the number of accounts.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,7 +26,7 @@ TARGET = 1e-11  # of the expected loss: the gap between the central path and the
 _ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
 _SHARED = 30_000  # so much work that several threads pay
 _FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
-_KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which the correction is tried
+KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which the correction is tried
 
 
 class Interior:
@@ -139,7 +139,7 @@ class Interior:
                     continue
                 led = self._each("lead", target, share * bent, share, self.count)
                 more = solve(astray - sum(led))
-                length = min(1.0, _KEEP * min(self._each("step", target, more, share)))
+                length = min(1.0, KEEP * min(self._each("step", target, more, share)))
                 change = prices[0] + target * prices[1] + share * bent + more - price
                 for _ in range(halvings):
                     self._each("go", length)
@@ -172,8 +172,9 @@ class Interior:
 class Multipliers:
     """Multipliers (n, S) of the shortfall rows, rows on demand: a table of all accounts is never held. nan where a row was left out."""
 
-    def __init__(self, pieces: list[Kinks], accounts: int, scenarios: int) -> None:
+    def __init__(self, pieces: Sequence[Kinks], accounts: int, scenarios: int, known: NDArray[np.int64] | None = None) -> None:
         self._pieces, self._scenarios = pieces, scenarios
+        self._known = np.arange(scenarios) if known is None else known
         self._piece, self._row = np.full(accounts, -1), np.zeros(accounts, dtype=np.int64)
         for number, piece in enumerate(pieces):
             self._piece[piece.account], self._row[piece.account] = number, np.arange(len(piece.account))
@@ -183,5 +184,5 @@ class Multipliers:
         table = np.full((len(piece), self._scenarios), np.nan)
         for number in np.unique(piece[piece >= 0]):
             here = np.flatnonzero(piece == number)
-            table[here[:, None], self._pieces[number].kept] = self._pieces[number].multipliers(row[here])
+            table[here[:, None], self._known[self._pieces[number].kept]] = self._pieces[number].multipliers(row[here])
         return table

@@ -230,11 +230,11 @@ class Problem:
             and wanted
             and self.law is not None
             and separable.applies(self.objective, event, self.law) is None
-            and (method == "separable" or separable.pays(event, self.law))
+            and (method == "separable" or separable.pays(self.objective, event, self.law))
         ):
             chosen = "separable"
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
-                amount, evidence, interrupted = separable.solve(event, self.law, tol, watch)
+                amount, evidence, interrupted = separable.solve(self.objective, event, self.law, tol, watch)
             if interrupted:
                 chosen = "separable, interrupted"
         return None if amount is None else (amount, assess(self.objective, event, self.law, amount, evidence, tol), chosen)

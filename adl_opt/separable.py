@@ -1,6 +1,6 @@
-"""The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9).
+"""The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9); for CVaR, prices and tail scenarios.
 
-An interior point whose blocks are accounts (interior.py), under a smooth law and under scenarios in several assets. Under scenarios in one asset exactly: the expected
+An interior point whose blocks are accounts (interior.py; coupled.py for CVaR), under a smooth law and under scenarios in several assets. Under scenarios in one asset exactly: the expected
 shortfall of an account is then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the requirement is met.
 """
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .certificate import Evidence
+from .coupled import Coupled
 from .errors import SolveError
 from .event import Event, cleared
 from .interior import TARGET, Interior
@@ -18,6 +19,7 @@ from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective
 from .supports import Dual
 from .symbols import Symbols
+from .tails import CVaR, WorstCase
 from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
@@ -31,19 +33,22 @@ MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic
 def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
     """None if the method solves this problem; else the reason why not, in words."""
     if not is_expected_loss(objective):
-        return f"it minimises ExpectedLoss alone, not {objective}"
+        if tail_cost(objective, law) is None:
+            return f"it minimises ExpectedLoss, CVaR(level) or WorstCase alone, not {objective}"
+        if not isinstance(law, Scenarios):
+            return "the risk of the total loss needs scenarios: law.sample(4096, seed=1)"
     if law is None or type(law).shortfall_terms is Law.shortfall_terms:
         return "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
-    if isinstance(law, Scenarios) and len(event.free_assets) > 1:
+    if isinstance(law, Scenarios) and (len(event.free_assets) > 1 or not is_expected_loss(objective)):
         cells = len(event.book.accounts) * len(law.probability)
         if cells > MOST_ROWS:
             return f"{cells:,} accounts x scenarios do not fit into memory (at most {MOST_ROWS:,})"
     return None
 
 
-def pays(event: Event, law: Law) -> bool:
+def pays(objective: Objective, event: Event, law: Law) -> bool:
     """Whether the method is the one to take: not for a few scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
-    several = isinstance(law, Scenarios) and len(event.free_assets) > 1
+    several = isinstance(law, Scenarios) and (len(event.free_assets) > 1 or not is_expected_loss(objective))
     return not several or len(event.book.accounts) * len(law.probability) > _MANY
 
 
@@ -51,14 +56,27 @@ def is_expected_loss(objective: Objective) -> bool:
     return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
 
 
+def tail_cost(objective: Objective, law: Law | None) -> Array | None:
+    """(S,) what a unit of loss beyond its quantile costs CVaR or WorstCase in each scenario; (1,) without scenarios; None for other objectives."""
+    probability = law.probability if isinstance(law, Scenarios) else np.ones(1)
+    if type(objective) is WorstCase:
+        return (probability > 0).astype(float)
+    return probability / (1 - objective.level) if type(objective) is CVaR and objective.level > 0 else None
+
+
 def solve(
-    event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None = None
+    objective: Objective, event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None = None
 ) -> tuple[Array, Evidence, bool]:
-    """An optimal amount (legs,) contracts for ExpectedLoss, which clears exactly, evidence for its proof, and whether it was interrupted.
+    """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was interrupted.
 
     tolerance: the relative gap that is wanted; many accounts are solved to a thousandth of it. watch(step, gap) is told after every step.
     """
     amount = event.fixed_fraction * event.size
+    if not is_expected_loss(objective):
+        coupled = Coupled(event, law, tail_cost(objective, law))
+        amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
+        dual = Dual() if coupled.multipliers is None else Dual(coupled.multipliers, {0: coupled.weights})
+        return cleared(event, amount), Evidence(dual), coupled.interrupted
     if not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
         interior = Interior(event, law)
         few = int(event.free.sum()) <= _FEW and not isinstance(law, Scenarios)

@@ -712,8 +712,13 @@ CASES = [
         adl.SolveError,
     ),
     Case(
-        "method='separable' does not solve this problem: it minimises ExpectedLoss alone",
+        "method='separable' does not solve this problem: it minimises ExpectedLoss, CVaR.level. or WorstCase alone",
         lambda _: adl.Problem(adl.MaxLeverage(), EVENT).solve(method="separable"),
+        adl.SolveError,
+    ),
+    Case(
+        "the risk of the total loss needs scenarios",
+        lambda _: separable.refuse(adl.CVaR(0.9), PAPER, adl.Gaussian(0.1)),
         adl.SolveError,
     ),
     Case(
