@@ -73,7 +73,7 @@ class Tail(Kinks):
         closed, schur, _, _ = Piece.factor(self, unit, count)
         part = self.share * self.sigma / self.inner * (self.weight / unit)
         self.couple = [(self.side[k] * self.on[k])[:, None] * part * self.effect[k] for k in range(self.m)]  # Q: (m) of (n, K)
-        inside = [sum(self.inverse[max(k, j)][min(k, j)][:, None] * self.couple[j] for j in range(self.m)) for k in range(self.m)]
+        inside = [sum(self.inverse[k, j][:, None] * self.couple[j] for j in range(self.m)) for k in range(self.m)]
         bent = sum(self.couple[k].T @ inside[k] for k in range(self.m))
         across = np.zeros((count, scenarios))
         for k in range(self.m):

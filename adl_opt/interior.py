@@ -26,7 +26,7 @@ TARGET = 1e-11  # of the expected loss: the gap between the central path and the
 _ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
 _SHARED = 30_000  # so much work that several threads pay
 _FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
-KEEP, _CORRECTED = 0.99, 0.3  # of the way to the boundary; reach from which the correction is tried
+KEEP, _CORRECTED = 0.99, 0.1  # of the way to the boundary; reach from which the correction is tried
 
 
 class Interior:
@@ -98,7 +98,7 @@ class Interior:
         floor = max(_FLOOR * (sum(p.value for p in self.pieces) + self.rest), 1e-300)
         price = sum(one[2] for one in begun) / weight / unit
         spread = sum(self._each("spread", price, unit)) / weight.sum()
-        self._each("begin", max(0.1 * spread, 1e-3), unit)
+        self._each("begin", max(0.3 * spread, 0.1), unit)
         legs = 2 * (float(self.event.free.sum()) + sum(self._each("rows")))
         least, stalled, rough = np.inf, 0, any(hasattr(p.answer, "sharpen") for p in self.pieces)
         linear = any(isinstance(p, Kinks) for p in self.pieces)  # steps of a linear program need no search

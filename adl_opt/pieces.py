@@ -45,6 +45,7 @@ class Piece:
         position = book.position[leg]
         notional = np.abs(book.notional[leg])
         self.side, self.size = np.sign(position), np.where(self.on > 0, notional, 1.0)
+        self.free_size = self.size * self.on
         # What is left where nothing is decided, and what there is to decide.
         self.fixed = np.where(self.on > 0, 0.0, self.side * notional * (1 - event.fixed_fraction[leg]))
         self.start = event.pro_rata_fraction[leg]
@@ -91,10 +92,10 @@ class Piece:
         dual = self.on * (self.slope / unit - price[self.asset]) - self.low + self.high
         one, two = self.fraction * self.low, self.room * self.high
         # Charging every leg for what is left of the optimality conditions bounds the distance to the optimum.
-        gap = unit * float((self.size * self.on * (one + two + np.abs(dual))).sum())
-        gap += self.slack()
+        gap = unit * float(np.vdot(self.free_size, one + two + np.abs(dual))) + self.slack()
         goal = target * self.on
-        squares = float((dual**2).sum() + ((one - goal) ** 2).sum() + ((two - goal) ** 2).sum())
+        off, more = one - goal, two - goal
+        squares = float(np.vdot(dual, dual) + np.vdot(off, off) + np.vdot(more, more))
         products = float(one.sum() + two.sum()) + self.row_products()
         return Sums(self.value, gap, squares, products, float(np.abs(self.slope).max(initial=0.0)))
 
@@ -133,18 +134,19 @@ class Piece:
         system = [[self.curvature[:, k, j] * (side[k] * side[j] / unit) for j in range(k + 1)] for k in range(m)]
         for k in range(m):
             system[k][k] = system[k][k] + np.where(self.on[k] > 0, barrier[k], 1.0)
-        self.inverse = inverse_of(system, self.ridge)
+        # (m, m, n), 0 where nothing is decided.
+        found = inverse_of(system, self.ridge)
+        self.inverse = np.stack([np.stack([found[max(k, j)][min(k, j)] for j in range(m)]) for k in range(m)])
+        self.inverse *= self.on[:, None] * self.on
         self.pull = [self._apply(pull) for pull in self.pulls(unit)]
         schur = np.zeros(count * count)
         for k in range(m):
             for j in range(m):
-                weight = self.on[k] * self.on[j] * self.inverse[max(k, j)][min(k, j)]
-                schur += np.bincount(self.asset[k] * count + self.asset[j], weight, count * count)
+                schur += np.bincount(self.asset[k] * count + self.asset[j], self.inverse[k, j], count * count)
         return self.closed(count), schur, self._by_asset(self.pull[0], count), self._by_asset(self.pull[1], count)
 
     def _apply(self, right: Array) -> Array:
-        rows = [sum(self.inverse[max(k, j)][min(k, j)] * right[j] for j in range(self.m)) for k in range(self.m)]
-        return np.stack(rows) * self.on
+        return np.einsum("kjn,jn->kn", self.inverse, right)
 
     def _by_asset(self, values: Array, count: int) -> Array:
         return np.bincount(self.asset.ravel(), (values * self.on).ravel(), count)

@@ -26,7 +26,6 @@ Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
 _MANY = 500_000  # accounts x scenarios from which it is faster than a linear program
-_FEW = 30_000  # positions up to which every digit is worth its steps
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
 
 
@@ -69,7 +68,7 @@ def solve(
 ) -> tuple[Array, Evidence, bool]:
     """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was interrupted.
 
-    tolerance: the relative gap that is wanted; many accounts are solved to a thousandth of it. watch(step, gap) is told after every step.
+    tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it. watch(step, gap) is told after every step.
     """
     amount = event.fixed_fraction * event.size
     if not is_expected_loss(objective):
@@ -79,8 +78,7 @@ def solve(
         return cleared(event, amount), Evidence(dual), coupled.interrupted
     if not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
         interior = Interior(event, law)
-        few = int(event.free.sum()) <= _FEW and not isinstance(law, Scenarios)
-        fraction = interior.solve(watch, TARGET if few else max(TARGET, min(1e-3 * tolerance, 1e-8)))
+        fraction = interior.solve(watch, max(TARGET, min(1e-3 * tolerance, 1e-8)))
         amount[event.free] = fraction * event.size[event.free]
         amount = cleared(event, amount)
         if isinstance(law, Scenarios) and len(event.book.accounts) * len(law.probability) <= MOST_CELLS:
