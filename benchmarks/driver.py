@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import adl_opt as adl
-from adl_opt.certificate import Certificate
+from adl_opt.certificate import Certificate, assess, with_bound
 
-from .specs import Spec
+from .kinds import Spec
+from .memory import MEMORABLE, peak
 from .verbs import Answer, Case, Contender, frame_of
 
 ROUNDS, LEAST = 25, 3  # of one spec at one size: at most, and at least unless the warm-up alone took LONG seconds
-LONG = 6.0
+LONG, ONCE = 6.0, 20.0  # seconds; a contender whose warm-up takes ONCE is not run again: that was its round
+LARGE = 200_000  # accounts x scenarios from which an answer is certified as arrays, by a bound proved before, not as a table and from nothing
 AGREE = 1e-6  # relative difference of certified values that counts as agreement
 
 
@@ -24,7 +26,7 @@ AGREE = 1e-6  # relative difference of certified values that counts as agreement
 class Line:
     """One contender at one size. times: seconds by round; own: the solver's share of them; certificates: by event solved.
 
-    says: its own statuses; error: claimed objective over the optimum, minus 1, the largest in size; note: why it has no times.
+    memory: bytes at the most, in a process of its own, or None; says: its own statuses; error: claimed objective over the optimum, minus 1, the largest in size; note: why it has no times.
     """
 
     contender: Contender
@@ -34,6 +36,7 @@ class Line:
     says: tuple[str, ...] = ()
     error: float | None = None
     note: str = ""
+    memory: float | None = None
 
     @property
     def name(self) -> str:
@@ -88,6 +91,7 @@ class _Run:
     own: list[float] = field(default_factory=list)
     answers: dict[int, Answer] = field(default_factory=dict)
     note: str = ""
+    memory: float | None = None
 
 
 def run(specs: Iterable[Spec], console: Console) -> list[Result]:
@@ -118,7 +122,7 @@ def measure(spec: Spec, size: int, tick: Callable[[str], None] = lambda text: No
         for run in runs:
             tick(f"warm-up: {run.contender.name}")
             _warm_up(run)
-        active = [run for run in runs if not run.note]
+        active = [run for run in runs if not run.note and not run.times]
         start, k = time.perf_counter(), 0
         least = LEAST if start - begun < LONG else 1
         while active and (k < least or (k < ROUNDS and time.perf_counter() - start < spec.seconds)):
@@ -126,6 +130,10 @@ def measure(spec: Spec, size: int, tick: Callable[[str], None] = lambda text: No
             for run in active[k % len(active) :] + active[: k % len(active)]:  # nobody is always first
                 _timed(run, k, len(case.events))
             k += 1
+        for run in runs:
+            if run.contender.name in spec.memory and size >= MEMORABLE and not run.note:
+                tick(f"memory: {run.contender.name}")
+                run.memory = peak(spec.name, size, run.contender.name)
         tick("certifying")
         return _result(spec, case, runs)
 
@@ -133,10 +141,16 @@ def measure(spec: Spec, size: int, tick: Callable[[str], None] = lambda text: No
 def _warm_up(run: _Run) -> None:
     if run.note:
         return
+    start = time.perf_counter()
     try:
-        run.contender.run(0)
+        answer = run.contender.run(0)
     except adl.AdlError as error:
         run.note = f"{'not run' if run.contender.optional else 'failed'}: {error}"
+        return
+    seconds = time.perf_counter() - start
+    if seconds > ONCE:
+        run.times.append(seconds)
+        run.answers[0] = answer
 
 
 def _timed(run: _Run, k: int, events: int) -> None:
@@ -156,8 +170,10 @@ def _timed(run: _Run, k: int, events: int) -> None:
 
 def _result(spec: Spec, case: Case, runs: list[_Run]) -> Result:
     solved = sorted({k for run in runs for k in run.answers})
-    optimum = {k: adl.Problem(case.objective, case.event(k), case.law).solve().certificate.objective for k in solved}
-    lines = tuple(_line(case, run, optimum) for run in runs)
+    proofs = {k: a.proof for run in runs for k, a in run.answers.items() if a.proof is not None and a.proof.certified}
+    certificates = {run.contender.name: _certificates(case, run, proofs) for run in runs}
+    optimum = {k: _optimum(case, k, runs, certificates) for k in solved}
+    lines = tuple(_line(run, optimum, certificates[run.contender.name]) for run in runs)
     ours = [line.certificates for line in lines if line.contender.ours and line.times]
     spread = max(_spread(values) for values in zip(*ours)) if len(ours) > 1 else None
     troubles = [f"{line.name}: {line.note}" for line in lines if line.note.startswith("failed")]
@@ -175,20 +191,40 @@ def _result(spec: Spec, case: Case, runs: list[_Run]) -> Result:
     return Result(spec=spec, case=case, lines=lines, spread=spread, troubles=tuple(f"{where}: {t}" for t in troubles))
 
 
-def _line(case: Case, run: _Run, optimum: dict[int, float]) -> Line:
-    certificates, errors = [], []
+def _certificates(case: Case, run: _Run, proofs: dict[int, Certificate]) -> dict[int, Certificate]:
+    """By event, of what was answered: told nothing but the allocation, and for large cases a bound that was proved there already."""
+    found = {}
     for k, answer in sorted(run.answers.items()):
         if answer.amount is None:
             continue
         event = case.event(k)
-        certificates.append(adl.certify(case.objective, event, case.law, frame_of(event, answer.amount)))
-        if answer.claimed is not None and optimum[k] > 0:
-            errors.append(answer.claimed / optimum[k] - 1)
+        if case.accounts * max(case.scenarios, 1) <= LARGE:
+            found[k] = adl.certify(case.objective, event, case.law, frame_of(event, answer.amount))
+            continue
+        law = None if case.law is None else case.law.align(event.book.assets).exact()
+        own = assess(case.objective, event, law, answer.amount).certificate
+        found[k] = with_bound(own, proofs[k], own.tolerance) if own.status == "uncertified" and k in proofs else own
+    return found
+
+
+def _optimum(case: Case, k: int, runs: list[_Run], certificates: dict[str, dict[int, Certificate]]) -> float:
+    """The certified optimum of an event: of ours that answered, else solved for."""
+    for run in runs:
+        found = certificates[run.contender.name].get(k)
+        if run.contender.ours and found is not None and found.certified:
+            return found.objective
+    return adl.Problem(case.objective, case.event(k), case.law).solve().certificate.objective
+
+
+def _line(run: _Run, optimum: dict[int, float], certificates: dict[int, Certificate]) -> Line:
+    claimed = {k: answer.claimed for k, answer in run.answers.items() if answer.claimed is not None}
+    errors = [value / optimum[k] - 1 for k, value in claimed.items() if optimum[k] > 0]
     return Line(
         contender=run.contender,
         times=() if run.note else tuple(run.times),
         own=tuple(run.own),
-        certificates=tuple(certificates),
+        certificates=tuple(certificates.values()),
+        memory=run.memory,
         says=tuple(dict.fromkeys(answer.says for _, answer in sorted(run.answers.items()))),
         error=max(errors, key=abs, default=None),
         note=run.note,

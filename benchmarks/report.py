@@ -12,9 +12,11 @@ import adl_opt as adl
 from adl_opt.certificate import Certificate
 
 from .driver import LEAST, LONG, ROUNDS, Line, Result
-from .specs import HEADLINES, SPECS, Headline
+from .kinds import Headline
+from .specs import HEADLINES, SPECS
 
 PACKAGES = ("numpy", "scipy", "cvxpy", "clarabel", "highspy", "pandas")
+CERTIFIED = 1e-6  # the gap up to which a line counts as certified
 ROUNDING = 1e-12  # contracts or fractions: not what makes an allocation infeasible
 ROOT = Path(__file__).resolve().parent.parent
 INTRODUCTION = """\
@@ -25,8 +27,12 @@ which the contenders take turns, so that a slow moment of the machine meets all 
   (objective - lower bound) / objective (or 1e-6 of the objective at pro rata, if that is more), the worst over all requirements solved; "infeasible by" says what is missed.
 - **claim**: the objective that the contender reports over the certified optimum, minus 1 (empty where it reports none).
 - **it says**: the contender's own statuses. Ours polish, clear exactly and certify within the time shown.
+- **peak memory**: of a process of its own that imports everything, makes the book and answers once.
 - **beyond the solver**: the time less what the solver says it needed for the same program.
 - Times in milliseconds (ms) or seconds (s); values in quote currency."""
+
+
+FIGURE = "![Time over accounts, logarithmic on both axes](scale.svg)"
 
 
 def machine() -> dict[str, str]:
@@ -46,7 +52,7 @@ def machine() -> dict[str, str]:
 
 def render(results: list[Result], about: dict[str, str], seconds: float) -> str:
     """The whole of RESULTS.md."""
-    parts = ["# Benchmarks", INTRODUCTION, "## In short", _headlines(results), "## Machine"]
+    parts = ["# Benchmarks", INTRODUCTION, "## In short", _headlines(results), FIGURE, "## Machine"]
     parts.append(_table(("", ""), about.items()))
     parts.append(
         f"Everything together took {seconds:.0f} s: up to {ROUNDS} rounds each, at least {LEAST} (1 where one takes over {LONG:.0f} s)."
@@ -63,23 +69,45 @@ def render(results: list[Result], about: dict[str, str], seconds: float) -> str:
 
 def _headlines(results: list[Result]) -> str:
     found = {(result.spec.name, result.case.accounts): result for result in results}
-    rows = [_headline(headline, found.get((headline.spec, headline.size))) for headline in HEADLINES]
+    rows = [_headline(headline, found) for headline in HEADLINES]
     return _table(("comparison", "accounts", "measured", "target", "times"), rows)
 
 
-def _headline(h: Headline, result: Result | None) -> tuple[str, ...]:
+def _headline(h: Headline, found: dict[tuple[str, int], Result]) -> tuple[str, ...]:
     """comparison, accounts, measured, target, times with their gaps."""
+    if h.worst:
+        return _worst(h, [result for (name, _), result in found.items() if name == h.spec])
+    result, where = found.get((h.spec, h.size)), found.get((h.spec, h.against_size or h.size))
     line = None if result is None else result.line(h.contender)
-    other = None if result is None or h.against is None else result.line(h.against)
+    other = None if where is None or h.against is None else where.line(h.against)
     if line is None or (line.overhead is None if h.against is None else other is None):
         return h.text, f"{h.size:,}", "not measured", "", ""
     times = f"{_time(line.median)} (gap {_gap(line)})"
     if other is None:
         value = 1e3 * (line.overhead or 0.0)
         return h.text, f"{h.size:,}", f"{value:.2g} ms", _target(h, value, " ms"), times
-    value = line.ratio(other)
-    shown = f"{_ratio(value)} ({_ratio(1 / value)} times as fast)" if value < 0.8 else _ratio(value)
-    return h.text, f"{h.size:,}", shown, _target(h, value, ""), f"{times} over {_time(other.median)} (gap {_gap(other)})"
+    value = line.ratio(other) if h.against_size is None else line.median / other.median
+    value *= (h.against_size or h.size) / h.size if h.each else 1.0
+    return h.text, f"{h.size:,}", _shown(value), _target(h, value, ""), f"{times} over {_time(other.median)} (gap {_gap(other)})"
+
+
+def _worst(h: Headline, results: list[Result]) -> tuple[str, ...]:
+    """The contender over the fastest certified line of each size, where it is largest."""
+    ratios = []
+    for result in results:
+        line = result.line(h.contender)
+        rivals = [one for one in result.lines if one.times and one.contender.ours and one.gap <= CERTIFIED]
+        if line is not None and rivals:
+            ratios.append((max(line.ratio(one) for one in rivals), result.case.accounts, line, min(rivals, key=lambda x: x.median)))
+    if not ratios:
+        return h.text, "", "not measured", "", ""
+    value, size, line, best = max(ratios, key=lambda one: one[0])
+    times = f"{_time(line.median)} (gap {_gap(line)}) over {best.name} {_time(best.median)} (gap {_gap(best)})"
+    return h.text, f"{size:,}", _shown(value), _target(h, value, ""), times
+
+
+def _shown(value: float) -> str:
+    return f"{_ratio(value)} ({_ratio(1 / value)} times as fast)" if value < 0.8 else _ratio(value)
 
 
 def _target(h: Headline, value: float, unit: str) -> str:
@@ -94,21 +122,23 @@ def _target(h: Headline, value: float, unit: str) -> str:
 def _spec_table(results: list[Result]) -> str:
     against = results[0].spec.against
     overhead = any(line.overhead is not None for result in results for line in result.lines)
-    last = ("beyond the solver",) if overhead else ()
+    memory = any(line.memory is not None for result in results for line in result.lines)
+    last = (("beyond the solver",) if overhead else ()) + (("peak memory",) if memory else ())
     ratios = tuple(f"÷ {name}" for name in against)
     head = ("accounts", "contender", "rounds", "median", "fastest", *ratios, *last, "gap", "claim", "it says")
-    rows = [_row(result, line, against, overhead) for result in results for line in result.lines]
+    rows = [_row(result, line, against, overhead, memory) for result in results for line in result.lines]
     return _table(head, rows)
 
 
-def _row(result: Result, line: Line, against: tuple[str, ...], overhead: bool) -> list[str]:
+def _row(result: Result, line: Line, against: tuple[str, ...], overhead: bool, memory: bool) -> list[str]:
     start = [f"{result.case.accounts:,}", line.name]
     if not line.times:
-        return [*start, *[""] * (3 + len(against) + overhead), "", "", line.note]
+        return [*start, *[""] * (3 + len(against) + overhead + memory), "", "", line.note]
     others = [result.line(name) for name in against]
     ratios = ["" if other is None else _ratio(line.ratio(other)) for other in others]
     # A solver's clock is its own: what it says may exceed the whole by a little.
     beyond = ["" if line.overhead is None else "about 0" if line.overhead < 0 else _time(line.overhead)] if overhead else []
+    beyond += ["" if line.memory is None else f"{line.memory / 2**30:.2f} GiB"] if memory else []
     claim = "" if line.error is None else _small(line.error)
     times = [str(len(line.times)), _time(line.median), _time(min(line.times))]
     return [*start, *times, *ratios, *beyond, _gap(line), claim, "; ".join(line.says)]
@@ -141,7 +171,8 @@ def _agreement(results: list[Result]) -> str:
             else f"; the example is known to have {known:,.6f}, off by {_small(abs(first.objective / known - 1))}"
         )
         which = "" if len(result.case.events) == 1 else " at the first requirement"
-        lines.append(f"- {size}: certified value {first.objective:,.6f} ({first.measure}){which}{spread}{paper}.")
+        known_too = f" {result.case.note[:1].upper()}{result.case.note[1:]}." if result.case.note else ""
+        lines.append(f"- {size}: certified value {first.objective:,.6f} ({first.measure}){which}{spread}{paper}.{known_too}")
     return "\n".join(lines)
 
 

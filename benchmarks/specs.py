@@ -3,56 +3,22 @@
 SPECS holds them all; `spec.build(size)` for `size in spec.sizes` is what a test runs. HEADLINES are the ratios worth a line.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 import adl_opt as adl
 from adl_opt import catalog
 from adl_opt.separable import is_expected_loss
 
-from . import verbs
+from . import scale, theirs, verbs
+from .kinds import Headline, Spec
 from .verbs import Case, Contender
 
 SAMPLE = 128  # scenarios drawn from a law that is not a set of scenarios
 MOST_CELLS = 200_000  # accounts x scenarios up to which the conic method is run here (its own limit is far higher)
 PLAIN, PLAIN_HIGHS = "hand-written", "hand-written, HiGHS"
 AUTO, CONIC, PUBLISHED = "adl_opt", "adl_opt, conic", "published dual ascent"
+CONSENSUS = "published consensus (ADMM)"
 CLOSED_FORM, OPTIMUM = "closed form", 2212.645998  # dollars: the paper's example, computed independently
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spec:
-    """A question, the sizes (accounts) at which it is asked, and what answers it.
-
-    against: contenders whose time counts as 1, a column each; seconds: after which no further round begins (driver.py).
-    """
-
-    name: str
-    question: str
-    sizes: tuple[int, ...]
-    case: Callable[[int], Case]
-    contenders: Callable[[Case], tuple[Contender, ...]]
-    against: tuple[str, ...]
-    seconds: float = 6.0
-
-    def build(self, size: int) -> tuple[Case, tuple[Contender, ...]]:
-        case = self.case(size)
-        return case, self.contenders(case)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Headline:
-    """A ratio of times (or, with against=None, milliseconds beyond the solver's own) with the target that it has to meet."""
-
-    text: str
-    spec: str
-    size: int
-    contender: str
-    against: str | None
-    at_most: float | None = None
-    aim: float | None = None
 
 
 def model_spec(name: str) -> Spec:
@@ -121,7 +87,12 @@ def _built_again(case: Case) -> tuple[Contender, ...]:
 
 
 def _ascended(case: Case) -> tuple[Contender, ...]:
-    return verbs.dual_ascent(case, PUBLISHED), verbs.cold(case, "conic", CONIC), verbs.cold(case, "auto", AUTO)
+    return (
+        verbs.dual_ascent(case, PUBLISHED),
+        theirs.consensus(case, CONSENSUS),
+        verbs.cold(case, "conic", CONIC),
+        verbs.cold(case, "auto", AUTO),
+    )
 
 
 BUILDER = (
@@ -145,8 +116,9 @@ BUILDER = (
     Spec(
         name="published approach",
         question="A shadow price outside (bisection), each account's answer by L-BFGS-B with its exact slope inside, then rescale and "
-        "clip; from nothing. Under scenarios the answers jump, so that the residual does not vanish and rescaling decides.",
-        sizes=(4, 40),
+        "clip; and consensus: each account near its share of the message, then an exchange step; from nothing. Under scenarios the answers to a price jump, so that the "
+        "residual does not vanish and rescaling decides.",
+        sizes=(4, 40, 400),
         case=_paper,
         contenders=_ascended,
         against=(PUBLISHED,),
@@ -154,65 +126,7 @@ BUILDER = (
 )
 
 
-def _made(law: Callable[[adl.Book], adl.Law]) -> Callable[[int], Case]:
-    """A made-up book of three assets; thirty per cent of the shorts of two of them are closed."""
-
-    def case(size: int) -> Case:
-        book = adl.examples.book(size, assets=3, legs=3, seed=1)
-        return Case(
-            objective=adl.ExpectedLoss(), events=(adl.Event(book, short=dict.fromkeys(book.assets[:2], "30%")),), law=law(book)
-        )
-
-    return case
-
-
-def _normal(book: adl.Book) -> adl.Law:
-    deviation = np.array([0.05, 0.065, 0.09])
-    return adl.Gaussian(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7))
-
-
-def _drawn(book: adl.Book) -> adl.Law:
-    deviation = np.array([0.05, 0.065, 0.09])
-    return adl.StudentT(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7), dof=3).sample(1_000, seed=1)
-
-
-def _by_accounts(most: int) -> Callable[[Case], tuple[Contender, ...]]:
-    def contenders(case: Case) -> tuple[Contender, ...]:
-        skip = "" if case.accounts <= most else f"{case.accounts:,} accounts"
-        return verbs.cold(case, "auto", "auto"), verbs.cold(case, "separable"), verbs.cold(case, "conic", skip=skip)
-
-    return contenders
-
-
-SCALE = (
-    Spec(
-        name="scale, normal law",
-        question="Gaussian moves, up to three positions an account, a requirement in two assets: accounts answering prices against "
-        "second-order-cone cuts refined until they certify (up to 25 rounds, then Newton's model), each from nothing.",
-        sizes=(20, 200, 2_000, 20_000, 200_000),
-        case=_made(_normal),
-        contenders=_by_accounts(2_000),
-        against=("separable",),
-    ),
-    Spec(
-        name="scale, scenarios",
-        question="A thousand draws of a Student t with three degrees of freedom: the rows of the linear program eliminated account by account, against HiGHS.",
-        sizes=(20, 200, 2_000),
-        case=_made(_drawn),
-        contenders=_by_accounts(200),
-        against=("separable",),
-    ),
-    Spec(
-        name="water-filling",
-        question="Level and closed sizes in a few passes over memory, and the sum exact, against one dot product of the same arrays.",
-        sizes=(10_000, 1_000_000),
-        case=verbs.isolated_case,
-        contenders=lambda case: (verbs.dot(case), verbs.filled(case), verbs.exactly(case)),
-        against=("one dot product",),
-        seconds=3.0,
-    ),
-)
-SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER, *SCALE)
+SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER, *scale.SCALE)
 
 _COLD = {"spec": "builder, cold", "size": 4, "at_most": 1.0, "aim": 0.25}
 _AGAIN = {"spec": "builder, re-solve", "size": 4, "at_most": 1.0}
@@ -227,24 +141,9 @@ HEADLINES = (
     Headline(text="re-solve, conic over CVXPY as it comes", contender=CONIC, against=PLAIN, **_AGAIN),
     Headline(text="re-solve, conic, both through HiGHS", contender=CONIC, against=PLAIN_HIGHS, **_AGAIN),
     Headline(text="re-solve, conic, beyond the solver's own time", contender=CONIC, against=None, **_AGAIN | {"at_most": 10.0}),
+    *scale.HEADLINES,
+    Headline(text="adl_opt over the published dual ascent", spec="published approach", size=4, contender=AUTO, against=PUBLISHED),
     Headline(
-        text="separable over cuts, normal law",
-        spec="scale, normal law",
-        size=2_000,
-        contender="separable",
-        against="conic",
-        at_most=1 / 50,
+        text="adl_opt over the published consensus method", spec="published approach", size=4, contender=AUTO, against=CONSENSUS
     ),
-    Headline(
-        text="separable over HiGHS, a thousand scenarios", spec="scale, scenarios", size=200, contender="separable", against="conic"
-    ),
-    Headline(
-        text="water-filling, level and sizes, over a dot product",
-        spec="water-filling",
-        size=1_000_000,
-        contender="level and sizes",
-        against="one dot product",
-        at_most=25.0,
-    ),
-    Headline(text="adl_opt over the published approach", spec="published approach", size=4, contender=AUTO, against=PUBLISHED),
 )

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 import adl_opt as adl
 from adl_opt import waterfill
+from adl_opt.certificate import Certificate
 from adl_opt.conic import Program
 
 Array = NDArray[np.float64]
@@ -25,13 +26,14 @@ OUTER, RESIDUAL = 60, 1e-6  # of the published dual ascent: steps at most, clear
 class Case:
     """One problem at one size: events over one book (round k solves number k, modulo their count) under one law.
 
-    known: the optimal objective of the first event as computed independently, quote currency, or None.
+    known: the optimal objective of the first event as computed independently, quote currency, or None. note: what else is to be known about it.
     """
 
     objective: adl.Objective
     events: tuple[adl.Event, ...]
     law: adl.Law | None
     known: float | None = None
+    note: str = ""
 
     def event(self, k: int) -> adl.Event:
         return self.events[k % len(self.events)]
@@ -48,11 +50,12 @@ class Case:
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """amount (legs,) contracts closed, >= 0, or None if there is no answer; says: the contender's own status, in its words;
-    claimed: the objective that it reports, quote currency, or None."""
+    claimed: the objective that it reports, quote currency, or None; proof: its certificate, of ours."""
 
     amount: Array | None
     says: str
     claimed: float | None = None
+    proof: Certificate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,30 @@ def cold(case: Case, method: str, name: str = "", optional: bool = False, skip: 
         return _ours(adl.Problem(case.objective, case.event(k), case.law).solve(method=method))
 
     return Contender(name=name or method, run=run, optional=optional, skip=skip)
+
+
+def built(case: Case, name: str = "build", skip: str = "") -> Contender:
+    """The compiled cp.Problem of the conic route, from nothing; no answer."""
+
+    def run(k: int) -> Answer:
+        program = adl.Problem(case.objective, case.event(k), case.law).cvxpy
+        program.get_problem_data(None if program.is_qp() else "CLARABEL")
+        return Answer(amount=None, says=f"{sum(v.size for v in program.variables()):,} variables")
+
+    return Contender(name=name, run=run, ours=False, skip=skip)
+
+
+def certified(case: Case, method: str = "separable", name: str = "certify") -> Contender:
+    """The proof of an optimum alone, by adl.certify: no dual is handed over."""
+    found: list[adl.Allocation] = []
+
+    def run(k: int) -> Answer:
+        if not found:  # in the warm-up
+            found.append(adl.Problem(case.objective, case.event(0), case.law).solve(method=method))
+        certificate = adl.certify(case.objective, case.event(0), case.law, found[0])
+        return Answer(amount=found[0].amount, says=certificate.status, claimed=certificate.objective)
+
+    return Contender(name=name, run=run)
 
 
 def again(case: Case, method: str, name: str) -> Contender:
@@ -155,8 +182,10 @@ def isolated_case(size: int) -> Case:
     """Isolated shorts, three tenths closed: no law is needed."""
     rng = np.random.default_rng(0)
     equity = 10 ** rng.uniform(0, 6, size)
-    event = adl.examples.shorts(equity * rng.lognormal(1, 1, size), equity, 0.0)
-    return Case(objective=adl.LeverageSquare(), events=(event.with_requirement(short={"BTC": "30%"}),), law=None)
+    position, number = -equity * rng.lognormal(1, 1, size), np.arange(size, dtype=np.int32)
+    labels = np.char.add("a", number.astype(str)).astype(object)
+    book = adl.Book(labels, ("BTC",), np.ones(1), equity, number, np.zeros(size, dtype=np.int32), position, {})
+    return Case(objective=adl.LeverageSquare(), events=(adl.Event(book, short={"BTC": "30%"}),), law=None)
 
 
 def _isolated_arrays(case: Case) -> tuple[Array, Array, float]:
@@ -275,7 +304,7 @@ def required(event: adl.Event) -> float:
 
 def _ours(allocation: adl.Allocation) -> Answer:
     certificate = allocation.certificate
-    return Answer(amount=allocation.amount, says=certificate.status, claimed=certificate.objective)
+    return Answer(amount=allocation.amount, says=certificate.status, claimed=certificate.objective, proof=certificate)
 
 
 def _theirs(data: Dense, x: cp.Variable, problem: cp.Problem, solver: str | None) -> Answer:

@@ -8,15 +8,16 @@ import pytest
 
 import adl_opt as adl
 from adl_opt import catalog
-from benchmarks import driver, report, specs, verbs
+from benchmarks import driver, figure, memory, report, scale, specs, theirs, verbs
 
 from .tolerances import TOL
 
 
 @pytest.mark.parametrize("spec", specs.SPECS, ids=lambda spec: spec.name)
 def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
-    case, contenders = spec.build(spec.sizes[0])
-    assert case.accounts == spec.sizes[0]
+    size = min(spec.sizes[0], 40)
+    case, contenders = spec.build(size)
+    assert case.accounts == size
     for contender in contenders:
         if contender.optional:
             try:
@@ -42,8 +43,33 @@ def test_headlines_name_what_there_is():
     known = {spec.name: spec for spec in specs.SPECS}
     for line in specs.HEADLINES:
         spec = known[line.spec]
-        names = [contender.name for contender in spec.build(line.size)[1]]
-        assert line.size in spec.sizes and line.contender in names and (line.against is None or line.against in names)
+        names = [contender.name for contender in spec.build(spec.sizes[0])[1]]
+        assert {line.size, line.against_size or line.size} <= set(spec.sizes) and line.contender in names
+        assert line.worst or line.against is None or line.against in names
+
+
+def test_the_published_consensus_method_ends_near_the_optimum():
+    spec = next(spec for spec in specs.SPECS if spec.name == "published approach")
+    answer = next(c for c in spec.build(4)[1] if c.name == specs.CONSENSUS).run(0)
+    assert answer.amount.sum() == pytest.approx(10.0, rel=TOL.formula)
+    assert specs.OPTIMUM * (1 - TOL.paper) <= answer.claimed <= specs.OPTIMUM * 1.001
+
+
+def test_programs_by_hand_agree_with_ours():
+    """Expected loss and CVaR of several assets, written as a user does."""
+    book = adl.examples.book(12, 2, 2, 3)
+    event = adl.Event(book, short=dict.fromkeys(book.assets, "30%"))
+    law = adl.Gaussian(scale.correlated(np.array([0.1, 0.2]))).sample(64, seed=1)
+    for objective, level, solver in ((adl.ExpectedLoss(), None, "HIGHS"), (adl.CVaR(0.9), 0.9, "CLARABEL")):
+        case = verbs.Case(objective=objective, events=(event,), law=law)
+        claimed = theirs.handwritten(case, solver, "by hand", level).run(0).claimed
+        assert claimed == pytest.approx(adl.Problem(objective, event, law).solve().certificate.objective, rel=1e-4)
+    assert 0 < scale.possible(case) < 1
+
+
+def test_peak_memory_is_that_of_a_process():
+    assert 5e7 < memory.peak("isolated margin", 10, "closed form") < 2e9
+    assert memory.peak("isolated margin", 10, "no such contender") is None
 
 
 def test_a_toy_run_is_reported_with_its_gap():
@@ -52,6 +78,12 @@ def test_a_toy_run_is_reported_with_its_gap():
     assert not result.troubles and all(line.gap <= TOL.gap for line in result.lines if line.times)
     text = report.render([result], report.machine(), 1.0)
     assert "gap" in text and "certified" in text and "cvxpy" in text
+
+
+def test_the_figure_shows_what_was_measured(tmp_path):
+    toy = replace(next(spec for spec in specs.SPECS if spec.name == "isolated margin"), sizes=(10, 100), seconds=0.0)
+    figure.draw([driver.measure(toy, size) for size in toy.sizes], tmp_path / "scale.svg")
+    assert (tmp_path / "scale.svg").stat().st_size > 5_000
 
 
 def test_published_dual_ascent_is_feasible_and_no_better_than_the_optimum():
