@@ -12,7 +12,7 @@ def main() -> int:
     from rich.console import Console
 
     from .driver import run
-    from .figure import draw
+    from .figure import draw, write
     from .report import machine, render
     from .specs import SPECS
 
@@ -22,6 +22,7 @@ def main() -> int:
     results = run(SPECS, console)
     path = Path(__file__).with_name("RESULTS.md")
     draw(results, path.with_name("scale.svg"))
+    write(results, path.with_name("scale.csv"))
     path.write_text(render(results, about, time.perf_counter() - start), encoding="utf-8")
     troubles = [trouble for result in results for trouble in result.troubles]
     for trouble in troubles:

@@ -1,5 +1,6 @@
-"""scale.svg: seconds over accounts, logarithmic on both axes, with what each line certifies."""
+"""scale.svg: seconds over accounts, logarithmic on both axes, with what each line certifies; scale.csv: its numbers, for the notebook."""
 
+import csv
 from pathlib import Path
 
 from .driver import Line, Result
@@ -39,6 +40,18 @@ def draw(results: list[Result], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
+
+
+def write(results: list[Result], path: Path) -> None:
+    """The points of the figure: line, accounts, seconds (median), gap (relative)."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["line", "accounts", "seconds", "gap"])
+        for spec, contender, label in SHOWN:
+            for result in results:
+                line = result.line(contender)
+                if result.spec.name == spec and line is not None:
+                    table.writerow([label, result.case.accounts, f"{line.median:.4g}", f"{line.gap:.2g}"])
 
 
 def _proved(line: Line) -> bool:

@@ -82,8 +82,12 @@ def test_a_toy_run_is_reported_with_its_gap():
 
 def test_the_figure_shows_what_was_measured(tmp_path):
     toy = replace(next(spec for spec in specs.SPECS if spec.name == "isolated margin"), sizes=(10, 100), seconds=0.0)
-    figure.draw([driver.measure(toy, size) for size in toy.sizes], tmp_path / "scale.svg")
+    results = [driver.measure(toy, size) for size in toy.sizes]
+    figure.draw(results, tmp_path / "scale.svg")
+    figure.write(results, tmp_path / "scale.csv")
     assert (tmp_path / "scale.svg").stat().st_size > 5_000
+    rows = (tmp_path / "scale.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "line,accounts,seconds,gap" and [row.split(",")[-3] for row in rows[1:]] == ["10", "100"]
 
 
 def test_published_dual_ascent_is_feasible_and_no_better_than_the_optimum():
