@@ -28,7 +28,7 @@ from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, Lever
 from .onefactor import OneFactor
 from .optimal_set import optimal_range
 from .outside import certify
-from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling
+from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, realized, realized_event, water_filling
 from .problem import Problem
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
@@ -41,5 +41,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "realized", "realized_event", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

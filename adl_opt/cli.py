@@ -20,7 +20,7 @@ from .event import Event
 from .model import verdicts
 from .optimal_set import optimal_range
 from .problem import METHODS, Problem
-from .show import console, figure, print_allocation, print_ranges, table_of
+from .show import console, print_allocation, print_comparison, print_ranges, table_of
 from .words import (
     BookFile,
     Correlation,
@@ -30,11 +30,14 @@ from .words import (
     Horizon,
     LawName,
     Long,
+    Measures,
     ModelName,
     Output,
     Plot,
+    Policies,
     Prefer,
     Quadrature,
+    Realized,
     Sample,
     ScenarioFile,
     Seed,
@@ -178,6 +181,9 @@ def compare(
     book: BookFile,
     short: Short = None,
     long: Long = None,
+    realized: Realized = False,
+    policies: Policies = None,
+    measures: Measures = None,
     solvent: Solvent = False,
     volatility: Volatility = None,
     correlation: Correlation = None,
@@ -189,24 +195,25 @@ def compare(
     law_name: LawName = "lognormal",
     dof: Dof = None,
     output: Table = None,
+    plot: Plot = None,
     force: Force = False,
 ) -> None:
-    """What each policy costs, with its gap to the proved optimum."""
-    writable([output], force)
+    """What each policy costs, with its gap to the proved optimum, and who bears it."""
+    writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
-    event = event_of(book, short, long, solvent)
+    event = event_of(book, short, long, solvent, realized)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
-    frame = compare_policies(event, law)
-    table = table_of(
-        "money in quote currency, MaxLeverage in x of equity; gap: share of the value above the proved bound (values below 1e-6 of pro rata count as it)",
-        "policy", *("gap" if "gap" in c else c.removeprefix("accounts ") for c in frame.columns), left=("policy",),
-    )  # fmt: skip
-    for name, row in frame.iterrows():
-        cells = (f"{int(v):,}" if c == "accounts reduced" else f"{v:.2g}" if "gap" in str(c) else figure(v) for c, v in row.items())
-        table.add_row(str(name), *cells)
-    console.print(table)
+    chosen = [*(["realized"] if realized else []), *(policies or [])]
+    plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
+    wanted = None if measures is None else [objective_of(name, None) for name in measures]
+    frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
+    print_comparison(frame)
     if output is not None:
         write_frame(frame.reset_index(), output)
+    if plot is not None:
+        from . import plots
+
+        plots.comparison(frame, plot)
 
 
 @app.command()

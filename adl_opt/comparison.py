@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .allocation import Allocation
+from .bearing import bearing
 from .certificate import assess, relative_gap
 from .errors import AdlError, UncertifiedWarning
 from .event import Event
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
-from .policies import Policy, gross_water_filling, pro_rata, water_filling
+from .policies import Policy, gross_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -20,31 +21,35 @@ if TYPE_CHECKING:
 
 
 def compare(
-    event: Event, law: Law | None = None, policies: Sequence[Policy] | None = None, measures: Sequence[Objective] | None = None
+    event: Event,
+    law: Law | None = None,
+    policies: "Sequence[Policy | str] | None" = None,
+    measures: Sequence[Objective] | None = None,
 ) -> "pd.DataFrame":
-    """One line a policy, and the optimum of each measure: values, certified gaps, accounts reduced.
+    """One line a policy, and the optimum of each measure: values, what they exceed the proved optimum by, who bears it.
 
-    policies: callables Event -> Allocation (default: pro rata, and water-filling, of gross leverage in cross margin). measures: objectives (default: MaxLeverage and,
-    with a law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of equity) and `measure gap`
-    (relative distance to the proved lower bound, §11); the row "optimum of measure" carries the solver's own gap.
+    policies: callables Event -> Allocation or names that adl.policy knows (default: pro rata, and water-filling, of gross leverage in cross margin). measures: objectives (default:
+    MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of equity), `measure excess` (above the proved
+    lower bound: what the rule costs at most, in the same unit) and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who bears it
+    (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
     """
     import pandas as pd
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
-    if isinstance(policies, Objective) or isinstance(measures, Objective) or callable(policies):
+    if isinstance(policies, (Objective, str)) or isinstance(measures, Objective) or callable(policies):
         raise AdlError("compare takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
     if any(isinstance(one, type) for one in measures or ()):
         raise AdlError(
             f"compare takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
         )
-    odd = [one for one in policies or () if not callable(one)]
+    odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]
     if odd:
         raise AdlError(
             f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
         )
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
-    chosen = list(policies) if policies is not None else plain
+    chosen = [policy(one) if isinstance(one, str) else one for one in policies] if policies is not None else plain
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
     names = [str(measure) for measure in wanted]
     if len(set(names)) < len(names):
@@ -52,7 +57,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
         )
     aligned = None if law is None else law.align(event.book.assets).exact()
-    rows: list[tuple[str, Allocation]] = [(_named(policy), policy(event)) for policy in chosen]
+    rows: list[tuple[str, Allocation]] = [(_named(rule), rule(event)) for rule in chosen]
     bounds: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
@@ -68,15 +73,15 @@ def compare(
         for measure in wanted:
             certificate = assess(measure, event, aligned, allocation.amount).certificate
             line[str(measure)] = certificate.objective
+            line[f"{measure} excess"] = max(certificate.objective - bounds[str(measure)], 0.0)
             line[f"{measure} gap"] = (
                 np.nan
                 if certificate.status == "infeasible"
                 else relative_gap(certificate.objective, bounds[str(measure)], certificate.floor)
             )
-        line["accounts reduced"] = len(np.unique(event.book.account[allocation.amount > 0]))
-        lines.append(line)
+        lines.append(line | bearing(allocation))
     return pd.DataFrame(lines).set_index("policy")
 
 
-def _named(policy: Policy) -> str:
-    return str(policy.__name__) if hasattr(policy, "__name__") else str(policy)
+def _named(rule: Policy) -> str:
+    return str(rule.__name__) if hasattr(rule, "__name__") else str(getattr(rule, "name", rule))

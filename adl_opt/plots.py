@@ -154,6 +154,33 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
     return _saved(figure, path)
 
 
+def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
+    """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who bears it.
+
+    Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for a table that adl.compare has not made.
+    """
+    measures = [str(c).removesuffix(" excess") for c in getattr(frame, "columns", []) if str(c).endswith(" excess")]
+    if not measures or "Gini" not in frame:
+        raise AllocationError("comparison draws a table made by adl.compare(event, law)")
+    rows = frame[[not str(name).startswith("optimum of ") for name in frame.index]]
+    titles = {f"{one} excess": f"{one}\nabove the proved optimum" for one in measures}
+    titles |= {"accounts reduced": "accounts reduced", "top tenth bears": "share that the most\nlevered tenth bears"}
+    figure = _figure(2.9 * len(titles) + 1.5, 0.34 * len(rows) + 1.2)
+    panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    place = np.arange(len(rows))[::-1]
+    for axes, (column, title) in zip(panels, titles.items()):
+        values = rows[column].to_numpy(float)
+        axes.barh(place, values, color=_COLOURS[1], height=0.7)
+        for y, value in zip(place, values):
+            axes.annotate(f" {value:.3g}", (max(value, 0.0), y), va="center", fontsize=8)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlim(0, 1.3 * max(float(np.nanmax(values)), 1e-300))
+        axes.set_xticks([])
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    panels[0].set_yticks(place, [str(name) for name in rows.index])
+    return _saved(figure, path)
+
+
 def _colour(number: int, count: int) -> Any:
     """Told apart: the house's colours for a few, a colour map for more."""
     if count < len(_COLOURS):

@@ -1,5 +1,6 @@
 """Policies: Event -> Allocation without a law. Water-filling and pro rata; the exchanges' queues stand on the same footing."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
+from .book import Book
 from .certificate import Proof, assess
 from .errors import AdlError, EventError
 from .event import Event
@@ -65,6 +67,44 @@ def gross_water_filling(event: Event) -> Allocation:
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")
 
 
+def realized(event: Event) -> Allocation:
+    """What was really closed, from the book's column realized_closed (contracts, signed like the position). The event must require its total: adl.realized_event(book).
+
+    Raises EventError if the book has no such column, AllocationError's sentence through its certificate if it does not clear or leaves its box.
+    """
+    _need_event(event)
+    return _allocation(event, _realized(event.book), "realized", unique=None)
+
+
+def realized_event(book: Book) -> Event:
+    """The event that requires, asset by asset, what was really closed of each side.
+
+    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
+    """
+    closed = _realized(book)
+    required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
+    for k, asset in enumerate(book.assets):
+        for side, sign in (("short", -1), ("long", 1)):
+            legs = (book.asset == k) & (closed > 0) & (np.sign(book.position) == sign)
+            if legs.any():
+                required[side][asset] = math.fsum(closed[legs].tolist())
+    both = sorted(set(required["short"]) & set(required["long"]))
+    if both:
+        raise EventError(
+            f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
+        )
+    return Event(book, **required)
+
+
+def _realized(book: Book) -> Array:
+    """Contracts really closed (legs,), >= 0 where they reduce the position."""
+    if "realized_closed" not in book.extra:
+        raise EventError(
+            "the book has no column realized_closed (contracts, signed like the position), so that what was closed is not known"
+        )
+    return np.asarray(book.extra["realized_closed"], float) * np.sign(book.position)
+
+
 def _need_event(event: object) -> None:
     if not isinstance(event, Event):
         raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
@@ -75,7 +115,12 @@ def _levelled(event: Event, objective: Objective, law: Law | None, solved: tuple
     return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts, law=law, aim=objective)
 
 
-POLICIES: dict[str, Policy] = {"water_filling": water_filling, "pro_rata": pro_rata, "gross_water_filling": gross_water_filling}
+POLICIES: dict[str, Policy] = {
+    "water_filling": water_filling,
+    "pro_rata": pro_rata,
+    "gross_water_filling": gross_water_filling,
+    "realized": realized,
+}
 
 
 def policy(name: str) -> Policy:

@@ -102,3 +102,21 @@ def _accounts(event: Event, allocation: Allocation) -> Table:
         values = (book.position[j], closed[j], before[i], after[i])
         table.add_row(str(book.accounts[i]), book.assets[book.asset[j]], *map(figure, values))
     return table
+
+
+def print_comparison(frame: "pd.DataFrame") -> None:
+    """A table a measure, cheapest first, and one of who bears it."""
+    for measure in (str(c).removesuffix(" excess") for c in frame.columns if str(c).endswith(" excess")):
+        unit = "x of equity" if measure == "MaxLeverage" else "quote currency, or as the measure says"
+        title = f"{measure} ({unit}); excess over the proved bound; gap: as a share (below 1e-6 of pro rata counts as it)"
+        table = table_of(title, "policy", "value", "excess", "gap", left=("policy",))
+        for name, row in frame.sort_values(measure, kind="stable").iterrows():
+            cells = (figure(row[measure]), figure(row[f"{measure} excess"]), f"{row[f'{measure} gap']:.2g}")
+            table.add_row(str(name), *cells)
+        console.print(table)
+    bearing = [str(c) for c in frame.columns[-4:]]
+    table = table_of("who bears it (accounts; shares of the notional closed)", "policy", *bearing, left=("policy",))
+    for name, row in frame.iterrows():
+        cells = (f"{row[c]:.3f}" if c in ("top tenth bears", "Gini") else f"{int(row[c]):,}" for c in bearing)
+        table.add_row(str(name), *cells)
+    console.print(table)

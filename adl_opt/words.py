@@ -17,6 +17,7 @@ from .event import Event
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
+from .policies import realized_event
 from .problem import PREFER
 from .show import console
 
@@ -27,6 +28,20 @@ Short = Annotated[
     typer.Option("--short", help="ASSET=CONTRACTS of shorts to close; ASSET=all: the capacity", show_default=False),
 ]
 Long = Annotated[list[str] | None, typer.Option("--long", help="ASSET=CONTRACTS of longs to close", show_default=False)]
+Realized = Annotated[
+    bool, typer.Option("--realized", help="require what was really closed (column realized_closed), and compare it too")
+]
+Policies = Annotated[
+    list[str] | None, typer.Option("--policy", help="a policy by name, several times; default: two yardsticks", show_default=False)
+]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="measures: a model's objective by name, several times; default: ExpectedLoss and MaxLeverage",
+        show_default=False,
+    ),
+]
 Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
 Volatility = Annotated[
     list[str] | None,
@@ -73,7 +88,9 @@ Plot = Annotated[
 ]
 
 
-def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool) -> Event:
+def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool, realized: bool = False) -> Event:
+    if realized and (short or long):
+        raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
     book = Book.read(path)
     if solvent:
         broke = book.equity <= 0
@@ -85,7 +102,7 @@ def event_of(path: Path, short: list[str] | None, long: list[str] | None, solven
             soft_wrap=True, highlight=False,
         )  # fmt: skip
         book = kept
-    return Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+    return realized_event(book) if realized else Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
 
 
 def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:

@@ -97,6 +97,11 @@ def test_compare(run):
     code, out, _ = run("compare", "book.csv", "--short", "X=6", "--volatility", "0.8", "--horizon", "30/365", "-o", "c.csv")
     assert code == 0 and "water_filling" in out and "pro_rata" in out
     assert "ExpectedLoss gap" in pd.read_csv("c.csv").columns
+    pd.read_csv("book.csv").assign(realized_closed=lambda t: 0.5 * t["position"].clip(upper=0)).to_csv("done.csv", index=False)
+    words = "--policy", "pro_rata", "--policy", "water_filling", "--model", "minimax_leverage", "--plot", "c.png"
+    code, out, _ = run("compare", "done.csv", "--realized", *words)
+    assert code == 0 and "realized" in out and "Gini" in out and "ExpectedLoss" not in out and Path("c.png").stat().st_size > 5_000
+    assert run("compare", "done.csv", "--realized", "--short", "X=6")[0] == 2
 
 
 def test_verify_and_models(run):

@@ -750,6 +750,18 @@ CASES = [
         adl.SolveError,
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
+    Case("no column realized_closed", lambda _: adl.realized(EVENT)),
+    Case(
+        "1 assets were closed on both sides, first 'X'",
+        lambda _: adl.realized_event(
+            adl.Book.from_frame(frame(["a", "b"], "X", [-1.0, 1.0], 1.0, 1.0).assign(realized_closed=[-1.0, 1.0]))
+        ),
+    ),
+    Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
+    Case(
+        "leave out --short and --long",
+        lambda _: words.event_of(Path("book.csv"), ["X=1"], None, False, True),
+    ),
     Case("compare takes an Event first", lambda _: adl.compare(LAW, EVENT)),
     Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, measures=adl.MaxLeverage())),
     Case(
