@@ -12,14 +12,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog, examples
+from . import __version__, axioms, catalog, examples
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
 from .event import Event
+from .exchanges import policy
 from .model import verdicts
 from .optimal_set import optimal_range
 from .problem import METHODS, Problem
+from .queues import QueueRule
 from .show import console, figure, print_allocation, print_ranges, table_of
 from .words import (
     BookFile,
@@ -252,6 +254,34 @@ def generate(
         f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 --horizon 1/365 --law gaussian",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
+
+
+@app.command(name="axioms")
+def axioms_(
+    rule: Annotated[str, typer.Argument(help="a policy or an exchange's ranking rule by name, such as water_filling or bitmex")],
+    seed: Annotated[int, typer.Option("--seed", help="of the random books")] = 1,
+    output: Table = None,
+    force: Force = False,
+) -> None:
+    """Which promises a rule keeps, with the smallest counterexample found."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    chosen = policy(rule)
+    with console.status(f"searching for counterexamples to {rule}"):
+        frame = axioms.check(chosen, seed)
+    table = table_of(f"{rule}: {frame.attrs['how']}", "axiom", "holds", "counterexample", left=("axiom", "holds", "counterexample"))
+    for line in frame.itertuples():
+        holds = {True: "[green]yes[/]", False: "[red]NO[/]"}.get(line.holds, "not tested")
+        table.add_row(line.axiom, holds, escape(line.counterexample) or f"[dim]{frame.attrs['says'][line.axiom]}[/]")
+    console.print(table)
+    if isinstance(chosen, QueueRule):
+        console.print(
+            f"source: {chosen.source}; it leaves nothing open: {'yes' if chosen.sure else 'no'}", soft_wrap=True, markup=False
+        )
+        console.print(f"assumed here: {chosen.assumed}", soft_wrap=True, markup=False)
+    if output is not None:
+        write_frame(frame, output)
+        console.print(f"wrote {output}", soft_wrap=True)
 
 
 @app.command()
