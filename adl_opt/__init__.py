@@ -1,6 +1,6 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from . import examples, waterfill
+from . import axioms, examples, waterfill
 from .allocation import Allocation
 from .book import Book
 from .catalog import load
@@ -20,6 +20,8 @@ from .errors import (
     UncertifiedWarning,
 )
 from .event import Event
+from .exchanges import drift_charge, policy
+from .history import realized, realized_event
 from .lawinput import FactorModel
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
@@ -28,8 +30,19 @@ from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, Lever
 from .onefactor import OneFactor
 from .optimal_set import optimal_range
 from .outside import certify
-from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, realized, realized_event, water_filling
+from .policies import (
+    burden,
+    factor_water_filling,
+    gross_water_filling,
+    pro_rata,
+    pro_rata_equity,
+    pro_rata_profit,
+    uniform,
+    water_filling,
+    water_filling_at,
+)
 from .problem import Problem
+from .queues import QueueRule
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
 from .targets import factor_targets
@@ -40,6 +53,6 @@ __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
-    "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "realized", "realized_event", "verify", "water_filling", "waterfill",
+    "ObjectiveError", "OneFactor", "Problem", "QueueRule", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
+    "UncertifiedWarning", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "uniform", "verify", "water_filling", "water_filling_at", "waterfill",
 ]  # fmt: skip

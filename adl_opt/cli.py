@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog, examples
+from . import __version__, catalog, examples, laboratory
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
@@ -277,6 +277,9 @@ def models() -> None:
         )
     console.print(table)
     console.print(f"adl-opt {__version__}; files in {catalog.folder()}", soft_wrap=True)
+
+
+app.command("axioms")(laboratory.axioms_command)
 
 
 def main() -> None:

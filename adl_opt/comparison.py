@@ -11,9 +11,10 @@ from .bearing import bearing
 from .certificate import assess, relative_gap
 from .errors import AdlError, UncertifiedWarning
 from .event import Event
+from .exchanges import policy
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
-from .policies import Policy, gross_water_filling, policy, pro_rata, water_filling
+from .policies import Policy, gross_water_filling, pro_rata, water_filling
 from .problem import Problem
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from .waterfill import water_level
 Array = NDArray[np.float64]
 
 
-def fill(event: Event) -> tuple[Array, Array]:
+def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     """What each leg closes (legs,) contracts >= 0, and the water level of each asset (d,) x of equity (nan where nothing is required).
 
-    Raises EventError if an account has more than one position: levels are then not defined asset by asset.
+    equity (n,) quote currency, positive: to be levelled by instead of the book's. Raises EventError if an account has more than one position: levels are then not defined asset by asset.
     """
     if not isinstance(event, Event):
         raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
@@ -30,10 +30,11 @@ def fill(event: Event) -> tuple[Array, Array]:
             f"first {book.accounts[first]!r} with {int(count[first])}; solve a Problem, or give each position its own equity (Book.from_isolated)"
         )
     amount, level = np.zeros(len(book.position)), np.full(len(book.assets), np.nan)
+    equity = book.equity if equity is None else equity
     for k in np.flatnonzero(event.side):
         legs = np.flatnonzero(event.closable & (book.asset == k))
         # Contracts over (equity in contracts) is the leverage, so that clearing is exact in contracts.
-        level[k], amount[legs] = water_level(event.size[legs], book.equity[book.account[legs]] / book.price[k], event.required[k])
+        level[k], amount[legs] = water_level(event.size[legs], equity[book.account[legs]] / book.price[k], event.required[k])
     return amount, level
 
 

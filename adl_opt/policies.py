@@ -1,22 +1,23 @@
-"""Policies: Event -> Allocation without a law. Water-filling and pro rata; the exchanges' queues stand on the same footing."""
+"""Policies: Event -> Allocation without a law. Water-filling, and shares in proportion to something; the queues are in queues.py."""
 
-import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
-from .book import Book
 from .certificate import Proof, assess
-from .errors import AdlError, EventError
+from .errors import EventError
 from .event import Event
 from .isolated import fill
 from .laws import Law, Scenarios
 from .objectives import FactorLeverageSquare, LeverageSquare, Objective
 from .onefactor import OneFactor
-from .waterfill import clear_exactly
+from .waterfill import clear_exactly, clipped_level
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Policy = Callable[[Event], Allocation]
@@ -28,17 +29,77 @@ def water_filling(event: Event) -> Allocation:
     Raises EventError if an account holds more than one position. Source: Campbell et al. (2026), Thm 1; proved here on
     LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to equity (§16).
     """
-    return _allocation(event, fill(event)[0], "water_filling", unique=True)
+    return plain_allocation(event, fill(event)[0], "water_filling", unique=True)
+
+
+def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Allocation:
+    """Water-filling where positions are closed at `price` instead of the mark: levels notional left over the equity left, asset by asset.
+
+    price: closing price in quote currency, by required asset (one number if one asset is required). Closing a contract changes equity by kappa (short:
+    mark - price, long: price - mark), and size x mark / equity after closing is levelled. It equals water-filling on the equity E + kappa q that
+    an account would have if wholly closed, and that sum closing leaves as it is: therefore it does not matter in how many steps one closes (THEORY 3.4).
+    Raises EventError if wholly closed an account would have no equity left, or if a price is missing or not positive.
+    """
+    need_event(event)
+    book, at = event.book, closing_prices(event, price)
+    change = np.where(event.closable, (event.side * (at - book.price))[book.asset] * event.size, 0.0)
+    equity = book.equity + book.per_account(change)
+    broke = equity <= 0
+    if broke.any():
+        first = int(np.argmax(broke))
+        raise EventError(
+            f"at this closing price {broke.sum():,} of {len(broke):,} accounts would have no equity if wholly closed, first "
+            f"{book.accounts[first]!r} with {equity[first]:.6g}: closing would raise their leverage, and there is no level; choose a price nearer the mark"
+        )
+    return plain_allocation(event, fill(event, equity)[0], "water_filling_at", unique=None)
 
 
 def pro_rata(event: Event) -> Allocation:
     """Everyone on the required side closes the same fraction of his position. A yardstick; in general not optimal."""
-    _need_event(event)
+    need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
         legs = event.free & (event.book.asset == k)
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
-    return _allocation(event, amount, "pro_rata", unique=None)
+    return plain_allocation(event, amount, "pro_rata", unique=None)
+
+
+def pro_rata_equity(event: Event) -> Allocation:
+    """Everyone on the required side closes in proportion to his equity, at most his position, asset by asset. Rewards small equity beside large positions."""
+    need_event(event)
+    return _in_proportion(event, event.book.equity[event.book.account], "pro_rata_equity")
+
+
+def pro_rata_profit(event: Event) -> Allocation:
+    """Those in profit close in proportion to their unrealized profit (quote currency), at most their positions; what is left, the others pro rata to position.
+
+    Needs the column entry_price. Raises EventError without it.
+    """
+    need_event(event)
+    return _in_proportion(event, np.maximum(unrealized(event, "pro_rata_profit"), 0.0), "pro_rata_profit")
+
+
+def uniform(event: Event) -> Allocation:
+    """Everyone on the required side closes the same number of contracts, at most his position, asset by asset. Splitting an account pays or costs."""
+    need_event(event)
+    return _in_proportion(event, np.ones(len(event.size)), "uniform")
+
+
+def _in_proportion(event: Event, weight: Array, name: str) -> Allocation:
+    """Close min(size, level x weight), weight (legs,) >= 0; legs of weight 0 share what is left pro rata."""
+    amount, asset = event.fixed_fraction * event.size, event.book.asset
+    for k in event.free_assets:
+        left = float(event.required[k])
+        legs = np.flatnonzero(event.free & (asset == k))
+        for some in (legs[weight[legs] > 0], legs[weight[legs] == 0]):
+            own = np.where(weight[some] > 0, weight[some], event.size[some])
+            if left >= event.size[some].sum():
+                amount[some] = event.size[some]
+            elif left > 0:
+                amount[some] = clipped_level(np.zeros(len(some)), event.size[some], own, left)[1]
+            left -= float(event.size[some].sum())
+        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+    return plain_allocation(event, amount, name, unique=None)
 
 
 def factor_water_filling(event: Event, loading: Any) -> Allocation:
@@ -50,7 +111,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     """
     from .levelling import level_factor
 
-    _need_event(event)
+    need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0])).align(event.book.assets)
     return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")
 
@@ -60,52 +121,19 @@ def gross_water_filling(event: Event) -> Allocation:
 
     In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the loss: see the model hedge_matters.
     """
-    from .levelling import level
+    need_event(event)
+    if event.book.isolated:
+        amount = fill(event)[0]
+        solved = amount, assess(LeverageSquare(), event, None, amount)
+    else:
+        from .levelling import level
 
-    _need_event(event)
-    solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
+        solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")
 
 
-def realized(event: Event) -> Allocation:
-    """What was really closed, from the book's column realized_closed (contracts, signed like the position). The event must require its total: adl.realized_event(book).
-
-    Raises EventError if the book has no such column, AllocationError's sentence through its certificate if it does not clear or leaves its box.
-    """
-    _need_event(event)
-    return _allocation(event, _realized(event.book), "realized", unique=None)
-
-
-def realized_event(book: Book) -> Event:
-    """The event that requires, asset by asset, what was really closed of each side.
-
-    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
-    """
-    closed = _realized(book)
-    required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
-    for k, asset in enumerate(book.assets):
-        for side, sign in (("short", -1), ("long", 1)):
-            legs = (book.asset == k) & (closed > 0) & (np.sign(book.position) == sign)
-            if legs.any():
-                required[side][asset] = math.fsum(closed[legs].tolist())
-    both = sorted(set(required["short"]) & set(required["long"]))
-    if both:
-        raise EventError(
-            f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
-        )
-    return Event(book, **required)
-
-
-def _realized(book: Book) -> Array:
-    """Contracts really closed (legs,), >= 0 where they reduce the position."""
-    if "realized_closed" not in book.extra:
-        raise EventError(
-            "the book has no column realized_closed (contracts, signed like the position), so that what was closed is not known"
-        )
-    return np.asarray(book.extra["realized_closed"], float) * np.sign(book.position)
-
-
-def _need_event(event: object) -> None:
+def need_event(event: object) -> None:
+    """Raises EventError for anything but an Event."""
     if not isinstance(event, Event):
         raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
 
@@ -115,22 +143,75 @@ def _levelled(event: Event, objective: Objective, law: Law | None, solved: tuple
     return Allocation(event, amount, name, str(objective), proof.certificate, proof.price, proof.parts, law=law, aim=objective)
 
 
-POLICIES: dict[str, Policy] = {
-    "water_filling": water_filling,
-    "pro_rata": pro_rata,
-    "gross_water_filling": gross_water_filling,
-    "realized": realized,
-}
-
-
-def policy(name: str) -> Policy:
-    """A policy by name. Raises AdlError naming those there are."""
-    if name not in POLICIES:
-        raise AdlError(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
-    return POLICIES[name]
-
-
-def _allocation(event: Event, amount: Array, name: str, unique: bool | None) -> Allocation:
+def plain_allocation(event: Event, amount: Array, name: str, unique: bool | None) -> Allocation:
+    """`amount` (legs,) contracts as an Allocation, measured by LeverageSquare: without a law that is what can be proved."""
     objective = LeverageSquare()
     proof = assess(objective, event, None, amount)
     return Allocation(event, amount, name, str(objective), proof.certificate, np.full(len(event.side), np.nan), proof.parts, unique)
+
+
+def entry_prices(event: Event, who: str, instead: str = "") -> Array:
+    """Entry price of each leg (legs,), quote currency. Raises EventError if the book has none, or one of a position is not positive."""
+    book = event.book
+    if "entry_price" not in book.extra:
+        raise EventError(f"{who} needs the entry price of every position: the book has no column entry_price{instead}")
+    entry = book.extra["entry_price"]
+    bad = (entry <= 0) & (book.position != 0)
+    if bad.any():
+        j = int(np.argmax(bad))
+        raise EventError(
+            f"{who} needs positive entry prices, but {bad.sum():,} of {len(bad):,} are not, first of account {book.accounts[book.account[j]]!r}, "
+            f"asset {book.assets[book.asset[j]]!r}: {entry[j]:.6g}"
+        )
+    return entry
+
+
+def unrealized(event: Event, who: str) -> Array:
+    """Unrealized profit of each leg (legs,), quote currency: position x (mark - entry price)."""
+    return event.book.position * (event.book.price[event.book.asset] - entry_prices(event, who))
+
+
+def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
+    """The price each asset is closed at (d,), quote currency; the mark where nothing is required. Raises EventError for missing labels, and for no price."""
+    wanted = event.required_assets
+    if not hasattr(price, "items"):
+        if len(wanted) > 1:
+            raise EventError(f"closing {len(wanted)} assets needs a closing price of each, by label: {{{wanted[0]!r}: 100.0, ...}}")
+        given = {wanted[0]: price}
+    else:
+        given = {str(asset): value for asset, value in price.items()}
+    at = event.book.price.copy()
+    for k in np.flatnonzero(event.side):
+        asset = event.book.assets[k]
+        if asset not in given:
+            raise EventError(f"there is no closing price of {asset!r}; {len(given)} are given: {', '.join(list(given)[:6])}")
+        value = given[asset]
+        if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0):
+            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {value!r}")
+        at[k] = value
+    return at
+
+
+def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.DataFrame":
+    """What an allocation costs each account if positions are closed at `price`: one line an account.
+
+    price: closing price by required asset as in water_filling_at, such as the bankruptcy price of the liquidated order. Columns: account; closed_notional at
+    the mark (quote currency); transfer = closed x (mark - closing price), quote currency, positive if the account gives it up (the sizes closed do
+    not depend on it); wholly_closed: whether it was reduced and no position is left.
+    """
+    import pandas as pd
+
+    event, book = allocation.event, allocation.event.book
+    gone = (book.price - closing_prices(event, price))[book.asset]
+    left = event.size - allocation.amount > 1e-12 * event.size
+    reduced = book.per_account(allocation.amount) > 0
+    frame = pd.DataFrame(
+        {
+            "account": book.accounts,
+            "closed_notional": book.per_account(allocation.amount * book.price[book.asset]),
+            "transfer": book.per_account(allocation.closed * gone),
+            "wholly_closed": reduced & (book.per_account(left.astype(float)) == 0),
+        }
+    )
+    frame.attrs["units"] = {"closed_notional": "quote currency", "transfer": "quote currency, given up > 0"}
+    return frame

@@ -14,10 +14,10 @@ from .book import Book
 from .elliptical import Gaussian, StudentT
 from .errors import AdlError
 from .event import Event
+from .history import realized_event
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
-from .policies import realized_event
 from .problem import PREFER
 from .show import console
 

@@ -252,3 +252,12 @@ def test_a_generated_book_is_solved(run):
     assert code == 2 and "n = 0: a book has at least one account" in err
     code, _, err = run("solve", "made.parquet", "--short", "C0=x%", *words)
     assert code == 2 and "a share such as '35%'" in err
+
+
+def test_axioms_prints_the_table(run):
+    code, out, _ = run("axioms", "bitmex", "-o", "table.csv")
+    table = pd.read_csv("table.csv").set_index("axiom")
+    assert code == 0 and "wash trade" in out and "support.bitmex.com" in out and "no proof" in out
+    assert not table.loc["symmetry", "holds"] and table.loc["consistency", "holds"]
+    code, _, err = run("axioms", "bitmx")
+    assert code == 2 and err.count("\n") == 1 and "there is no policy 'bitmx'; there are water_filling" in err

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
+from adl_opt.levelling import level
 
 from .books import count, cross, frame, isolated
 from .tolerances import TOL
@@ -69,8 +70,9 @@ def test_an_asset_that_does_not_load_is_closed_evenly():
 def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_margin():
     for seed in range(20):
         event = isolated(np.random.default_rng(seed), decades=3)
-        mine, plain = adl.gross_water_filling(event), adl.water_filling(event)
-        assert mine.amount == pytest.approx(plain.amount, rel=1e-9, abs=1e-12 * max(event.required.max(), 1.0))
+        levelled, plain = level(adl.LeverageSquare(), event, None, np.abs(event.book.notional))[0], adl.water_filling(event)
+        assert levelled == pytest.approx(plain.amount, rel=1e-9, abs=1e-12 * max(event.required.max(), 1.0))
+        assert (adl.gross_water_filling(event).amount == plain.amount).all()
     for seed in range(10):
         rng = np.random.default_rng(seed)
         event = cross(rng)

@@ -29,6 +29,7 @@ from .test_problem import Concave, HiddenVariance, Liar, NonConvexConstraint, Tw
 TIDY = frame(list("abc"), ["X", "X", "Y"], [-1.0, -2.0, 3.0], [5.0, 5.0, 7.0], [1.0, 2.0, 3.0])
 EVENT = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
 LAW = adl.Scenarios([-0.5, 0.5])
+TWO = adl.Event(adl.Book.from_frame(TIDY), short={"X": 1.0}, long={"Y": 1.0})
 PROBLEM = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
 PAPER = adl.load("cross_margin").event(4, 0)
 PAPER_LAW = adl.load("cross_margin").law
@@ -39,6 +40,10 @@ class Case:
     says: str
     call: Callable[[Path], Any]
     kind: type[Exception] = adl.AdlError
+
+
+def entered(entry, required=6.0):
+    return adl.Event(adl.Book.from_frame(EVENT.book.to_frame().assign(entry_price=entry)), short={"X": required})
 
 
 def changed(**columns):
@@ -883,6 +888,30 @@ CASES = [
     Case("factor_targets takes an Event, not Book", lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]), adl.EventError),
     Case("HiGHS does not find the closing", _no_targets, adl.SolveError),
     Case("the picture cannot be written", lambda p: adl.water_filling(EVENT).plot(p / "none" / "a.png"), adl.AllocationError),
+    # ranking rules and axioms
+    Case("bitmex needs the entry price of every position", lambda _: adl.policy("bitmex")(EVENT), adl.EventError),
+    Case("pro_rata_profit needs the entry price", lambda _: adl.pro_rata_profit(EVENT), adl.EventError),
+    Case("needs positive entry prices, but 1 of 2", lambda _: adl.policy("bitmex")(entered([2.0, 0.0])), adl.EventError),
+    Case("they hold 10 of the 12 contracts", lambda _: adl.policy("hyperliquid")(entered([2.0, 0.5], 12.0)), adl.EventError),
+    Case("margin, but that of 1 of 2", lambda _: adl.policy("coinex")(entered([2.0, 0.5])), adl.EventError),
+    Case("own: losers = 'drop' is not known; there are 'divide'", lambda _: replace(adl.policy("okx"), name="own", losers="drop")),
+    Case("the last of ties = None is not known", lambda _: replace(adl.policy("okx"), ties=())),
+    Case("maintenance = 0 must be a positive fraction", lambda _: replace(adl.policy("okx"), maintenance=0)),
+    Case("there is no policy 'ftx'; there are water_filling", lambda _: adl.policy("ftx")),
+    Case("nobody holds 'Z'", lambda _: adl.drift_charge(EVENT.book, {"Z": 1.0}), adl.EventError),
+    Case("the loss in 'X' must be", lambda _: adl.drift_charge(EVENT.book, {"X": -1.0}), adl.EventError),
+    Case(
+        "1 of 2 accounts would have no equity if wholly closed, first 'a0'",
+        lambda _: adl.water_filling_at(EVENT, 1.15),
+        adl.EventError,
+    ),
+    Case("there is no closing price of 'X'", lambda _: adl.water_filling_at(EVENT, {"Y": 1.0}), adl.EventError),
+    Case("the closing price of 'X' must be a positive number", lambda _: adl.burden(adl.pro_rata(EVENT), -1.0), adl.EventError),
+    Case("closing 2 assets needs a closing price of each", lambda _: adl.burden(adl.pro_rata(TWO), 1.0), adl.EventError),
+    Case("a policy is a function Event -> Allocation", lambda _: adl.axioms.check("bitmex")),
+    Case("a policy returns an Allocation, not float", lambda _: adl.axioms.check(lambda event: 1.0)),
+    Case("does not clear where", lambda _: adl.axioms.check(lambda e: adl.policies.plain_allocation(e, 0 * e.size, "none", None))),
+    Case("there is no policy 'nope'", command("axioms nope")),
     # models
     Case("there is no file", lambda p: adl.load(p / "none.py"), adl.ModelError),
     Case(r"did you mean 'expected_loss'\?", lambda _: adl.load("expected_los"), adl.ModelError),

@@ -1,0 +1,53 @@
+"""What an exchange really closed, as an event and as a policy, so that it stands beside rules and optima."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .allocation import Allocation
+from .book import Book
+from .errors import EventError
+from .event import Event
+from .policies import need_event, plain_allocation
+
+Array = NDArray[np.float64]
+
+
+def realized(event: Event) -> Allocation:
+    """What was really closed, from the book's column realized_closed (contracts, signed like the position); adl.realized_event(book) requires its total.
+
+    Nothing is clipped: data that close more than a position, or not what the event requires, give an allocation whose certificate says "infeasible" and by how
+    much. Raises EventError if the book has no such column.
+    """
+    need_event(event)
+    return plain_allocation(event, _closed(event.book), "realized", unique=None)
+
+
+def realized_event(book: Book) -> Event:
+    """The event that requires, asset by asset, what was really closed of each side.
+
+    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
+    """
+    closed = _closed(book)
+    required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
+    for k, asset in enumerate(book.assets):
+        for side, sign in (("short", -1), ("long", 1)):
+            legs = (book.asset == k) & (closed > 0) & (np.sign(book.position) == sign)
+            if legs.any():
+                required[side][asset] = math.fsum(closed[legs].tolist())
+    both = sorted(set(required["short"]) & set(required["long"]))
+    if both:
+        raise EventError(
+            f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
+        )
+    return Event(book, **required)
+
+
+def _closed(book: Book) -> Array:
+    """Contracts really closed (legs,), >= 0 where they reduce the position."""
+    if "realized_closed" not in book.extra:
+        raise EventError(
+            "the book has no column realized_closed (contracts, signed like the position), so that what was closed is not known"
+        )
+    return np.asarray(book.extra["realized_closed"], float) * np.sign(book.position)

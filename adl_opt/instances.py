@@ -1,0 +1,146 @@
+"""Small one-asset books on which axioms are tried: known instances, random and degenerate ones; a policy as a function of them."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .allocation import Allocation
+from .book import Book
+from .errors import AdlError
+from .event import Event
+from .policies import Policy
+
+Array = NDArray[np.float64]
+Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is tried with
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Accounts short `size` (n,) contracts on `equity` (n,), entered at `entry` (n,) or unknown, at one price; `required` contracts are to be closed."""
+
+    size: Array
+    equity: Array
+    entry: Array | None
+    price: float
+    required: float
+
+    def event(self) -> Event:
+        n, extra = len(self.size), {} if self.entry is None else {"entry_price": self.entry}
+        names = np.array([f"a{i + 1}" for i in range(n)], dtype=object)
+        one, each = np.zeros(n, dtype=np.int32), np.arange(n, dtype=np.int32)
+        return Event(
+            Book(names, ("X",), np.array([self.price]), self.equity, each, one, -self.size, extra),
+            short={"X": min(self.required, math.fsum(self.size))},
+        )  # a sum of sizes may lie a rounding above the capacity
+
+    def taken(self, rows: Any, required: float) -> "State":
+        """The accounts `rows`, closing at most what they have."""
+        size = self.size[rows]
+        entry = None if self.entry is None else self.entry[rows]
+        return State(size, self.equity[rows], entry, self.price, min(max(required, 0.0), float(size.sum())))
+
+    def put(self, name: str, i: int, value: float) -> "State":
+        values = getattr(self, name).copy()
+        values[i] = value
+        return replace(self, **{name: values})
+
+    def split(self, i: int, size: float, equity: float) -> "State":
+        """Account i keeps these shares of its size and equity; the rest opens a new account, the last."""
+        more = self.taken([*range(len(self.size)), i], self.required)
+        for name, share in (("size", size), ("equity", equity)):
+            own = getattr(self, name)[i]
+            more = more.put(name, i, share * own).put(name, -1, (1 - share) * own)
+        return more
+
+    def __str__(self) -> str:
+        def listed(values: Array) -> str:
+            texts = [f"{v:.6g}" for v in values]
+            return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+        many = "1 account" if len(self.size) == 1 else f"{len(self.size)} accounts"
+        entered = "" if self.entry is None else f", entered at {listed(self.entry)}"
+        return f"{many} short {listed(self.size)} on equity {listed(self.equity)}{entered}, price {self.price:.6g}, close {self.required:.6g}"
+
+
+class Probe:
+    """A policy as a function of a State: what each account closes, (n,) contracts. Raises AdlError for a policy that is none."""
+
+    def __init__(self, policy: Policy) -> None:
+        if not callable(policy):
+            raise AdlError(f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(policy).__name__}")
+        self.policy, self.law = policy, None
+
+    def __call__(self, state: State) -> Array:
+        allocation = self.policy(state.event())
+        if not isinstance(allocation, Allocation):
+            raise AdlError(f"a policy returns an Allocation, not {type(allocation).__name__}")
+        if allocation.certificate.status == "infeasible":
+            raise AdlError(f"the policy does not clear where {state}: it {allocation.certificate.proof}")
+        self.law = allocation.law
+        return allocation.amount
+
+
+def random_state(rng: np.random.Generator, n: int) -> State:
+    """A small book in numbers of three digits; two of three are degenerate: identical accounts, one leverage, one profit, no profit, only losers."""
+    kind = rng.choice(["any", "any", "identical", "one leverage", "one return", "no profit", "losers"])
+    size, leverage = rng.lognormal(2, 1, n), rng.lognormal(1.5, 0.8, n)
+    gain = rng.normal(0.1, 0.3, n) * rng.choice([1.0, 0.1])
+    if kind == "identical":
+        size[1:], leverage[1:], gain[1:] = size[0], leverage[0], gain[0]
+    if kind in ("one leverage", "no profit"):
+        leverage[:] = leverage[0]
+    if kind == "one return":
+        gain[:] = abs(gain[0])
+    gain = 0 * gain if kind == "no profit" else -np.abs(gain) if kind == "losers" else gain
+    price = float(rng.choice([1.0, 1.0, 1.0, 4.0, 250.0]))
+    size = np.array([float(f"{v:.3g}") for v in size])
+    equity = np.array([float(f"{v:.3g}") for v in size * price / leverage])
+    entry = np.array([float(f"{v:.4g}") for v in price * (1 + np.maximum(gain, -0.8))])
+    part = rng.choice([0.03, 0.2, 0.5, 0.8, 0.97])
+    required = float(rng.choice([size[0], float(f"{part * size.sum():.3g}"), float(f"{part * size.sum():.3g}"), size.sum()]))
+    return State(size, equity, entry, price, min(required, float(size.sum())))
+
+
+def _state(size: Any, equity: Any, required: float, entry: Any = None) -> State:
+    size = np.array(size, float)
+    return State(size, np.array(equity, float), np.full(len(size), 2.0) if entry is None else np.array(entry, float), 1.0, required)
+
+
+SEEDS: dict[str, tuple[tuple[State, Choice], ...]] = {  # the instances n1 to n16 of THEORY 3, and one that was missing there
+    "proportional split": (
+        (_state([10, 10], [1, 1], 10), {"i": 0, "part": 0.5}),  # n9, n12
+    ),
+    "any split": (
+        (_state([10, 10], [1, 1], 10), {"i": 0, "size": 0.99, "equity": 0.01}),  # n3
+        (_state([10, 10], [1, 2], 10), {"i": 0, "size": 0.51, "equity": 0.01}),  # n13
+    ),
+    "merge": (
+        (_state([10, 10, 10], [1, 9, 2], 5), {"i": 0, "j": 1}),  # n1
+        (_state([1, 1, 2], [1, 1, 1], 1.5), {"i": 0, "j": 1}),  # n10
+        (_state([10, 10, 10], [9, 9, 9], 6, [2, 0.5, 2]), {"i": 0, "j": 1}),  # a profit merged with a loss
+    ),
+    "wash trade": (
+        (_state([10, 10], [1, 1], 6, [3, 2]), {"i": 0}),  # n5
+        (_state([10, 10], [1, 2], 10, [4, 2]), {"i": 0}),  # n14
+        (_state([10, 10], [1, 1.5], 10), {"i": 0}),  # n14'
+    ),
+    "path independence": (
+        (_state([10, 10], [1, 1], 6, [3, 2]), {"part": 0.5}),  # n6
+        (_state([10, 10], [1, 1.25], 10), {"part": 0.5}),  # n15
+    ),
+    "symmetry": ((_state([10, 10], [1, 1], 10), {"i": 0, "j": 1}),),  # n12
+    "continuity": (
+        (_state([10, 10], [1, 1], 10), {"i": 0, "which": 0}),  # n16
+        (_state([10, 10], [1, 1], 10, [1, 1]), {"i": 0, "which": 1}),  # n7
+    ),
+    "more margin never hurts": ((_state([10, 10], [1, 1], 10), {"i": 0, "by": 1.5}),),  # n4
+    "leverage order kept": (
+        (_state([10, 10], [1, 1.1], 9, [2, 1.1]), {}),  # n8
+        (_state([10, 100], [1, 10.5], 10), {}),  # n11
+        (_state([10, 10], [1, 1.25], 10), {}),  # n15
+    ),
+    "least maximal leverage": ((_state([10, 10], [1, 2], 6, [2, 1.5]), {}), (_state([10, 10], [1, 1.25], 10), {})),  # n2, n15
+}
