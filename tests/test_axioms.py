@@ -30,7 +30,7 @@ BOOKS = 800 if FULL else 100
 def letters(policy, seed=1, books=BOOKS) -> str:
     frame = check(policy, seed, books)
     for axiom, holds in zip(frame["axiom"], frame["holds"]):
-        assert holds is not True or frame.attrs["asked"][axiom] >= 0.4 * books  # a yes from books that were asked
+        assert holds is not True or frame.attrs["asked"][axiom] >= 0.25 * books  # hyperliquid refuses where too few are in profit
     for line in frame.itertuples():
         assert bool(line.counterexample) == (line.holds is not True)
     return "".join({True: "y", False: "n", None: "?"}[holds] for holds in frame["holds"])
