@@ -23,6 +23,7 @@ from .event import Event
 from .lawinput import FactorModel
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
+from .lots import LotAllocation, LotBound, round_to_lots
 from .model import Claim, Model, claim, methods_agree, verify
 from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .onefactor import OneFactor
@@ -31,6 +32,7 @@ from .outside import certify
 from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
 from .risk import RiskMeasure
+from .shock import Stress, stress, stress_path
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
 from .targets import factor_targets
 from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
@@ -38,8 +40,8 @@ from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRi
 __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
-    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
+    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
-    "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
+    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "round_to_lots", "stress", "stress_path", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

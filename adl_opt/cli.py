@@ -20,6 +20,7 @@ from .event import Event
 from .model import verdicts
 from .optimal_set import optimal_range
 from .problem import METHODS, Problem
+from .shock import stress as stressed
 from .show import console, figure, print_allocation, print_ranges, table_of
 from .words import (
     BookFile,
@@ -27,10 +28,12 @@ from .words import (
     Dof,
     Explain,
     Force,
+    Fund,
     Horizon,
     LawName,
     Long,
     ModelName,
+    Move,
     Output,
     Plot,
     Prefer,
@@ -41,12 +44,17 @@ from .words import (
     Settings,
     Short,
     Solvent,
+    SolventBook,
     Table,
     Volatility,
+    book_of,
     event_of,
     law_of,
     needs_law,
+    next_command,
+    number,
     objective_of,
+    pairs,
     parameters,
     writable,
     write_frame,
@@ -207,6 +215,34 @@ def compare(
     console.print(table)
     if output is not None:
         write_frame(frame.reset_index(), output)
+
+
+@app.command()
+def stress(
+    book: BookFile,
+    move: Move = None,
+    fund: Fund = "0",
+    solvent: Solvent = False,
+    output: SolventBook = None,
+    force: Force = False,
+) -> None:
+    """A price shock: who fails, what the fund cannot pay, and what solvent accounts must close."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    found = stressed(book_of(book, solvent), pairs(move, "--move"), number(fund, "--fund"))
+    console.print(found.summary(), soft_wrap=True, highlight=False, markup=False)
+    if found.book is None:
+        console.print("no account is solvent: there is nobody to deleverage, and no book to write")
+    elif output is not None:
+        write_frame(found.book.to_frame(), output)
+        console.print(
+            f"wrote {output}: the {len(found.book.accounts):,} solvent accounts after the move", soft_wrap=True, highlight=False
+        )
+    if found.event is not None:
+        hint = "" if output is not None else "   (-o after.csv writes that book)"
+        console.print(
+            f"next: {next_command(found.event, output or Path('after.csv'))}{hint}", soft_wrap=True, highlight=False, markup=False
+        )
 
 
 @app.command()
