@@ -63,7 +63,7 @@ class LotBound:
 class LotAllocation(Allocation):
     """An allocation in whole lots: lots (legs,) integers that sum to the requirement exactly; bound: what rounding costs at most.
 
-    `amount` is lots x lot as a float; where floats do not add up, one leg an asset, the largest, carries the last bits of the sum (§6). A file keeps an Allocation.
+    `amount` is lots x lot as a float; where floats do not add up, one leg an asset carries the last bits of the sum (§6). A file keeps an Allocation.
     """
 
     lots: Counts
