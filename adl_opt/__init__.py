@@ -32,7 +32,8 @@ from .outside import certify
 from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
 from .risk import RiskMeasure
-from .shock import Stress, stress, stress_path
+from .shock import Stress, stress
+from .shockpath import stress_path
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
 from .targets import factor_targets
 from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk

@@ -1,7 +1,7 @@
 """From a price shock to an event: who fails, what the insurance fund cannot pay, which positions of solvent accounts must be closed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
 from .book import Book
-from .errors import AllocationError, EventError
+from .errors import EventError
 from .event import Event
-from .policies import Policy, gross_water_filling, pro_rata, water_filling
 from .tables import figure
 
 if TYPE_CHECKING:
@@ -134,81 +132,12 @@ def stress(book: Book, move: Any, fund: float = 0.0) -> Stress:
     Raises EventError for accounts that are insolvent before the move (book.solvent() leaves them out, §8), unknown assets, moves that are not finite or <= -1,
     a negative fund, and prices or equities beyond what a float holds.
     """
-    _need_solvent(book)
-    return _shocked(book, _moves(book, move), _fund(fund))
+    need_solvent(book)
+    return shocked(book, relative_moves(book, move), checked_fund(fund))
 
 
-def stress_path(book: Book, moves: "pd.DataFrame", policies: Sequence[Policy] | None = None, fund: float = 0.0) -> "pd.DataFrame":
-    """What a price path costs the exchange under each policy: `stress` step by step, the state carried forward. One line a policy.
-
-    moves: a row a step, a column an asset, relative moves. In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
-    and the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata) closes solvent positions at mark: equities stay,
-    positions shrink. What no solvent account can take is closed at mark outside the book, and its event counts as not filled.
-
-    Columns: lost (quote currency, by the exchange beyond the fund), deficit, fund left, accounts insolvent, events, events not filled, closed notional (quote
-    currency, at the prices of closing), and `contracts of X closed` for the assets in which a policy closed any.
-    Raises as `stress`, naming the step, and AllocationError if a policy does not return an Allocation of its event that clears.
-    """
-    import pandas as pd
-
-    _need_solvent(book)
-    if not isinstance(moves, pd.DataFrame) or not len(moves):
-        raise EventError("a path is a DataFrame of relative moves with at least one row: a row a step, a column an asset")
-    if moves.columns.duplicated().any():
-        raise EventError(f"the moves have the column {moves.columns[moves.columns.duplicated()][0]!r} more than once")
-    steps = [_moves(book, dict(zip(moves.columns, row)), f"step {i + 1}: ") for i, row in enumerate(moves.to_numpy(object))]
-    levels = [water_filling] if book.isolated else [gross_water_filling]
-    chosen = [*levels, pro_rata] if policies is None else list(policies)
-    names = [str(getattr(policy, "__name__", policy)) for policy in chosen]
-    if len(set(names)) < len(names):
-        raise EventError(f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own __name__")
-    rows = [_walked(book, steps, policy, _fund(fund)) for policy in chosen]
-    contracts = np.array([closed for _, closed in rows])
-    table = pd.DataFrame([line for line, _ in rows], index=pd.Index(names, name="policy"))
-    for k in np.flatnonzero(contracts.any(axis=0)) if rows else ():
-        table[f"contracts of {book.assets[k]} closed"] = contracts[:, k]
-    return table
-
-
-def _walked(start: Book, steps: Sequence[Array], policy: Policy, fund: float) -> tuple[dict[str, float], Array]:
-    book: Book | None = start
-    lost, deficits, notional = [0.0], [0.0], [0.0]
-    insolvent = events = unfilled = 0
-    contracts = np.zeros(len(start.assets))
-    for move in steps:
-        if book is None:
-            break
-        after = _shocked(book, move, fund)
-        lost.append(after.uncovered)
-        deficits.append(after.deficit)
-        fund, book = after.fund_left, after.book
-        insolvent += int((after.marked.equity <= 0).sum())
-        events += after.event is not None or bool(after.lacking.any())
-        unfilled += bool(after.lacking.any())
-        if after.event is not None:
-            closed = _closed(policy, after.event)
-            held = after.event.book
-            contracts += np.bincount(held.asset, np.abs(closed), len(held.assets))
-            notional.append(float(np.abs(closed) @ held.price[held.asset]))
-            # A margin that is kept apart would have to take the profit of what is closed: equity already holds it.
-            extra = {name: column for name, column in held.extra.items() if name != "margin"}
-            book = replace(held, position=held.position - closed, extra=extra)
-    line = {"lost": math.fsum(lost), "deficit": math.fsum(deficits), "fund left": fund, "accounts insolvent": insolvent}
-    return {**line, "events": events, "events not filled": unfilled, "closed notional": math.fsum(notional)}, contracts
-
-
-def _closed(policy: Policy, event: Event) -> Array:
-    allocation = policy(event)
-    if not isinstance(allocation, Allocation) or allocation.event is not event:
-        raise AllocationError(
-            f"the policy {policy!r} must return an Allocation of the event it is given, not {type(allocation).__name__}"
-        )
-    if allocation.certificate.status == "infeasible":
-        raise AllocationError(f"the policy {policy!r} returns an infeasible allocation: {allocation.certificate.proof}")
-    return allocation.closed
-
-
-def _shocked(book: Book, move: Array, fund: float) -> Stress:
+def shocked(book: Book, move: Array, fund: float) -> Stress:
+    """`stress` of checked input: move (d,) > -1. Raises EventError beyond what a float holds."""
     with np.errstate(over="ignore", invalid="ignore"):
         price = book.price * (1 + move)
         equity = book.equity + book.per_account(book.notional * move[book.asset])
@@ -244,7 +173,8 @@ def _by_asset(book: Book, values: Array, legs: NDArray[np.bool_]) -> Array:
     return np.array([math.fsum(values[chosen[a:b]].tolist()) for a, b in pairwise(ends)])
 
 
-def _need_solvent(book: object) -> None:
+def need_solvent(book: object) -> None:
+    """Raise EventError for what is no Book, or has accounts without positive equity."""
     if not isinstance(book, Book):
         raise EventError(f"a stress takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)")
     broke = book.equity <= 0
@@ -256,8 +186,8 @@ def _need_solvent(book: object) -> None:
         )
 
 
-def _moves(book: Book, move: Any, where: str = "") -> Array:
-    """Relative moves by asset number, (d,)."""
+def relative_moves(book: Book, move: Any, where: str = "") -> Array:
+    """Relative moves by asset number, (d,); EventError, begun with `where`, for unknown assets and what is no move above -1."""
     if not isinstance(move, Mapping) and not hasattr(move, "items"):
         raise EventError(f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}")
     found, known = np.zeros(len(book.assets)), {asset: k for k, asset in enumerate(book.assets)}
@@ -284,7 +214,8 @@ def _moves(book: Book, move: Any, where: str = "") -> Array:
     return found
 
 
-def _fund(fund: Any) -> float:
+def checked_fund(fund: Any) -> float:
+    """The fund as a float; EventError unless it is finite and at least 0."""
     if isinstance(fund, bool) or not isinstance(fund, (int, float, np.number)) or not (math.isfinite(fund) and fund >= 0):
         raise EventError(f"fund = {fund!r}: the insurance fund is a finite amount of quote currency, at least 0")
     return float(fund)
