@@ -280,6 +280,7 @@ def models() -> None:
 
 
 app.command("axioms")(laboratory.axioms_command)
+app.command("stress")(laboratory.stress_command)
 
 
 def main() -> None:

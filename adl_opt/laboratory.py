@@ -1,5 +1,6 @@
 """The command line's laboratory: rules on trial. Commands that cli.py registers; they print and compute nothing (DESIGN 6)."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,8 +9,24 @@ from rich.markup import escape
 from . import axioms
 from .exchanges import policy
 from .queues import QueueRule
+from .shock import stress
 from .show import console, table_of
-from .words import Force, Table, writable, write_frame, written_as
+from .words import (
+    BookFile,
+    Force,
+    Fund,
+    Move,
+    Solvent,
+    SolventBook,
+    Table,
+    book_of,
+    next_command,
+    number,
+    pairs,
+    writable,
+    write_frame,
+    written_as,
+)  # fmt: skip
 
 
 def axioms_command(
@@ -37,3 +54,30 @@ def axioms_command(
     if output is not None:
         write_frame(frame, output)
         console.print(f"wrote {output}", soft_wrap=True)
+
+
+def stress_command(
+    book: BookFile,
+    move: Move = None,
+    fund: Fund = "0",
+    solvent: Solvent = False,
+    output: SolventBook = None,
+    force: Force = False,
+) -> None:
+    """A price shock: who fails, what the fund cannot pay, and what solvent accounts must close."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    found = stress(book_of(book, solvent), pairs(move, "--move"), number(fund, "--fund"))
+    console.print(found.summary(), soft_wrap=True, highlight=False, markup=False)
+    if found.book is None:
+        console.print("no account is solvent: there is nobody to deleverage, and no book to write")
+    elif output is not None:
+        write_frame(found.book.to_frame(), output)
+        console.print(
+            f"wrote {output}: the {len(found.book.accounts):,} solvent accounts after the move", soft_wrap=True, highlight=False
+        )
+    if found.event is not None:
+        hint = "" if output is not None else "   (-o after.csv writes that book)"
+        console.print(
+            f"next: {next_command(found.event, output or Path('after.csv'))}{hint}", soft_wrap=True, highlight=False, markup=False
+        )

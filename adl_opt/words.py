@@ -1,5 +1,6 @@
 """What the words of a command mean: options, events, laws, objectives, output files (DESIGN 6)."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
@@ -83,6 +84,17 @@ Output = Annotated[
     typer.Option("--output", "-o", help="write every leg to .csv, .parquet or (with the proof) .json", show_default=False),
 ]
 Table = Annotated[Path | None, typer.Option("--output", "-o", help="write the whole table to .csv or .parquet", show_default=False)]
+Move = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--move", help="ASSET=RELATIVE price move, repeatable: BTC=-0.15 is 15 % down; others do not move", show_default=False
+    ),
+]
+Fund = Annotated[str, typer.Option("--fund", help="what the insurance fund holds, quote currency, such as 1e6")]
+SolventBook = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="write the solvent accounts after the move to .csv or .parquet", show_default=False),
+]
 Plot = Annotated[
     Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
 ]
@@ -91,6 +103,12 @@ Plot = Annotated[
 def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool, realized: bool = False) -> Event:
     if realized and (short or long):
         raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
+    book = book_of(path, solvent)
+    return realized_event(book) if realized else Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+
+
+def book_of(path: Path, solvent: bool) -> Book:
+    """The book of a file, without accounts of no positive equity if `solvent`: what is left out is printed."""
     book = Book.read(path)
     if solvent:
         broke = book.equity <= 0
@@ -102,7 +120,7 @@ def event_of(path: Path, short: list[str] | None, long: list[str] | None, solven
             soft_wrap=True, highlight=False,
         )  # fmt: skip
         book = kept
-    return realized_event(book) if realized else Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+    return book
 
 
 def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
@@ -112,7 +130,11 @@ def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
         if not sign or not name:
             raise AdlError(
                 f"{option} {text!r}: write "
-                + ("PARAMETER=NUMBER, such as level=0.99" if option == "--set" else "ASSET=NUMBER, such as BTC=10")
+                + (
+                    "PARAMETER=NUMBER, such as level=0.99"
+                    if option == "--set"
+                    else f"ASSET=NUMBER, such as BTC={'-0.15' if option == '--move' else '10'}"
+                )
             )
         if name in found:
             raise AdlError(f"{option} names {name!r} twice")
@@ -217,6 +239,18 @@ def objective_of(name: str, settings: list[str] | None) -> Objective:
 def parameters(objective: Objective) -> list[str]:
     """The names that --set knows."""
     return [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
+
+
+def next_command(event: Event, file: Path) -> str:
+    """The solve of `event` on the book written to `file`; cross margin is given a law to begin with."""
+    words = ["adl-opt", "solve", str(file)]
+    for option, amounts in (("--short", event.short), ("--long", event.long)):
+        for asset, amount in amounts.items():
+            whole = amount == event.capacities[event.book.assets.index(asset)]
+            words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
+    if not event.book.isolated:
+        words += ["--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian"]
+    return shlex.join(words)
 
 
 def needs_law(objective: Objective, event: Event, law: Law | None) -> None:

@@ -1,5 +1,6 @@
 """The command line: exit codes, output files, what is printed (DESIGN 6)."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -261,3 +262,33 @@ def test_axioms_prints_the_table(run):
     assert not table.loc["symmetry", "holds"] and table.loc["consistency", "holds"]
     code, _, err = run("axioms", "bitmx")
     assert code == 2 and err.count("\n") == 1 and "there is no policy 'bitmx'; there are water_filling" in err
+
+
+def test_stress_writes_the_solvent_book_and_the_next_command_solves_it(run):
+    text = "account,asset,position,price,equity\na,BTC,10,100,120\nb,BTC,-6,100,300\nc,BTC,-5,100,100\nd,BTC,1,100,500\n"
+    Path("two sided.csv").write_text(text, encoding="utf-8")
+    code, out, _ = run("stress", "two sided.csv", "--move", "BTC=-0.15", "--fund", "1e1", "-o", "after shock.csv")
+    assert code == 0 and "owing a 30" in out and "uncovered 20" in out and "close 10 of solvent shorts, who hold 11" in out
+    written = pd.read_csv("after shock.csv")
+    assert written["account"].tolist() == ["b", "c", "d"] and written["price"].tolist() == [85.0] * 3
+    following = next(line for line in out.splitlines() if line.startswith("next: adl-opt "))
+    assert following.endswith("--short BTC=10.0")
+    code, out, _ = run(*shlex.split(following)[2:])
+    assert code == 0 and "certified" in out
+    code, _, err = run("stress", "two sided.csv", "--move", "BTC=-0.15", "-o", "after shock.csv")
+    assert code == 2 and "--force" in err and err.count("\n") == 1
+    code, out, _ = run("stress", "two sided.csv", "--move", "BTC=-0.15")
+    assert code == 0 and "after.csv writes that book" in out and not Path("after.csv").exists()
+
+
+def test_stress_in_cross_margin_names_a_law_and_broke_accounts_an_option(run):
+    code, out, _ = run("stress", "paper.parquet", "--move", "BTC=0.4", "--move", "ETH=0.5", "-o", "after.parquet")
+    assert code == 0 and "insolvent: " in out
+    for line in out.splitlines():
+        if line.startswith("next: "):
+            assert "--volatility" in line and run(*shlex.split(line)[2:])[0] == 0
+    code, _, err = run("stress", "broke.csv", "--move", "X=-0.1")
+    assert code == 2 and "'d' with -3" in err and "--solvent" in err and "book.solvent" not in err
+    assert "left out 1 of 4" in run("stress", "broke.csv", "--move", "X=-0.1", "--solvent")[1]
+    code, out, _ = run("stress", "book.csv", "--move", "X=9")
+    assert code == 0 and "missing" in out

@@ -329,6 +329,21 @@ def _no_targets(_):
         return adl.factor_targets(PAPER, [1.0, 1.25])
 
 
+def half_closed(event):
+    whole = adl.pro_rata(event)
+    proof = assess(adl.LeverageSquare(), event, None, whole.amount / 2)
+    return replace(whole, amount=whole.amount / 2, certificate=proof.certificate)
+
+
+def path_of(*policies):
+    book = adl.Book.from_frame(frame(list("abc"), "X", [4.0, -3.0, -1.0], 1.0, [1.0, 9.0, 9.0]))
+    return lambda _: adl.stress_path(book, pd.DataFrame({"X": [-0.5]}), policies)
+
+
+def lots(lot):
+    return lambda _: adl.round_to_lots(adl.water_filling(EVENT), lot)
+
+
 def two(first, second):
     return pd.DataFrame({"account": ["a0", first], "asset": "X", "closed": second})
 
@@ -912,6 +927,61 @@ CASES = [
     Case("a policy returns an Allocation, not float", lambda _: adl.axioms.check(lambda event: 1.0)),
     Case("does not clear where", lambda _: adl.axioms.check(lambda e: adl.policies.plain_allocation(e, 0 * e.size, "none", None))),
     Case("there is no policy 'nope'", command("axioms nope")),
+    # shocks and lots
+    Case("a stress takes a Book, not str", lambda _: adl.stress("book.csv", {}), adl.EventError),
+    Case(
+        "1 of 3 accounts are insolvent before the move, first 'b' with -1",
+        lambda _: adl.stress(adl.Book.from_frame(TIDY.assign(equity=[1.0, -1.0, 3.0])), {}),
+        adl.EventError,
+    ),
+    Case("a move maps assets", lambda _: adl.stress(EVENT.book, -0.1), adl.EventError),
+    Case(
+        "the move names 'Z' that no account holds; the book has X",
+        lambda _: adl.stress(EVENT.book, {"X": 0.1, "Z": 0.1}),
+        adl.EventError,
+    ),
+    Case("the move names 'X' twice", lambda _: adl.stress(EVENT.book, pd.Series([0.1, 0.2], index=["X", "X"])), adl.EventError),
+    Case("the move of 'X' is -1.0; ", lambda _: adl.stress(EVENT.book, {"X": -1.0}), adl.EventError),
+    Case("the move of 'X' is 'down'; ", lambda _: adl.stress(EVENT.book, {"X": "down"}), adl.EventError),
+    Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
+    Case(
+        "the price of 'X' is beyond", lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}), adl.EventError
+    ),
+    Case(
+        "the equity of account 'a0' is beyond",
+        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}),
+        adl.EventError,
+    ),
+    Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
+    Case("a path is a DataFrame", lambda _: adl.stress_path(EVENT.book, {"X": [0.1]}), adl.EventError),
+    Case(
+        "the column 'X' more than once",
+        lambda _: adl.stress_path(EVENT.book, pd.DataFrame([[0.1, 0.2]], columns=["X", "X"])),
+        adl.EventError,
+    ),
+    Case(
+        "step 2: the move of 'X' is -2.0", lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, -2.0]})), adl.EventError
+    ),
+    Case("two policies are named 'pro_rata'", path_of(adl.pro_rata, adl.pro_rata), adl.EventError),
+    Case("must return an Allocation of the event it is given, not NoneType", path_of(lambda _: None), adl.AllocationError),
+    Case("returns an infeasible allocation: misses", path_of(half_closed), adl.AllocationError),
+    Case("round_to_lots takes an Allocation, not Event", lambda _: adl.round_to_lots(EVENT, {"X": 1}), adl.AllocationError),
+    Case("lots map assets", lots(0.1), adl.AllocationError),
+    Case("no lot is given for 'X'", lots({"Y": 1.0}), adl.AllocationError),
+    Case("the lot of 'X' is 0; ", lots({"X": 0}), adl.AllocationError),
+    Case("the lot of 'X' is 'one'; ", lots({"X": "one"}), adl.AllocationError),
+    Case("6.0 contracts of 'X' are not a multiple of the lot 0.7; require 5.6 or 6.3", lots({"X": 0.7}), adl.AllocationError),
+    Case("is too small: a float cannot count", lots({"X": 1e-15}), adl.AllocationError),
+    Case(
+        r"cannot close 3 lots of 'X': the positions hold 2 whole lots",
+        lambda _: adl.round_to_lots(adl.pro_rata(one_asset([-1.5, -1.5], [1.0, 1.0], 3.0)), {"X": 1}),
+        adl.AllocationError,
+    ),
+    Case(
+        "misses the requirement of 'X' by -3 contracts",
+        lambda _: adl.round_to_lots(half_closed(EVENT), {"X": 1}),
+        adl.AllocationError,
+    ),
     # models
     Case("there is no file", lambda p: adl.load(p / "none.py"), adl.ModelError),
     Case(r"did you mean 'expected_loss'\?", lambda _: adl.load("expected_los"), adl.ModelError),
@@ -924,6 +994,10 @@ CASES = [
     Case("verify takes a Model, not str", lambda _: adl.verify("expected_loss"), adl.ModelError),
     # the command line
     Case("write ASSET=NUMBER", command("solve book.csv --short X")),
+    Case("write ASSET=NUMBER, such as BTC=-0.15", command("stress book.csv --move X")),
+    Case("say --force", command("stress book.csv --move X=-0.1 -o book.csv")),
+    Case("the move names 'Z'", command("stress book.csv --move Z=-0.1")),
+    Case("--fund: 'rich' is not a number", command("stress book.csv --move X=-0.1 --fund rich")),
     Case("write PARAMETER=NUMBER, such as level=0.99", command("solve book.csv --short X=1 --model cvar --set level")),
     Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
     Case("'1/0' is not a number", command("solve book.csv --short X=1/0")),

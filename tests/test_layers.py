@@ -17,9 +17,9 @@ LAYER = {
     "book": 2, "event": 2.5, "accounts": 2.8,
     "symbols": 3, "isolated": 3.1, "supports": 3.1, "objectives": 3.2, "risk": 3.3, "elliptic": 3.3, "tails": 3.4, "utility": 3.5, "deviation": 3.6,
     "certificate": 4, "reasons": 4.05, "allocation": 4.1, "bearing": 4.2,
-    "pieces": 4.7, "kinks": 4.8, "interior": 4.9, "coupled": 4.95, "separable": 5, "levelling": 5.55, "policies": 5.6, "queues": 5.65, "history": 5.65, "exchanges": 5.7, "targets": 5.6, "dualbound": 5, "conicsymbols": 5, "conic": 5.1, "face": 5.2, "route": 5.4, "prices": 5.45, "optima": 5.5,
+    "pieces": 4.7, "kinks": 4.8, "interior": 4.9, "coupled": 4.95, "separable": 5, "levelling": 5.55, "policies": 5.6, "queues": 5.65, "history": 5.65, "exchanges": 5.7, "targets": 5.6, "lots": 5.7, "dualbound": 5, "conicsymbols": 5, "conic": 5.1, "face": 5.2, "route": 5.4, "prices": 5.45, "optima": 5.5,
     "problem": 6, "outside": 6.1,
-    "comparison": 7, "optimal_set": 7, "instances": 6.8, "promises": 6.9, "axioms": 7,
+    "comparison": 7, "optimal_set": 7, "shock": 7, "shockpath": 7.1, "instances": 6.8, "promises": 6.9, "axioms": 7,
     "examples": 7, "model": 8, "catalog": 8.1,
     "plots": 9, "show": 9, "words": 9.05, "laboratory": 9.08, "cli": 9.1, "__main__": 9.2,
 }  # fmt: skip
