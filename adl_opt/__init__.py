@@ -30,16 +30,18 @@ from .optimal_set import optimal_range
 from .outside import certify
 from .policies import factor_water_filling, gross_water_filling, policy, pro_rata, water_filling
 from .problem import Problem
+from .replaying import Replay, replay
 from .risk import RiskMeasure
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
 from .targets import factor_targets
 from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
+from .waves import Waves
 
 __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
-    "ObjectiveError", "OneFactor", "Problem", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
-    "UncertifiedWarning", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "verify", "water_filling", "waterfill",
+    "ObjectiveError", "OneFactor", "Problem", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "StudentT",
+    "UncertifiedWarning", "Waves", "WorstCase", "certify", "claim", "compare", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "replay", "verify", "water_filling", "waterfill",
 ]  # fmt: skip

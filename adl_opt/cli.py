@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog, examples
+from . import __version__, catalog, examples, replaywords
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
@@ -69,6 +69,8 @@ _REMEDIES = (
     ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
     ("book.solvent() (--solvent on the command line)", "--solvent"),
+    ("waves.solvent() (--solvent on the command line)", "--solvent"),
+    ("Waves.from_hyperreplay reads it (--hyperreplay on the command line)", "add --hyperreplay"),
 )
 
 
@@ -252,6 +254,10 @@ def generate(
         f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 --horizon 1/365 --law gaussian",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
+
+
+app.command()(replaywords.replay)
+app.command()(replaywords.twin)
 
 
 @app.command()

@@ -32,17 +32,7 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
-    if isinstance(policies, Objective) or isinstance(measures, Objective) or callable(policies):
-        raise AdlError("compare takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
-    if any(isinstance(one, type) for one in measures or ()):
-        raise AdlError(
-            f"compare takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
-        )
-    odd = [one for one in policies or () if not callable(one)]
-    if odd:
-        raise AdlError(
-            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
-        )
+    check_lists("compare", policies, measures)
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
     chosen = list(policies) if policies is not None else plain
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
@@ -52,7 +42,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
         )
     aligned = None if law is None else law.align(event.book.assets).exact()
-    rows: list[tuple[str, Allocation]] = [(_named(policy), policy(event)) for policy in chosen]
+    rows: list[tuple[str, Allocation]] = [(named(policy), policy(event)) for policy in chosen]
     bounds: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
@@ -78,5 +68,20 @@ def compare(
     return pd.DataFrame(lines).set_index("policy")
 
 
-def _named(policy: Policy) -> str:
+def check_lists(caller: str, policies: Any, measures: Any) -> None:
+    """Raise AdlError, in the name of `caller`, for policies that are no list of functions and measures that are no list of objectives."""
+    if isinstance(policies, Objective) or isinstance(measures, Objective) or callable(policies):
+        raise AdlError(f"{caller} takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
+    if any(isinstance(one, type) for one in measures or ()):
+        raise AdlError(
+            f"{caller} takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
+        )
+    odd = [one for one in policies or () if not callable(one)]
+    if odd:
+        raise AdlError(
+            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
+        )
+
+
+def named(policy: Policy) -> str:
     return str(policy.__name__) if hasattr(policy, "__name__") else str(policy)

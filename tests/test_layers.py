@@ -19,9 +19,9 @@ LAYER = {
     "certificate": 4, "reasons": 4.05, "allocation": 4.1,
     "pieces": 4.7, "kinks": 4.8, "interior": 4.9, "coupled": 4.95, "separable": 5, "levelling": 5.55, "policies": 5.6, "targets": 5.6, "dualbound": 5, "conicsymbols": 5, "conic": 5.1, "face": 5.2, "route": 5.4, "prices": 5.45, "optima": 5.5,
     "problem": 6, "outside": 6.1,
-    "comparison": 7, "optimal_set": 7,
+    "waves": 2.2, "hyperreplay": 2.1, "comparison": 7, "optimal_set": 7, "carried": 6.1, "replaying": 7.1, "synthetic": 6.9,
     "examples": 7, "model": 8, "catalog": 8.1,
-    "plots": 9, "show": 9, "words": 9.05, "cli": 9.1, "__main__": 9.2,
+    "plots": 9, "show": 9, "words": 9.05, "replaywords": 9.07, "cli": 9.1, "__main__": 9.2,
 }  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 UPWARD = {("allocation", "plots")}  # allocation.plot(), lazily: the one call upward
