@@ -1,9 +1,10 @@
 """The state of a policy through the waves of an event: what it holds, what it closes, and what is measured then.
 
-How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the data list the position again, the policy holds the listed
-position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd and are not: a position that the data show smaller than e
-(its owner closed it himself, the policy already had) is 0, its excess reported as `overtaken`; one that the data show on the other side than before starts anew. Accounts join when they first appear. One that is not listed in a wave stands still: its last position less what was closed,
-its last equity, and the latest price of each asset; so policies may close whom reality closed before, or spared. Equity is that of the data.
+How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the data list the position again, the policy holds the
+listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd and are not: a position that the data show smaller
+than e (its owner closed it himself, the policy already had) is 0, its excess reported as `overtaken`; one that the data show on the other side than before starts anew.
+Accounts join when they first appear. One that is not listed in a wave stands still: its last position less what was closed, its last equity, and the latest price of
+each asset; so policies may close whom reality closed before, or spared. Equity is that of the data.
 
 What the counterfactual ignores: prices and requirements are those of reality whatever the policy does; profit and fees on positions held longer or shorter than in
 reality are not booked; nobody reacts; accounts that the data never list cannot be closed.
@@ -31,6 +32,7 @@ from .waterfill import exact_sum
 from .waves import Waves
 
 Array = NDArray[np.float64]
+_ROUNDING = 1e-13  # of all that was ever held of an asset: what may be missing by rounding
 _DUST = 1e-14  # of what a position ever was: what differences of positions leave by rounding
 
 
@@ -77,6 +79,10 @@ class Tape:
             position,
             extra,
         )
+
+    def rounding(self) -> Array:
+        """Contracts of each asset (d,) that are rounding of what was ever held of it."""
+        return _ROUNDING * np.bincount(self.asset, self.largest, len(self.waves.assets))
 
     def required(self) -> Array:
         """(2, d) contracts of shorts and of longs that were closed in this wave, each sum exact (§6)."""
@@ -127,7 +133,7 @@ class State:
         for part in parts:
             if not part.any():
                 continue
-            event, short_of = _event(tape.book(held - closed), part)
+            event, short_of = _event(tape.book(held - closed), part, tape.rounding())
             missing += short_of
             amount = (
                 np.where(event.closable, np.abs(tape.realized[tape.seen]), 0.0) if policy is None else _asked(policy, name, event)
@@ -153,7 +159,7 @@ class State:
         return Done(closed, missing, line)
 
 
-def _event(book: Book, need: Array) -> tuple[Event, Array]:
+def _event(book: Book, need: Array, rounding: Array) -> tuple[Event, Array]:
     """The event that closes `need` (2, d), one side an asset, as far as the book has it, and what it has not (2, d), contracts."""
     rows, assets = np.nonzero(need)
     sides: list[dict[str, float]] = [{}, {}]
@@ -163,7 +169,7 @@ def _event(book: Book, need: Array) -> tuple[Event, Array]:
     for row, k in zip(rows, assets):
         sides[row][book.assets[k]] = float(min(need[row, k], capacity[k]))
     missing = np.where(need > 0, np.maximum(need - capacity, 0.0), 0.0)
-    return Event(book, *sides), np.where(missing > FEASIBLE * need, missing, 0.0)
+    return Event(book, *sides), np.where(missing > np.maximum(FEASIBLE * need, rounding), missing, 0.0)
 
 
 def _asked(policy: Policy, name: str, event: Event) -> Array:

@@ -41,7 +41,8 @@ class Replay:
     def to_frame(self) -> "pd.DataFrame":
         """One line a wave and policy, "realized" first (units in attrs["units"]).
 
-        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it rounding, not counted), overtaken: notional, quote currency. accounts: in the book of the wave; touched,
+        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or 1e-13 of all that was ever held of the asset, it is rounding
+        and not counted), overtaken: notional, quote currency. accounts: in the book of the wave; touched,
         wholly_closed: how many of them closed something, or everything. contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
         the accounts of the book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional) between what was closed and what was realized,
         with what is missing as a place of its own, over the required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified gap.

@@ -103,8 +103,8 @@ def _(plots, result):
 def _(mo, result):
     end = result.total()
     mo.md(rf"""
-    Every policy closes the same (left). Reality closes accounts whole and leaves the rest as they are; the policies spread the closing over everyone who is there (middle). What is left is
-    not the same at all (right): after the last wave the 99th percentile of leverage is {end.leverage_p99["realized"]:.1f} x as realized, {end.leverage_p99["pro_rata"]:.1f} x under pro
+    Every policy closes the same (left). The twin's reality, like the true one, closes most accounts whole and leaves a few as they are; the policies spread the closing over everyone who is there (middle). What is left is
+    not the same at all (right; accounts closed whole count as 0 x): after the last wave the 99th percentile of leverage is {end.leverage_p99["realized"]:.1f} x as realized, {end.leverage_p99["pro_rata"]:.1f} x under pro
     rata and {end.leverage_p99["gross_water_filling"]:.1f} x under water-filling; the highest {end.leverage_max["realized"]:,.0f}, {end.leverage_max["pro_rata"]:,.0f} and
     {end.leverage_max["gross_water_filling"]:.1f} x.
 

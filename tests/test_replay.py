@@ -232,6 +232,14 @@ def test_the_same_seed_gives_the_same_bytes():
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_what_is_left_at_the_end_is_enough_but_for_rounding(seed):
+    """Each asset's requirements sum to what is left to every policy: nothing is missing, though the last ones may be dust."""
+    given = adl.examples.twin(seed, 0.2).isolated()
+    result = adl.replay(given, [adl.pro_rata, adl.water_filling])
+    assert (result.to_frame()["missing"] == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_the_smallest_twin_replays(seed):
     result = adl.replay(adl.examples.twin(seed, 1e-3), [adl.pro_rata, adl.gross_water_filling])
     assert (result.to_frame()["missing"] == 0).all() and len(result.total()) == 3
