@@ -54,12 +54,12 @@ class Book:
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Book":
         """A book from a DataFrame with the columns of `Book.read`; other columns are ignored, the index too."""
-        return cls._build(_columns(frame), "the frame")
+        return cls._build(columns_of(frame), "the frame")
 
     @classmethod
     def from_isolated(cls, frame: "pd.DataFrame") -> "Book":
         """Isolated margin: each (account, asset) of the frame becomes its own row "account:asset" with its own equity (§3)."""
-        columns = _columns(frame)
+        columns = columns_of(frame)
         need_columns(columns, ("account", "asset"), "the frame")
         names = zip(text_column(columns["account"], "account"), text_column(columns["asset"], "asset"))
         return cls._build({**columns, "account": [f"{account}:{asset}" for account, asset in names]}, "the frame")
@@ -176,7 +176,7 @@ class _Named:
         return f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}"
 
 
-def _columns(frame: Any) -> dict[str, Any]:
+def columns_of(frame: Any) -> dict[str, Any]:
     if not hasattr(frame, "columns"):
         raise BookError(f"a book is made of a DataFrame, not of {type(frame).__name__}; Book.read takes a file")
     return {str(name): frame[name] for name in frame.columns}

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog, examples, laboratory
+from . import __version__, catalog, examples, laboratory, replaywords
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
@@ -72,6 +72,8 @@ _REMEDIES = (
     ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
     ("book.solvent() (--solvent on the command line)", "--solvent"),
+    ("waves.solvent() (--solvent on the command line)", "--solvent"),
+    ("Waves.from_hyperreplay reads it (--hyperreplay on the command line)", "add --hyperreplay"),
 )
 
 
@@ -281,6 +283,8 @@ def models() -> None:
 
 app.command("axioms")(laboratory.axioms_command)
 app.command("stress")(laboratory.stress_command)
+app.command("replay")(replaywords.replay)
+app.command("twin")(replaywords.twin)
 
 
 def main() -> None:

@@ -38,19 +38,9 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
-    if isinstance(policies, (Objective, str)) or isinstance(measures, Objective) or callable(policies):
-        raise AdlError("compare takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
-    if any(isinstance(one, type) for one in measures or ()):
-        raise AdlError(
-            f"compare takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
-        )
-    odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]
-    if odd:
-        raise AdlError(
-            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
-        )
+    given = rules("compare", policies, measures)
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
-    chosen = [policy(one) if isinstance(one, str) else one for one in policies] if policies is not None else plain
+    chosen = plain if given is None else given
     wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
     names = [str(measure) for measure in wanted]
     if len(set(names)) < len(names):
@@ -58,7 +48,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
         )
     aligned = None if law is None else law.align(event.book.assets).exact()
-    rows: list[tuple[str, Allocation]] = [(_named(rule), rule(event)) for rule in chosen]
+    rows: list[tuple[str, Allocation]] = [(named(rule), rule(event)) for rule in chosen]
     bounds: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
@@ -84,5 +74,22 @@ def compare(
     return pd.DataFrame(lines).set_index("policy")
 
 
-def _named(rule: Policy) -> str:
+def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
+    """The policies as functions, None if none are given. Raises AdlError, in the name of `caller`, for policies that are no list of functions or names that adl.policy
+    knows, and for measures that are no list of objectives."""
+    if isinstance(policies, (Objective, str)) or isinstance(measures, Objective) or callable(policies):
+        raise AdlError(f"{caller} takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
+    if any(isinstance(one, type) for one in measures or ()):
+        raise AdlError(
+            f"{caller} takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
+        )
+    odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]
+    if odd:
+        raise AdlError(
+            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
+        )
+    return None if policies is None else [policy(one) if isinstance(one, str) else one for one in policies]
+
+
+def named(rule: Policy) -> str:
     return str(rule.__name__) if hasattr(rule, "__name__") else str(getattr(rule, "name", rule))

@@ -8,6 +8,7 @@ from .errors import BookError
 from .event import Event
 from .laws import Scenarios
 from .lognormal import LogNormal
+from .synthetic import twin as twin
 
 Array = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ from .errors import AllocationError
 from .isolated import gross_level
 from .laws import Law
 from .reasons import volatility_leverage
+from .replaying import Replay
 from .symbols import Symbols
 
 if TYPE_CHECKING:
@@ -178,6 +179,41 @@ def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
     panels[0].set_yticks(place, [str(name) for name in rows.index])
+    return _saved(figure, path)
+
+
+def replay(result: Replay, path: str | Path | None = None) -> Any:
+    """An event by wave: notional closed (bars: realized; quote currency), accounts wholly closed, and the highest leverage after (x of equity), a line a policy.
+
+    Above the bars, what policies could not find is missing from their points. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for anything
+    but the result of adl.replay.
+    """
+    if not isinstance(result, Replay):
+        raise AllocationError(f"replay draws what adl.replay returns, not {type(result).__name__}")
+    frame = result.to_frame()
+    figure = _figure(9.6, 3.4)
+    panels = figure.subplots(1, 3)
+    shown = (
+        ("notional_closed", "closed (quote currency)"),
+        ("wholly_closed", "accounts wholly closed"),
+        ("leverage_max", "highest gross leverage after (x of equity)"),
+    )
+    place = np.arange(len(result.waves.labels))
+    for axes, (column, title) in zip(panels, shown):
+        for number, (name, lines) in enumerate(frame.groupby("policy", sort=False)):
+            values = lines[column].to_numpy(float)
+            if number == 0:
+                axes.bar(place, values, width=0.8, color=BEFORE, label=name)
+            else:
+                axes.plot(place, values, ".-", color=_colour(number - 1, frame["policy"].nunique()), linewidth=1.4, label=name)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("wave")
+        step = max(1, len(place) // 12)
+        axes.set_xticks(place[::step], [str(label) for label in result.waves.labels[::step]])
+        axes.spines[["top", "right"]].set_visible(False)
+        if column == "leverage_max" and (frame[column] > 0).any():
+            axes.set_yscale("log")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return _saved(figure, path)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation
 from .book import Book
+from .comparison import named, rules
 from .errors import AllocationError, EventError
 from .event import Event
 from .policies import Policy, gross_water_filling, pro_rata, water_filling
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def stress_path(book: Book, moves: "pd.DataFrame", policies: Sequence[Policy] | None = None, fund: float = 0.0) -> "pd.DataFrame":
+def stress_path(
+    book: Book, moves: "pd.DataFrame", policies: "Sequence[Policy | str] | None" = None, fund: float = 0.0
+) -> "pd.DataFrame":
     """What a price path costs the exchange under each policy: `stress` step by step, the state carried forward. One line a policy.
 
     moves: a row a step, a column an asset, relative moves. In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
@@ -43,8 +46,9 @@ def stress_path(book: Book, moves: "pd.DataFrame", policies: Sequence[Policy] | 
         raise EventError(f"the moves have the column {moves.columns[moves.columns.duplicated()][0]!r} more than once")
     steps = [relative_moves(book, dict(zip(moves.columns, row)), f"step {i + 1}: ") for i, row in enumerate(moves.to_numpy(object))]
     levels = [water_filling] if book.isolated else [gross_water_filling]
-    chosen = [*levels, pro_rata] if policies is None else list(policies)
-    names = [str(getattr(policy, "__name__", policy)) for policy in chosen]
+    given = rules("stress_path", policies, None)
+    chosen = [*levels, pro_rata] if given is None else given
+    names = [named(policy) for policy in chosen]
     if len(set(names)) < len(names):
         raise EventError(f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own __name__")
     rows = [_walked(book, steps, policy, checked_fund(fund)) for policy in chosen]

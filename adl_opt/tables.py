@@ -70,7 +70,7 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
     )
 
 
-def _arrow(values: Any) -> Any:
+def arrow(values: Any) -> Any:
     import pyarrow as pa
 
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
@@ -88,7 +88,7 @@ def text_column(values: Any, name: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    array = _arrow(values)
+    array = arrow(values)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if array.null_count:
@@ -111,7 +111,7 @@ def text_column(values: Any, name: str) -> Any:
 def number_column(values: Any, name: str, accounts: Any) -> Array:
     import pyarrow as pa
 
-    array = _arrow(values)
+    array = arrow(values)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):

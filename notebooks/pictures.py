@@ -12,7 +12,7 @@ RATIO = {"BTC": 1.0, "ETH": 1.25}  # volatility relative to BTC
 
 
 def main() -> None:
-    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep."""
+    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep; an event in waves."""
     adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(FOLDER / "water_level.png")
     hedge = adl.load("hedge_matters").problem()
     pair = {"levelled gross leverage": adl.gross_water_filling(hedge.event), "least expected loss": hedge.solve()}
@@ -24,6 +24,7 @@ def main() -> None:
     required = {"BTC": np.linspace(0, 33, 231)[1:]}
     swept = {name: adl.Problem(adl.ExpectedLoss(), event, law).sweep(short=required, loading=RATIO) for name, law in laws.items()}
     plots.sweep(swept, FOLDER / "sweep.png")
+    plots.replay(adl.replay(adl.examples.twin(seed=2, scale=1 / 30)), FOLDER / "replay.png")
     for path in sorted(FOLDER.glob("*.png")):
         print(f"{FOLDER.name}/{path.name}")
 

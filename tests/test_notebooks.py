@@ -195,3 +195,18 @@ def test_cross_margin_says_what_it_computes():
     assert meeting["one factor"] < 1e-9 and 1e-3 < meeting["exact lognormal"] < 0.1 < meeting["20 x 20 quadrature"]
     copy = render.rendered(notebook).read_text(encoding="utf-8")
     assert "2, then 1. Closing its 4 Y" in copy
+
+
+def test_the_replay_says_what_it_computes():
+    outputs, found = load(ROOT / "notebooks" / "06_replay.py").app.run()
+    assert sum(isinstance(output, Figure) for output in outputs) == 1
+    end = found["by_hand"].to_frame().set_index(["policy", "wave"])
+    assert end.loc[("water_filling", 1), ["leverage_max", "leverage_median"]].tolist() == pytest.approx([2 / 3, 2 / 3], rel=1e-12)
+    assert found["by_hand"].closed("pro_rata")["closed"].tolist() == [-5.0, -5.0, -2.0, -2.0]
+    total = found["result"].total()
+    assert total.loc["gross_water_filling", "leverage_max"] < total["leverage_max"].drop("gross_water_filling").min()
+    assert (total["missing"] == 0).all() and np.ptp(total["notional_closed"]) < 1e-6 * total["notional_closed"].max()
+    gaps = found["alone"].to_frame().set_index("policy")["ExpectedLoss gap"]
+    assert gaps["water_filling"].max() <= 1e-6 and gaps["pro_rata"].max() > 0.1
+    copy = render.rendered(ROOT / "notebooks" / "06_replay.py").read_text(encoding="utf-8")
+    assert "the replay reports 3 USD overtaken" in copy and "2; 0 is missing" in copy

@@ -1,0 +1,151 @@
+"""A real event replayed wave by wave: what each policy would have done on the state that it left itself, beside what was realized (see carried.py)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .carried import State, Tape
+from .comparison import named, rules
+from .errors import AdlError, EventError
+from .laws import Law
+from .objectives import ExpectedLoss, Objective
+from .policies import Policy, gross_water_filling, pro_rata, water_filling
+from .progress import counted
+from .waves import Waves
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+REALIZED = "realized"
+UNITS = {
+    "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency", "accounts": "number", "touched": "accounts",
+    "wholly_closed": "accounts", "contracts_closed": "contracts, of all assets", "notional_closed": "quote currency", "leverage_max": "x of equity, gross",
+    "leverage_p99": "x of equity, gross", "leverage_median": "x of equity, gross", "elsewhere": "fraction of the required notional",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """What `replay` found. frame: see `to_frame`; required: wave, asset, side, required (contracts), and what each policy could not find ("missing <policy>")."""
+
+    waves: Waves
+    frame: "pd.DataFrame"
+    required: "pd.DataFrame"
+    _closed: dict[str, list[tuple[NDArray[np.int64], Array]]]
+    _legs: NDArray[np.int64]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One line a wave and policy, "realized" first (units in attrs["units"]).
+
+        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or 1e-13 of all that was ever held of the asset, it is rounding
+        and not counted), overtaken: notional, quote currency. accounts: in the book of the wave; touched,
+        wholly_closed: how many of them closed something, or everything. contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
+        the accounts of the book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional) between what was closed and what was realized,
+        with what is missing as a place of its own, over the required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified gap.
+        """
+        return self.frame
+
+    def closed(self, policy: str) -> "pd.DataFrame":
+        """wave, account, asset, closed (contracts, signed like the position) of one policy, or "realized"; what closes nothing is left out. AdlError for another name."""
+        import pandas as pd
+
+        if policy not in self._closed:
+            raise AdlError(f"{policy!r} was not replayed; there are {', '.join(self._closed)}")
+        waves, d = self.waves, len(self.waves.assets)
+        parts = self._closed[policy]
+        leg = self._legs[np.concatenate([legs for legs, _ in parts])]
+        return pd.DataFrame(
+            {
+                "wave": np.repeat(np.array(waves.labels, dtype=object), [len(legs) for legs, _ in parts]),
+                "account": waves.accounts[leg // d],
+                "asset": np.array(waves.assets, dtype=object)[leg % d],
+                "closed": np.concatenate([closed for _, closed in parts]),
+            }
+        ).infer_objects()
+
+    def total(self) -> "pd.DataFrame":
+        """One line a policy over all waves: notional closed and missing (quote currency), accounts touched, leverage after the last wave, elsewhere by position."""
+        import pandas as pd
+
+        lines = []
+        for name, group in self.frame.groupby("policy", sort=False):
+            last = group.iloc[-1]
+            line = {"policy": name, **{c: group[c].sum() for c in ("notional_closed", "missing", "overtaken")}}
+            line["touched"] = self.closed(str(name))["account"].nunique()
+            line |= {c: last[c] for c in ("leverage_max", "leverage_p99", "leverage_median")}
+            line["elsewhere"] = (group["elsewhere"] * group["required"]).sum() / max(group["required"].sum(), 1e-300)
+            lines.append(line)
+        return pd.DataFrame(lines).set_index("policy")
+
+    def __repr__(self) -> str:
+        return f"Replay({len(self.waves.labels)} waves, policies {', '.join(self._closed)}; {self.waves!r})"
+
+
+def replay(
+    waves: Waves,
+    policies: "Sequence[Policy | str] | None" = None,
+    law: Law | None = None,
+    measures: Sequence[Objective] | None = None,
+    prove: bool = False,
+    progress: bool = True,
+) -> Replay:
+    """Each policy on every wave of an event, on its own carried-forward state, beside what was realized (adl_opt/carried.py says how state is carried, and what is ignored).
+
+    policies: callables Event -> Allocation, or names that adl.policy knows (default: pro rata and water-filling, of gross leverage in cross margin). An asset that was closed on both sides in one wave is
+    two events: shorts first, then longs. measures: objectives valued after each wave under `law` (default: ExpectedLoss, if there is a law); "<measure> gap" is the relative
+    distance to the proved optimum of that wave on the policy's own state: in isolated margin always, in cross margin if prove=True (a solve a wave and policy), nan otherwise
+    and after two events. progress: a bar on a terminal, where it takes longer than a few seconds. Raises EventError for accounts without positive equity (§8), SolveError
+    naming the wave where a policy fails, AllocationError where one does not clear.
+    """
+    import pandas as pd
+
+    _check(waves)
+    given = rules("replay", policies, measures)
+    chosen: dict[str, Policy | None] = {REALIZED: None}
+    isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(np.unique(waves.account))
+    plain = [water_filling, pro_rata] if isolated else [pro_rata, gross_water_filling]
+    for policy in plain if given is None else given:
+        if named(policy) in chosen:
+            raise AdlError(
+                f"two policies are named {named(policy)!r} ('realized' is what was realized); give them names that tell them apart"
+            )
+        chosen[named(policy)] = policy
+    wanted = list(measures) if measures is not None else [] if law is None else [ExpectedLoss()]
+    aligned = None if law is None else law.align(waves.assets).exact()
+    tape = Tape(waves)
+    states = {name: State(len(tape.legs)) for name in chosen}
+    lines, required = [], []
+    closed: dict[str, list[tuple[NDArray[np.int64], Array]]] = {name: [] for name in chosen}
+    for w in counted(range(len(waves.labels)), "replaying waves", progress):
+        tape.turn(w)
+        need = tape.required()
+        missing: dict[str, Array] = {}
+        for name, policy in chosen.items():
+            done = states[name].step(tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove)
+            missing[name] = done.missing
+            lines.append({"wave": waves.labels[w], "policy": name, **done.line})
+            hit = np.flatnonzero(done.closed)
+            closed[name].append((tape.seen[hit], done.closed[hit]))
+        for side, asset in zip(*np.nonzero(need)):
+            short = {f"missing {name}": value[side, asset] for name, value in missing.items() if name != REALIZED}
+            said = {"wave": waves.labels[w], "asset": waves.assets[asset], "side": ("short", "long")[side]}
+            required.append({**said, "required": need[side, asset], **short})
+    frame = pd.DataFrame(lines)
+    frame.attrs["units"] = UNITS
+    return Replay(waves, frame, pd.DataFrame(required), closed, tape.legs)
+
+
+def _check(waves: object) -> None:
+    if not isinstance(waves, Waves):
+        raise AdlError(f"replay takes Waves, not {type(waves).__name__}: adl.Waves.read(path) or adl.Waves.from_frame(frame)")
+    broke = np.flatnonzero(waves.equity <= 0)
+    if broke.size:
+        j, count = int(broke[0]), len(np.unique(waves.account[broke]))
+        raise EventError(
+            f"{count:,} of {len(waves.accounts):,} accounts have no positive equity in some wave, first {waves.accounts[waves.account[j]]!r} with "
+            f"{waves.equity[j]:.6g} in wave {waves.labels[waves.wave[j]]}; waves.solvent() (--solvent on the command line) keeps the others (§8)"
+        )

@@ -1,0 +1,156 @@
+"""The commands `replay` and `twin`: a real event, or its made-up twin, wave by wave; they print and compute nothing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import examples
+from .errors import AdlError
+from .exchanges import POLICIES
+from .plots import replay as draw
+from .replaying import Replay
+from .replaying import replay as replay_waves
+from .show import console, figure, table_of
+from .waves import Waves
+from .words import (
+    Correlation,
+    Dof,
+    Force,
+    Horizon,
+    LawName,
+    Quadrature,
+    Sample,
+    ScenarioFile,
+    Table,
+    Volatility,
+    law_of,
+    writable,
+    write_frame,
+    written_as,
+)
+
+Event = Annotated[
+    Path | None,
+    typer.Argument(help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed", show_default=False),
+]
+Scale = Annotated[float, typer.Option("--scale", help="of the twin: the share of 34,983 closings")]
+TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin and of --sample")]
+Picture = Annotated[Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)]
+Chosen = Annotated[list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)]
+
+
+def replay(
+    event: Event = None,
+    twin: Annotated[bool, typer.Option("--twin", help="replay the made-up twin of 10 October 2025")] = False,
+    scale: Scale = 1.0,
+    hyperreplay: Annotated[
+        bool, typer.Option("--hyperreplay", help="EVENT is HyperReplay's adl_detailed_analysis_REALTIME.csv")
+    ] = False,
+    every: Annotated[float, typer.Option("--every", help="seconds in a wave of --hyperreplay")] = 60.0,
+    solvent: Annotated[
+        bool, typer.Option("--solvent", help="leave out accounts without positive equity in some wave, and say so")
+    ] = False,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="each position its own account, with its share of the equity")
+    ] = False,
+    policies: Chosen = None,
+    volatility: Volatility = None,
+    correlation: Correlation = None,
+    horizon: Horizon = None,
+    scenarios: ScenarioFile = None,
+    quadrature: Quadrature = None,
+    sample: Sample = None,
+    seed: TwinSeed = 1,
+    law_name: LawName = "lognormal",
+    dof: Dof = None,
+    output: Table = None,
+    plot: Picture = None,
+    force: Force = False,
+) -> None:
+    """A real event wave by wave: what each policy would have done, beside what was realized."""
+    writable([output, plot], force)
+    written_as(output, ".csv", ".parquet")
+    written_as(plot, ".png", ".pdf", ".svg")
+    if twin == (event is not None):
+        raise AdlError("replay takes a file of waves or --twin, one of them")
+    if event is None:
+        waves = examples.twin(seed, scale)
+    else:
+        waves = Waves.from_hyperreplay(event, every) if hyperreplay else Waves.read(event)
+    if solvent:
+        gone, whole = waves.insolvent(), waves
+        waves = waves.solvent()
+        console.print(
+            f"left out {len(gone):,} of {len(whole.accounts):,} accounts without positive equity in some wave: "
+            f"{gone['realized_notional'].sum():,.6g} quote currency that they closed is required of nobody",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    if isolated:
+        waves = waves.isolated()
+    law = law_of(waves.book(waves.labels[0]), volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    result = replay_waves(waves, policies or None, law)
+    _print(result, "no law given" if law is None else f"law: {law!r}")
+    if output is not None:
+        write_frame(result.to_frame(), output)
+        console.print(f"wrote {output}", soft_wrap=True)
+    if plot is not None:
+        draw(result, plot)
+        console.print(f"drew {plot}", soft_wrap=True)
+
+
+def twin(
+    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write")],
+    scale: Scale = 1.0,
+    seed: TwinSeed = 1,
+    force: Force = False,
+) -> None:
+    """Write the made-up twin of 10 October 2025, which `replay` reads."""
+    writable([output], force)
+    written_as(output, ".csv", ".parquet")
+    waves = examples.twin(seed, scale)
+    write_frame(waves.to_frame(), output)
+    console.print(
+        f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
+        f"{len(waves.assets)} assets, all made up\ntry: adl-opt replay {output}",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+
+
+def _print(result: Replay, law: str) -> None:
+    waves, frame = result.waves, result.to_frame()
+    console.print(
+        f"{len(waves.wave):,} rows in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, {len(waves.assets)} assets; {law}",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+    names = [str(name) for name in frame.columns]
+    measures = [
+        name for name in names[names.index("elsewhere") + 1 :] if frame[name].notna().any()
+    ]  # gaps only where they were asked
+    columns = (
+        ["leverage_max", "elsewhere"] if measures else ["required", "wholly_closed", "leverage_max", "leverage_p99", "elsewhere"]
+    )
+    short = {"wholly_closed": "wholly", "leverage_max": "max", "leverage_p99": "99 %"}
+    table = table_of(
+        "required (quote currency); accounts wholly closed; gross leverage after (x of equity): highest, 99th percentile; elsewhere: fraction not closed where it was realized",
+        "wave", "policy", *(short.get(c, "gap" if c.endswith(" gap") else c) for c in (*columns, *measures)), left=("policy",),
+    )  # fmt: skip
+    for _, row in frame.iterrows():
+        table.add_row(str(row["wave"]), str(row["policy"]), *(_cell(c, row[c]) for c in (*columns, *measures)))
+    console.print(table)
+    _print_total(result, ("notional_closed", "missing", "overtaken", "touched", "leverage_max", "elsewhere"))
+
+
+def _print_total(result: Replay, columns: Sequence[str]) -> None:
+    total = result.total()
+    table = table_of("all waves; leverage after the last", "policy", *(c.replace("_", " ") for c in columns), left=("policy",))
+    for name, row in total.iterrows():
+        table.add_row(str(name), *(_cell(c, row[c]) for c in columns))
+    console.print(table)
+
+
+def _cell(column: str, value: float) -> str:
+    if column in ("touched", "wholly_closed"):
+        return f"{int(value):,}"
+    return f"{value:.3g}" if column == "elsewhere" or column.endswith("gap") else figure(float(f"{value:.4g}"))

@@ -1,0 +1,247 @@
+"""Waves: a deleveraging event as it happened, one requirement after the other, with what was really closed (§1, §9)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .book import Book, columns_of
+from .errors import BookError
+from .tables import arrow, factorize, need_columns, number_column, read_columns, text_column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+NEEDED = ("account", "asset", "position", "equity", "price", "realized_closed")
+OPTIONAL = ("entry_price", "margin", "profit_ratio")
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """What accounts held in each wave before it closed them, and what it closed; make one with `read`, `from_frame`, `from_hyperreplay`.
+
+    labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j says that in wave number wave[j] account number account[j]
+    held position[j] contracts of asset number asset[j] (long > 0, §1) at price[j] on equity[j] (quote currency, of the whole account), of which realized[j] contracts,
+    signed like the position, were closed. extra: optional columns by row.
+    """
+
+    labels: tuple[Any, ...]
+    accounts: NDArray[np.object_]
+    assets: tuple[str, ...]
+    wave: Index
+    account: Index
+    asset: Index
+    position: Array
+    equity: Array
+    price: Array
+    realized: Array
+    extra: Mapping[str, Array]
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Waves":
+        """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price, realized_closed; a row a position in a wave.
+
+        wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and profit_ratio are kept for rules that rank by them. Raises
+        BookError, naming the first culprit, for what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
+        """
+        return cls._build(*read_columns(Path(path)))
+
+    @classmethod
+    def from_frame(cls, frame: "pd.DataFrame") -> "Waves":
+        """Waves from a DataFrame with the columns of `Waves.read`; the index is ignored."""
+        return cls._build(columns_of(frame), "the frame")
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> "Waves":
+        """Waves from a dict of columns; pandas is not needed."""
+        return cls._build(columns, "the dict")
+
+    @classmethod
+    def from_hyperreplay(cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity") -> "Waves":
+        """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see hyperreplay.py for what is assumed."""
+        from .hyperreplay import tidy
+
+        columns, where = read_columns(Path(source)) if isinstance(source, (str, Path)) else (columns_of(source), "the frame")
+        return cls._build(tidy(columns, where, every, equity), where)
+
+    @classmethod
+    def _build(cls, columns: Mapping[str, Any], where: str) -> "Waves":
+        clock = [name for name in ("wave", "time") if name in columns]
+        if {"user", "coin", "adl_size"} <= set(columns):
+            raise BookError(
+                f"{where} is a table of HyperReplay: Waves.from_hyperreplay reads it (--hyperreplay on the command line)"
+            )
+        if len(clock) == 2:
+            raise BookError(f"{where} has the columns 'wave' and 'time'; keep the one that says which rows are one wave")
+        need_columns(columns, (*(clock or ("wave",)), *NEEDED), where)
+        odd = [name for name in columns if name not in (*clock, *NEEDED, *OPTIONAL)]
+        if odd:
+            raise BookError(
+                f"{where} has {len(odd)} unknown column{'s' * (len(odd) > 1)}, first {odd[0]!r}; "
+                f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
+            )
+        names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
+        if len(names) == 0:
+            raise BookError(f"{where} has no rows: an event needs at least one closing")
+        wanted = (*NEEDED[2:], *(name for name in OPTIONAL if name in columns))
+        number = {name: number_column(columns[name], name, names) for name in wanted}
+        (accounts, account), (assets, asset) = factorize(names), factorize(labels)
+        when, said = _clock(columns[clock[0]], clock[0], names)
+        back = np.flatnonzero(np.diff(when) < 0)
+        if back.size:
+            j = int(back[0]) + 1
+            raise BookError(
+                f"{clock[0]} goes back {back.size} time{'s' * (back.size > 1)}, first in row {j + 1} from {said[j - 1]} to {said[j]}; sort the rows by {clock[0]}"
+            )
+        first = np.flatnonzero(np.concatenate(([True], np.diff(when) > 0)))
+        wave = np.cumsum(np.concatenate(([0], (np.diff(when) > 0).astype(np.int64))))
+        self = cls(
+            tuple(said[j] for j in first), accounts, tuple(assets.tolist()), wave, account.astype(np.int64), asset.astype(np.int64),
+            number["position"], number["equity"], number["price"], number["realized_closed"],
+            {name: number[name] for name in OPTIONAL if name in number},
+        )  # fmt: skip
+        self._check()
+        return self
+
+    def _check(self) -> None:
+        n, d = len(self.accounts), len(self.assets)
+        leg = (self.wave * n + self.account) * d + self.asset
+        order = np.argsort(leg, kind="stable")
+        again = order[1:][np.diff(leg[order]) == 0]
+        self._refuse(again, "repeat a wave, account and asset", lambda j: "add them up or remove one (§9)")
+        self._refuse(np.flatnonzero(self.price <= 0), "have no positive price", lambda j: f"{self.price[j]:.6g} (§9)")
+        self._one(self.wave * d + self.asset, self.price, "price", "asset")
+        self._one(self.wave * n + self.account, self.equity, "equity", "account")
+        against = np.flatnonzero(self.realized * np.sign(self.position) < 0)
+        self._refuse(
+            against, "close against their position",
+            lambda j: f"{self.realized[j]:.9g} closed of {self.position[j]:.9g}; realized_closed is signed like the position (§1)",
+        )  # fmt: skip
+        beyond = np.flatnonzero(np.abs(self.realized) > np.abs(self.position))
+        self._refuse(
+            beyond, "close more than was held", lambda j: f"{float(self.realized[j])!r} of {float(self.position[j])!r} (§5)"
+        )
+
+    def _one(self, group: Index, values: Array, name: str, what: str) -> None:
+        """One value a group, or BookError."""
+        _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+        said = values[first][inverse]
+        self._refuse(
+            np.flatnonzero(values != said), f"have another {name} than their {what} had earlier in the same wave",
+            lambda j: f"{float(said[j])!r} and {float(values[j])!r}; one wave, one {what}, one {name} (§9)",
+        )  # fmt: skip
+
+    def _refuse(self, rows: NDArray[np.intp], what: str, number: Any) -> None:
+        if rows.size:
+            j = int(rows.min())
+            raise BookError(
+                f"{rows.size:,} of {len(self.wave):,} rows {what}, first row {j + 1}: wave {self.labels[self.wave[j]]}, "
+                f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}: {number(j)}"
+            )
+
+    def book(self, wave: Any) -> Book:
+        """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the event. Raises BookError for another label."""
+        if wave not in self.labels:
+            raise BookError(f"there is no wave {wave!r}; there are {len(self.labels)}, from {self.labels[0]} to {self.labels[-1]}")
+        rows = np.flatnonzero(self.wave == self.labels.index(wave))
+        rows = rows[np.argsort(self.account[rows], kind="stable")]
+        own, account = np.unique(self.account[rows], return_inverse=True)
+        price = self.price_by_wave[self.labels.index(wave)]
+        equity = np.empty(len(own))
+        equity[account] = self.equity[rows]
+        extra = {name: values[rows] for name, values in self.extra.items()} | {"realized_closed": self.realized[rows]}
+        asset = self.asset[rows].astype(np.int32)
+        return Book(self.accounts[own], self.assets, price, equity, account.astype(np.int32), asset, self.position[rows], extra)
+
+    @property
+    def price_by_wave(self) -> Array:
+        """Price of each asset in each wave, (w, d) quote currency: the latest that was listed, and before that the first."""
+        price = np.full((len(self.labels), len(self.assets)), np.nan)
+        price[self.wave, self.asset] = self.price
+        known = np.maximum.accumulate(np.where(np.isnan(price), -1, np.arange(len(price))[:, None]), axis=0)
+        first = np.argmax(~np.isnan(price), axis=0)
+        return price[np.where(known < 0, first, known), np.arange(len(self.assets))]
+
+    def solvent(self) -> "Waves":
+        """Without every account whose equity is not positive in some wave: all its rows, so that what it closed is required of nobody. BookError if none is left."""
+        keep = ~np.isin(self.account, self.account[self.equity <= 0])
+        if not keep.any():
+            raise BookError(f"none of the {len(self.accounts)} accounts has positive equity in all its waves")
+        left = {
+            name: np.unique(getattr(self, name)[keep], return_index=True, return_inverse=True)
+            for name in ("wave", "account", "asset")
+        }
+        # Numbers follow the order of first appearance among the rows that are left.
+        number = {
+            name: (np.argsort(np.argsort(first))[inverse], values[np.argsort(first)])
+            for name, (values, first, inverse) in left.items()
+        }
+        return Waves(
+            tuple(self.labels[k] for k in number["wave"][1]), self.accounts[number["account"][1]], tuple(self.assets[k] for k in number["asset"][1]),
+            number["wave"][0], number["account"][0], number["asset"][0],
+            self.position[keep], self.equity[keep], self.price[keep], self.realized[keep], {name: values[keep] for name, values in self.extra.items()},
+        )  # fmt: skip
+
+    def insolvent(self) -> "pd.DataFrame":
+        """What `solvent` leaves out, one line an account: account, least equity, realized_notional (quote currency, closed in all waves)."""
+        import pandas as pd
+
+        gone = np.unique(self.account[self.equity <= 0])
+        least = np.full(len(self.accounts), np.inf)
+        np.minimum.at(least, self.account, self.equity)
+        closed = np.bincount(self.account, np.abs(self.realized) * self.price, len(self.accounts))
+        return pd.DataFrame({"account": self.accounts[gone], "equity": least[gone], "realized_notional": closed[gone]})
+
+    def isolated(self) -> "Waves":
+        """Isolated margin: each position its own account "account:asset", with that share of the account's equity which its notional has among the positions listed in the wave.
+
+        Each position then has the leverage that the account's listed positions have together (accounts with none keep equal shares), and water-filling applies. A position that
+        is not listed in a wave keeps the equity that it had, as all that stands still does.
+        """
+        notional = np.abs(self.position) * self.price
+        key = self.wave * len(self.accounts) + self.account
+        _, group = np.unique(key, return_inverse=True)
+        gross, count = np.bincount(group, notional)[group], np.bincount(group)[group]
+        share = np.divide(notional, gross, out=1.0 / count, where=gross > 0)
+        columns = self.to_frame()
+        columns["account"] = columns["account"].astype(str) + ":" + columns["asset"].astype(str)
+        kept = columns[(share > 0).tolist()]
+        return Waves.from_frame(kept.assign(equity=(self.equity * share)[share > 0]))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The tidy table that `from_frame` reads."""
+        import pandas as pd
+
+        columns = {
+            "wave": np.array(self.labels, dtype=object)[self.wave], "account": self.accounts[self.account],
+            "asset": np.array(self.assets, dtype=object)[self.asset], "position": self.position, "equity": self.equity,
+            "price": self.price, "realized_closed": self.realized,
+        }  # fmt: skip
+        return pd.DataFrame({**columns, **self.extra}).infer_objects()
+
+    def __repr__(self) -> str:
+        return (
+            f"Waves({len(self.labels)} waves from {self.labels[0]} to {self.labels[-1]}, {len(self.wave):,} rows, {len(self.accounts):,} accounts, "
+            f"{len(self.assets)} assets, {(np.abs(self.realized) * self.price).sum():.6g} quote currency closed)"
+        )
+
+
+def _clock(values: Any, name: str, accounts: Any) -> tuple[Array | Index, list[Any]]:
+    """The order of the rows, and what each is called: whole numbers, numbers, or timestamps as text."""
+    import pyarrow as pa
+
+    array = arrow(values)
+    if pa.types.is_timestamp(array.type):
+        if array.null_count:
+            first = int(np.argmax(np.asarray(array.is_null())))
+            raise BookError(f"{array.null_count} of {len(array)} rows have no {name}, first row {first + 1}")
+        return np.array(array.cast(pa.int64()).to_pylist(), dtype=np.int64), [
+            str(text) for text in array.cast(pa.string()).to_pylist()
+        ]
+    when = number_column(array, name, accounts)
+    return when, [int(x) if x.is_integer() else x for x in when.tolist()]
