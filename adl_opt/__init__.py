@@ -48,6 +48,7 @@ from .replaying import Replay, replay
 from .risk import RiskMeasure
 from .shock import Stress, stress
 from .shockpath import stress_path
+from .supports import Minorant
 from .tails import AccountCVaR, CVaR, Spectral, WorstCase
 from .targets import factor_targets
 from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
@@ -57,7 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
-    "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
+    "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
     "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "verify", "water_filling", "water_filling_at", "waterfill",
 ]  # fmt: skip

@@ -224,20 +224,28 @@ def verify(
 ) -> None:
     """Check every claim of the models; exit 1 if one fails."""
     chosen = [catalog.load(name) for name in (models or catalog.names())]
-    failed = total = 0
+    failed = total = refuted = 0
     for model in chosen:
         table = table_of(f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim"))
         with console.status(f"checking {model.name}") as status:
             for verdict in verdicts(model):
-                total, failed = total + 1, failed + (not verdict.holds)
+                total, failed, refuted = total + 1, failed + (not verdict.as_stated), refuted + verdict.claim.fails
                 status.update(f"checking {model.name}: {verdict.claim.name} done")
-                holds, said = "[green]yes[/]" if verdict.holds else "[red]NO[/]", verdict.claim
+                said = verdict.claim
+                holds = ("[yellow]no, as stated[/]" if said.fails else "[green]yes[/]") if verdict.as_stated else "[red]NO[/]"
+                if said.fails and not verdict.as_stated:
+                    holds = "[red]YES, against what is stated[/]"
                 trouble = f" [red]{escape(verdict.trouble)}[/]" if verdict.trouble else ""
                 table.add_row(
                     holds, f"{verdict.violation:.2g}", f"{said.tolerance:.0e}", f"{said.statement} [dim]({said.source})[/]{trouble}"
                 )
         console.print(table)
-    console.print(f"{total - failed} of {total} claims hold (violation: worst found, a pure number, 0 = holds exactly)")
+    stated = (
+        f"{total - failed} of {total} claims are as stated, {refuted} of them stated to fail"
+        if refuted
+        else f"{total - failed} of {total} claims hold"
+    )
+    console.print(f"{stated} (violation: worst found, a pure number, 0 = holds exactly)")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Claim:
     """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to `tolerance` (rounding).
 
-    A claim is true for every seed it was given; one that finds its counterexample reports how badly it fails.
+    A claim is true for every seed it was given; one that finds its counterexample reports how badly it fails. fails: the statement is known to be false of this model;
+    it stays in sight with its measured violation, which must exceed the tolerance.
     """
 
     name: str
@@ -28,14 +29,17 @@ class Claim:
     source: str
     check: Callable[["Model"], float]
     tolerance: float
+    fails: bool = False
 
 
-def claim(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Callable[["Model"], float]], Claim]:
+def claim(
+    statement: str, source: str, tolerance: float = 1e-9, fails: bool = False
+) -> Callable[[Callable[["Model"], float]], Claim]:
     """Decorate a check(model) -> violation into a Claim named after the function."""
 
     def made(check: Callable[["Model"], float]) -> Claim:
         name = check.__name__
-        return Claim(name=name, statement=statement, source=source, check=check, tolerance=tolerance)
+        return Claim(name=name, statement=statement, source=source, check=check, tolerance=tolerance, fails=fails)
 
     return made
 
@@ -104,6 +108,11 @@ class Verdict:
     def holds(self) -> bool:
         return math.isfinite(self.violation) and 0 <= self.violation <= self.claim.tolerance
 
+    @property
+    def as_stated(self) -> bool:
+        """Whether it holds, or for a claim that is stated to fail, whether it fails."""
+        return math.isfinite(self.violation) and self.violation > self.claim.tolerance if self.claim.fails else self.holds
+
 
 def verdicts(model: Model) -> Iterator[Verdict]:
     """Check claim after claim, as they are asked for."""
@@ -115,7 +124,7 @@ def verdicts(model: Model) -> Iterator[Verdict]:
 
 
 def verify(model: Model) -> "pd.DataFrame":
-    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance, holds."""
+    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance, holds, as_stated (some are stated to fail)."""
     import pandas as pd
 
     if not isinstance(model, Model):
@@ -129,6 +138,7 @@ def verify(model: Model) -> "pd.DataFrame":
             "violation": v.violation,
             "tolerance": v.claim.tolerance,
             "holds": v.holds,
+            "as_stated": v.as_stated,
             "trouble": v.trouble,
         }
         for v in verdicts(model)

@@ -171,6 +171,8 @@ def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
     place = np.arange(len(rows))[::-1]
     for axes, (column, title) in zip(panels, titles.items()):
         values = rows[column].to_numpy(float)
+        if column.endswith(" excess"):  # rounding is none
+            values = np.where(values <= 1e-9 * rows[column.removesuffix(" excess")].to_numpy(float), 0.0, values)
         axes.barh(place, values, color=_COLOURS[1], height=0.7)
         for y, value in zip(place, values):
             axes.annotate(f" {value:.3g}", (max(value, 0.0), y), va="center", fontsize=8)

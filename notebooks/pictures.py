@@ -11,8 +11,15 @@ FOLDER = Path(__file__).resolve().parent / "rendered"
 RATIO = {"BTC": 1.0, "ETH": 1.25}  # volatility relative to BTC
 
 
+def traders(n: int, seed: int) -> adl.Event:
+    """n made-up shorts that were entered within a fifth of the mark, a third of them to be closed."""
+    start = adl.examples.random_shorts(n, seed)
+    entry = 50_000 * np.random.default_rng(seed).lognormal(0.05, 0.1, n)
+    return adl.examples.shorts(start.size, start.book.equity, start.required[0], 50_000.0, entry_price=entry)
+
+
 def main() -> None:
-    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep; an event in waves."""
+    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep; an event in waves; rules compared."""
     adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(FOLDER / "water_level.png")
     hedge = adl.load("hedge_matters").problem()
     pair = {"levelled gross leverage": adl.gross_water_filling(hedge.event), "least expected loss": hedge.solve()}
@@ -24,6 +31,8 @@ def main() -> None:
     required = {"BTC": np.linspace(0, 33, 231)[1:]}
     swept = {name: adl.Problem(adl.ExpectedLoss(), event, law).sweep(short=required, loading=RATIO) for name, law in laws.items()}
     plots.sweep(swept, FOLDER / "sweep.png")
+    rules = ["water_filling", "pro_rata", "uniform", "leverage_queue", "bitmex", "binance", "okx", "dydx"]
+    plots.comparison(adl.compare(traders(200, 1), adl.StudentT(0.08**2, dof=4), rules), FOLDER / "rules.png")
     plots.replay(adl.replay(adl.examples.twin(seed=2, scale=1 / 30)), FOLDER / "replay.png")
     for path in sorted(FOLDER.glob("*.png")):
         print(f"{FOLDER.name}/{path.name}")

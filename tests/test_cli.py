@@ -108,6 +108,8 @@ def test_compare(run):
 def test_verify_and_models(run):
     code, out, _ = run("verify", "cross_margin")
     assert code == 0 and "8 of 8 claims hold" in out
+    code, out, _ = run("verify", "queue")
+    assert code == 0 and "no, as stated" in out and "7 of 7 claims are as stated, 5 of them stated to fail" in " ".join(out.split())
     code, out, _ = run("models")
     assert code == 0 and "cross_margin" in out and "expected_loss" in out
 

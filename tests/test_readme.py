@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog, cli
+from adl_opt import catalog, cli, promises
+
+from .test_axioms import AXES, TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,6 +58,9 @@ def test_commands_run(line, folder, monkeypatch, capsys):
         ("--dof 4", "3,801.469"),
         ("--explain", "320.7051"),
         ("generate", "20,000 accounts"),
+        ("axioms bitmex", "support.bitmex.com"),
+        ("stress book.csv", "missing 7"),
+        ("replay --twin", "realized"),
     )
     said += (("made.parquet", "certified by separable"), ("", "2,212.6"))
     wanted = next(words for key, words in said if key in line)
@@ -81,3 +86,14 @@ def test_the_public_names_are_documented():
     for name in adl.__all__:
         thing = getattr(adl, name)
         assert getattr(thing, "__doc__", None), f"{name} has no docstring"
+
+
+def test_the_table_of_promises_is_what_the_search_finds():
+    """The README's table is that of test_axioms, which runs the search."""
+    lines = README.splitlines()
+    top = next(k for k, line in enumerate(lines) if line.startswith("| | `water_filling`"))
+    names = re.findall(r"`(\w+)`", lines[top])
+    rows = lines[top + 2 : top + 1 + len(AXES)]
+    cells = {name: "".join("y" if row.split("|")[2 + j].strip() == "yes" else "n" for row in rows) for j, name in enumerate(names)}
+    assert cells == {name: row[:-1] for name, row in TABLE.items()}
+    assert [row.split("|")[1].strip() for row in rows] == [axiom.name for axiom in promises.AXIOMS][:-1]
