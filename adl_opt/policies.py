@@ -1,7 +1,7 @@
 """Policies: Event -> Allocation without a law. Water-filling and pro rata; the exchanges' queues stand on the same footing."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,13 +26,14 @@ def water_filling(event: Event) -> Allocation:
     """Bring everyone above one leverage down to it, asset by asset: optimal for every law and monotone risk in isolated margin.
 
     Raises EventError if an account holds more than one position. Source: Campbell et al. (2026), Thm 1; proved here on
-    LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to equity (§16).
+    LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to equity (§16). Accounts that would have to close more than their cap end above
+    the level, and the theorem still holds (isolated.fill).
     """
     return _allocation(event, fill(event)[0], "water_filling", unique=True)
 
 
 def pro_rata(event: Event) -> Allocation:
-    """Everyone on the required side closes the same fraction of his position. A yardstick; in general not optimal."""
+    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal."""
     _need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
@@ -76,8 +77,8 @@ def realized(event: Event) -> Allocation:
     return _allocation(event, _realized(event.book), "realized", unique=None)
 
 
-def realized_event(book: Book) -> Event:
-    """The event that requires, asset by asset, what was really closed of each side.
+def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Mapping[Any, float] = 1.0) -> Event:
+    """The event that requires, asset by asset, what was really closed of each side, under the limits of an Event (protected, cap).
 
     Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
     """
@@ -93,7 +94,7 @@ def realized_event(book: Book) -> Event:
         raise EventError(
             f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
         )
-    return Event(book, **required)
+    return Event(book, short=required["short"], long=required["long"], protected=protected, cap=cap)
 
 
 def _realized(book: Book) -> Array:

@@ -43,6 +43,13 @@ Measures = Annotated[
     ),
 ]
 Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
+Protect = Annotated[
+    list[str] | None, typer.Option("--protect", help="an account of which nothing may be closed, repeatable", show_default=False)
+]
+Cap = Annotated[
+    str | None,
+    typer.Option("--cap", help="the most that may be closed of each position, as a fraction such as 0.5", show_default=False),
+]
 Volatility = Annotated[
     list[str] | None,
     typer.Option("--volatility", help="ASSET=YEARLY (0.6 = 60 %), or one number for a book of one asset", show_default=False),
@@ -88,7 +95,15 @@ Plot = Annotated[
 ]
 
 
-def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool, realized: bool = False) -> Event:
+def event_of(
+    path: Path,
+    short: list[str] | None,
+    long: list[str] | None,
+    solvent: bool,
+    realized: bool = False,
+    protect: list[str] | None = None,
+    cap: str | None = None,
+) -> Event:
     if realized and (short or long):
         raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
     book = Book.read(path)
@@ -102,7 +117,10 @@ def event_of(path: Path, short: list[str] | None, long: list[str] | None, solven
             soft_wrap=True, highlight=False,
         )  # fmt: skip
         book = kept
-    return realized_event(book) if realized else Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+    most = 1.0 if cap is None else number(cap, "--cap")
+    if realized:
+        return realized_event(book, protected=protect or (), cap=most)
+    return Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"), protected=protect or (), cap=most)
 
 
 def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
