@@ -202,7 +202,7 @@ class Allocation:
                 "account": book.account.tolist(), "asset": book.asset.tolist(), "position": book.position.tolist(),
                 "extra": {name: column.tolist() for name, column in book.extra.items()},
             },
-            "short": self.event.short, "long": self.event.long, "amount": self.amount.tolist(), "method": self.method,
+            "short": self.event.short, "long": self.event.long, "protected": list(self.event.protected), "cap": self.event.cap, "amount": self.amount.tolist(), "method": self.method,
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
             "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self._known_unique(),
             "price_range": None if (ends := self._known_ends()) is None else [[_plain(p) for p in end.tolist()] for end in ends],
@@ -239,7 +239,8 @@ class Allocation:
             np.array(stored["account"], np.int32), np.array(stored["asset"], np.int32), np.array(stored["position"], float),
             {name: np.array(column, float) for name, column in stored["extra"].items()},
         )  # fmt: skip
-        event = Event(book, short=content["short"], long=content["long"])
+        limits = {"protected": content.get("protected", ()), "cap": content.get("cap", 1.0)}  # older files have none
+        event = Event(book, short=content["short"], long=content["long"], **limits)
         amount = np.array(content["amount"], float)
         if amount.shape != book.position.shape:
             raise AllocationError(f"{len(amount)} closed sizes for {len(book.position)} positions")

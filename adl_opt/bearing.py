@@ -12,7 +12,7 @@ _TOP = 10  # the most levered tenth
 def bearing(allocation: Allocation) -> dict[str, float]:
     """Counts and shares of one allocation, by name.
 
-    "accounts reduced" and "wholly closed" (everything of them that can be closed is) are numbers of accounts; "top tenth bears" is the share of the notional closed that the
+    "accounts reduced" and "wholly closed" (of the required side nothing is left to them) are numbers of accounts; "top tenth bears" is the share of the notional closed that the
     tenth of highest gross leverage among the accounts that could be closed bears, an account cut by the tenth with its part, ties by account order; "Gini" is the Gini coefficient of the
     notional closed by account over the same accounts: 0 if all bear alike, near 1 if one bears all. The last two are nan where nothing is closed.
     """
@@ -20,7 +20,7 @@ def bearing(allocation: Allocation) -> dict[str, float]:
     price = book.price[book.asset]
     closed = book.per_account(allocation.amount * price)
     could = book.per_account(np.where(event.closable, event.size, 0.0)) > 0
-    mine = np.where(event.closable, event.size - allocation.amount, 0.0)
+    mine = np.where(event.closable, event.held - allocation.amount, 0.0)
     whole = could & (book.per_account(mine) == 0)
     return {
         "accounts reduced": int((closed > 0).sum()),

@@ -129,6 +129,7 @@ def assess(
         proof += (
             f"; {against} legs close against their position: closed is signed like the position, shorts negative" if against else ""
         )
+        proof += _beyond_limits(event, amount)
         certificate = Certificate(
             "infeasible", str(measured), unit, value, None, None, float(clearing.max()), box, reference, floor, tolerance, proof
         )
@@ -189,7 +190,8 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     for k in event.free_assets:
         legs = np.flatnonzero(event.free & (event.book.asset == k))
         size, closed = event.size[legs], m.amount[legs]
-        cheap, dear = -below.high[legs] / size, -below.low[legs] / size  # what a contract of the leg saves
+        held = event.held[legs] if event.capped else size
+        cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
         left = size - closed
         at = np.concatenate([dear, cheap])
         order = np.argsort(at, kind="stable")
@@ -246,8 +248,16 @@ def _violation(event: Event, amount: Array) -> tuple[Array, float]:
         clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
-    scale = np.where(event.size > 0, event.size, 1.0)
+    scale = np.where(event.held > 0, event.held, 1.0)
     return clearing, max(0.0, float((outside / scale).max(initial=0.0)))
+
+
+def _beyond_limits(event: Event, amount: Array) -> str:
+    """Which limits of the event are broken, in words."""
+    shielded = int(((amount > 0) & event.shielded).sum())
+    beyond = event.capped and int((event.closable & (amount > event.size + FEASIBLE * event.held)).sum())
+    said = f"; {shielded} legs of protected accounts are closed" if shielded else ""
+    return said + (f"; {beyond} legs are closed beyond their cap" if beyond else "")
 
 
 def relative_gap(value: float, bound: float, floor: float) -> float:
@@ -329,7 +339,7 @@ def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -
         if k in event.free_assets or below is None or not below.one_sided or not legs.size:
             continue
         if event.required[k] == 0:
-            price[k] = (-below.high[legs] / event.size[legs]).max()
+            price[k] = (-below.high[legs] / event.held[legs]).max()
         else:
-            price[k] = (-below.low[legs] / event.size[legs]).min()
+            price[k] = (-below.low[legs] / event.held[legs]).min()
     return price

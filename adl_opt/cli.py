@@ -23,6 +23,7 @@ from .problem import METHODS, Problem
 from .show import console, print_allocation, print_comparison, print_ranges, table_of
 from .words import (
     BookFile,
+    Cap,
     Correlation,
     Dof,
     Explain,
@@ -36,6 +37,7 @@ from .words import (
     Plot,
     Policies,
     Prefer,
+    Protect,
     Quadrature,
     Realized,
     Sample,
@@ -105,6 +107,8 @@ def solve(
     book: BookFile,
     short: Short = None,
     long: Long = None,
+    protect: Protect = None,
+    cap: Cap = None,
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
@@ -131,7 +135,7 @@ def solve(
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet", ".json")
     written_as(plot, ".png", ".pdf", ".svg")
-    event = event_of(book, short, long, solvent)
+    event = event_of(book, short, long, solvent, protect=protect, cap=cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
@@ -148,6 +152,8 @@ def range_(
     book: BookFile,
     short: Short = None,
     long: Long = None,
+    protect: Protect = None,
+    cap: Cap = None,
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
@@ -166,7 +172,7 @@ def range_(
     """The least and the most that each position can close without leaving the optimum."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    event = event_of(book, short, long, solvent)
+    event = event_of(book, short, long, solvent, protect=protect, cap=cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
@@ -183,6 +189,8 @@ def compare(
     book: BookFile,
     short: Short = None,
     long: Long = None,
+    protect: Protect = None,
+    cap: Cap = None,
     realized: Realized = False,
     policies: Policies = None,
     measures: Measures = None,
@@ -203,7 +211,7 @@ def compare(
     """What each policy costs, with its gap to the proved optimum, and who bears it."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
-    event = event_of(book, short, long, solvent, realized)
+    event = event_of(book, short, long, solvent, realized, protect, cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     chosen = [*(["realized"] if realized else []), *(policies or [])]
     plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]

@@ -115,8 +115,8 @@ class ConicSymbols:
 
     @cached_property
     def fraction(self) -> Any:
-        legs = len(self.event.size)
-        return self._scatter(self._free, np.ones(len(self._free)), legs) @ self._f + self.event.fixed_fraction
+        part = self.event.closable_part(np.ones(len(self.event.size)))  # of a position; the variable is of what may be closed
+        return self._scatter(self._free, part[self._free], len(part)) @ self._f + part * self.event.fixed_fraction
 
     @cached_property
     def closed(self) -> Any:
@@ -131,7 +131,7 @@ class ConicSymbols:
         book, free = self.event.book, self._free
         n, d = len(book.accounts), len(book.assets)
         flat = book.account[free].astype(np.int64) * d + book.asset[free]
-        moved = self._scatter(flat, -book.notional[free] / self.unit, n * d) @ self._f
+        moved = self._scatter(flat, -self.event.notional[free] / self.unit, n * d) @ self._f
         return self._start.exposure / self.unit + cp.reshape(moved, (n, d), order="C")
 
     def _ratio(self, weight: Array, before: Array) -> Any:
@@ -141,7 +141,7 @@ class ConicSymbols:
 
     @cached_property
     def leverage(self) -> Any:
-        return self._ratio(np.abs(self.event.book.notional), self._start.leverage)
+        return self._ratio(np.abs(self.event.notional), self._start.leverage)
 
     @property
     def leverage_before(self) -> Array:
@@ -149,8 +149,8 @@ class ConicSymbols:
 
     @cached_property
     def factor_leverage(self) -> Any:
-        book = self.event.book
-        return self._ratio(loading_of(self.law)[book.asset] * book.notional, self._start.factor_leverage)
+        weight = loading_of(self.law)[self.event.book.asset] * self.event.notional
+        return self._ratio(weight, self._start.factor_leverage)
 
     @property
     def probability(self) -> Array:
@@ -267,7 +267,7 @@ def _rows(event: Event, law: Scenarios, scale: Array, free: NDArray[np.int64]) -
         legs = np.arange(len(column))[start.legs_of(a, b)]
         legs = legs[column[legs] >= 0]
         account = book.account[legs] - a
-        effect = book.notional[legs, None] * moves.T[book.asset[legs]]  # of closing the whole leg
+        effect = event.notional[legs, None] * moves.T[book.asset[legs]]  # of closing all that may be closed of the leg
         low, high = argument.copy(), argument.copy()
         np.add.at(low, account, np.minimum(effect, 0.0))
         np.add.at(high, account, np.maximum(effect, 0.0))

@@ -45,7 +45,7 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
     book = event.book
     deciding = book.per_account(event.free.astype(float)) > 0
     longs = book.per_account((event.free & (book.position > 0)).astype(float)) > 0
-    notional = np.sign(book.position) * (event.size - amount) * book.price[book.asset]
+    notional = np.sign(book.position) * (event.held - amount) * book.price[book.asset]
     for batch in batches(book):
         asset, left = book.asset[batch.leg], notional[batch.leg]
         # From nothing left, an allocation that differs leaves a short, and with a short anything can be lost.

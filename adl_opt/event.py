@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .book import Book
 from .errors import EventError
+from .limits import caps, protected_accounts
 from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
@@ -23,11 +24,21 @@ _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 class Event:
     """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs (§1, §5).
 
-    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side an asset. Raises EventError for accounts without
-    positive equity (§8), unknown assets, negative or infinite requirements, and for more than the capacity (§7).
+    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side an asset. protected: ids of accounts of which nothing
+    may be closed. cap: the most that may be closed of a position, as a fraction in (0, 1]: one number, or account -> fraction, 1 for the others. What is
+    required must fit into what these leave. Raises EventError for accounts without positive equity (§8), unknown assets and accounts, negative or infinite
+    requirements, caps outside (0, 1], and for more than the capacity (§7).
     """
 
-    def __init__(self, book: Book, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        book: Book,
+        short: Mapping[str, Any] | None = None,
+        long: Mapping[str, Any] | None = None,
+        *,
+        protected: Iterable[Any] = (),
+        cap: float | Mapping[Any, float] = 1.0,
+    ) -> None:
         if not isinstance(book, Book):
             raise EventError(f"an Event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)")
         self.book = book
@@ -41,6 +52,8 @@ class Event:
         given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
+        self.protected, self._stays = protected_accounts(book, protected)
+        self.cap, self._share = caps(book, cap)
         self.side = np.zeros(len(book.assets), dtype=np.int8)
         self.required = np.zeros(len(book.assets))
         for asset, value, sign in given:
@@ -48,11 +61,25 @@ class Event:
             if self.side[k]:
                 raise EventError(f"{asset!r} is required on both sides; an event closes one side of an asset (§5)")
             self.side[k] = sign
-            self.required[k] = _amount(asset, value, sign, self._capacity(k))
+            self.required[k] = _amount(asset, value, sign, self._capacity(k), self.limits)
 
     def _capacity(self, k: int) -> float:
         legs = (self.book.asset == k) & (np.sign(self.book.position) == self.side[k])
-        return math.fsum(np.abs(self.book.position[legs]).tolist())
+        if self._stays is not None:
+            legs &= ~self._stays[self.book.account]
+        return math.fsum(self.size[legs].tolist())
+
+    @property
+    def limits(self) -> list[str]:
+        """What limits the closing besides the positions, in words."""
+        said, count = [], len(self.protected)
+        if count:
+            said.append(f"{count:,} account{'s' * (count > 1)} protected")
+        if isinstance(self.cap, dict):
+            said.append(f"{len(self.cap):,} account{'s' * (len(self.cap) > 1)} capped, lowest cap {min(self.cap.values()):.6g}")
+        elif self.capped:
+            said.append(f"cap {self.cap:.6g}")
+        return said
 
     @cached_property
     def capacities(self) -> Array:
@@ -81,14 +108,40 @@ class Event:
         return {a: float(q) for a, q, s in zip(self.book.assets, self.required, self.side) if s > 0}
 
     @cached_property
-    def size(self) -> Array:
+    def held(self) -> Array:
         """|position| of each leg, (legs,), contracts."""
         return np.abs(self.book.position)
 
     @cached_property
+    def size(self) -> Array:
+        """The most that may be closed of each closable leg, (legs,), contracts: its position, or the cap's share of it. Fractions closed are of this."""
+        return self.closable_part(self.held)
+
+    @cached_property
+    def notional(self) -> Array:
+        """Signed notional of `size`, (legs,), quote currency: what closing a leg as far as may be takes away."""
+        return self.closable_part(self.book.notional)
+
+    @property
+    def capped(self) -> bool:
+        """Whether some positions may not be closed whole."""
+        return self._share is not None
+
+    def closable_part(self, values: Array) -> Array:
+        """Values of whole positions (legs,) times the share of them that may be closed; the same array without a cap."""
+        return values if self._share is None else self._share * values
+
+    @cached_property
+    def shielded(self) -> NDArray[np.bool_]:
+        """Legs of protected accounts."""
+        stays = np.zeros(len(self.book.accounts), dtype=bool) if self._stays is None else self._stays
+        return stays[self.book.account]
+
+    @cached_property
     def closable(self) -> NDArray[np.bool_]:
-        """Legs on the side being closed in their asset (§5)."""
-        return (np.sign(self.book.position) == self.side[self.book.asset]) & (self.book.position != 0)
+        """Legs on the side being closed in their asset, of accounts that are not protected (§5)."""
+        legs = (np.sign(self.book.position) == self.side[self.book.asset]) & (self.size > 0)
+        return legs if self._stays is None else legs & ~self.shielded
 
     @cached_property
     def free_assets(self) -> NDArray[np.int64]:
@@ -108,19 +161,20 @@ class Event:
 
     @cached_property
     def pro_rata_fraction(self) -> Array:
-        """Fraction closed if every closable leg gives the same share, (legs,): a feasible reference point."""
+        """Fraction closed if every closable leg gives the same share of what may be closed of it, (legs,): a feasible reference point."""
         share = np.divide(self.required, self.capacities, out=np.zeros_like(self.required), where=self.capacities > 0)
         return np.where(self.closable, share[self.book.asset], 0.0)
 
     def with_requirement(self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> "Event":
-        """The same book with another requirement (the whole of it)."""
-        return Event(self.book, short=short, long=long)
+        """The same book with another requirement (the whole of it), under the same limits."""
+        return Event(self.book, short=short, long=long, protected=self.protected, cap=self.cap)
 
     def __repr__(self) -> str:
         def side(name: str, amounts: dict[str, float]) -> list[str]:
             return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
 
-        return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {self.book!r})"
+        limits = "".join(f"{words}; " for words in self.limits)
+        return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {limits}{self.book!r})"
 
 
 def cleared(event: Event, amount: Array) -> Array:
@@ -155,7 +209,7 @@ def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
     return assets.index(asset)
 
 
-def _amount(asset: str, value: Any, sign: int, capacity: float) -> float:
+def _amount(asset: str, value: Any, sign: int, capacity: float, limits: list[str]) -> float:
     side = "shorts" if sign < 0 else "longs"
     if isinstance(value, str) and value.lower() == "all":
         return capacity
@@ -169,8 +223,8 @@ def _amount(asset: str, value: Any, sign: int, capacity: float) -> float:
     if not (math.isfinite(amount) and amount >= 0):
         raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
     if amount > capacity:
-        raise EventError(
-            f"cannot close {amount!r} contracts of {asset!r}: the {side} hold {capacity!r} in all; "
-            f"close at most that, or 'all' (§7)"
+        most = (
+            f"of the {side} {capacity!r} may be closed ({', '.join(limits)})" if limits else f"the {side} hold {capacity!r} in all"
         )
+        raise EventError(f"cannot close {amount!r} contracts of {asset!r}: {most}; close at most that, or 'all' (§7)")
     return amount

@@ -75,7 +75,7 @@ class Face:
 
     def unique(self) -> bool | None:
         """Whether the face is one allocation: two random linear functions are constant on it. None where accuracy does not tell."""
-        notional = np.abs(self.event.book.notional[self.event.free])
+        notional = np.abs(self.event.notional[self.event.free])
         plain = np.random.default_rng(0).normal(size=len(self.at))
         # Where a tolerance decides, dust accounts may have any freedom in it: then only what weighs by notional counts as freedom.
         least, most = self.extremes(np.array([plain, plain * notional / notional.max()]))
@@ -88,7 +88,7 @@ class Face:
         fraction, book = x[self.at], self.event.book
         legs = np.flatnonzero(self.event.free)
         n = len(book.accounts)
-        share = sp.csr_array((np.abs(book.notional[legs]), (book.account[legs], np.arange(len(legs)))), shape=(n, len(legs)))
+        share = sp.csr_array((np.abs(self.event.notional[legs]), (book.account[legs], np.arange(len(legs)))), shape=(n, len(legs)))
         constraints: list[Any] = [
             self.rows[: self.equal] @ x == self.right[: self.equal],
             self.rows[self.equal :] @ x <= self.right[self.equal :],
@@ -100,7 +100,7 @@ class Face:
             self._solve(cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(weight, after))), constraints), "CLARABEL", time_limit)
             return np.asarray(fraction.value)
         if kind == "keep-hedges":
-            cost = np.where(self._hedges()[legs], np.abs(book.notional[legs]), 0.0)
+            cost = np.where(self._hedges()[legs], np.abs(self.event.notional[legs]), 0.0)
             self._solve(cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints), "HIGHS", time_limit)
             return np.asarray(fraction.value)
         touched = cp.Variable(n, boolean=True)

@@ -1,6 +1,8 @@
 """What an exchange really closed, as an event and as a policy, so that it stands beside rules and optima."""
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +26,8 @@ def realized(event: Event) -> Allocation:
     return plain_allocation(event, _closed(event.book), "realized", unique=None)
 
 
-def realized_event(book: Book) -> Event:
-    """The event that requires, asset by asset, what was really closed of each side.
+def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Mapping[Any, float] = 1.0) -> Event:
+    """The event that requires, asset by asset, what was really closed of each side, under the limits of an Event (protected, cap).
 
     Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
     """
@@ -41,7 +43,7 @@ def realized_event(book: Book) -> Event:
         raise EventError(
             f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
         )
-    return Event(book, **required)
+    return Event(book, short=required["short"], long=required["long"], protected=protected, cap=cap)
 
 
 def _closed(book: Book) -> Array:

@@ -40,7 +40,7 @@ class Interior:
         number[event.free_assets] = np.arange(len(event.free_assets))
         self.count = len(event.free_assets)
         self.required = (event.required * book.price)[event.free_assets]
-        left = np.sign(book.position) * (1 - event.fixed_fraction) * event.size * book.price[book.asset]
+        left = book.notional - event.fixed_fraction * event.notional
         moving = book.per_account(event.free.astype(float)) > 0
         self.pieces: list[Piece] = []
         # Work in a step, about: positions times what a law's answer costs.

@@ -12,10 +12,16 @@ from .symbols import Symbols
 from .waterfill import water_level
 
 Array = NDArray[np.float64]
+_DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 
 
 def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     """What each leg closes (legs,) contracts >= 0, and the water level of each asset (d,) x of equity (nan where nothing is required).
+
+    With caps: closed = clip(position - level x equity, 0, cap x position). Optimal in every scenario, hence for every law and monotone risk: its leverages l minimise
+    sum E l^2 (that is its KKT condition), so that where more of i and less of j may be closed l_j >= l_i. For convex phi, moving towards any other allocation changes
+    sum E phi(l) by a positive combination of phi'_+(l_j) - phi'_-(l_i) >= 0; with phi(l) = (move x l - 1)^+ that is the loss in a scenario.
+    Protected accounts are like those with nothing to close.
 
     equity (n,) quote currency, positive: to be levelled by instead of the book's. Raises EventError if an account has more than one position: levels are then not defined asset by asset.
     """
@@ -34,7 +40,9 @@ def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     for k in np.flatnonzero(event.side):
         legs = np.flatnonzero(event.closable & (book.asset == k))
         # Contracts over (equity in contracts) is the leverage, so that clearing is exact in contracts.
-        level[k], amount[legs] = water_level(event.size[legs], equity[book.account[legs]] / book.price[k], event.required[k])
+        contracts = equity[book.account[legs]] / book.price[k]
+        cap = event.size[legs] if event.capped else None
+        level[k], amount[legs] = water_level(event.held[legs], contracts, event.required[k], cap)
     return amount, level
 
 
@@ -48,6 +56,8 @@ def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:
     book, moves = event.book, m.scenarios.moves
     level = np.zeros(len(book.assets))
     cut = event.free & (amount > 0)
+    if event.capped:  # accounts closed to their cap may stay above the level; who can still be closed does not
+        cut = event.free & (amount < (1 - _DUST) * event.size)
     np.maximum.at(level, book.asset[cut], m.leverage[book.account[cut]])
     # Loss per contract closed less, if the account is under water: the sign of the side being closed times the move.
     per_contract = -event.side[None, :] * moves * book.price[None, :]
@@ -138,7 +148,7 @@ def _grows(loss: Array, against: Array, probability: Array) -> bool:
 def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tuple[Array, Array]:
     """Least and most (legs,) contracts that each leg closes at an optimum: leverages of reduced accounts anywhere in [low, high] (d,) (Thm 2).
 
-    amount: water-filling. Sums are of differences from it, so that dust accounts beside giants keep their digits.
+    Not for caps, unless low == high. amount: water-filling. Sums are of differences from it, so that dust accounts beside giants keep their digits.
     """
     book = event.book
     least, most = amount.copy(), amount.copy()

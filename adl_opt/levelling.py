@@ -21,17 +21,17 @@ _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its ti
 Array = NDArray[np.float64]
 
 
-def level(objective: Objective, event: Event, law: Law | None, effect_of: Array) -> tuple[Array, Proof]:
+def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> tuple[Array, Proof]:
     """(amount (legs,) contracts, proof) that minimises a sum of equity x leverage^2, evenly and to rounding.
 
-    effect_of (legs,): what closing a whole leg takes from its account's leverage times equity, quote currency.
+    whole (legs,): what each whole position adds to its account's leverage times equity, quote currency.
     """
     if not event.free.any():
         amount = event.fixed_fraction * event.size
         return amount, assess(objective, event, law, amount)
     amount, proof = ConicRoute(objective, law).solve(event, None, TOLERANCE, None)
-    even = evenly(event, effect_of, amount)
-    for candidate in (even, polished(event, effect_of, even)):
+    even = evenly(event, event.closable_part(whole), amount)
+    for candidate in (even, polished(event, whole, even)):
         other = assess(objective, event, law, candidate)
         if gap_of(other) <= max(gap_of(proof), TOLERANCE / 1000):
             amount, proof = candidate, other
@@ -41,12 +41,13 @@ def level(objective: Objective, event: Event, law: Law | None, effect_of: Array)
 def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
     """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3)."""
     book = event.book
-    effect = loading_of(law)[book.asset] * book.notional
+    whole = loading_of(law)[book.asset] * book.notional
+    effect = event.closable_part(whole)
     if len(event.free_assets) == 1 and effect[event.free].all():
         # One asset to decide: the common level, clipped to what each account can reach, always clears (THEORY 5).
         legs = np.flatnonzero(event.free)
         account, moved = book.account[legs], effect[legs]
-        start = book.per_account(effect * (1 - event.fixed_fraction))[account]
+        start = book.per_account(whole - effect * event.fixed_fraction)[account]
         k = int(event.free_assets[0])
         total = float(start.sum()) - float(loading_of(law)[k] * event.side[k] * event.required[k] * book.price[k])
         after = clipped_level(start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0), book.equity[account], total)[1]
@@ -54,11 +55,11 @@ def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
         amount[legs] = np.clip((start - after) / moved, 0.0, 1.0) * event.size[legs]
         amount = cleared(event, amount)
         return amount, assess(FactorLeverageSquare(), event, law, amount)
-    return level(FactorLeverageSquare(), event, law, effect)
+    return level(FactorLeverageSquare(), event, law, whole)
 
 
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
-    """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2."""
+    """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2, of what may be closed."""
     book, legs = event.book, np.flatnonzero(event.free)
     weight = effect_of[legs]
     moving, row = np.unique(book.account[legs], return_inverse=True)
@@ -67,7 +68,7 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
     matrix, assets = clearing_rows(event)
     fraction = cp.Variable(len(legs), bounds=[0, 1])
-    notional = np.abs(book.notional[legs])
+    notional = np.abs(event.notional[legs])
     size = np.sqrt(notional / notional.max())
     held = [cp.abs(effect @ (fraction - here)) <= 1e-9, matrix @ fraction == event.required[assets] / event.capacities[assets]]
     with contextlib.suppress(cp.error.SolverError), warnings.catch_warnings():
@@ -81,7 +82,7 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     return cleared(event, even)
 
 
-def polished(event: Event, effect_of: Array, amount: Array) -> Array:
+def polished(event: Event, whole: Array, amount: Array) -> Array:
     """`amount` made exact: legs near a bound are put on it, the others solve the linear system that is left, by least squares of least norm.
 
     An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds gives an allocation.
@@ -90,14 +91,15 @@ def polished(event: Event, effect_of: Array, amount: Array) -> Array:
     if len(legs) > _MOST_POLISHED:
         return amount
     here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
+    effect_of = event.closable_part(whole)
     moving, row = np.unique(book.account[legs], return_inverse=True)
     effect = np.zeros((len(moving), len(legs)))
     effect[row, np.arange(len(legs))] = effect_of[legs]
-    start = book.per_account(effect_of * (1 - event.fixed_fraction))[moving]
+    start = book.per_account(whole - effect_of * event.fixed_fraction)[moving]
     root = np.sqrt(book.equity[moving])
     matrix, assets = clearing_rows(event)
     rows, wanted = matrix.toarray(), event.required[assets] / event.capacities[assets]
-    size = np.sqrt(np.abs(book.notional[legs]) / np.abs(book.notional[legs]).max())
+    size = np.sqrt(np.abs(event.notional[legs]) / np.abs(event.notional[legs]).max())
     for near in (1e-3, 1e-4, 1e-5, 1e-6):
         full, free = here >= 1 - near, (here > near) & (here < 1 - near)
         if not free.any():

@@ -101,6 +101,8 @@ class Optima:
         known = closed_ranges(route, event)
         if self._curved:
             chosen = self.amount
+        elif prefer == "water-filling" and event.capped and route.objective.closed_form(event, route.law) is not None:
+            chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
@@ -136,11 +138,15 @@ class Optima:
 
 
 def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None:
-    """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else None."""
+    """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else None. With caps only where leverages are fixed."""
     if not event.book.isolated:
         return None
     amount, level = fill(event)
     flat = route.objective.flat(event, route.law, level)
     if flat is None and route.law is None and route.objective.monotone:
         flat = level, level
+    fixes = route.law is None and route.objective.monotone
+    fixes |= any(part.fixes_leverage() for weight, part in route.objective.parts() if weight > 0)
+    if event.capped and not fixes:  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
+        return None
     return None if flat is None else one_asset_ranges(event, amount, *flat)

@@ -43,11 +43,11 @@ class Piece:
         self.on = event.free[leg].astype(float)
         self.asset = np.where(event.free[leg], number[book.asset[leg]], 0)
         position = book.position[leg]
-        notional = np.abs(book.notional[leg])
+        notional = np.abs(event.notional[leg])
         self.side, self.size = np.sign(position), np.where(self.on > 0, notional, 1.0)
         self.free_size = self.size * self.on
-        # What is left where nothing is decided, and what there is to decide.
-        self.fixed = np.where(self.on > 0, 0.0, self.side * notional * (1 - event.fixed_fraction[leg]))
+        # What is left whatever is decided: all that is not closed already, less what there is to decide.
+        self.fixed = book.notional[leg] - event.notional[leg] * np.where(self.on > 0, 1.0, event.fixed_fraction[leg])
         self.start = event.pro_rata_fraction[leg]
         self.answer: Any = None if isinstance(law, Scenarios) else law.terms_on(book.asset[leg].T)
         self.fraction = np.where(self.on > 0, self.start, 0.5)

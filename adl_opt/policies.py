@@ -27,7 +27,8 @@ def water_filling(event: Event) -> Allocation:
     """Bring everyone above one leverage down to it, asset by asset: optimal for every law and monotone risk in isolated margin.
 
     Raises EventError if an account holds more than one position. Source: Campbell et al. (2026), Thm 1; proved here on
-    LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to equity (§16).
+    LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to equity (§16). Accounts that would have to close more than their cap end above
+    the level, and the theorem still holds (isolated.fill).
     """
     return plain_allocation(event, fill(event)[0], "water_filling", unique=True)
 
@@ -42,7 +43,7 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
     """
     need_event(event)
     book, at = event.book, closing_prices(event, price)
-    change = np.where(event.closable, (event.side * (at - book.price))[book.asset] * event.size, 0.0)
+    change = np.where(event.closable, (event.side * (at - book.price))[book.asset] * event.held, 0.0)
     equity = book.equity + book.per_account(change)
     broke = equity <= 0
     if broke.any():
@@ -55,7 +56,7 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
 
 
 def pro_rata(event: Event) -> Allocation:
-    """Everyone on the required side closes the same fraction of his position. A yardstick; in general not optimal."""
+    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal."""
     need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
@@ -203,7 +204,7 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
 
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
-    left = event.size - allocation.amount > 1e-12 * event.size
+    left = event.held - allocation.amount > 1e-12 * event.held
     reduced = book.per_account(allocation.amount) > 0
     frame = pd.DataFrame(
         {

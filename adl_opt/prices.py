@@ -69,9 +69,10 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
 
 def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
     legs = np.flatnonzero(event.closable & (event.book.asset == k))
-    size, share = event.size[legs], m.fraction[legs]
+    size, held = event.size[legs], event.held[legs]
+    share = m.amount[legs] / size
     near = _BOUND if kinks else _SMOOTH_BOUND
-    cheap, dear = -support.high[legs] / size, -support.low[legs] / size
+    cheap, dear = -support.high[legs] / held, -support.low[legs] / held
     room, closed = share < 1 - near, share > near
     if not kinks and (room & closed).any():
         inside = room & closed

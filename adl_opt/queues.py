@@ -63,7 +63,7 @@ def _open_leverage(rule: "QueueRule", event: Event) -> Array:
             f"{rule.name} divides by the margin, but that of {bad.sum():,} of {event.closable.sum():,} closable positions is not positive, first "
             f"account {book.accounts[book.account[first]]!r} with {wallet[first]:.6g}; give the column margin (quote currency, positive)"
         )
-    return event.size * entry_prices(event, rule.name) / np.where(wallet > 0, wallet, 1.0)
+    return event.held * entry_prices(event, rule.name) / np.where(wallet > 0, wallet, 1.0)
 
 
 def _gross_leverage(event: Event) -> Array:
@@ -97,7 +97,7 @@ PRICES = ("mark", "bankruptcy", "oracle", "previous mark", "not stated")
 _KEYS: dict[str, Term] = {  # higher first
     "unrealized profit": lambda rule, event: unrealized(event, rule.name),
     "lowest balance": lambda rule, event: -_wallet(rule, event),
-    "largest position": lambda rule, event: event.size,
+    "largest position": lambda rule, event: event.held,
 }
 TIES = ("account order", "newest first", "in proportion", "random start")
 

@@ -25,13 +25,16 @@ def explained(event: Event, law: Law | None, aim: Objective | None, amount: Arra
     i = _number_of(book.accounts, str(account))
     before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
     legs = np.flatnonzero(book.account == i)
-    share = after.fraction[legs][event.closable[legs]]
+    mine = legs[event.closable[legs]]
+    share = amount[mine] / event.size[mine]
     what = (
-        "has nothing to close"
+        "protected, nothing of it may be closed"
+        if not share.size and event.shielded[legs].any()
+        else "has nothing to close"
         if not share.size
         else "spared"
         if not share.any()
-        else "closed whole"
+        else ("closed to its cap" if (event.size[mine] < event.held[mine]).any() else "closed whole")
         if (share == 1).all()
         else "reduced"
     )
@@ -60,21 +63,26 @@ def volatility_leverage(m: Symbols) -> Array | None:
 def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, unit: str, j: int) -> str:
     book = event.book
     k = int(book.asset[j])
-    name, size, amount = book.assets[k], float(event.size[j]), float(amounts[j])
+    name, size, held, amount = book.assets[k], float(event.size[j]), float(event.held[j]), float(amounts[j])
     position = f"{name} {figure(book.position[j])}"
     if not event.closable[j]:
-        why = "nothing is required of it" if event.side[k] == 0 else f"only {'shorts' if event.side[k] < 0 else 'longs'} are closed"
-        return f"{position}: stays, {why}" + (_hedge(support, j, size, book.position[j]) if event.side[k] == 0 else "")
+        other = "the account is protected" if np.sign(book.position[j]) == event.side[k] else None
+        why = (
+            "nothing is required of it"
+            if event.side[k] == 0
+            else other or f"only {'shorts' if event.side[k] < 0 else 'longs'} are closed"
+        )
+        return f"{position}: stays, {why}" + (_hedge(support, j, held, book.position[j]) if event.side[k] == 0 else "")
     did = f"{position}: closed {figure(amount)}" if amount else f"{position}: not closed"
     price = float(prices[k])
     if event.required[k] in (0.0, event.capacities[k]):
-        return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it'} is required, nothing is decided"
+        return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it that may be closed' if event.capped else 'all of it'} is required, nothing is decided"
     if price != price:
         return f"{did}; there is no shadow price (a policy, or no law)"
     at = f"the shadow price {figure(price)} ({unit} per contract)"
     if support is None:
         return f"{did}; {at}; what one of its contracts saves is not recorded (solve the Problem again)"
-    more, last = -float(support.high[j]) / size, -float(support.low[j]) / size
+    more, last = -float(support.high[j]) / held, -float(support.low[j]) / held
     slack = _SAME * max(abs(price), abs(more), abs(last))
     if _DUST * size < amount < (1 - _DUST) * size:
         if last < more or not more - slack <= price <= last + slack:
@@ -91,9 +99,10 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
         if more < 0:
             return f"{did}; closing it would add {figure(-more)} a contract, it hedges: spared, {at}"
         return f"{did}; closing would save {figure(more)} a contract, no more than {at}: spared"
+    whole = "to its cap" if size < held else "all of it"
     if last < price - slack:
-        return f"{did}, all of it; {at}"
-    return f"{did}, all of it; its last contract saved {figure(last)}, no less than {at}"
+        return f"{did}, {whole}; {at}"
+    return f"{did}, {whole}; its last contract saved {figure(last)}, no less than {at}"
 
 
 def _hedge(support: Minorant | None, j: int, size: float, position: float) -> str:

@@ -40,7 +40,8 @@ class ConicRoute:
         """The compiled program of the legs that this event leaves to be decided."""
         from .conic import Program
 
-        key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes())
+        limits = event.size.tobytes() if event.capped else b""
+        key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes() + limits)
         if key not in self._programs:
             self._programs[key] = Program(self.objective, event, self.law)
         return self._programs[key]

@@ -134,7 +134,7 @@ def _pieces(event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int
         if not here.size:
             continue
         own = argument[book.account[here] - a]
-        effect = book.notional[here, None] * law.moves[:, book.asset[here[0]]]
+        effect = event.notional[here, None] * law.moves[:, book.asset[here[0]]]
         with np.errstate(divide="ignore", invalid="ignore"):
             kink = -own / effect
         inside = (kink > 0) & (kink < 1)

@@ -32,9 +32,8 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     c = allocation.certificate
     required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
     colour = {"certified": "green", "uncertified": "yellow"}.get(c.status, "red")
-    console.print(
-        f"close {', '.join(required)} contracts; {len(event.book.accounts):,} accounts; {law}", soft_wrap=True, highlight=False
-    )
+    said = "; ".join([f"close {', '.join(required)} contracts", *event.limits, f"{len(event.book.accounts):,} accounts", law])
+    console.print(said, soft_wrap=True, highlight=False)
     console.print(f"[bold {colour}]{c.status}[/] by {allocation.method}: {c.proof}", soft_wrap=True, highlight=False)
     proof = table_of("certificate", "quantity", "value", left=("quantity",))
     proof.add_row(f"{c.measure} ({c.unit})", f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}")

@@ -41,7 +41,7 @@ class Dual:
 class Minorant:
     """An affine function below the objective everywhere: at the point it is `slack` >= 0 below, quote currency (THEORY 6).
 
-    Its slope in the fraction closed of leg j may be any number in [low[j], high[j]], (legs,), leg by leg.
+    Its slope in the fraction closed of leg j, of the whole position whatever the cap, may be any number in [low[j], high[j]], (legs,), leg by leg.
     """
 
     slack: float

@@ -29,7 +29,7 @@ _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 class Symbols:
     """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned or None.
 
-    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) in [0, 1], exposure (n, d) signed notional,
+    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) of the position in [0, 1], exposure (n, d) signed notional,
     leverage (n,) gross and leverage_before (n,), x of equity, factor_leverage (n,), expected_shortfall (n,), shortfall (n, S), loss (S,),
     probability (S,), expected_loss; money in quote currency (unit = 1). Raises LawError for a symbol that the law does not give.
     """
@@ -53,8 +53,8 @@ class Symbols:
 
     @cached_property
     def fraction(self) -> Array:
-        size = self.event.size
-        return np.divide(self.amount, size, out=np.zeros_like(size), where=size > 0)
+        held = self.event.held
+        return np.divide(self.amount, held, out=np.zeros_like(held), where=held > 0)
 
     @cached_property
     def notional(self) -> Array:

@@ -36,8 +36,8 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
         raise EventError(f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
     book = event.book
     weight = OneFactor(loading, Scenarios([-1.0, 1.0])).align(book.assets).loading
-    effect = weight[book.asset] * book.notional
-    start = book.per_account(effect * (1 - event.fixed_fraction))
+    effect = weight[book.asset] * event.notional
+    start = book.per_account(weight[book.asset] * book.notional - effect * event.fixed_fraction)
     legs = np.flatnonzero(event.free)
     low = start - book.per_account(np.where(event.free, np.maximum(effect, 0.0), 0.0))
     high = start - book.per_account(np.where(event.free, np.minimum(effect, 0.0), 0.0))

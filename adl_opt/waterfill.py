@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from .capping import capped_level
 from .errors import EventError
 
 Array = NDArray[np.float64]
@@ -14,25 +15,27 @@ _PIECE, _SAMPLE = 16_384, 50_000
 _MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
-def water_level(size: Array, equity: Array, required: float) -> tuple[float, Array]:
+def water_level(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
     """The common leverage after closing `required`, and what each account closes.
 
     size (n,) >= 0 and required in one unit; equity (n,) > 0 in the same unit of account, so that
     size / equity is a leverage (contracts with equity / price will do). Returns the level (x of equity)
     and closed (n,), 0 <= closed <= size, with `math.fsum(closed) == required`. Accounts above the level
-    end on it, the others are untouched; equal leverages are reduced in proportion to equity.
+    end on it, the others are untouched; equal leverages are reduced in proportion to equity. cap (n,), 0 <= cap <= size: the most that each may close;
+    accounts that would have to close more end above the level.
 
-    With required = 0 the level is the highest leverage; with required = capacity it is 0.
-    Raises EventError if required is negative or above the capacity `math.fsum(size)`, or an entry is out of its range.
+    With required = 0 the level is the highest leverage; with required = capacity the highest at which all is closed that may be, 0 without a cap.
+    Raises EventError if required is negative or above the capacity `math.fsum(size)`, of the caps if there are, or an entry is out of its range.
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
     size, equity = np.asarray(size, float), np.asarray(equity, float)
-    level, closed = filled(size, equity, required)
-    return level, clear_exactly(closed, size, required, share=equity) if closed.any() else closed
+    most = size if cap is None else np.asarray(cap, float)
+    level, closed = filled(size, equity, required, None if cap is None else most)
+    return level, clear_exactly(closed, most, required, share=equity) if closed.any() else closed
 
 
-def filled(size: Array, equity: Array, required: float) -> tuple[float, Array]:
+def filled(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
     """`water_level` but for the rounding of the sum: a few passes over memory, no sort.
 
     What lies above a level is convex in it, so that Newton's method, begun anywhere, comes from below after a step and ends at the level after finitely many.
@@ -40,14 +43,19 @@ def filled(size: Array, equity: Array, required: float) -> tuple[float, Array]:
     if size.ndim != 1 or size.shape != equity.shape:
         raise EventError(f"size and equity must be arrays of one length, not of shapes {size.shape} and {equity.shape}")
     _check_range(size, equity)
+    most = size if cap is None else cap
+    if cap is not None and (cap.shape != size.shape or not ((cap >= 0) & (cap <= size)).all()):
+        raise EventError("cap must hold the most that each account may close, from 0 to its size, in an array as long as size")
     if required == 0:
         return (max(float((s / e).max()) for _, s, e in _pieces(size, equity)) if size.size else 0.0), np.zeros_like(size)
-    if not 0 < required <= float(size.sum()) * (1 - 1e-9):  # only near its ends is the capacity needed to the last bit
-        capacity = float(exact_sum(size))
+    if not 0 < required <= float(most.sum()) * (1 - 1e-9):  # only near its ends is the capacity needed to the last bit
+        capacity = float(exact_sum(most))
         if not 0 <= required <= capacity:
             raise EventError(f"cannot close {required!r}: the requirement must lie between 0 and the capacity {capacity!r} (§7)")
         if required == capacity:
-            return 0.0, size.copy()
+            return 0.0 if cap is None else float(((size - cap) / equity).min()), most.copy()
+    if cap is not None:
+        return capped_level(size, equity, cap, required)
     reference, below = _cut(size, equity, required)
     # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what lies below the cut is small.
     closed, spare = np.empty_like(size), np.empty(_PIECE)

@@ -44,6 +44,13 @@ Measures = Annotated[
     ),
 ]
 Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
+Protect = Annotated[
+    list[str] | None, typer.Option("--protect", help="an account of which nothing may be closed, repeatable", show_default=False)
+]
+Cap = Annotated[
+    str | None,
+    typer.Option("--cap", help="the most that may be closed of each position, as a fraction such as 0.5", show_default=False),
+]
 Volatility = Annotated[
     list[str] | None,
     typer.Option("--volatility", help="ASSET=YEARLY (0.6 = 60 %), or one number for a book of one asset", show_default=False),
@@ -100,11 +107,21 @@ Plot = Annotated[
 ]
 
 
-def event_of(path: Path, short: list[str] | None, long: list[str] | None, solvent: bool, realized: bool = False) -> Event:
+def event_of(
+    path: Path,
+    short: list[str] | None,
+    long: list[str] | None,
+    solvent: bool,
+    realized: bool = False,
+    protect: list[str] | None = None,
+    cap: str | None = None,
+) -> Event:
     if realized and (short or long):
         raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
-    book = book_of(path, solvent)
-    return realized_event(book) if realized else Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"))
+    book, most = book_of(path, solvent), 1.0 if cap is None else number(cap, "--cap")
+    if realized:
+        return realized_event(book, protected=protect or (), cap=most)
+    return Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"), protected=protect or (), cap=most)
 
 
 def book_of(path: Path, solvent: bool) -> Book:
