@@ -20,7 +20,7 @@ def realized(event: Event) -> Allocation:
     """What was really closed, from the book's column realized_closed (contracts, signed like the position); adl.realized_event(book) requires its total.
 
     Nothing is clipped: data that close more than a position, or not what the event requires, give an allocation whose certificate says "infeasible" and by how
-    much. Raises EventError if the book has no such column.
+    much. Raises EventError if the book has no such column, or if it has not the position's sign.
     """
     need_event(event)
     return plain_allocation(event, _closed(event.book), "realized", unique=None)
@@ -52,4 +52,13 @@ def _closed(book: Book) -> Array:
         raise EventError(
             "the book has no column realized_closed (contracts, signed like the position), so that what was closed is not known"
         )
-    return np.asarray(book.extra["realized_closed"], float) * np.sign(book.position)
+    closed = np.asarray(book.extra["realized_closed"], float)
+    odd = closed * np.sign(book.position) < np.where(book.position == 0, np.abs(closed), 0.0)
+    if odd.any():
+        first = int(np.argmax(odd))
+        raise EventError(
+            f"realized_closed of {odd.sum():,} of {len(odd):,} positions is on the other side of the position, or of a position of 0, first that of account "
+            f"{book.accounts[book.account[first]]!r} in {book.assets[book.asset[first]]!r}: {closed[first]:.6g} of {book.position[first]:.6g}; "
+            "it has the position's sign (§1); mend it, or leave these rows out"
+        )
+    return np.abs(closed)

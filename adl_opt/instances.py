@@ -119,6 +119,7 @@ SEEDS: dict[str, tuple[tuple[State, Choice], ...]] = {  # the instances n1 to n1
     ),
     "merge": (
         (_state([10, 10, 10], [1, 9, 2], 5), {"i": 0, "j": 1}),  # n1
+        (_state([10, 10, 10], [1, 9, 2], 5, [1, 1, 1]), {"i": 0, "j": 1}),  # n1 with no profit
         (_state([1, 1, 2], [1, 1, 1], 1.5), {"i": 0, "j": 1}),  # n10
         (_state([10, 10, 10], [9, 9, 9], 6, [2, 0.5, 2]), {"i": 0, "j": 1}),  # a profit merged with a loss
     ),

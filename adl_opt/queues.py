@@ -37,10 +37,27 @@ def _wallet(rule: "QueueRule", event: Event) -> Array:
 def _return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
     book = event.book
     if "entry_price" not in book.extra and "profit_ratio" in book.extra:
-        return book.extra["profit_ratio"]
+        return _published_return(rule, event, on_entry)
     price, entry = book.price[book.asset], entry_prices(event, rule.name, " (nor profit_ratio)")
     basis = entry if on_entry else price
     return np.sign(book.position) * np.divide(price - entry, basis, out=np.zeros_like(price), where=basis > 0)
+
+
+def _published_return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
+    """The column profit_ratio, a return on the value at entry; on the value at mark it is r / (1 + r) for a long, r / (1 - r) for a short."""
+    book = event.book
+    ratio = book.extra["profit_ratio"]
+    if on_entry:
+        return ratio
+    rest = 1 + np.sign(book.position) * ratio  # mark over entry
+    bad = event.closable & (rest <= 0)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise EventError(
+            f"{rule.name} ranks by the return on the mark, which profit_ratio (a return on entry) does not give for {bad.sum():,} of {event.closable.sum():,} "
+            f"positions, first that of account {book.accounts[book.account[first]]!r} with {ratio[first]:.6g}; give the column entry_price"
+        )
+    return ratio / np.where(rest > 0, rest, 1.0)
 
 
 def _on_wallet(rule: "QueueRule", event: Event) -> Array:

@@ -24,6 +24,7 @@ from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
+_ALL = 1e-8  # the weights of a tail that is all there is sum to 1
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
 _MANY = 500_000  # accounts x scenarios from which it is faster than a linear program
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
@@ -72,7 +73,13 @@ def solve(
     """
     amount = event.fixed_fraction * event.size
     if not is_expected_loss(objective):
-        coupled = Coupled(event, law, tail_cost(objective, law))
+        cost = tail_cost(objective, law)
+        if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
+            amount, evidence, interrupted = solve(ExpectedLoss(), event, Scenarios(law.moves, cost / cost.sum()), tolerance, watch)
+            if not event.free.any() or evidence.dual.multipliers is None:
+                return amount, Evidence(Dual(None, {0: cost / cost.sum()})), interrupted
+            return amount, Evidence(Dual(evidence.dual.multipliers, {0: cost / cost.sum()})), interrupted
+        coupled = Coupled(event, law, cost)
         amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
         dual = Dual() if coupled.multipliers is None else Dual(coupled.multipliers, {0: coupled.weights})
         return cleared(event, amount), Evidence(dual), coupled.interrupted

@@ -200,8 +200,8 @@ class Waves:
     def isolated(self) -> "Waves":
         """Isolated margin: each position its own account "account:asset", with that share of the account's equity which its notional has among the positions listed in the wave.
 
-        Each position then has the leverage that the account's listed positions have together (accounts with none keep equal shares), and water-filling applies. A position that
-        is not listed in a wave keeps the equity that it had, as all that stands still does.
+        Each position then has the leverage that the account's listed positions have together (accounts with none keep equal shares), and water-filling applies. A position of 0
+        has no share: it stays listed, at leverage 0, with the account's whole equity. A position that is not listed in a wave keeps the equity that it had, as all that stands still does.
         """
         notional = np.abs(self.position) * self.price
         key = self.wave * len(self.accounts) + self.account
@@ -210,8 +210,8 @@ class Waves:
         share = np.divide(notional, gross, out=1.0 / count, where=gross > 0)
         columns = self.to_frame()
         columns["account"] = columns["account"].astype(str) + ":" + columns["asset"].astype(str)
-        kept = columns[(share > 0).tolist()]
-        return Waves.from_frame(kept.assign(equity=(self.equity * share)[share > 0]))
+        # A position of 0 is news (its owner closed it): it stays listed. Its leverage is 0 on any equity.
+        return Waves.from_frame(columns.assign(equity=self.equity * np.where(share > 0, share, 1.0)))
 
     def to_frame(self) -> "pd.DataFrame":
         """The tidy table that `from_frame` reads."""

@@ -45,6 +45,39 @@ def handwritten(case: Case, solver: str, name: str, level: float | None = None, 
     return Contender(name=name, run=run, ours=False, skip=skip)
 
 
+def sparse(case: Case, solver: str, name: str) -> Contender:
+    """The expected loss as an expert writes it: fractions closed, one sparse matrix with a row for every account and scenario."""
+
+    def run(k: int) -> Answer:
+        event = case.event(k)
+        book, law = event.book, case.law
+        assert isinstance(law, adl.Scenarios)
+        moves = law.align(book.assets).moves
+        legs, scenarios = len(book.position), len(law.probability)
+        lost = -book.notional[:, None] * moves.T[book.asset]  # (legs, S): what a whole position loses
+        row = (book.account[:, None] * scenarios + np.arange(scenarios)).ravel()
+        matrix = sp.csr_matrix(
+            (lost.ravel(), (row, np.repeat(np.arange(legs), scenarios))), shape=(len(book.equity) * scenarios, legs)
+        )
+        fraction = cp.Variable(legs, bounds=[0, event.closable.astype(float)])
+        above = cp.Variable(matrix.shape[0], nonneg=True)
+        weight = np.tile(law.probability, len(book.equity))
+        beyond = matrix @ np.ones(legs) - np.repeat(book.equity, scenarios)
+        clearing = [
+            event.size[book.asset == a] @ fraction[book.asset == a] == event.required[a] for a in np.flatnonzero(event.side)
+        ]
+        problem = cp.Problem(cp.Minimize(weight @ above), [above >= beyond - matrix @ fraction, *clearing])
+        try:
+            problem.solve(solver=solver)
+        except cp.error.SolverError:
+            return Answer(amount=None, says="SolverError")
+        says = f"{problem.status} ({problem.solver_stats.solver_name})"
+        found = None if fraction.value is None else np.asarray(fraction.value) * event.size
+        return Answer(amount=found, says=says, claimed=float(problem.value))
+
+    return Contender(name=name, run=run, ours=False)
+
+
 def consensus(case: Case, name: str) -> Contender:
     """Sample-average ADMM: every account near its share of the message, then an exchange step that clears on average; rescaled and clipped at the end."""
     data = dense(case)

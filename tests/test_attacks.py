@@ -593,3 +593,45 @@ def test_explain_never_contradicts_the_price(seed):
                     assert saved <= price + 1e-5 * scale and price <= most + 1e-5 * scale, line
     unit = adl.Problem(adl.MaxLeverage(), event).solve().explain(event.book.accounts[0])
     assert "quote currency per contract" not in unit
+
+
+def test_a_position_closed_by_its_owner_stays_closed_in_isolated_waves():
+    """Wave 2 lists A's BTC as 0: no policy may close it again, and its leverage is 0."""
+    rows = [
+        (1, "A", "BTC", -10.0, 100.0, 10.0, 0.0),
+        (1, "A", "ETH", -5.0, 100.0, 10.0, 0.0),
+        (1, "B", "BTC", -10.0, 100.0, 10.0, -1.0),
+    ]
+    rows += [
+        (2, "A", "BTC", 0.0, 100.0, 10.0, 0.0),
+        (2, "A", "ETH", -5.0, 100.0, 10.0, 0.0),
+        (2, "B", "BTC", -9.0, 100.0, 10.0, -4.0),
+    ]
+    table = pd.DataFrame(rows, columns=["wave", "account", "asset", "position", "equity", "price", "realized_closed"])
+    result = adl.replay(adl.Waves.from_frame(table).isolated(), ["pro_rata"], progress=False)
+    closed = result.closed("pro_rata")
+    assert not ((closed["account"] == "A:BTC") & (closed["wave"] == 2)).any()
+    last = result.to_frame().set_index(["wave", "policy"])
+    assert last.loc[(2, "realized"), "leverage_max"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("objective", [adl.WorstCase(), adl.CVaR(1e-12)])
+def test_a_tail_that_is_all_there_is(objective):
+    """One possible scenario: its weight is 1, and there is no room inside for an interior point."""
+    rng, certified = np.random.default_rng(5), 0
+    for seed in range(30):
+        event = cross(np.random.default_rng(170_000 + seed), 4, 2)
+        moves = 0.3 * rng.standard_normal((3, len(event.book.assets)))
+        law = adl.Scenarios(moves, [0.0, 1.0, 0.0]) if isinstance(objective, adl.WorstCase) else adl.Scenarios(moves)
+        one, two = (adl.Problem(objective, event, law).solve(method=how).certificate for how in ("separable", "conic"))
+        assert one.certified and abs(one.objective - two.objective) <= 1e-6 * max(two.objective, two.floor)
+        certified += one.objective > 0
+    assert certified > 5
+
+
+def test_aster_ranks_by_the_return_on_the_mark_also_from_profit_ratios():
+    table = frame(list("ab"), "X", [10.0, 10.0], 10.0, [10.0, 13.0]).assign(entry_price=[5.0, 4.0])
+    ratios = table.assign(profit_ratio=table["price"] / table["entry_price"] - 1)
+    for book in (ratios, ratios.drop(columns="entry_price")):
+        event = adl.Event(adl.Book.from_frame(book), long={"X": 10.0})
+        assert adl.policy("aster")(event).amount.tolist() == [10.0, 0.0]

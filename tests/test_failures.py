@@ -58,6 +58,11 @@ def written(text: str, name: str = "book.csv"):
     return call
 
 
+def wide(accounts: int) -> adl.Event:
+    book = adl.examples.book(accounts, 2, 2)
+    return adl.Event(book, short=dict.fromkeys(book.assets, "30%"))
+
+
 class Endless(adl.Objective):
     def value(self, m):
         return float("nan")
@@ -811,9 +816,7 @@ CASES = [
     ),
     Case(
         "160,000,000 accounts x scenarios do not fit into memory",
-        lambda _: separable.refuse(
-            adl.ExpectedLoss(), PAPER.with_requirement({"BTC": 1, "ETH": 1}), adl.Scenarios(np.zeros((40_000_000, 2)))
-        ),
+        lambda _: separable.refuse(adl.ExpectedLoss(), wide(40_000), adl.Scenarios(np.zeros((4_000, 2)))),
         adl.SolveError,
     ),
     Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
@@ -834,6 +837,23 @@ CASES = [
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
     Case("no column realized_closed", lambda _: adl.realized(EVENT)),
+    Case(
+        "realized_closed of 1 of 2 positions is on the other side of the position, or of a position of 0, first that of account 'a'",
+        lambda _: adl.realized_event(
+            adl.Book.from_frame(frame(["a", "b"], "X", [0.0, -10.0], 1.0, 5.0).assign(realized_closed=[-7.0, -3.0]))
+        ),
+        adl.EventError,
+    ),
+    Case(
+        "which profit_ratio .a return on entry. does not give for 1 of 2 positions, first that of account 'a' with 1.5",
+        lambda _: adl.policy("aster")(
+            adl.Event(
+                adl.Book.from_frame(frame(["a", "b"], "X", [-1.0, -1.0], 1.0, 5.0).assign(profit_ratio=[1.5, 0.5])),
+                short={"X": 1.0},
+            )
+        ),
+        adl.EventError,
+    ),
     Case(
         "1 assets were closed on both sides, first 'X'",
         lambda _: adl.realized_event(
