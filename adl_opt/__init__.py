@@ -44,6 +44,7 @@ from .policies import (
 )
 from .problem import Problem
 from .queues import QueueRule
+from .remainders import without_remainders
 from .replaying import Replay, replay
 from .risk import RiskMeasure
 from .shock import Stress, stress
@@ -60,5 +61,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
-    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "verify", "water_filling", "water_filling_at", "waterfill",
+    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip

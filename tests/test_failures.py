@@ -836,6 +836,21 @@ CASES = [
         adl.SolveError,
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
+    Case("least maps assets to the contracts", lambda _: adl.without_remainders(EVENT, LAW, 1.0), adl.EventError),
+    Case(r"least\['Y'\] = 1.0: a positive number", lambda _: adl.without_remainders(EVENT, LAW, {"Y": 1.0}), adl.EventError),
+    Case(
+        "without_remainders needs scenarios",
+        lambda _: adl.without_remainders(EVENT, adl.Gaussian(0.04), {"X": 1.0}),
+        adl.SolveError,
+    ),
+    Case(
+        "320,000 accounts x scenarios are too many for an integer program",
+        lambda _: adl.without_remainders(EVENT, adl.Scenarios(np.linspace(-0.5, 0.5, 160_000)), {"X": 1.0}),
+        adl.SolveError,
+    ),
+    Case(
+        "HiGHS finds no allocation that leaves nothing", lambda _: adl.without_remainders(EVENT, LAW, {"X": 50.0}), adl.SolveError
+    ),
     Case("no column realized_closed", lambda _: adl.realized(EVENT)),
     Case(
         "realized_closed of 1 of 2 positions is on the other side of the position, or of a position of 0, first that of account 'a'",
