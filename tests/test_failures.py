@@ -849,6 +849,11 @@ CASES = [
         adl.SolveError,
     ),
     Case(
+        "whole positions of 'X' miss the requirement by -5e-07 contracts",
+        lambda _: adl.without_remainders(one_asset([-10.0, -6.0], [1.0, 2.0], 10.0000005), LAW, {"X": 50.0}),
+        adl.SolveError,
+    ),
+    Case(
         "HiGHS finds no allocation that leaves nothing", lambda _: adl.without_remainders(EVENT, LAW, {"X": 50.0}), adl.SolveError
     ),
     Case("no column realized_closed", lambda _: adl.realized(EVENT)),
