@@ -39,7 +39,7 @@ def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> 
 
 
 def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
-    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3)."""
+    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3, whose proof is of any boxes, hence of caps)."""
     book = event.book
     whole = loading_of(law)[book.asset] * book.notional
     effect = event.closable_part(whole)

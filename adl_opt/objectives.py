@@ -271,7 +271,7 @@ class MaxLeverage(_GrossLeverage):
         # Dust accounts are on the level only up to the rounding of positions many times their equity.
         top = m.leverage >= m.leverage.max() * (1 - 1e-7)
         # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
-        stuck = top & (m.event.book.per_account((m.event.free & (m.amount < (1 - 1e-12) * m.event.size)).astype(float)) == 0)
+        stuck = top & (m.event.book.per_account((m.event.free & (m.amount < m.event.size)).astype(float)) == 0)
         weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)
         weight = weight / weight.sum()
         slope = self._slope(m, weight)

@@ -4,6 +4,7 @@ import math
 import warnings
 from fractions import Fraction
 
+import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -12,8 +13,12 @@ from typer.testing import CliRunner
 import adl_opt as adl
 from adl_opt.certificate import assess
 from adl_opt.cli import app
+from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.elliptic import strictly_convex
 from adl_opt.examples import any_allocation
+from adl_opt.interior import Interior
 from adl_opt.isolated import fill, pathwise_gap
+from adl_opt.levelling import evenly, polished
 from adl_opt.symbols import Symbols
 from adl_opt.waterfill import water_level
 
@@ -313,7 +318,11 @@ def test_ranges_hold_what_random_optima_close(seed):
     sign, room = np.sign(event.book.position), 1e-6 * event.held + 1e-300
     least, most = sign * found["least"].to_numpy(), sign * found["most"].to_numpy()
     assert (least >= -room).all() and (most <= most_closed(event) + room).all()
-    for one in (best, *(problem.solve(prefer=p) for p in ("water-filling", "fewest-accounts", "keep-hedges"))):
+    level, *others = (problem.solve(prefer=p) for p in ("water-filling", "fewest-accounts", "keep-hedges"))
+    square = [event.book.equity @ one.leverages()[1] ** 2 for one in (level, best, *others)]
+    if best.certificate.objective > 1e3 * best.certificate.floor:
+        assert square[0] <= min(square) * (1 + 1e-5)
+    for one in (best, level, *others):
         assert one.certificate.certified and within(event, one.amount)
         if best.certificate.objective > 1e3 * best.certificate.floor:  # next to nothing is lost: more counts as optimal than is
             assert (one.amount >= least - room).all() and (one.amount <= most + room).all()
@@ -361,6 +370,111 @@ def test_what_breaks_a_limit_is_infeasible_by_how_much():
     assert "1 legs of protected accounts are closed" in proof.proof
     line = adl.compare(half, policies=[lambda _: free, adl.pro_rata], measures=[adl.LeverageSquare()])
     assert math.isnan(line["LeverageSquare gap"].iloc[0]) and line["LeverageSquare gap"].iloc[1] > 0
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(60))
+def test_symbols_of_both_sides_agree(seed):
+    """§17: at random allocations the CVXPY side says of every symbol what numpy says."""
+    event, law = drawn(70_000 + seed)
+    if not event.free.any():
+        return
+    rng = np.random.default_rng(seed)
+    factor = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.3, 0.4])).align(event.book.assets).exact()
+    fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1])
+    for moves, names in (
+        (law, ("fraction", "closed", "left", "exposure", "leverage", "expected_shortfall", "shortfall", "loss", "expected_loss")),
+        (factor, ("factor_leverage",)),
+    ):
+        program = ConicSymbols(event, moves, 1.0, fraction, plain=True)
+        amount = any_allocation(event, rng)
+        fraction.value = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
+        m = Symbols(event, moves, amount)
+        for name in names:
+            one, two = np.asarray(getattr(program, name).value, float), np.asarray(getattr(m, name), float)
+            scale = max(
+                np.abs(event.book.notional).sum() * max(np.abs(moves.moves).max(), 1), event.book.equity.sum(), np.abs(two).max()
+            )
+            assert np.abs(one - two).max() <= TOL.formula * scale, name
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", count(60))
+def test_what_fixed_accounts_lose_is_counted(seed):
+    """One asset is closed as far as may be, another in part: what the accounts of the first alone lose is known to the interior point."""
+    rng = np.random.default_rng(seed)
+    table = frame(["a", "b", "c", "d"], ["X", "X", "Y", "Y"], rng.uniform(-9, -4, 4), 1.0, rng.uniform(0.5, 1.5, 4))
+    event = adl.Event(adl.Book.from_frame(table), short={"X": "all", "Y": "40%"}, cap=0.6)
+    law = adl.Gaussian(0.02 * np.eye(2)).align(event.book.assets)
+    known = Symbols(event, law, event.fixed_fraction * event.size).expected_shortfall[:2].sum()
+    assert Interior(event, law).rest == pytest.approx(known, rel=TOL.formula)
+
+
+def test_a_capped_account_that_still_can_lose_leaves_one_optimum():
+    # Longs of 4 on equities of 1 and 2: what stays of the first, 2.1, can lose more than 1; 0.1, of what may be closed, could not.
+    table = frame(["a", "b"], "X", [4.0, 4.0], 1.0, [1.0, 2.0])
+    event = adl.Event(adl.Book.from_frame(table), long={"X": 1.9}, cap=0.5)
+    law = adl.LogNormal({"X": 0.8}, None, 1.0)
+    solved = adl.Problem(adl.ExpectedLoss(), event, law).solve()
+    assert solved.amount == pytest.approx([1.9, 0.0]) and solved.unique is True
+    assert strictly_convex(adl.ExpectedLoss(), event, law.align(event.book.assets), solved.amount)
+
+
+def test_even_closing_is_of_what_may_be_closed():
+    # Gross leverages 26/26 and 36/36 after closing 4 each; x_1A = t, x_1B = 4 - t, x_2A = 4 - t, x_2B = t. With closable notionals 10, 20, 15, 5
+    # the least sum of x^2 / notional is at (1/10 + 1/5) t = (1/20 + 1/15) (4 - t).
+    table = frame([1, 1, 2, 2], ["A", "B", "A", "B"], [-10.0, -20.0, -30.0, -10.0], 1.0, [26.0, 26.0, 36.0, 36.0])
+    event = adl.Event(adl.Book.from_frame(table), short={"A": 4.0, "B": 4.0}, cap={1: 1.0, 2: 0.5})
+    t = (7 / 60) * 4 / (3 / 10 + 7 / 60)
+    wanted = [t, 4 - t, 4 - t, t]
+    assert adl.gross_water_filling(event).amount == pytest.approx(wanted, rel=1e-6)
+    assert adl.factor_water_filling(event, {"A": 1.0, "B": 1.0}).amount == pytest.approx(wanted, rel=1e-6)
+    near = np.array(wanted) + 0.5 * np.array([1, -1, -1, 1])
+    assert evenly(event, event.notional, near) == pytest.approx(wanted, rel=1e-4)  # an interior point: to the root of its gap
+    assert polished(event, np.abs(event.book.notional), evenly(event, event.notional, near)) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_the_most_level_optimum_where_all_are_optimal():
+    """Only account 3 loses, whatever is closed: of all allocations the most level in gross leverage is the one of gross water-filling."""
+    table = frame(
+        [1, 1, 2, 2, 3], ["A", "B", "A", "B", "Y"], [-10.0, -20.0, -30.0, -10.0, -9.0], 1.0, [20.0, 20.0, 30.0, 30.0, 2.0]
+    )
+    event = adl.Event(adl.Book.from_frame(table), short={"A": 6.0, "B": 4.0}, cap={2: 0.5})
+    law = adl.Scenarios({"A": [0.01, -0.01], "B": [0.01, 0.0], "Y": [0.5, 0.6]})
+    level = adl.Problem(adl.ExpectedLoss(), event, law).solve(prefer="water-filling")
+    assert level.certificate.certified and level.certificate.objective > 1
+    assert level.leverages()[1] == pytest.approx(adl.gross_water_filling(event).leverages()[1], rel=1e-5)
+
+
+def test_polish_levels_what_is_left():
+    """Account 2 may close at most a tenth; the others are levelled to rounding, over what of each position stays."""
+    table = frame([1, 1, 2, 2, 3, 3], ["A", "B"] * 3, [-6.0, -5.0, -40.0, -30.0, -9.0, -4.0], 1.0, [1.0, 1.0, 3.0, 3.0, 2.0, 2.0])
+    event = adl.Event(adl.Book.from_frame(table), short={"A": 9.0, "B": 7.0}, cap={"2": 0.1, "1": 0.9, "3": 0.8})
+    best = adl.Problem(adl.LeverageSquare(), event).solve(method="conic")
+    start = np.where(best.amount > (1 - 1e-6) * event.size, event.size, best.amount * (1 - 1e-4))
+    exact = polished(event, np.abs(event.book.notional), start)
+    value = Symbols(event, None, exact).leverage ** 2 @ event.book.equity
+    assert within(event, exact) and value <= best.certificate.objective * (1 + TOL.formula)
+
+
+def test_prices_at_the_ends_of_what_may_be_closed():
+    # A rise of 50 %: 8 shorts lose 4, 3 above equity; each contract closed saves 0.5, the first as the last that may be.
+    event = one_asset([-8.0], [1.0], 0.0)
+    law = adl.Scenarios([0.5])
+    for required in (0.0, 1.0, "all"):
+        limits = adl.Event(event.book, short={"X": required}, cap=0.5)
+        solved = adl.Problem(adl.ExpectedLoss(), limits, law).solve()
+        assert solved.shadow_prices["X"] == pytest.approx(0.5) and solved.certificate.certified
+    assert limits.short == {"X": 4.0} and solved.unique is True
+    assert "all of it that may be closed is required" in solved.explain("a0")
+
+
+def test_programs_of_different_caps_are_not_mixed_up():
+    event, law = one_asset([-8.0, -4.0], [1.0, 1.0], 3.0), adl.Scenarios([0.2, 0.5])
+    problem = adl.Problem(adl.ExpectedLoss(), event, law)
+    half = adl.Event(event.book, short={"X": 3.0}, cap=0.5)
+    assert problem._route.program(event) is problem._route.program(event.with_requirement(short={"X": 2.0}))
+    assert problem._route.program(event) is not problem._route.program(half)
 
 
 def test_limits_travel(tmp_path):
@@ -428,8 +542,6 @@ def test_users_own_objective_sees_fractions_of_the_position():
         money = 0
 
         def express(self, m):
-            import cvxpy as cp
-
             return cp.sum_squares(m.fraction) + cp.sum_squares(m.closed - cp.multiply(m.event.book.position, m.fraction))
 
         def value(self, m):
