@@ -5,6 +5,7 @@ accounts share that weight instead of a probability. Scenarios below the tail we
 numpy only.
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -317,10 +318,7 @@ class Quantile:
             low, high = (self.level, high) if float(cost @ (1 + far / root)) > 2 else (low, self.level)
         self.above, self.below = (root + far) / 2, (root - far) / 2
         self.omega = self.above / root / float(cost @ (self.above / root))
-
-    @property
-    def rest(self) -> Array:
-        return np.maximum(1 - self.omega, 1e-300)
+        self.rest = 1 - self.omega  # apart from here on: either may be far below rounding
 
     def value(self) -> float:
         return self.money * (self.level + float(self.cost @ self.above))
@@ -329,7 +327,8 @@ class Quantile:
         return self.money * float(self.cost @ (self.omega * self.below + self.rest * self.above))
 
     def diagonal(self) -> Array:
-        return self.row * (self.below / self.omega + self.above / self.rest)
+        with np.errstate(over="ignore"):
+            return self.row * np.minimum(self.below / self.omega + self.above / self.rest, 1e250)
 
     def right(self, goal: float, corrected: bool) -> tuple[Array, float]:
         """The right sides of a step towards products of `goal`."""
@@ -355,13 +354,19 @@ class Quantile:
     def walk(self, primal: float, dual: float) -> None:
         self.above, self.below = self.above + primal * self.above_step, self.below + primal * self.below_step
         self.level, self.omega = self.level + primal * self.moved, self.omega + dual * self.turned
+        self.rest = self.rest - dual * self.turned
 
 
 def _solver(system: Array) -> Callable[[Array], Array]:
     """Solves a symmetric system, scaled, for several right sides."""
-    from scipy.linalg import lu_factor, lu_solve
+    from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 
-    factors = lu_factor(system, check_finite=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LinAlgWarning)
+        try:
+            factors = lu_factor(system, check_finite=False)
+        except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price
+            return lambda right: np.linalg.lstsq(system, right)[0]
 
     def solve(right: Array) -> Array:
         found = lu_solve(factors, right, check_finite=False)

@@ -26,7 +26,7 @@ TARGET = 1e-11  # of the expected loss: the gap between the central path and the
 _ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
 _SHARED = 30_000  # so much work that several threads pay
 _FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
-KEEP, _CORRECTED = 0.99, 0.1  # of the way to the boundary; reach from which the correction is tried
+KEEP, _CORRECTED, _CORRECTED_LINEAR = 0.99, 0.1, 0.3  # of the way to the boundary; reach from which the correction is tried
 
 
 class Interior:
@@ -135,7 +135,7 @@ class Interior:
             before = Sums.of(self._each("sums", price, unit, target)).squares ** 0.5
             # Mehrotra's correction helps where the first step leads far; it promises no descent, so that the plain step stands by.
             for share, halvings in ((1.0, 3), (0.0, _HALVINGS)):
-                if share and reach < _CORRECTED:
+                if share and reach < (_CORRECTED_LINEAR if linear else _CORRECTED):
                     continue
                 led = self._each("lead", target, share * bent, share, self.count)
                 more = solve(astray - sum(led))
