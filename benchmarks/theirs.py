@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 import adl_opt as adl
 
-from .verbs import Answer, Array, Case, Contender, Dense, dense, required
+from .verbs import Answer, Array, Case, Contender, Dense, answered, dense, required
 
 _ITERATIONS, _BISECTIONS = 1_000, 60
 RESIDUAL = 1e-6  # of the requirement: clearing, and the change of what is closed, at which the consensus method ends
@@ -35,12 +35,7 @@ def handwritten(case: Case, solver: str, name: str, level: float | None = None, 
         most = np.where(event.closable, event.size, 0.0)
         clearing = [cp.sum(x[book.asset == a]) == event.required[a] for a in np.flatnonzero(event.side)]
         problem = cp.Problem(cp.Minimize(objective), [x <= most, *clearing])
-        try:
-            problem.solve(solver=solver)
-        except cp.error.SolverError:
-            return Answer(amount=None, says="SolverError")
-        says = f"{problem.status} ({problem.solver_stats.solver_name})"
-        return Answer(amount=None if x.value is None else np.asarray(x.value), says=says, claimed=float(problem.value))
+        return answered(problem, solver, lambda: x.value)
 
     return Contender(name=name, run=run, ours=False, skip=skip)
 
@@ -67,13 +62,7 @@ def sparse(case: Case, solver: str, name: str) -> Contender:
             event.size[book.asset == a] @ fraction[book.asset == a] == event.required[a] for a in np.flatnonzero(event.side)
         ]
         problem = cp.Problem(cp.Minimize(weight @ above), [above >= beyond - matrix @ fraction, *clearing])
-        try:
-            problem.solve(solver=solver)
-        except cp.error.SolverError:
-            return Answer(amount=None, says="SolverError")
-        says = f"{problem.status} ({problem.solver_stats.solver_name})"
-        found = None if fraction.value is None else np.asarray(fraction.value) * event.size
-        return Answer(amount=found, says=says, claimed=float(problem.value))
+        return answered(problem, solver, lambda: None if fraction.value is None else fraction.value * event.size)
 
     return Contender(name=name, run=run, ours=False)
 

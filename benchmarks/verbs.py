@@ -308,10 +308,14 @@ def _ours(allocation: adl.Allocation) -> Answer:
 
 
 def _theirs(data: Dense, x: cp.Variable, problem: cp.Problem, solver: str | None) -> Answer:
+    return answered(problem, solver, lambda: None if x.value is None else data.by_leg(x.value))
+
+
+def answered(problem: cp.Problem, solver: str | None, amount: Callable[[], Array | None]) -> Answer:
     """Solve as a user does; a solver that fails or returns nothing is an answer too."""
     try:
         problem.solve(solver=solver)
     except cp.error.SolverError:
         return Answer(amount=None, says="SolverError")
     says = f"{problem.status} ({problem.solver_stats.solver_name})"
-    return Answer(amount=None if x.value is None else data.by_leg(x.value), says=says, claimed=float(problem.value))
+    return Answer(amount=amount(), says=says, claimed=float(problem.value))
