@@ -98,10 +98,10 @@ class Interior:
         floor = max(_FLOOR * (sum(p.value for p in self.pieces) + self.rest), 1e-300)
         price = sum(one[2] for one in begun) / weight / unit
         spread = sum(self._each("spread", price, unit)) / weight.sum()
-        self._each("begin", max(0.3 * spread, 0.1), unit)
+        linear = any(isinstance(p, Kinks) for p in self.pieces)  # steps of a linear program need no search
+        self._each("begin", max(0.1 * spread, 1e-3) if linear else max(0.3 * spread, 0.1), unit)
         legs = 2 * (float(self.event.free.sum()) + sum(self._each("rows")))
         least, stalled, rough = np.inf, 0, any(hasattr(p.answer, "sharpen") for p in self.pieces)
-        linear = any(isinstance(p, Kinks) for p in self.pieces)  # steps of a linear program need no search
         for number in range(1, _STEPS + 1):
             here = Sums.of(self._each("sums", price, unit, 0.0))
             astray = self.required - sum(self._each("closed", self.count))  # rounding of earlier steps

@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
 _ALL = 1e-8  # the weights of a tail that is all there is sum to 1
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
+_OPEN = 40_000  # rows that what is closed decides from which it is faster
 _MANY = 500_000  # accounts x scenarios from which it is faster than a linear program
 MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic solution is worth its time
 
@@ -47,9 +48,24 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
 
 
 def pays(objective: Objective, event: Event, law: Law) -> bool:
-    """Whether the method is the one to take: not for a few scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
-    several = isinstance(law, Scenarios) and (len(event.free_assets) > 1 or not is_expected_loss(objective))
-    return not several or len(event.book.accounts) * len(law.probability) > _MANY
+    """Whether the method is the one to take: not for few rows of scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
+    if not isinstance(law, Scenarios) or (len(event.free_assets) <= 1 and is_expected_loss(objective)):
+        return True
+    cells = len(event.book.accounts) * len(law.probability)
+    return cells > _MANY or (cells > _OPEN and open_rows(event, law) > _OPEN)
+
+
+def open_rows(event: Event, law: Scenarios) -> int:
+    """How many accounts x scenarios lose or not as what is closed decides: the rows that make a linear program slow."""
+    m, count = Symbols(event, law, event.fixed_fraction * event.size), 0
+    whole = np.where(event.free, event.notional, 0.0)
+    for a, b, argument in m.arguments():
+        legs = m.legs_of(a, b)
+        change, start = whole[legs, None] * law.moves.T[event.book.asset[legs]], event.book.start[a:b] - legs.start
+        most = argument + np.add.reduceat(np.maximum(change, 0.0), start, axis=0)
+        least = argument + np.add.reduceat(np.minimum(change, 0.0), start, axis=0)
+        count += int(((most > 0) & (least < 0)).sum())
+    return count
 
 
 def is_expected_loss(objective: Objective) -> bool:

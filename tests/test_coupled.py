@@ -7,7 +7,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.coupled import Coupled, Quantile
-from adl_opt.separable import pays, tail_cost
+from adl_opt.separable import open_rows, pays, tail_cost
 from adl_opt.symbols import Symbols
 
 from .books import count, cross, frame, scenarios
@@ -80,6 +80,17 @@ def test_large_laws_are_solved_by_it_and_small_ones_by_programs():
     solved = adl.Problem(adl.CVaR(0.95), event, large).solve()
     assert solved.method == "separable" and solved.certificate.gap <= TOL.value
     assert "scenario multipliers" in solved.certificate.proof
+
+
+def test_where_many_rows_are_open_a_linear_program_is_slow():
+    """Half a million rows: of a calm law few are open and HiGHS is fast; of a wild one many, and accounts answer prices."""
+    event = event_of(500, 5)
+    calm, wild = (moves(np.random.default_rng(1), 3, 990, width) for width in (0.01, 0.6))
+    for law, expected in ((calm, False), (wild, True)):
+        assert pays(adl.ExpectedLoss(), event, law) is expected
+        m = [Symbols(event, law, amount) for amount in (0 * event.size, np.where(event.closable, event.size, 0.0))]
+        decided = sum(int(((a[2] > 0) != (b[2] > 0)).sum()) for a, b in zip(m[0].arguments(), m[1].arguments()))
+        assert decided <= open_rows(event, law) <= 500 * 990
 
 
 def test_an_interrupt_keeps_the_best_point(monkeypatch):
