@@ -19,10 +19,10 @@ Array = NDArray[np.float64]
 _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinking
 
 
-def check(policy: Policy, seed: int = 1, books: int = _BOOKS) -> "pd.DataFrame":
+def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> "pd.DataFrame":
     """Which axioms a policy keeps: one line an axiom, columns axiom, holds, counterexample.
 
-    policy: any function Event -> Allocation. Searched are the known instances of THEORY 3, then `books` random and degenerate one-asset books of shorts (identical
+    policy: any function Event -> Allocation, or a name that adl.policy knows. Searched are the known instances of THEORY 3, then `books` random and degenerate one-asset books of shorts (identical
     accounts, tied scores, no profit; the same seed, the same books) with 2 to 5 accounts. holds False comes with a counterexample that was made as small as the search could:
     few accounts, round numbers, in contracts and quote currency. holds True means that none was found, which is no proof; None that the policy refused
     every book. "needs no law" reads whether the allocations were computed with a law, which an Event does not hold. Raises AdlError for what is not a policy or does not clear.

@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
 from .book import Book
 from .certificate import FEASIBLE, assess, relative_gap
 from .errors import AdlError, AllocationError, SolveError, UncertifiedWarning
 from .event import Event
 from .laws import Law
 from .objectives import Objective
-from .policies import Policy
+from .policies import Policy, applied
 from .problem import Problem
 from .symbols import Symbols
 from .waterfill import exact_sum
@@ -174,12 +173,11 @@ def _event(book: Book, need: Array, rounding: Array) -> tuple[Event, Array]:
 
 def _asked(policy: Policy, name: str, event: Event) -> Array:
     try:
-        allocation = policy(event)
+        allocation = applied(policy, event)
     except AdlError as error:
         raise SolveError(f"{name} fails: {error}") from None
-    if not isinstance(allocation, Allocation) or allocation.certificate.status == "infeasible":
-        said = allocation.certificate.proof if isinstance(allocation, Allocation) else f"it is a {type(allocation).__name__}"
-        raise AllocationError(f"what {name} returns is no allocation that clears: {said}")
+    if allocation.certificate.status == "infeasible":
+        raise AllocationError(f"what {name} returns is no allocation that clears: {allocation.certificate.proof}")
     return allocation.amount
 
 

@@ -1,7 +1,7 @@
 """Policies side by side: what each rule costs against the proved optimum of each measure."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from .event import Event
 from .exchanges import policy
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
-from .policies import Policy, gross_water_filling, pro_rata, water_filling
+from .policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def compare(
     policies: callables Event -> Allocation or names that adl.policy knows (default: pro rata, and water-filling, of gross leverage in cross margin). measures: objectives (default:
     MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of equity), `measure excess` (above the proved
     lower bound: what the rule costs at most, in the same unit) and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who bears it
-    (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
+    (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient. A policy may return a table account, asset, closed; one that does not clear
+    or leaves its box is named "... (infeasible)" and has no excess. policies may be a dict of functions by name.
     """
     import pandas as pd
 
@@ -48,7 +49,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
         )
     aligned = None if law is None else law.align(event.book.assets).exact()
-    rows: list[tuple[str, Allocation]] = [(named(rule), rule(event)) for rule in chosen]
+    rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
     bounds: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
@@ -61,15 +62,17 @@ def compare(
     lines = []
     for name, allocation in rows:
         line: dict[str, Any] = {"policy": name}
+        broken = False
         for measure in wanted:
             certificate = assess(measure, event, aligned, allocation.amount).certificate
             line[str(measure)] = certificate.objective
-            line[f"{measure} excess"] = max(certificate.objective - bounds[str(measure)], 0.0)
-            line[f"{measure} gap"] = (
-                np.nan
-                if certificate.status == "infeasible"
-                else relative_gap(certificate.objective, bounds[str(measure)], certificate.floor)
-            )
+            broken = certificate.status == "infeasible"
+            excess, gap = certificate.objective - bounds[str(measure)], np.nan
+            if not broken:
+                gap = relative_gap(certificate.objective, bounds[str(measure)], certificate.floor)
+            line[f"{measure} excess"], line[f"{measure} gap"] = np.nan if broken else max(excess, 0.0), gap
+        if broken:  # it does not clear, or leaves its box: its values are those of another problem
+            line["policy"] = f"{name} (infeasible)"
         lines.append(line | bearing(allocation))
     return pd.DataFrame(lines).set_index("policy")
 
@@ -78,17 +81,33 @@ def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
     """The policies as functions, None if none are given. Raises AdlError, in the name of `caller`, for policies that are no list of functions or names that adl.policy
     knows, and for measures that are no list of objectives."""
     if isinstance(policies, (Objective, str)) or isinstance(measures, Objective) or callable(policies):
-        raise AdlError(f"{caller} takes lists: measures=[adl.MaxLeverage()], policies=[adl.pro_rata]")
+        raise AdlError(
+            f'{caller} takes lists: policies=[adl.pro_rata, "bitmex"]'
+            + ("" if caller == "stress_path" else ", measures=[adl.MaxLeverage()]")
+        )
     if any(isinstance(one, type) for one in measures or ()):
         raise AdlError(
             f"{caller} takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
         )
+    if isinstance(policies, Mapping):
+        policies = [_named(str(name), one) for name, one in policies.items()]
     odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]
     if odd:
         raise AdlError(
             f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
         )
     return None if policies is None else [policy(one) if isinstance(one, str) else one for one in policies]
+
+
+def _named(name: str, one: Any) -> Any:
+    if not callable(one):
+        return one
+
+    def rule(event: Event) -> Allocation:
+        return one(event)
+
+    rule.__name__ = name
+    return rule
 
 
 def named(rule: Policy) -> str:

@@ -1,5 +1,6 @@
 """How exchanges say they rank accounts today, as presets with their source; every policy by name; Drift's charge, which closes nothing."""
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,10 @@ POLICIES: dict[str, Policy] = {
 def policy(name: str) -> Policy:
     """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
     if name not in POLICIES:
-        raise AdlError(f"there is no policy {name!r}; there are {', '.join(POLICIES)}")
+        near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
+        raise AdlError(
+            f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
+        )
     return POLICIES[name]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
 from .book import Book
 from .errors import AdlError
 from .event import Event
-from .policies import Policy
+from .exchanges import policy as policy_by_name
+from .policies import Policy, applied
 
 Array = NDArray[np.float64]
 Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is tried with
@@ -68,15 +68,15 @@ class State:
 class Probe:
     """A policy as a function of a State: what each account closes, (n,) contracts. Raises AdlError for a policy that is none."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy | str) -> None:
+        if isinstance(policy, str):
+            policy = policy_by_name(policy)
         if not callable(policy):
             raise AdlError(f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(policy).__name__}")
         self.policy, self.law = policy, None
 
     def __call__(self, state: State) -> Array:
-        allocation = self.policy(state.event())
-        if not isinstance(allocation, Allocation):
-            raise AdlError(f"a policy returns an Allocation, not {type(allocation).__name__}")
+        allocation = applied(self.policy, state.event())
         if allocation.certificate.status == "infeasible":
             raise AdlError(f"the policy does not clear where {state}: it {allocation.certificate.proof}")
         self.law = allocation.law

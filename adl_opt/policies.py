@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
+from .allocation import Allocation, amounts_from_frame
 from .certificate import Proof, assess
-from .errors import EventError
+from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
 from .laws import Law, Scenarios
@@ -133,6 +133,23 @@ def gross_water_filling(event: Event) -> Allocation:
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")
 
 
+def applied(rule: Policy, event: Event) -> Allocation:
+    """What a policy does: its Allocation, or the one that its table account, asset, closed (contracts, signed like the position) describes.
+
+    Raises AdlError, naming the policy, for anything else and for an Allocation of another book.
+    """
+    found, name = rule(event), str(getattr(rule, "__name__", getattr(rule, "name", rule)))
+    if hasattr(found, "columns"):
+        return plain_allocation(event, amounts_from_frame(event, found), name, unique=None)
+    if not isinstance(found, Allocation):
+        raise AdlError(
+            f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event that it is given, not {type(found).__name__}"
+        )
+    if found.event is not event and not np.array_equal(found.event.book.position, event.book.position):
+        raise AdlError(f"the policy {name} returns an Allocation of another book than the one it is given")
+    return found
+
+
 def need_event(event: object) -> None:
     """Raises EventError for anything but an Event."""
     if not isinstance(event, Event):
@@ -202,6 +219,8 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
     """
     import pandas as pd
 
+    if not isinstance(allocation, Allocation):
+        raise EventError(f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}")
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
     left = event.held - allocation.amount > 1e-12 * event.held

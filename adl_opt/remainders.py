@@ -126,6 +126,8 @@ def _minima(event: Event, least: Mapping[str, float]) -> Array:
     for asset, value in least.items():
         number = float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else math.nan
         if str(asset) not in event.book.assets or not (number > 0):
-            raise EventError(f"least[{str(asset)!r}] = {value!r}: a positive number of contracts of an asset that the book holds")
+            raise EventError(
+                f"least[{str(asset)!r}] = {value!r}: give a positive number of contracts of an asset that the book holds ({', '.join(event.book.assets[:6])})"
+            )
         found[event.book.assets.index(str(asset))] = number
     return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .carried import State, Tape
 from .comparison import named, rules
 from .errors import AdlError, EventError
+from .history import realized
 from .laws import Law
 from .objectives import ExpectedLoss, Objective
 from .policies import Policy, gross_water_filling, pro_rata, water_filling
@@ -108,7 +109,7 @@ def replay(
     chosen: dict[str, Policy | None] = {REALIZED: None}
     isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(np.unique(waves.account))
     plain = [water_filling, pro_rata] if isolated else [pro_rata, gross_water_filling]
-    for policy in plain if given is None else given:
+    for policy in plain if given is None else [one for one in given if one is not realized]:  # that is always there
         if named(policy) in chosen:
             raise AdlError(
                 f"two policies are named {named(policy)!r} ('realized' is what was realized); give them names that tell them apart"

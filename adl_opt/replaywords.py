@@ -144,9 +144,9 @@ def _print(result: Replay, law: str) -> None:
 
 def _print_total(result: Replay, columns: Sequence[str]) -> None:
     total = result.total()
-    table = table_of("all waves; leverage after the last", "policy", *(c.replace("_", " ") for c in columns), left=("policy",))
-    for name, row in total.iterrows():
-        table.add_row(str(name), *(_cell(c, row[c]) for c in columns))
+    table = table_of("all waves; leverage after the last", "", *(str(name) for name in total.index), left=("",))
+    for column in columns:  # a line a figure: policies have long names
+        table.add_row(column.replace("_", " "), *(_cell(column, total.loc[name, column]) for name in total.index))
     console.print(table)
 
 

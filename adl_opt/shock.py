@@ -88,8 +88,8 @@ class Stress:
         """Who failed, the deficit against the fund, the netted positions, what must be closed and whether the other side suffices; several lines."""
         after, assets = self.marked, self.before.assets
         broke = np.flatnonzero(after.equity <= 0)
-        moved = ", ".join(f"{a} {m:+.4g}" for a, m in zip(assets, self.move) if m) or "nothing moves"
-        lines = [f"move: {moved} (relative)", f"insolvent: {len(broke):,} of {len(after.equity):,} accounts"]
+        moved = ", ".join(f"{a} {100 * m:+,.6g} %" for a, m in zip(assets, self.move) if m) or "nothing moves"
+        lines = [f"move: {moved}", f"insolvent: {len(broke):,} of {len(after.equity):,} accounts"]
         if not len(broke):
             return "\n".join([*lines, "nothing must be closed"])
         worst = broke[np.argsort(after.equity[broke], kind="stable")][:_SHOWN]

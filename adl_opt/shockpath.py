@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
 from .book import Book
 from .comparison import named, rules
 from .errors import AllocationError, EventError
 from .event import Event
-from .policies import Policy, gross_water_filling, pro_rata, water_filling
+from .policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from .shock import checked_fund, need_solvent, relative_moves, shocked
 
 if TYPE_CHECKING:
@@ -87,11 +86,11 @@ def _walked(start: Book, steps: Sequence[Array], policy: Policy, fund: float) ->
 
 
 def _closed(policy: Policy, event: Event) -> Array:
-    allocation = policy(event)
-    if not isinstance(allocation, Allocation) or allocation.event is not event:
+    allocation = applied(policy, event)
+    if allocation.event is not event:
         raise AllocationError(
-            f"the policy {policy!r} must return an Allocation of the event it is given, not {type(allocation).__name__}"
+            f"the policy {named(policy)} must return an Allocation of the event it is given, not of another event"
         )
     if allocation.certificate.status == "infeasible":
-        raise AllocationError(f"the policy {policy!r} returns an infeasible allocation: {allocation.certificate.proof}")
+        raise AllocationError(f"the policy {named(policy)} returns an infeasible allocation: {allocation.certificate.proof}")
     return allocation.closed

@@ -107,7 +107,7 @@ def print_comparison(frame: "pd.DataFrame") -> None:
     """A table a measure, cheapest first, and one of who bears it."""
     for measure in (str(c).removesuffix(" excess") for c in frame.columns if str(c).endswith(" excess")):
         unit = "x of equity" if measure == "MaxLeverage" else "quote currency, or as the measure says"
-        title = f"{measure} ({unit}); excess over the proved bound; gap: as a share (below 1e-6 of pro rata counts as it)"
+        title = f"{measure} ({unit}); excess over the proved least; gap: excess as a share of the value"
         table = table_of(title, "policy", "value", "excess", "gap", left=("policy",))
         for name, row in frame.sort_values(measure, kind="stable").iterrows():
             cells = (figure(row[measure]), figure(row[f"{measure} excess"]), f"{row[f'{measure} gap']:.2g}")

@@ -38,7 +38,19 @@ def test_realized_more_than_a_position_is_infeasible_and_says_so():
     event = adl.realized_event(book)
     assert adl.realized(event).certificate.status == "infeasible"
     table = adl.compare(event, adl.Gaussian(0.04), policies=["realized"])
-    assert np.isnan(table.loc["realized", "ExpectedLoss gap"])
+    assert np.isnan(table.loc["realized (infeasible)", ["ExpectedLoss gap", "ExpectedLoss excess"]].astype(float)).all()
+
+
+def test_policies_are_functions_names_a_dict_and_may_return_tables():
+    event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
+
+    def by_hand(event):
+        return pd.DataFrame({"account": ["a0"], "asset": "X", "closed": [-6.0]})
+
+    table = adl.compare(event, adl.Gaussian(0.04), {"mine": by_hand, "theirs": adl.pro_rata})
+    assert list(table.index[:2]) == ["mine", "theirs"] and table.loc["mine", "accounts reduced"] == 1
+    short = adl.compare(event, adl.Gaussian(0.04), [lambda e: adl.pro_rata(e.with_requirement(short={"X": 1.0}))])
+    assert short.index[0].endswith("(infeasible)") and np.isnan(short.iloc[0]["ExpectedLoss excess"])
 
 
 def test_who_bears_it_by_hand():

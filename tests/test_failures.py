@@ -837,7 +837,7 @@ CASES = [
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
     Case("least maps assets to the contracts", lambda _: adl.without_remainders(EVENT, LAW, 1.0), adl.EventError),
-    Case(r"least\['Y'\] = 1.0: a positive number", lambda _: adl.without_remainders(EVENT, LAW, {"Y": 1.0}), adl.EventError),
+    Case(r"least\['Y'\] = 1.0: give a positive number", lambda _: adl.without_remainders(EVENT, LAW, {"Y": 1.0}), adl.EventError),
     Case(
         "without_remainders needs scenarios",
         lambda _: adl.without_remainders(EVENT, adl.Gaussian(0.04), {"X": 1.0}),
@@ -1026,8 +1026,14 @@ CASES = [
     Case("there is no closing price of 'X'", lambda _: adl.water_filling_at(EVENT, {"Y": 1.0}), adl.EventError),
     Case("the closing price of 'X' must be a positive number", lambda _: adl.burden(adl.pro_rata(EVENT), -1.0), adl.EventError),
     Case("closing 2 assets needs a closing price of each", lambda _: adl.burden(adl.pro_rata(TWO), 1.0), adl.EventError),
-    Case("a policy is a function Event -> Allocation", lambda _: adl.axioms.check("bitmex")),
-    Case("a policy returns an Allocation, not float", lambda _: adl.axioms.check(lambda event: 1.0)),
+    Case("a policy is a function Event -> Allocation", lambda _: adl.axioms.check(3)),
+    Case("there is no policy 'bitmx'; did you mean 'bitmex'", lambda _: adl.axioms.check("bitmx")),
+    Case(
+        "returns an Allocation, or a table account, asset, closed, of the event that it is given, not float",
+        lambda _: adl.axioms.check(lambda event: 1.0),
+    ),
+    Case("returns an Allocation of another book", lambda _: adl.compare(EVENT, policies=[lambda event: adl.pro_rata(PAPER)])),
+    Case("burden takes an Allocation", lambda _: adl.burden(EVENT, 1.0), adl.EventError),
     Case("does not clear where", lambda _: adl.axioms.check(lambda e: adl.policies.plain_allocation(e, 0 * e.size, "none", None))),
     Case("there is no policy 'nope'", command("axioms nope")),
     # shocks and lots
@@ -1066,7 +1072,12 @@ CASES = [
         "step 2: the move of 'X' is -2.0", lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, -2.0]})), adl.EventError
     ),
     Case("two policies are named 'pro_rata'", path_of(adl.pro_rata, adl.pro_rata), adl.EventError),
-    Case("must return an Allocation of the event it is given, not NoneType", path_of(lambda _: None), adl.AllocationError),
+    Case("of the event that it is given, not NoneType", path_of(lambda _: None)),
+    Case(
+        "must return an Allocation of the event it is given, not of another",
+        path_of(lambda e: adl.pro_rata(e.with_requirement(e.short, e.long))),
+        adl.AllocationError,
+    ),
     Case("returns an infeasible allocation: misses", path_of(half_closed), adl.AllocationError),
     Case("round_to_lots takes an Allocation, not Event", lambda _: adl.round_to_lots(EVENT, {"X": 1}), adl.AllocationError),
     Case("lots map assets", lots(0.1), adl.AllocationError),
@@ -1162,7 +1173,7 @@ CASES = [
         adl.SolveError,
     ),
     Case("what too_few in wave 1 returns is no allocation that clears: misses", replayed(too_few), adl.AllocationError),
-    Case("it is a NoneType", replayed(lambda event: None), adl.AllocationError),
+    Case("in wave 1 fails: the policy <lambda> returns an Allocation, or a table", replayed(lambda event: None), adl.SolveError),
     Case("'bitmex' was not replayed; there are realized, pro_rata", lambda p: replayed(adl.pro_rata)(p).closed("bitmex")),
     Case("replay draws what adl.replay returns", lambda _: plots.replay(WAVES), adl.AllocationError),
     Case("scale = 20", lambda _: adl.examples.twin(1, 20), adl.BookError),
