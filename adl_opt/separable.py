@@ -24,6 +24,7 @@ from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
+_POLISHED = 300_000  # accounts x scenarios up to which every digit of an interior point is worth a sort
 _ALL = 1e-8  # the weights of a tail that is all there is sum to 1
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each
 _OPEN = 40_000  # rows that what is closed decides from which it is faster
@@ -85,26 +86,28 @@ def solve(
 ) -> tuple[Array, Evidence, bool]:
     """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was interrupted.
 
-    tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it. watch(step, gap) is told after every step.
+    tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it (a hundredth under scenarios). watch(step, gap) is told after every step.
     """
     amount = event.fixed_fraction * event.size
     if not is_expected_loss(objective):
         cost = tail_cost(objective, law)
         if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
-            amount, evidence, interrupted = solve(ExpectedLoss(), event, Scenarios(law.moves, cost / cost.sum()), tolerance, watch)
-            if not event.free.any() or evidence.dual.multipliers is None:
-                return amount, Evidence(Dual(None, {0: cost / cost.sum()})), interrupted
-            return amount, Evidence(Dual(evidence.dual.multipliers, {0: cost / cost.sum()})), interrupted
+            weights = cost / cost.sum()
+            amount, evidence, interrupted = solve(ExpectedLoss(), event, Scenarios(law.moves, weights), tolerance, watch)
+            return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
         coupled = Coupled(event, law, cost)
         amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
         dual = Dual() if coupled.multipliers is None else Dual(coupled.multipliers, {0: coupled.weights})
         return cleared(event, amount), Evidence(dual), coupled.interrupted
     if not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
         interior = Interior(event, law)
-        fraction = interior.solve(watch, max(TARGET, min(1e-3 * tolerance, 1e-8)))
+        # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
+        fraction = interior.solve(
+            watch, min(1e-2 * tolerance, 1e-8) if isinstance(law, Scenarios) else max(TARGET, min(1e-3 * tolerance, 1e-8))
+        )
         amount[event.free] = fraction * event.size[event.free]
         amount = cleared(event, amount)
-        if isinstance(law, Scenarios) and len(event.book.accounts) * len(law.probability) <= MOST_CELLS:
+        if isinstance(law, Scenarios) and len(event.book.accounts) * len(law.probability) <= _POLISHED:
             amount = polish(event, law, amount)
         return amount, Evidence(Dual(interior.multipliers)), interior.interrupted
     for k in event.free_assets:

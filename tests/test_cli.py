@@ -263,7 +263,9 @@ def test_axioms_prints_the_table(run):
     assert code == 0 and "wash trade" in out and "support.bitmex.com" in out and "no proof" in out
     assert not table.loc["symmetry", "holds"] and table.loc["consistency", "holds"]
     code, _, err = run("axioms", "bitmx")
-    assert code == 2 and err.count("\n") == 1 and "there is no policy 'bitmx'; did you mean 'bitmex'? there are water_filling" in err
+    assert (
+        code == 2 and err.count("\n") == 1 and "there is no policy 'bitmx'; did you mean 'bitmex'? there are water_filling" in err
+    )
 
 
 def test_stress_writes_the_solvent_book_and_the_next_command_solves_it(run):
