@@ -18,7 +18,7 @@ from .waterfill import clear_exactly
 
 Array = NDArray[np.float64]
 MOST_CELLS = 200_000  # accounts x scenarios
-_ROUNDING = 1e-9  # of the requirement
+_ROUNDING = 1e-9  # of the requirement, or of a position
 
 
 def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_limit: float = 60.0) -> Allocation:
@@ -92,8 +92,9 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
             "lower the minimum, or change the requirement"
         )
     fraction, closed, touched = (found.x[k * count : (k + 1) * count] for k in range(3))
-    amount[free] = np.where(closed > 0.5, 1.0, np.where(touched > 0.5, fraction, 0.0)) * event.size[free]
-    amount = _cleared(event, amount, free[(closed < 0.5) & (touched > 0.5)])
+    whole, partial = closed > 0.5, (closed < 0.5) & (touched > 0.5) & (fraction > _ROUNDING)
+    amount[free] = np.where(whole, 1.0, np.where(partial, np.minimum(fraction, 1.0), 0.0)) * event.size[free]
+    amount = _cleared(event, amount, free[partial])
     proof = assess(ExpectedLoss(), event, scenarios, amount)
     return Allocation(
         event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate, np.full(len(event.side), np.nan), proof.parts,
