@@ -17,12 +17,12 @@ from .interior import KEEP, Multipliers
 from .kinks import Kinks
 from .laws import Scenarios
 from .pieces import Piece, reach
+from .quantile import WIDE, Quantile
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
 _SHORT, _AIM = 0.1, 0.5  # a step that reaches less far is taken without correction, towards this share of the mean product
-_WIDE = 0.1  # of the loss in the tail: the width over which the quantile is smoothed at the start
 _AHEAD = 1.5  # probability of the scenarios looked at, in units of the tail's, at least
 _AT_LEAST = 64  # scenarios that are looked at
 _CELLS = 65_536  # accounts x scenarios of a piece
@@ -226,7 +226,7 @@ class Coupled:
         weight = sum(one[1] for one in begun)
         price = sum(piece._by_asset(piece.size * piece.slope, count) for piece in pieces) / weight / unit
         centre = max(0.1 * sum(piece.spread(price, unit) for piece in pieces) / weight.sum(), 1e-3)
-        tau = _WIDE / centre  # scenarios begin as wide as the quantile is smoothed,
+        tau = WIDE / centre  # scenarios begin as wide as the quantile is smoothed,
         tau_rows = tau / float(cost.sum())  # rows with the mean weight of their scenarios
         for piece in pieces:
             piece.begin(centre, unit)
@@ -299,62 +299,6 @@ class Coupled:
         scale[-1] = 1 / np.abs(system[:many, -1] * scale[:many]).max()
         inverse = _solver(system * scale[:, None] * scale)
         return lambda right: scale * inverse(scale * right)
-
-
-class Quantile:
-    """The part of the scenarios, (S,) in units of `money`: above - below = loss - level, both > 0, with multipliers 1 - omega and omega."""
-
-    def __init__(self, loss: Array, cost: Array, unit: float) -> None:
-        self.money, self.cost = float(loss.max()), cost
-        self.row = cost * self.money / unit
-        loss = loss / self.money
-        # Where smoothed weights, half at the quantile, sum to 1.
-        low, high = float(loss.min()) - 10.0, float(loss.max()) + 10.0
-        far, root = loss, np.ones_like(loss)
-        for _ in range(60):
-            self.level = (low + high) / 2
-            far = loss - self.level
-            root = np.sqrt(far * far + 4 * _WIDE * _WIDE)
-            low, high = (self.level, high) if float(cost @ (1 + far / root)) > 2 else (low, self.level)
-        self.above, self.below = (root + far) / 2, (root - far) / 2
-        self.omega = self.above / root / float(cost @ (self.above / root))
-        self.rest = 1 - self.omega  # apart from here on: either may be far below rounding
-
-    def value(self) -> float:
-        return self.money * (self.level + float(self.cost @ self.above))
-
-    def products(self) -> float:
-        return self.money * float(self.cost @ (self.omega * self.below + self.rest * self.above))
-
-    def diagonal(self) -> Array:
-        with np.errstate(over="ignore"):
-            return self.row * np.minimum(self.below / self.omega + self.above / self.rest, 1e250)
-
-    def right(self, goal: float, corrected: bool) -> tuple[Array, float]:
-        """The right sides of a step towards products of `goal`."""
-        self.one, self.two = goal - self.omega * self.below, goal - self.rest * self.above
-        if corrected:
-            self.one, self.two = self.one - self.turned * self.below_step, self.two + self.turned * self.above_step
-        own = self.row * (self.one / self.omega - self.two / self.rest)
-        return own, float(self.row.sum() / self.cost.sum()) * (1 - float(self.cost @ self.omega))
-
-    def turn(self, turned: Array, moved: float, gained: Array) -> tuple[float, float]:
-        """The step when weights change by `turned`, the quantile by `moved`, losses by `gained` (quote currency): how far it can be followed."""
-        self.turned, self.moved = turned, moved
-        self.above_step = (self.two + self.above * turned) / self.rest
-        self.below_step = self.above_step - gained / self.money + moved
-        primal = reach((self.above, self.above_step), (self.below, self.below_step))
-        return primal, reach((self.omega, turned), (self.rest, -turned))
-
-    def after(self, primal: float, dual: float) -> float:
-        omega, rest = self.omega + dual * self.turned, self.rest - dual * self.turned
-        own = omega * (self.below + primal * self.below_step) + rest * (self.above + primal * self.above_step)
-        return self.money * float(self.cost @ own)
-
-    def walk(self, primal: float, dual: float) -> None:
-        self.above, self.below = self.above + primal * self.above_step, self.below + primal * self.below_step
-        self.level, self.omega = self.level + primal * self.moved, self.omega + dual * self.turned
-        self.rest = self.rest - dual * self.turned
 
 
 def _solver(system: Array) -> Callable[[Array], Array]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.coupled import Coupled, Quantile
+from adl_opt.coupled import Coupled
+from adl_opt.quantile import Quantile
 from adl_opt.separable import open_rows, pays, tail_cost
 from adl_opt.symbols import Symbols
 
