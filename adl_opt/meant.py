@@ -18,7 +18,7 @@ _FRACTIONS = "moves are fractions (0.05 is 5 %)"
 def plain(value: Any, text: bool = False) -> float:
     """`value` as a float if it is one real number (or, with `text`, says one); nan for True, text, complex numbers, dates and tables; infinite beyond a float."""
     if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 and value.dtype.kind not in "mM":
-        value = value.item()
+        value: Any = value.item()
     if isinstance(value, str) and text:
         value = value.strip().replace("_", "?")
     elif isinstance(value, (bool, np.bool_, str, bytes, np.datetime64, np.timedelta64)) or np.iscomplexobj(value):
@@ -63,7 +63,8 @@ def ask_spread(deviation: Array, mean: Array, called: str, assets: tuple[str, ..
     for odd, what, values in ((deviation > MOST_SPREAD, called, deviation), (far, "mean", mean)):
         if odd.any():
             k = int(np.argmax(odd))
+            name = repr(assets[k]) if assets else f"number {k + 1}"
             raise LawError(
-                f"the {what} of {odd.sum()} of {len(odd)} moves is large, first {repr(assets[k]) if assets else f'number {k + 1}'} with {values[k]:.6g}, which is {100 * values[k]:,.6g} %: "
-                f"{_FRACTIONS}; divide moves by 100 and covariances by 10,000, or say meant=True"
+                f"{odd.sum()} of {len(odd)} moves have a {what} that looks like percent, first {name} with {values[k]:.6g}, which is {100 * values[k]:,.6g} %; "
+                f"{_FRACTIONS}: divide moves by 100 and covariances by 10,000, or say meant=True"
             )

@@ -93,7 +93,7 @@ def test_case_blanks_underscores_and_units_do_not_hide_a_name(entry, data):
         (c.upper() if data.draw(st.booleans()) else c) + data.draw(st.sampled_from(["", "", "_", " ", "-"])) for c in name
     )
     spelled = data.draw(st.sampled_from(["", " ", "info."])) + spelled + data.draw(st.sampled_from(["", " ", " (coins)", "[USD]"]))
-    with pytest.raises(adl.BookError, match="which says .* and is not used"):
+    with pytest.raises(adl.BookError, match=r"which says .* and is not used"):
         adl.Book.from_frame(TIDY.assign(**{spelled: wrong}))
 
 
@@ -264,7 +264,7 @@ def test_the_remedies_of_other_files_work(tmp_path):
 
 def test_csv_named_parquet_and_text_of_one_column(tmp_path):
     TIDY.to_csv(tmp_path / "b.parquet", index=False)
-    with pytest.raises(adl.BookError, match="it is text; if it is CSV, name it .csv"):
+    with pytest.raises(adl.BookError, match=r"it is text; if it is CSV, name it \.csv"):
         adl.Book.read(tmp_path / "b.parquet")
     (tmp_path / "one.csv").write_text("account\na\n", encoding="utf-8")
     with pytest.raises(adl.BookError, match="lacks 4 of the columns"):
@@ -319,7 +319,7 @@ READ_NUMBERS = {
     "price": lambda x: adl.Book.from_frame(TIDY.assign(price=[x, 1.0, 1.0])), "equity": lambda x: adl.Book.from_frame(TIDY.assign(equity=[x, x, x])),
     "moves": lambda x: adl.Scenarios([x, 0.5]), "moves by asset": lambda x: adl.Scenarios({"X": [x], "Y": [0.1]}), "probability": lambda x: adl.Scenarios([0.1], [x]),
     "table": lambda x: adl.Scenarios(pd.DataFrame({"X": [0.1, 0.2], "Y": [x, x]})), "volatility": lambda x: adl.LogNormal({"X": 0.5, "Y": x}, 0.5, 0.1),
-    "correlation": lambda x: adl.LogNormal([0.5, 0.5], x, 0.1), "horizon": lambda x: adl.LogNormal(0.5, None, x), "covariance": lambda x: adl.Gaussian(x),
+    "correlation": lambda x: adl.LogNormal([0.5, 0.5], x, 0.1), "horizon": lambda x: adl.LogNormal(0.5, None, x), "covariance": adl.Gaussian,
     "mean": lambda x: adl.Gaussian(0.1, x), "scale": lambda x: adl.StudentT(x, 4.0), "dof": lambda x: adl.StudentT(0.1, x), "loading": lambda x: adl.OneFactor([x, 1.0], adl.Scenarios([0.1])),
     "specific": lambda x: adl.FactorModel([1.0, 1.0], [x, 0.1]), "prices": lambda x: adl.Scenarios.from_prices(pd.DataFrame({"X": [1.0, x]})),
     "move": lambda x: adl.stress(BOOK, {"X": x}), "step": lambda x: adl.stress_path(BOOK, pd.DataFrame({"X": [0.1, x]})), "fund": lambda x: adl.stress(BOOK, {"X": 0.1}, x),
@@ -398,11 +398,11 @@ def test_horizons_volatilities_spreads_and_shocks_are_asked_about():
         meant_or_asked(lambda meant: adl.LogNormal(80, None, 1 / 365, meant=meant), "volatility number 1 is 80").volatility[0] == 80
     )
     assert adl.LogNormal(10.0, None, 2.0).horizon == 2.0  # the last that is not asked about
-    assert meant_or_asked(lambda meant: adl.Gaussian(16.0, meant=meant), "standard deviation of 1").covariance == 16.0
-    assert meant_or_asked(lambda meant: adl.Gaussian(0.01, 5.0, meant=meant), "the mean of 1").mean == 5.0
-    assert meant_or_asked(lambda meant: adl.StudentT(16.0, 3.0, meant=meant), "the scale of 1").dof == 3.0
+    assert meant_or_asked(lambda meant: adl.Gaussian(16.0, meant=meant), "a standard deviation that").covariance == 16.0
+    assert meant_or_asked(lambda meant: adl.Gaussian(0.01, 5.0, meant=meant), "a mean that").mean == 5.0
+    assert meant_or_asked(lambda meant: adl.StudentT(16.0, 3.0, meant=meant), "a scale that").dof == 3.0
     factor = adl.Scenarios([-0.1, 0.1])
-    assert meant_or_asked(lambda meant: adl.OneFactor([100.0], factor, meant=meant), "typical size of 1").loading[0] == 100.0
+    assert meant_or_asked(lambda meant: adl.OneFactor([100.0], factor, meant=meant), "a typical size that").loading[0] == 100.0
     up = meant_or_asked(
         lambda meant: adl.stress(BOOK, {"X": 1.5}, meant=meant), "the move of 'X' is 1.5, which is .150 %; write 0.015 for 1.5 %"
     )

@@ -601,7 +601,7 @@ CASES = [
     ),
     Case(
         "does not settle at -1",
-        lambda _: adl.OneFactor([1.0], Stairs()).expected_shortfall(-np.ones((1, 1)), np.ones(1)),
+        lambda _: adl.OneFactor([1.0], Stairs(), meant=True).expected_shortfall(-np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
     Case("2 degrees of freedom has no finite covariance", lambda _: adl.StudentT(0.04, 2).covariance, adl.LawError),
@@ -826,7 +826,7 @@ CASES = [
     Case(
         "too many rows for the conic method",
         lambda _: adl.Problem(
-            adl.ExpectedLoss(), one_asset(-np.ones(30_000), np.ones(30_000), 6.0), adl.Scenarios(np.linspace(0.1, 2, 1_000))
+            adl.ExpectedLoss(), one_asset(-np.ones(30_000), np.ones(30_000), 6.0), adl.Scenarios(np.linspace(0.1, 1, 1_000))
         ).solve(method="conic"),
         adl.SolveError,
     ),
@@ -1055,11 +1055,13 @@ CASES = [
     Case("the move of 'X' is 'down'; ", lambda _: adl.stress(EVENT.book, {"X": "down"}), adl.EventError),
     Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
     Case(
-        "the price of 'X' is beyond", lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}), adl.EventError
+        "the price of 'X' is beyond",
+        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}, meant=True),
+        adl.EventError,
     ),
     Case(
         "the equity of account 'a0' is beyond",
-        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}),
+        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}, meant=True),
         adl.EventError,
     ),
     Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
@@ -1207,7 +1209,7 @@ CASES = [
     Case("needs --dof", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student")),
     Case("more than 2 degrees", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student --dof 2")),
     Case("choose one", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --quadrature 3 --sample 3")),
-    Case("cannot be read", command("solve book.csv --short X=1 --scenarios empty.csv")),
+    Case("empty.csv' is empty: it needs a header", command("solve book.csv --short X=1 --scenarios empty.csv")),
     Case("ExpectedLoss has no parameters", command("solve book.csv --short X=1 --set level=1")),
     Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
     Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
