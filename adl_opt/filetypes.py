@@ -1,6 +1,7 @@
 """What a file is, by its first bytes, so that a sentence can name it: a name may lie (§9). Only CSV and Parquet are read."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -79,9 +80,9 @@ def _binary(head: bytes) -> tuple[str, str] | None:
 def _text(head: bytes) -> tuple[str, str] | None:
     """What text is that is not separated by commas: told by its first line."""
     text = head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
-    if text.startswith(("{", "[")):
+    if re.match(r"\{|\[\s*[\[{\"\d]", text):
         return "JSON", f"{_CSV}, or pandas.read_json(path) gives a frame for from_frame"
-    if text.startswith("<"):
+    if re.match(r"<(!|\?xml|html|head|body|table|div)", text, re.IGNORECASE):
         return "a web page or XML", f"{_CSV} what its table says"
     header, _, rest = text.partition("\n")
     if "," in header:

@@ -34,8 +34,7 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     """The columns of `Waves.read` from those of HyperReplay. Raises BookError as the docstring of this module says."""
     if equity not in EQUITY:
         raise BookError(f"equity = {equity!r}: a table of HyperReplay has {' and '.join(map(repr, EQUITY))}")
-    every = plain(every)
-    if not 0 < every < float("inf"):
+    if not 0 < plain(every) < float("inf"):
         raise BookError(f"every = {every!r}: a wave lasts a positive number of seconds")
     need_columns(columns, (*NEEDED, equity), where)
     users, coins = text_column(columns["user"], "user"), text_column(columns["coin"], "coin")

@@ -205,6 +205,27 @@ def test_what_is_natural_is_read(tmp_path):
         adl.Book.from_frame(TIDY.assign(position=np.full(3, np.longdouble("1e4000"))))
 
 
+class Polars:
+    """What polars is to a reader: names of columns and a stream of arrow, no index."""
+
+    columns = tuple(TIDY)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return pa.Table.from_pandas(TIDY).__arrow_c_stream__(requested_schema)
+
+
+def test_a_table_that_speaks_arrow_is_read():
+    assert adl.Book.from_frame(Polars()).to_frame().equals(adl.Book.from_frame(TIDY).to_frame())
+
+
+def test_headers_in_brackets_are_csv(tmp_path):
+    """As databases and terminals write them: neither JSON nor a web page."""
+    for left, right in ("<>", "[]"):
+        (tmp_path / "b.csv").write_text(",".join(f"{left}{name}{right}" for name in TIDY) + "\na,X,1,1,1\n", encoding="utf-8")
+        with pytest.raises(adl.BookError, match="lacks 5 of the columns"):
+            adl.Book.read(tmp_path / "b.csv")
+
+
 def bytes_of(kind, tmp_path, table=TIDY):
     text, path = table.to_csv(index=False), tmp_path / "made"
     european = table.to_csv(index=False, sep=";", decimal=",")
