@@ -32,8 +32,8 @@ class Book:
 
     accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
     equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j] (contracts,
-    long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg;
-    unused names the columns of a maintenance margin, which no rule reads: one that ranks by it refuses such a book.
+    long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg.
+    unused: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses the book.
     """
 
     accounts: NDArray[np.object_]
@@ -50,15 +50,17 @@ class Book:
     def read(cls, path: str | Path) -> "Book":
         """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row a leg).
 
-        equity may be replaced by margin and entry_price: equity = margin + sum position (price - entry_price). Other columns are ignored, unless they say something else about
-        what a position, a price or an equity is (columns.py: side, contract size, contract kind, currency): those are refused by name.
-        Raises BookError, naming the first culprit, for whatever is missing, duplicated, inconsistent or not a number, and for files of other kinds.
+        equity may be replaced by margin and entry_price: equity = margin + sum position (price - entry_price).
+        Other columns are ignored, but for those that say something else about what a position, a price or an equity
+        is (side, contract size, contract kind, currency: columns.py), which are refused by name. Raises BookError,
+        naming the first culprit, for whatever is missing, duplicated, inconsistent or not a number, and for files of
+        other kinds.
         """
         return cls._build(*read_columns(path, "a book"))
 
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Book":
-        """A book from a DataFrame (pandas, polars, or a table of pyarrow) with the columns of `Book.read`; the index is ignored."""
+        """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`, without its index."""
         return cls._build(columns_of(frame), "the frame")
 
     @classmethod
@@ -185,7 +187,7 @@ class _Named:
 
 
 def columns_of(frame: Any, what: str = "a book") -> dict[str, Any]:
-    """The columns of a DataFrame or of a table that speaks arrow (pyarrow, polars), by name; BookError for anything else."""
+    """The columns, by name, of a DataFrame or a table that speaks arrow (pyarrow, polars); BookError for anything else."""
     if hasattr(frame, "columns") and hasattr(frame, "index"):
         return dict(zip(once_each(frame.columns, "the frame"), (frame[name] for name in frame.columns)))
     if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):

@@ -21,8 +21,9 @@ Array = NDArray[np.float64]
 class Gaussian(Law):
     """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
 
-    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one asset). Moves are fractions: a standard deviation above 2 (200 %)
-    or a mean above 2 or below -1 is asked about, and meant=True says that it is right.
+    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one asset).
+    Moves are fractions: a standard deviation above 2 (200 %), a mean above 2 or below -1 is asked about, and
+    meant=True says that it is right.
     Raises LawError if it is not symmetric, has a negative eigenvalue (named), or looks like percent.
     """
 
@@ -172,7 +173,8 @@ class Gaussian(Law):
 class StudentT(Gaussian):
     """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof > 2), dof > 1, mean (d,).
 
-    Raises LawError as Gaussian does (scales are asked about there), and for dof <= 1, where the expected loss is infinite.
+    Raises LawError as Gaussian does (scales are asked about there), and for dof <= 1, where the
+    expected loss is infinite.
     """
 
     dof: float

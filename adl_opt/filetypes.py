@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, so that a sentence can name it: a name may lie (§9). Only CSV and Parquet are read."""
+"""What a file is, by its first bytes, since a name may lie (§9). Only CSV and Parquet are read."""
 
 import os
 import re
@@ -50,7 +50,10 @@ def file_of(given: Any, what: str = "a table") -> Path:
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a file is read as Parquet: by its name. Raises BookError, saying what it is and what to do, for what is neither CSV nor Parquet by its bytes."""
+    """Whether a file is read as Parquet: its name decides.
+
+    Raises BookError, saying what it is and what to do, for what is neither CSV nor Parquet by its bytes.
+    """
     with path.open("rb") as file:
         head = file.read(_HEAD)
     wanted = path.suffix.lower() in (".parquet", ".pq")
@@ -93,6 +96,7 @@ def _text(head: bytes) -> tuple[str, str] | None:
             commas = " and has decimal commas" if decimal else ""
             return (
                 f"separated by {name}{commas}",
-                f"use commas{' and decimal points' if decimal else ''}, or pandas.read_csv(path, sep={sign!r}{decimal}) gives a frame for from_frame",
+                f"use commas{' and decimal points' if decimal else ''}, "
+                f"or pandas.read_csv(path, sep={sign!r}{decimal}) gives a frame for from_frame",
             )
     return None

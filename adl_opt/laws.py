@@ -125,10 +125,11 @@ class Law:
 class Scenarios(Law):
     """Finitely many moves: moves (S, d) relative price moves, probability (S,) >= 0 summing to 1 (default: equal).
 
-    moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one asset). Moves are fractions: 0.05 is 5 %. Those that look like percent
-    or prices are asked about: any below -1 (no price falls by more than 100 %), or an asset with more than half of its moves other than 0 above 1 in size. meant=True says that they
-    are right: the mathematics holds for any real moves.
-    Raises LawError for moves that are not finite or look like a slip, or probabilities that are negative or do not sum to 1 within 1e-9.
+    moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one asset).
+    Moves are fractions: 0.05 is 5 %. Those that look like percent or prices are asked about: any below -1 (no price
+    falls by more than 100 %), or an asset with more than half of its moves other than 0 above 1 in size. meant=True
+    says that they are right: the mathematics holds for any real moves. Raises LawError for moves that are not finite
+    or look like a slip, or probabilities that are negative or do not sum to 1 within 1e-9.
     """
 
     moves: Array

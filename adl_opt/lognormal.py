@@ -24,9 +24,10 @@ class LogNormal(Law):
     """Martingale lognormal prices: R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1, corr(Z) = correlation.
 
     volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
-    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365). A volatility above 10 (1,000 % a year) or a horizon
-    above 2 years is asked about: meant=True says that it is right.
-    Raises LawError for volatility or horizon <= 0 or likely slips, or a correlation that is not positive semidefinite (eigenvalue named).
+    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365).
+    A volatility above 10 (1,000 % a year) or a horizon above 2 years is asked about: meant=True says that it is right.
+    Raises LawError for that, volatility or horizon <= 0, or a correlation that is not positive semidefinite
+    (eigenvalue named).
     """
 
     volatility: Array
@@ -46,7 +47,8 @@ class LogNormal(Law):
         if not meant and (vol > MOST_VOLATILE).any():
             first = int(np.argmax(vol > MOST_VOLATILE))
             raise LawError(
-                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %, or say meant=True"
+                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; "
+                "write 0.6 for 60 %, or say meant=True"
             )
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))

@@ -1,6 +1,8 @@
-"""What a number is likely to mean. True is no number; moves in percent and prices below 0 are asked about, and `meant=True` is the answer.
+"""What a number is likely to mean. True is no number; moves in percent and prices below 0 are asked about,
+and `meant=True` is the answer.
 
-Asked is what a user hands in. Nodes and samples that a law makes of itself may lie anywhere: a normal law has moves below -1.
+Asked is what a user hands in. Nodes and samples that a law makes of itself may lie anywhere: a normal law has
+moves below -1.
 """
 
 from typing import Any
@@ -16,19 +18,23 @@ _FRACTIONS = "moves are fractions (0.05 is 5 %)"
 
 
 def plain(value: Any, text: bool = False) -> float:
-    """`value` as a float if it is one real number (or, with `text`, says one); nan for True, text, complex numbers, dates and tables; infinite beyond a float."""
+    """`value` as a float if it is one real number (or, with `text`, says one); infinite beyond what a float holds.
+
+    nan for what is none: True, text, complex numbers, dates, tables.
+    """
     if isinstance(value, (np.generic, np.ndarray)) and value.size == 1 and value.dtype.kind not in "mM":
-        value: Any = value.item()
+        value = value.item()
     if isinstance(value, str) and text:
         value = value.strip().replace("_", "?")
     elif isinstance(value, (bool, np.bool_, str, bytes, np.datetime64, np.timedelta64)) or np.iscomplexobj(value):
         return float("nan")
+    one: Any = value
     try:
-        return float(value)
+        return float(one)
     except (TypeError, ValueError):
         return float("nan")
     except OverflowError:
-        return float("inf") if value > 0 else -float("inf")
+        return float("inf") if one > 0 else -float("inf")
 
 
 def holds_truth(values: Any) -> bool:
@@ -38,7 +44,8 @@ def holds_truth(values: Any) -> bool:
 
 
 def ask_moves(moves: Array, assets: tuple[str, ...] | None) -> None:
-    """LawError for moves (S, d) that are unlikely to be meant: a price that falls by more than 100 %, or one that more than doubles in most of its moves.
+    """LawError for moves (S, d) that are unlikely to be meant: a price that falls by more than 100 %, or one
+    that more than doubles in most of its moves.
 
     One rise above 100 % among smaller moves is not asked about: such days have been. Moves of 0 do not count.
     """
@@ -58,13 +65,13 @@ def ask_moves(moves: Array, assets: tuple[str, ...] | None) -> None:
 
 
 def ask_spread(deviation: Array, mean: Array, called: str, assets: tuple[str, ...] | None) -> None:
-    """LawError for laws of moves whose typical size (d,) is above 200 %, or whose mean (d,) is above 200 % or below -100 %."""
+    """LawError for laws whose typical move (d,) is above 200 %, or whose mean (d,) is above 200 % or below -100 %."""
     far = (mean > MOST_SPREAD) | (mean < -1)
     for odd, what, values in ((deviation > MOST_SPREAD, called, deviation), (far, "mean", mean)):
         if odd.any():
             k = int(np.argmax(odd))
             name = repr(assets[k]) if assets else f"number {k + 1}"
             raise LawError(
-                f"{odd.sum()} of {len(odd)} moves have a {what} that looks like percent, first {name} with {values[k]:.6g}, which is {100 * values[k]:,.6g} %; "
-                f"{_FRACTIONS}: divide moves by 100 and covariances by 10,000, or say meant=True"
+                f"{odd.sum()} of {len(odd)} moves have a {what} that looks like percent, first {name} with {values[k]:.6g}, "
+                f"which is {100 * values[k]:,.6g} %; {_FRACTIONS}: divide moves by 100 and covariances by 10,000, or say meant=True"
             )

@@ -23,8 +23,8 @@ _SETTLED = 1e-10  # relative change with twice the points
 class OneFactor(Law):
     """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution or Scenarios).
 
-    An asset whose typical move, its loading times the median size of the factor, is above 200 % is asked about: meant=True says that it is right.
-    Raises LawError for that, and if the factor has neither `ppf` nor one-dimensional scenarios.
+    An asset whose typical move, its loading times the median size of the factor, is above 200 % is
+    asked about: meant=True says that it is right. Raises LawError for that, and if the factor has neither `ppf` nor one-dimensional scenarios.
     """
 
     loading: Array

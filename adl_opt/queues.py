@@ -91,11 +91,11 @@ def _gross_leverage(event: Event) -> Array:
 
 
 def _rate(rule: "QueueRule", event: Event) -> float:
-    """The one rate of a maintenance margin. Raises EventError beside a column that says each position's own: the rule would rank by it, and does not read it."""
+    """The one rate of a maintenance margin. Raises EventError beside a column that says each position's own."""
     if event.book.unused:
         raise EventError(
-            f"{rule.name} ranks by a maintenance margin, and the book has the column {event.book.unused[0]!r}, which is not used: the rule takes one rate "
-            f"for all, {rule.maintenance:g} of the notional; drop the column to rank so"
+            f"{rule.name} ranks by a maintenance margin, and the book has the column {event.book.unused[0]!r}, which is not "
+            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column to rank so"
         )
     return rule.maintenance
 

@@ -122,9 +122,9 @@ class Stress:
 def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:
     """Mark `book` at moved prices: who becomes insolvent, what the fund cannot pay, and the Event for the solvent accounts opposite.
 
-    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move; 0.05 is 5 %, and a move above 1, which more than doubles
-    a price, is asked about unless meant=True. An account's equity changes by the sum of position x
-    price x move; it is insolvent if its equity is then <= 0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
+    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move. 0.05 is
+    5 %, and a move above 1, which more than doubles a price, is asked about unless meant=True. An account's equity
+    changes by the sum of position x price x move; it is insolvent if its equity is then <= 0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
     asset; what remains net long is closed against solvent shorts, net short against solvent longs, at the moved price. The event is the same whether or not
     the fund covers the deficit: someone must hold the other side of every position (and insolvent accounts never offset one another in every asset, for then they
     would have kept the equity they had). If the opposite side is too small, the event requires all of it and
@@ -189,7 +189,10 @@ def need_solvent(book: object) -> None:
 
 
 def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = False) -> Array:
-    """Relative moves by asset number, (d,); EventError, begun with `where`, for unknown assets, what is no move above -1, and moves above 1 unless they are meant."""
+    """Relative moves by asset number, (d,). EventError, begun with `where`, for unknown assets and what is no move above -1.
+
+    Moves above 1 must be meant.
+    """
     if not isinstance(move, Mapping) and not hasattr(move, "items"):
         raise EventError(f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}")
     found, known = np.zeros(len(book.assets)), {asset: k for k, asset in enumerate(book.assets)}
@@ -211,7 +214,8 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
             )
         if amount > MOST_MOVE and not meant:
             raise EventError(
-                f"{where}the move of {asset!r} is {amount:.6g}, which is {100 * amount:+,.6g} %; write {amount / 100:.6g} for {amount:.6g} %, or say meant=True"
+                f"{where}the move of {asset!r} is {amount:.6g}, which is {100 * amount:+,.6g} %; "
+                f"write {amount / 100:.6g} for {amount:.6g} %, or say meant=True"
             )
         found[known[asset]] = amount
     return found

@@ -26,7 +26,8 @@ def stress_path(
 ) -> "pd.DataFrame":
     """What a price path costs the exchange under each policy: `stress` step by step, the state carried forward. One line a policy.
 
-    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`). In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
+    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`).
+    In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
     and the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata) closes solvent positions at mark: equities stay,
     positions shrink. What no solvent account can take is closed at mark outside the book, and its event counts as not filled.
 

@@ -18,7 +18,7 @@ _INVISIBLE = "\ufeff\u200b\u200e\u200f \t\r\n\xa0"  # what editors and spreadshe
 
 
 def read_columns(given: Any, what: str = "a table") -> tuple[dict[str, Any], str]:
-    """(columns by name, what to call the file) of a CSV or Parquet file; blanks around names do not count. Raises BookError."""
+    """(columns by name, what to call the file) of a CSV or Parquet file. Raises BookError."""
     import pyarrow as pa
 
     path = file_of(given, what)
@@ -38,7 +38,7 @@ def arrow_columns(table: Any, where: str) -> dict[str, Any]:
 
 
 def once_each(names: Iterable[Any], where: str) -> list[str]:
-    """Column names without the blanks around them. Raises BookError for two that differ by blanks or case alone: which one is meant, a table cannot say."""
+    """Column names without the blanks around them. Raises BookError for two that differ by blanks or case alone."""
     given = [str(name) for name in names]
     same: dict[str, list[str]] = {}
     for name in given:
@@ -47,7 +47,8 @@ def once_each(names: Iterable[Any], where: str) -> list[str]:
         if len(alike) > 1:
             spelled = f", as {', '.join(map(repr, alike[:3]))}" if len(set(alike)) > 1 else ""
             raise BookError(
-                f"{where} has the column {alike[0].strip(_INVISIBLE).strip()!r} {len(alike)} times{spelled}; keep one, rename or drop the others"
+                f"{where} has the column {alike[0].strip(_INVISIBLE).strip()!r} {len(alike)} times{spelled}; "
+                "keep one, rename or drop the others"
             )
     return [name.strip(_INVISIBLE).strip() for name in given]
 
@@ -84,7 +85,7 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
 
 
 def arrow(values: Any) -> Any:
-    """Any column as an arrow array; what arrow has no type for becomes text (mixed objects, whole numbers beyond 64 bits) or floats (long doubles)."""
+    """Any column as an arrow array; long doubles become floats, mixed objects and numbers beyond 64 bits text."""
     import pyarrow as pa
 
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
@@ -151,7 +152,8 @@ def _as_text(array: Any, name: str) -> Any:
         rows = array.cast(pa.large_binary()).to_pylist()
         odd = [row for row, value in enumerate(rows) if value.decode("utf-8", "replace").encode() != value]
         raise BookError(
-            f"{len(odd)} of {len(rows)} rows of the {name} column are not UTF-8 text, first row {odd[0] + 1}: {rows[odd[0]][:40]!r}; write ids as UTF-8 text (§4)"
+            f"{len(odd)} of {len(rows)} rows of the {name} column are not UTF-8 text, first row {odd[0] + 1}: "
+            f"{rows[odd[0]][:40]!r}; write ids as UTF-8 text (§4)"
         ) from None
     return text
 
@@ -192,7 +194,8 @@ def _parsed(text: str | None, name: str, row: int, accounts: Any) -> float:
         hint = "; write it without separators, with a decimal point" if text and "," in text else ""
         hint = "; it must be a real number" if text and text.strip("()").endswith("j") else hint
         raise BookError(
-            f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) holds {(text or '')[:40]!r}{hint}"
+            f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) "
+            f"holds {(text or '')[:40]!r}{hint}"
         ) from None
 
 
