@@ -1,10 +1,11 @@
 """Columns that change what position, price or equity mean, by the names that exchanges and ccxt use (§1-§3).
 
-Names are those of Binance, Bybit, OKX, Hyperliquid, dYdX v4, Bitget, KuCoin, BitMEX, Deribit and ccxt's unified positions. No
-column of this table is used, and one whose values could change a meaning is an error that names it. Harmless are: a side that
-agrees with the sign of every position (or says nothing: BOTH, net), contract sizes of 1, contracts said to be linear, one and
-the same currency of money, cross margin (or one position an account), and columns without values. Case, blanks, underscores,
-a unit in brackets and what stands before a dot (info.side) do not matter in a name.
+Names are those of Binance, Bybit, OKX, Hyperliquid, dYdX v4, Bitget, KuCoin, BitMEX, Deribit and ccxt's unified
+positions. No column of this table is used, and one whose values could change a meaning is an error that names it.
+Harmless are: a side that agrees with the sign of every position (or says nothing: BOTH, net), contract sizes of 1,
+contracts said to be linear, one and the same currency of money, cross margin (or one position an account), and
+columns without values. Case, blanks, underscores, a unit in brackets and what stands before a dot (info.side) do
+not matter in a name.
 """
 
 import re
@@ -56,9 +57,11 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_LONG = _words("long l buy b bid openlong closelong 1 +1 1.0 true")
-_SHORT = _words("short s sell a ask openshort closeshort -1 -1.0 2 false")
-_SILENT = _words("both net none flat zero nan 0 0.0")
+_SIDES = {
+    **dict.fromkeys(["long", "l", "buy", "b", "bid", "openlong", "closelong", "1", "+1", "1.0"], 1.0),
+    **dict.fromkeys(["short", "s", "sell", "a", "ask", "openshort", "closeshort", "-1", "-1.0"], -1.0),
+    **dict.fromkeys(["both", "net", "none", "flat"], 0.0),  # one position an asset, with a sign
+}
 _NO = _words("false 0 0.0 none")
 _YES = _words("true 1 1.0")
 _LINEAR = _words("linear linearperpetual linearfutures linearswap flexible spot usdt-futures usdc-futures usdt-m usdc-m usds-m um")
@@ -67,15 +70,14 @@ _MONEY = _words("usd usdt usdc usde busd fdusd tusd dai usds usdd pyusd eur eurc
 _CROSS = _words("cross crossed cross_margin regular_margin portfolio_margin 0 0.0 false")
 
 
-def _against_sign(said: list[str], index: Index, held: Held) -> Rows:
-    sides = {**dict.fromkeys(_LONG, 1.0), **dict.fromkeys(_SHORT, -1.0), **dict.fromkeys(_SILENT, 0.0)}
-    side = np.array([sides.get(text, np.nan) for text in said])[index]
-    return (held.position != 0) & (side != 0) & (side != np.sign(held.position))
+def _against(sides: Mapping[str, float]) -> Odd:
+    """Rows whose position has another sign than its side, 1 or -1 (0: says nothing); a side that is not known fits none."""
 
+    def odd(said: list[str], index: Index, held: Held) -> Rows:
+        side = np.array([sides.get(text, np.nan) for text in said])[index]
+        return (held.position != 0) & (side != 0) & (side != np.sign(held.position))
 
-def _against_short(said: list[str], index: Index, held: Held) -> Rows:
-    flipped = ["short" if text in _YES else "long" if text in _NO else text for text in said]
-    return _against_sign(flipped, index, held)
+    return odd
 
 
 def _not_one(said: list[str], index: Index, _: Held) -> Rows:
@@ -128,18 +130,17 @@ _MODE = (
 MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         *_SIDE,
-        _names(
-            "side positionSide posSide holdSide direction positionDirection dir tradeSide longShort long_or_short buySell "
-            "isLong isBuy positionIdx"
-        ),
-        _against_sign,
+        _names("side positionSide posSide holdSide direction positionDirection dir tradeSide longShort long_or_short buySell"),
+        _against(_SIDES),
     ),
-    Meaning(*_SIDE, _names("isShort isSell"), _against_short),
+    Meaning(*_SIDE, _names("isLong isBuy"), _against(dict.fromkeys(_YES, 1.0) | dict.fromkeys(_NO - {"none"}, -1.0))),
+    Meaning(*_SIDE, _names("isShort isSell"), _against(dict.fromkeys(_YES, -1.0) | dict.fromkeys(_NO - {"none"}, 1.0))),
+    Meaning(*_SIDE, _names("positionIdx"), _against({"0": 0.0, "1": 1.0, "2": -1.0})),
     Meaning(
         *_SIZE,
         _names(
-            "contractSize contractValue contractMultiplier contractUnit ctVal ctMult multiplier sizeMultiplier qtyMultiplier "
-            "quantoMultiplier volumeMultiplier lotSize faceValue"
+            "contractSize contractValue contractMultiplier contractUnit ctVal ctMult multiplier "
+            "sizeMultiplier qtyMultiplier quantoMultiplier volumeMultiplier lotSize faceValue"
         ),
         _not_one,
     ),
@@ -151,19 +152,21 @@ MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         *_CURRENCY,
         _names(
-            "settle settleCoin settleCcy settleCurrency settlCurrency settleAsset settlementCurrency settlementAsset "
-            "marginCoin marginCcy marginCurrency marginAsset marginToken collateralCurrency collateralAsset collateralCoin "
-            "quote quoteCoin quoteCcy quoteCurrency quoteAsset equityCurrency priceCurrency currency ccy posCcy sizeCurrency"
+            "settle settleCoin settleCcy settleCurrency settlCurrency settleAsset settlementCurrency "
+            "settlementAsset marginCoin marginCcy marginCurrency marginAsset marginToken "
+            "collateralCurrency collateralAsset collateralCoin quote quoteCoin quoteCcy quoteCurrency "
+            "quoteAsset equityCurrency priceCurrency currency ccy posCcy sizeCurrency"
         ),
         _several_currencies,
     ),
     Meaning(*_MODE, _names("marginMode mgnMode marginType isolated isIsolated tradeMode"), _not_cross),
 )
 RANKED_BY = _names(
-    "maintenance maintenanceMargin maintenanceMarginRate maintenanceMarginRatio maintenanceMarginPercentage "
-    "maintenanceMarginFraction maintenanceMarginRequirement maintenanceMarginUsed crossMaintenanceMarginUsed "
-    "maintenanceAmount maintMargin maintMarginRate maintMarginRatio maintMarginReq positionMM posMaint mmr tier tiers "
-    "marginTier bracket brackets leverageBracket riskLimit riskLimitValue riskLimitTier riskId riskTier"
+    "maintenance maintenanceMargin maintenanceMarginRate maintenanceMarginRatio "
+    "maintenanceMarginPercentage maintenanceMarginFraction maintenanceMarginRequirement "
+    "maintenanceMarginUsed crossMaintenanceMarginUsed maintenanceAmount maintMargin maintMarginRate "
+    "maintMarginRatio maintMarginReq positionMM posMaint mmr tier tiers marginTier bracket brackets "
+    "leverageBracket riskLimit riskLimitValue riskLimitTier riskId riskTier"
 )
 
 

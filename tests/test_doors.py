@@ -28,7 +28,7 @@ TIDY = frame(["a", "a", "b"], ["X", "Y", "X"], [3.0, 4.0, 5.0], [2.0, 7.0, 2.0],
 ISOLATED = TIDY.assign(equity=[1.0, 2.0, 3.0])
 WAVES = TIDY.assign(wave=1, realized_closed=[1.0, 0.0, 2.0])
 SAYS = {  # a name of each meaning: what it must not say beside TIDY, what it may
-    "side": ("sell", "BUY"), "isShort": (True, False), "contractSize": (0.001, 1), "contractType": ("InversePerpetual", "LinearPerpetual"),
+    "side": ("sell", "BUY"), "isShort": (True, False), "isLong": (0, 1), "positionIdx": (2, 1), "contractSize": (0.001, 1), "contractType": ("InversePerpetual", "LinearPerpetual"),
     "category": ("inverse", "linear"), "inverse": (True, False), "linear": (False, True), "strike": (3000.0, None), "settle": ("BTC", "USDT"),
     "marginMode": ("isolated", "cross"),
 }  # fmt: skip
@@ -134,6 +134,20 @@ def test_a_side_by_the_case_file():
             adl.Book.from_frame(rows.assign(side=sides))
         signed = rows.assign(side=sides, position=[-3.0, 5.0])
         assert adl.Book.from_frame(signed).position.tolist() == [-3.0, 5.0]
+
+
+def test_sides_as_numbers():
+    """1 and -1 are signs; 0 and 1, or 1 and 2, are codes of which one cannot know; positionIdx is Bybit's: 0 says nothing."""
+    for column, said, passes in (
+        ("side", [1, 1, 1], True), ("side", [1, 1, -1], False), ("side", [0, 0, 0], False), ("side", [1, 2, 1], False), ("side", [True] * 3, False),
+        ("is_long", [1, 1, 1], True), ("is_long", [1, 0, 1], False), ("is_short", [0, 0, 0], True), ("is_short", [0, 0, 1.0], False),
+        ("positionIdx", [0, 0, 0], True), ("positionIdx", [1, 0, 1], True), ("positionIdx", [1, 2, 1], False),
+    ):  # fmt: skip
+        if passes:
+            assert adl.Book.from_frame(TIDY.assign(**{column: said})).position.tolist() == [3.0, 4.0, 5.0]
+        else:
+            with pytest.raises(adl.BookError, match=f"'{column}', which says the side of a position"):
+                adl.Book.from_frame(TIDY.assign(**{column: said}))
 
 
 def test_a_currency_is_one_currency_of_money():
