@@ -362,7 +362,7 @@ def test_one_scenario_and_wide_stress_are_laws():
     assert wide.align(("DOGE",)).moves.tolist() == [[3.0], [-0.9]]
     assert adl.Scenarios([3.0], meant=True).sample(4, seed=0).moves.shape == (4, 1)
     assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41), meant=True)).quadrature(5).moves.shape == (41, 1)
-    assert adl.LogNormal(25.0, None, 1 / 8766).dimension == 1
+    assert adl.LogNormal(25.0, None, 1 / 8766, meant=True).dimension == 1
     ordered = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["t8", "t9", "t10"])
     assert adl.Scenarios.from_prices(ordered).moves.ravel().tolist() == [1.0, 0.5]
     assert adl.Scenarios.from_prices([1.0, 2.0, 3.0]).moves.ravel().tolist() == [1.0, 0.5]
