@@ -9,7 +9,7 @@ from .errors import EventError
 from .event import Event
 from .laws import Law, Scenarios
 from .symbols import Symbols
-from .waterfill import water_level
+from .waterfill import clear_exactly, water_level
 
 Array = NDArray[np.float64]
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
@@ -182,6 +182,8 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
         before = np.cumsum(room[order]) - room[order]
         amount[legs[order]] += np.clip(missing - before, 0.0, room[order])
+        touched = legs[amount[legs] > 0]  # who is spared takes no part of the last digit either
+        amount[touched] = clear_exactly(amount[touched], event.size[touched], float(event.required[k]))
     return amount
 
 

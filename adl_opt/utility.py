@@ -12,10 +12,12 @@ from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
 from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .shortfall import UNIT
 from .symbols import Symbols
 from .tails import tail_weights
 
 Array = NDArray[np.float64]
+_MOST_EXPONENT = 700.0  # of a number whose exponential, summed over scenarios, is still a float
 
 
 def _normal(raised: Array, loss: Array, probability: Array) -> Array:
@@ -62,10 +64,13 @@ class Entropic(RiskMeasure):
     def of(self, loss: Array, probability: Array) -> float:
         possible = probability > 0
         scaled, weight = self.aversion * loss[possible], probability[possible]
-        top = scaled.max()
-        if top <= 1:  # no digits lost where the losses are small
+        if scaled.max() < _MOST_EXPONENT:  # log E exp loses digits where a large loss is rare; this does not
             return math.log1p(mean_of(np.expm1(scaled), weight)) / self.aversion
-        return (top + math.log(mean_of(np.exp(scaled - top), weight))) / self.aversion
+        shifted = scaled + np.log(weight)
+        top = shifted.max()
+        if top < _MOST_EXPONENT:
+            return math.log1p(math.fsum((np.exp(shifted) - weight).tolist())) / self.aversion
+        return (top + math.log(math.fsum(np.exp(shifted - top).tolist()))) / self.aversion
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         scaled = np.where(probability > 0, self.aversion * loss, -np.inf)  # an impossible loss may be of any size
@@ -86,6 +91,9 @@ class Entropic(RiskMeasure):
 
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 4 * UNIT * self.of(loss, probability) * (1 + self.aversion * float(loss[probability > 0].max()))
 
     def ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
