@@ -62,6 +62,9 @@ class MeanSemideviation(RiskMeasure):
         weights = probability * (1 + zeta - mean_of(zeta, probability))
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 8 * UNIT * self.of(loss, probability)
+
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 

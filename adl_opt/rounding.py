@@ -24,6 +24,7 @@ _AMOUNTS = 8 * UNIT  # relative: what is closed is a float, and so are its sum a
 _LINES, _POINTS = 3, np.arange(-4, 4)
 _SAFETY = 16.0 / BOTH  # of noise that is itself estimated from a few values: its error was up to 11 times the estimate
 _FIRST, _WIDER, _WIDENED = 2.0**-44, 64.0, 5  # relative step between points; its growth where neighbours are equal; times at most
+_SINGLE = 2.0**-23  # relative: the last digit of single precision
 _ORDERS = range(3, 7)  # of the differences whose least level is the noise
 
 
@@ -98,22 +99,28 @@ def measure_rounding(of: Callable[[Array], float], loss: Array) -> float:
 def line_noise(at: Callable[[float], float]) -> float:
     """Noise and trend of a function along a line, from its values at -4 to 3 steps; `at` is given a relative change of its inputs.
 
-    The noise is the least level of its differences of orders 3 to 6; the trend is what a change of the inputs in their last digit does.
+    The noise is the least level of its differences of orders 3 to 6; the trend is what a change of the inputs in their last
+    digit does. A function that is flat at first and then moves by a constant quantum (single precision) has that noise.
     """
-    step = _FIRST
-    for _ in range(_WIDENED):
+    step, quantum = _FIRST, None
+    for widened in range(_WIDENED + 1):
         values = np.array([at(k * step) for k in _POINTS])
-        if (np.diff(values) == 0).sum() <= 2:
+        change = np.abs(np.diff(values))
+        if quantum is None and change.any():
+            quantum = 0.0 if widened == 0 else float(change[change > 0].min())
+        if (change == 0).sum() <= 2 or widened == _WIDENED:
             break
         step *= _WIDER
     if not np.isfinite(values).all():
         return math.inf
-    trend, levels, table = UNIT / step * float(np.abs(np.diff(values)).max()), [], values
+    if not quantum or quantum > _SINGLE * abs(values[4]):  # a coarser one is a kink further off
+        quantum = 0.0
+    levels, table = [], values
     for order in range(1, max(_ORDERS) + 1):
         table = np.diff(table)
         if order in _ORDERS:
             levels.append(math.sqrt(math.factorial(order) ** 2 / math.factorial(2 * order) * float(np.mean(table**2))))
-    return min(levels) + trend
+    return max(min(levels), quantum) + UNIT / step * float(change.max())
 
 
 def _signs(rng: np.random.Generator, size: int) -> Array:

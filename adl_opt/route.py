@@ -26,7 +26,10 @@ _AGREE = 1e-6  # relative difference between what the solver minimised and `valu
 _CUTS, _NEWTON = 25, 1e-4  # rounds of cuts at most, and the gap from which Newton's model takes over
 _TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds
 _HALVINGS = 8  # of a step that leads uphill
-_MATERIAL, _TOLD_APART = 1e-6, 1e-8  # of pro rata, and of the value before closing or the mean account: smaller is not told apart by a program
+_MATERIAL, _TOLD_APART = (
+    1e-6,
+    1e-8,
+)  # of pro rata, and of the value before closing or the mean account: smaller is not told apart by a program
 _NEARLY_ALL, _LITTLE = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
 _MOST_CHECKED = 200_000  # accounts x scenarios up to which a user's objective is compiled only to be compared with its value
 

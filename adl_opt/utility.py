@@ -187,6 +187,9 @@ class OCE(RiskMeasure):
         weights = self.below * probability + (1 - self.below) * tail_weights(loss, probability, self._level, own)
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 * self.above) * UNIT * float(loss.max())
+
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
@@ -243,6 +246,12 @@ class MonotoneMeanVariance(RiskMeasure):
         terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
         return weights, mean_of(terms, probability)
 
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        # The target is the best one, so that its own error, a roundoff of the scale, counts to second order only.
+        target = self._start(loss, probability) + self.scale
+        z = np.abs(np.maximum(loss - target, -self.scale))
+        return 8 * UNIT * (abs(target) + mean_of(z + z**2 / (2 * self.scale), probability) + UNIT * self.scale)
+
     def ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)
 
@@ -289,6 +298,14 @@ class ShortfallRisk(RiskMeasure):
         z = np.divide(weights, probability, out=np.zeros_like(weights), where=probability > 0)
         spread = mean_of((z - 1) ** 2, probability)
         return weights, max(self.scale * spread / (1 + math.sqrt(1 + spread)) - mean_of(above, weights), 0.0)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        # The error of what Newton's method makes 0, over its slope.
+        t = self.of(loss, probability)
+        u = np.maximum((loss - t) / self.scale, -1.0)
+        slope = mean_of(1 + u, probability)
+        off = self.scale * mean_of(np.abs(u) * (2 + np.abs(u)), probability) / slope if slope > 0 else 0.0
+        return 4 * UNIT * (off + abs(t) + float(loss.max()))
 
     def ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self.of(loss, probability) - self.scale), np.inf)
@@ -342,6 +359,9 @@ class Expectile(RiskMeasure):
             density = np.clip(said, smallest, ratio * smallest)
         weights = probability * density / mean_of(density, probability)
         return weights, slack_of(value, loss, weights)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (8 + 2 * math.sqrt(len(loss))) * UNIT * self.of(loss, probability)  # ratios of running sums of one sign
 
     def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
