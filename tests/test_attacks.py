@@ -519,7 +519,7 @@ def test_uniqueness_is_not_claimed_where_it_is_rounding():
     assert adl.Problem(adl.ExpectedLoss(), event, singular).solve().unique is None
     calm = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(np.diag([1e-9, 1e-9])))
     assert calm.solve().certificate.status == "negligible" and calm.solve().unique is None
-    with pytest.raises(adl.SolveError, match="negligible .* cannot be told"):
+    with pytest.raises(adl.SolveError, match=r"negligible .* cannot be told"):
         adl.optimal_range(calm)
 
 
