@@ -188,7 +188,7 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
     gap, prices = below.slack, np.full(len(event.side), np.nan)
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (event.book.asset == k))
+        legs = event.free_legs[k]
         size, closed = event.size[legs], m.amount[legs]
         held = event.held[legs] if event.capped else size
         cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
@@ -243,9 +243,7 @@ def _departure(event: Event, m: Symbols) -> float:
 
 
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
-    clearing = np.zeros(len(event.side))
-    for k in np.flatnonzero(event.side):
-        clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
+    clearing = np.abs(event.closable_legs.sums(amount, less=event.required))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)
@@ -334,9 +332,11 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
     """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last one saved)."""
     price = price.copy()
-    for k in np.flatnonzero(event.side):
-        legs = np.flatnonzero(event.closable & (event.book.asset == k))
-        if k in event.free_assets or below is None or not below.one_sided or not legs.size:
+    if below is None or not below.one_sided:
+        return price
+    for k in np.setdiff1d(np.flatnonzero(event.side), event.free_assets):
+        legs = event.closable_legs[k]
+        if not legs.size:
             continue
         if event.required[k] == 0:
             price[k] = (-below.high[legs] / event.held[legs]).max()

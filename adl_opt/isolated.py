@@ -38,7 +38,7 @@ def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     amount, level = np.zeros(len(book.position)), np.full(len(book.assets), np.nan)
     equity = book.equity if equity is None else equity
     for k in np.flatnonzero(event.side):
-        legs = np.flatnonzero(event.closable & (book.asset == k))
+        legs = event.closable_legs[k]
         # Contracts over (equity in contracts) is the leverage, so that clearing is exact in contracts.
         contracts = equity[book.account[legs]] / book.price[k]
         cap = event.size[legs] if event.capped else None
@@ -153,7 +153,7 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
     book = event.book
     least, most = amount.copy(), amount.copy()
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (book.asset == k))
+        legs = event.free_legs[k]
         if low[k] == high[k]:
             continue
         size, equity = event.size[legs], book.equity[book.account[legs]] / book.price[k]
@@ -176,7 +176,7 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
     """
     amount, book = least.copy(), event.book
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (book.asset == k))
+        legs = event.free_legs[k]
         room = most[legs] - least[legs]
         order = np.lexsort((-room, least[legs] <= 1e-9 * event.size[legs]))
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
@@ -198,7 +198,7 @@ def gross_level(event: Event, k: int) -> float:
     In isolated margin this is the water level. Accounts whose other positions keep them above it are closed in full.
     """
     book = event.book
-    legs = event.closable & (book.asset == k)
+    legs = event.closable_legs[k]
     size, equity = event.size[legs], book.equity[book.account[legs]]
     leverage = (book.per_account(np.abs(book.notional)) / book.equity)[book.account[legs]]
     low, high = 0.0, float(leverage.max(initial=0.0))

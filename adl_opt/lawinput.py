@@ -1,5 +1,6 @@
 """What a law is given, checked: numbers, labels, vectors, covariance and correlation matrices."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,9 @@ def entry(assets: tuple[str, ...] | None, k: int) -> str:
 
 def distinct(labels: tuple[str, ...] | None, name: str) -> None:
     if labels and len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {labels.count(twice)} times")
+        count = Counter(labels)
+        twice = next(label for label in labels if count[label] > 1)
+        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {count[twice]} times")
 
 
 def numbers_of(values: Any, name: str) -> Array:
@@ -70,13 +72,20 @@ def numbers_of(values: Any, name: str) -> Array:
     return array
 
 
+def _places(labels: tuple[str, ...], assets: tuple[str, ...]) -> list[int]:
+    """Where each of the assets stands among the labels, which hold them all."""
+    number = {label: k for k, label in enumerate(labels)}
+    return [number[asset] for asset in assets]
+
+
 def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, default: float) -> Array:
     if values is None:
         return np.full(d, default)
     labels = labels_of(values)
     array = np.atleast_1d(numbers_of(values, name))
     if array.shape != (d,):
-        missing = [asset for asset in assets or () if labels is not None and asset not in labels]
+        known = set(labels or ())
+        missing = [asset for asset in assets or () if labels is not None and asset not in known]
         which = f": {missing[0]!r} is missing" if missing else ""
         raise LawError(f"{name} must have one number an asset ({d}), not {array.size}{which}")
     if labels is not None and assets is None:
@@ -84,7 +93,7 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels")
-        array = array[[labels.index(asset) for asset in assets]]
+        array = array[_places(labels, assets)]
     return array
 
 
@@ -170,7 +179,7 @@ def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"correlation is labelled {listing(labels)}, volatility {listing(assets)}; use the same labels")
-        index = [labels.index(asset) for asset in assets]
+        index = _places(labels, assets)
         matrix = matrix[np.ix_(index, index)]
     return matrix, assets or labels
 

@@ -214,7 +214,8 @@ class QueueRule:
 
     def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
-        legs = np.flatnonzero(event.closable & (event.book.asset == k) & (by[0] != -np.inf))
+        legs = event.closable_legs[k]
+        legs = legs[by[0][legs] != -np.inf]
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + 1e-12):
             raise EventError(

@@ -1,0 +1,46 @@
+"""Numbers grouped by a label, from one sort: what belongs to each of many assets is found without a pass over everything for each."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+
+class Groups:
+    """`groups[k]`: the numbers among `chosen`, rising, whose label is k; empty for a k that does not occur.
+
+    label (n,) whole numbers from 0 to below `count`; chosen (n,) bool, all if it is left out.
+    """
+
+    def __init__(self, label: NDArray[np.integer], count: int, chosen: NDArray[np.bool_] | None = None) -> None:
+        members = np.arange(len(label)) if chosen is None else np.flatnonzero(chosen)
+        label = label[members]
+        self._members = members[np.argsort(label, kind="stable")]
+        self._members.setflags(write=False)
+        self._end = [0, *np.cumsum(np.bincount(label, minlength=count)).tolist()]
+
+    def __getitem__(self, k: int) -> Index:
+        return self._members[self._end[k] : self._end[k + 1]]
+
+    def __len__(self) -> int:
+        return len(self._end) - 1
+
+    def sums(self, values: Array, less: Sequence[float] | Array | None = None) -> Array:
+        """The sum of `values` (n,) in each group, (count,), correctly rounded; of values and of minus `less` (count,) where that is given."""
+        ordered, end = values[self._members].tolist(), self._end
+        if less is None:
+            return np.array([math.fsum(ordered[a:b]) for a, b in zip(end, end[1:])])
+        taken = [-float(x) for x in less]
+        return np.array([math.fsum([*ordered[a:b], x]) for a, b, x in zip(end, end[1:], taken)])
+
+    def batches(self, wanted: NDArray[np.integer]) -> Iterator[tuple[Index, Index]]:
+        """(groups (K,), members (K, m)) of the wanted groups, those of one size m > 0 side by side; each row as `groups[k]`."""
+        end = np.array(self._end)
+        size = end[wanted + 1] - end[wanted]
+        for m in np.unique(size[size > 0]):
+            some = wanted[size == m]
+            yield some, self._members[end[some][:, None] + np.arange(m)]
