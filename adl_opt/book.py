@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import BookError
 from .groups import Groups
-from .readonly import ReadOnly, fixed, own
+from .readonly import ReadOnly, fixed, keep
 from .tables import factorize, need_columns, number_column, read_columns, text_column
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ class Book(ReadOnly):
     extra: Mapping[str, Array]
 
     def __post_init__(self) -> None:
-        for name in ("accounts", "price", "equity", "account", "asset", "position"):
-            object.__setattr__(self, name, own(getattr(self, name)))
-        object.__setattr__(self, "extra", {name: own(values) for name, values in self.extra.items()})
+        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":

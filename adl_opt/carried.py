@@ -50,7 +50,7 @@ class Tape:
         self.extra = {name: np.zeros(len(self.legs)) for name in waves.extra}
 
     def turn(self, w: int) -> None:
-        waves, rows = self.waves, np.flatnonzero(self.waves.wave == w)
+        waves, rows = self.waves, self.waves.rows_of(w)
         leg = self.leg_of_row[rows]
         self.position -= self.realized  # who is not listed again stands still
         self.realized[:] = 0.0

@@ -186,22 +186,28 @@ def assess(
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at `m`, and
     the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
-    gap, prices = below.slack, np.full(len(event.side), np.nan)
-    for k in event.free_assets:
-        legs = event.free_legs[k]
+    gaps, prices = np.zeros(len(event.side)), np.full(len(event.side), np.nan)
+    for some, legs in event.free_legs.batches(event.free_assets):  # (K,) assets, (K, m) legs
         size, closed = event.size[legs], m.amount[legs]
         held = event.held[legs] if event.capped else size
         cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
         left = size - closed
-        at = np.concatenate([dear, cheap])
-        order = np.argsort(at, kind="stable")
+        at = np.concatenate([dear, cheap], axis=1)
+        order = np.argsort(at, axis=1, kind="stable")
         # Derivative of the gap in the price: closed legs that save less cost, open legs that save more cost.
-        tilt = np.cumsum(np.concatenate([closed, left])[order]) - math.fsum(left.tolist())
-        price = float(at[order][min(int(np.searchsorted(tilt, 0.0)), len(at) - 1)])
-        charged = np.maximum(price - dear, 0.0) * closed + np.maximum(cheap - price, 0.0) * left
-        gap += math.fsum(charged.tolist()) + price * (event.required[k] - math.fsum(closed.tolist()))
-        prices[k] = price
-    return gap, prices
+        moved = np.take_along_axis(np.concatenate([closed, left], axis=1), order, 1)
+        tilt = np.cumsum(moved, axis=1) - _sums(left)[:, None]
+        place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
+        price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
+        charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
+        gaps[some] = _sums(charged) + price * (event.required[some] - _sums(closed))
+        prices[some] = price
+    return math.fsum([below.slack, *gaps.tolist()]), prices
+
+
+def _sums(rows: Array) -> Array:
+    """The sum of each row, correctly rounded."""
+    return np.array([math.fsum(row) for row in rows.tolist()])
 
 
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:

@@ -18,9 +18,19 @@ def fixed(value: Kept) -> Kept:
     return value
 
 
-def own(values: Any) -> Any:
-    """An array that is read-only: `values` itself if it is, else a copy, so that whoever made it may go on writing into his."""
-    return values if not values.flags.writeable else fixed(values.copy())
+def keep(of: Any, *names: str) -> None:
+    """Make these arrays of a frozen dataclass (and mappings of arrays) its own and read-only: whoever made them may go on writing into his."""
+    for name in names:
+        object.__setattr__(of, name, _own(getattr(of, name)))
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _own(entry) for name, entry in value.items()}
+    base = value
+    while isinstance(base, np.ndarray) and not base.flags.writeable:
+        base = base.base
+    return value if base is None else fixed(np.array(value))  # a view of what can be written into is not safe
 
 
 class ReadOnly:
