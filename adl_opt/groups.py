@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class Groups:
         """The sum of `values` (n,) in each group, (count,), correctly rounded; of values and of minus `less` (count,) where that is given."""
         ordered, end = values[self._members].tolist(), self._end
         if less is None:
-            return np.array([math.fsum(ordered[a:b]) for a, b in zip(end, end[1:])])
+            return np.array([math.fsum(ordered[a:b]) for a, b in pairwise(end)])
         taken = [-float(x) for x in less]
         return np.array([math.fsum([*ordered[a:b], x]) for a, b, x in zip(end, end[1:], taken)])
 
