@@ -66,7 +66,7 @@ class Event(ReadOnly):
             self.side[k] = sign
             self.capacities[k] = self._capacity(k)
             self.required[k] = _amount(asset, value, sign, float(self.capacities[k]), limits)
-        for values in (self.side, self.required, self.capacities):
+        for values in (self.side, self.required, self.capacities, self._stays, self._share):
             fixed(values)
 
     def _capacity(self, k: int) -> float:

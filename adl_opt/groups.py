@@ -7,11 +7,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from .readonly import ReadOnly, fixed
+
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
 
 
-class Groups:
+class Groups(ReadOnly):
     """`groups[k]`: the numbers among `chosen`, rising, whose label is k; empty for a k that does not occur.
 
     label (n,) whole numbers from 0 to below `count`; chosen (n,) bool, all if it is left out.
@@ -20,8 +22,7 @@ class Groups:
     def __init__(self, label: NDArray[np.integer], count: int, chosen: NDArray[np.bool_] | None = None) -> None:
         members = np.arange(len(label)) if chosen is None else np.flatnonzero(chosen)
         label = label[members]
-        self._members = members[np.argsort(label, kind="stable")]
-        self._members.setflags(write=False)
+        self._members = fixed(members[np.argsort(label, kind="stable")])
         self._end = [0, *np.cumsum(np.bincount(label, minlength=count)).tolist()]
 
     def __getitem__(self, k: int) -> Index:

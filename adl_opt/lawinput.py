@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LawError
+from .readonly import ReadOnly, fixed
 
 Array = NDArray[np.float64]
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
 
 
 def frozen(array: Array) -> Array:
-    array = np.array(array, dtype=float)
-    array.setflags(write=False)
-    return array
+    return fixed(np.array(array, dtype=float))
 
 
 def listing(names: Any, most: int = 6) -> str:
@@ -97,7 +96,7 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     return array
 
 
-class FactorModel:
+class FactorModel(ReadOnly):
     """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian, or the scale matrix of StudentT.
 
     loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific: (d,) variances >= 0 of what is left. DataFrame, Series or
@@ -107,12 +106,12 @@ class FactorModel:
     def __init__(self, loading: Any, specific: Any) -> None:
         self.assets = labels_of(loading)
         table = numbers_of(loading, "loading")
-        self.loading = table[:, None] if table.ndim == 1 else table
+        self.loading = frozen(table[:, None] if table.ndim == 1 else table)
         if self.loading.ndim != 2 or not self.loading.size:
             raise LawError(f"loading must be a table (assets, factors), not of shape {table.shape}")
         if specific is None:
             raise LawError("specific is missing: give the variance of each asset that the factors do not explain (0 if none)")
-        self.specific = vector_of(specific, self.assets, len(self.loading), "specific", 0.0)
+        self.specific = frozen(vector_of(specific, self.assets, len(self.loading), "specific", 0.0))
         if (self.specific < 0).any():
             first = int(np.argmax(self.specific < 0))
             raise LawError(

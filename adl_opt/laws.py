@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import LawError
 from .lawinput import distinct, frozen, listing, numbers_of
 from .nodes import frame_like, inverse, sobol
-from .readonly import ReadOnly
+from .readonly import ReadOnly, fixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,7 +232,7 @@ class Scenarios(Law):
 
 def set_fields(law: Any, **fields: Any) -> None:
     for name, value in fields.items():
-        object.__setattr__(law, name, value)
+        object.__setattr__(law, name, fixed(value))
 
 
 def described(law: Law) -> str:
