@@ -52,7 +52,10 @@ class Point:
 
 
 class Program:
-    """One compiled program; `solve` sets the requirement and the scale, nothing is recompiled. Threads solve it one after the other."""
+    """One compiled program; `solve` sets the requirement and the scale, nothing is recompiled.
+
+    Threads solve it one after the other.
+    """
 
     @shared
     def __init__(self, objective: Objective, event: Event, law: Law | None) -> None:

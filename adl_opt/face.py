@@ -159,7 +159,7 @@ class Face:
 
 @dataclass(frozen=True)
 class LevelSet(Face):
-    """Allocations whose objective is at most `most` (1: `scale`), as constraints of the compiled program, which others may use in between."""
+    """Allocations whose objective is at most `most` (1: `scale`): constraints of the compiled program, which others use too."""
 
     program: Any = None
     scale: float = 1.0

@@ -1,4 +1,4 @@
-"""Numbers grouped by a label, from one sort: what belongs to each of many assets is found without a pass over everything for each."""
+"""Numbers grouped by a label, from one sort: the legs of each of many assets without a pass over all legs for each."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ class Groups(ReadOnly):
         return len(self._end) - 1
 
     def sums(self, values: Array, less: Sequence[float] | Array | None = None) -> Array:
-        """The sum of `values` (n,) in each group, (count,), correctly rounded; of values and of minus `less` (count,) where that is given."""
+        """The sum of `values` (n,) in each group, less `less` (count,) where given: (count,), correctly rounded."""
         ordered, end = values[self._members].tolist(), self._end
         if less is None:
             return np.array([math.fsum(ordered[a:b]) for a, b in pairwise(end)])
@@ -40,7 +40,7 @@ class Groups(ReadOnly):
         return np.array([math.fsum([*ordered[a:b], x]) for a, b, x in zip(end, end[1:], taken)])
 
     def batches(self, wanted: NDArray[np.integer]) -> Iterator[tuple[Index, Index]]:
-        """(groups (K,), members (K, m)) of the wanted groups, those of one size m > 0 side by side; each row as `groups[k]`."""
+        """(groups (K,), members (K, m)) of the wanted groups, those of one size m > 0 side by side."""
         end = np.array(self._end)
         size = end[wanted + 1] - end[wanted]
         for m in np.unique(size[size > 0]):

@@ -194,7 +194,9 @@ def _others(values: Array) -> Array:
 
 
 def gross_levels(event: Event, wanted: NDArray[np.integer]) -> Array:
-    """By asset number (K,): the gross leverage (x of equity) at which levelling it by closing that asset alone meets the requirement; by bisection, 1e-12 relative.
+    """The gross leverage (x of equity) at which levelling it by closing one asset alone meets its requirement.
+
+    wanted (K,) asset numbers; (K,), by bisection, 1e-12 relative.
 
     In isolated margin this is the water level. Accounts whose other positions keep them above it are closed in full.
     """

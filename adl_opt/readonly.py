@@ -1,4 +1,4 @@
-"""Arrays that nobody can write into: what a book, an event or a law says does not change under those who hold it."""
+"""Arrays that nobody can write into: a book, an event or a law does not change under those who hold it."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ Kept = TypeVar("Kept")
 
 
 def fixed(value: Kept) -> Kept:
-    """The same array (or mapping of arrays, or anything else), which from now on refuses to be written into."""
+    """The same array, or mapping of arrays, which from now on refuses to be written into."""
     if isinstance(value, np.ndarray):
         value.setflags(write=False)
     elif isinstance(value, Mapping):
@@ -19,7 +19,10 @@ def fixed(value: Kept) -> Kept:
 
 
 def keep(of: Any, *names: str) -> None:
-    """Make these arrays of a frozen dataclass (and mappings of arrays) its own and read-only: whoever made them may go on writing into his."""
+    """Make these arrays, and mappings of arrays, of a frozen dataclass read-only and its own.
+
+    Whoever made them may go on writing into his.
+    """
     for name in names:
         object.__setattr__(of, name, _own(getattr(of, name)))
 

@@ -24,10 +24,10 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
     """Twelve waves of a minute each that resemble 10 October 2025 on Hyperliquid in the figures that were published, and in nothing else.
 
     34,983 closings of shorts in 162 assets, of 19,337 accounts in cross margin; leverage of a closing (notional of the position over the equity of the account) with median
-    0.196, 95th percentile 5.10 and 99th 122.7 x; 89.7 % of the notional held is closed, 2.103e9 in all (the figures as corrected in December 2025). Prices, names, equities, who is in which wave, and how leverage and size go
+    0.196, 95th percentile 5.10 and 99th 122.7 x; 89.7 % of the notional held is closed, 2.103e9 in all. Prices, names, equities, who is in which wave, and how leverage and size go
     together are made up: prices fall and recover, an account's equity stays, the highly levered are small. scale: share of the closings and accounts (assets: of its
     root), from 1e-3 to 10. Like the public data, it lists only accounts that were closed. Raises BookError for another scale. Source of the figures: ConejoCapital/HyperReplay,
-    summary of the cash-only replay.
+    summary of the cash-only replay, as corrected in December 2025.
     """
     if not 1e-3 <= scale <= 10:
         raise BookError(f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event")

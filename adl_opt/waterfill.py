@@ -73,7 +73,7 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
 
 
 def water_levels(size: Array, equity: Array, required: Array, cap: Array | None = None) -> tuple[Array, Array]:
-    """`water_level` of K assets that m accounts each hold: size, equity, cap (K, m), required (K,); (level (K,), closed (K, m))."""
+    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level (K,)."""
     inside = (required > 0) & (required < size.sum(axis=1) * (1 - 1e-9))
     plain = cap is None and size.shape[1] <= _FEW and (size >= 0).all() and ((equity > 0) & np.isfinite(equity)).all()
     level, closed = np.empty(len(size)), np.empty_like(size)
@@ -88,7 +88,7 @@ def water_levels(size: Array, equity: Array, required: Array, cap: Array | None 
 
 
 def sorted_levels(size: Array, equity: Array, required: Array) -> tuple[Array, Array]:
-    """`filled` of K assets that m accounts each hold, by a sort of each row: size, equity (K, m), 0 < required (K,) < sums of size."""
+    """`filled` of K assets that m accounts each hold, by a sort of each row; 0 < required (K,) < sums of size (K, m)."""
     leverage = size / equity
     order = np.argsort(-leverage, axis=1, kind="stable")
     top, weights = np.take_along_axis(leverage, order, 1), np.cumsum(np.take_along_axis(equity, order, 1), axis=1)
@@ -251,7 +251,7 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
 
 
 class _Sum:
-    """The exact sum of floats, some of which change, rounded once where it is asked for: by `math.fsum` if they are few."""
+    """The exact sum of floats, some of which change, rounded once when asked for; by `math.fsum` if they are few."""
 
     def __init__(self, values: Array) -> None:
         self._few = values.tolist() if len(values) <= _FEW else []

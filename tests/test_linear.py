@@ -1,4 +1,4 @@
-"""Many assets: work grows with rows and columns, not with their product; what is computed side by side is what was computed one by one."""
+"""Many assets: work grows with rows and columns, not their product; side by side gives what one by one gave."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Threads: one Problem shared by many, programs compiled at the same time, warnings that go to whoever asked; and copies that may travel."""
+"""Threads: one Problem shared by many, programs compiled together, warnings for whoever asked; copies that travel."""
 
 import copy
 import pickle
@@ -50,7 +50,7 @@ def a_law() -> adl.Scenarios:
 
 
 class Twice(adl.Objective):
-    """Twice the expected loss, by a user, with a variable of its own: `express` is held against `value` before it is solved."""
+    """Twice the expected loss, by a user, with a variable of its own: held against `value` before it is solved."""
 
     def express(self, m):
         level = cp.Variable(nonneg=True)
