@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import LawError, ObjectiveError
 from .event import Event
+from .groups import row_sums
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, values
@@ -196,18 +197,13 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
         order = np.argsort(at, axis=1, kind="stable")
         # Derivative of the gap in the price: closed legs that save less cost, open legs that save more cost.
         moved = np.take_along_axis(np.concatenate([closed, left], axis=1), order, 1)
-        tilt = np.cumsum(moved, axis=1) - _sums(left)[:, None]
+        tilt = np.cumsum(moved, axis=1) - row_sums(left)[:, None]
         place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
         price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
         charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
-        gaps[some] = _sums(charged) + price * (event.required[some] - _sums(closed))
+        gaps[some] = row_sums(charged) + price * (event.required[some] - row_sums(closed))
         prices[some] = price
     return math.fsum([below.slack, *gaps.tolist()]), prices
-
-
-def _sums(rows: Array) -> Array:
-    """The sum of each row, correctly rounded."""
-    return np.array([math.fsum(row) for row in rows.tolist()])
 
 
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:

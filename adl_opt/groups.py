@@ -46,3 +46,8 @@ class Groups(ReadOnly):
         for m in np.unique(size[size > 0]):
             some = wanted[size == m]
             yield some, self._members[end[some][:, None] + np.arange(m)]
+
+
+def row_sums(rows: Array) -> Array:
+    """The sum of each row, correctly rounded."""
+    return np.array([math.fsum(row) for row in rows.tolist()])
