@@ -157,7 +157,7 @@ def test_short_sums_are_cleared_as_long_ones_are(rng):
             assert np.array_equal(cleared, clear_exactly(closed, size, required))
 
 
-# -- 1e5 columns: each of these took hours or did not end while it was quadratic
+# -- many columns (1e5 behind `make fuzz`): minutes each while it was quadratic
 
 
 @pytest.fixture(scope="module")
