@@ -14,7 +14,7 @@ from .book import Book
 from .certificate import Certificate
 from .errors import AdlError, AllocationError
 from .event import Event
-from .isolated import gross_level
+from .isolated import gross_levels
 from .laws import Law
 from .objectives import Objective
 from .symbols import Symbols
@@ -130,7 +130,7 @@ class Allocation:
         import pandas as pd
 
         wanted = np.flatnonzero(self.event.side)
-        return pd.Series([gross_level(self.event, int(k)) for k in wanted], index=self.event.required_assets, name="water_level")
+        return pd.Series(gross_levels(self.event, wanted), index=self.event.required_assets, name="water_level")
 
     def leverages(self) -> tuple[Array, Array]:
         """Gross leverage by account before and after, (n,) each, x of equity."""

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BookError
+from .groups import Groups
+from .readonly import ReadOnly, fixed, keep
 from .tables import factorize, need_columns, number_column, read_columns, text_column
 
 if TYPE_CHECKING:
@@ -25,12 +27,13 @@ OPTIONAL = ("entry_price", "margin", "profit_ratio", "realized_closed")
 
 
 @dataclass(frozen=True, eq=False)
-class Book:
+class Book(ReadOnly):
     """Accounts, assets and positions; make one with `Book.read`, `Book.from_frame` or `Book.from_isolated`.
 
     accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
     equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j] (contracts,
-    long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg.
+    long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg. Arrays are read-only:
+    `dataclasses.replace(book, price=...)` makes another book.
     """
 
     accounts: NDArray[np.object_]
@@ -41,6 +44,9 @@ class Book:
     asset: Index
     position: Array
     extra: Mapping[str, Array]
+
+    def __post_init__(self) -> None:
+        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
@@ -106,12 +112,22 @@ class Book:
     @cached_property
     def notional(self) -> Array:
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
-        return self.position * self.price[self.asset]
+        return fixed(self.position * self.price[self.asset])
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """Asset label -> its number."""
+        return {asset: k for k, asset in enumerate(self.assets)}
+
+    @cached_property
+    def legs_of(self) -> Groups:
+        """`book.legs_of[k]`: the legs in asset number k."""
+        return Groups(self.asset, len(self.assets))
 
     @cached_property
     def start(self) -> NDArray[np.int64]:
         """First leg of each account, (n,): accounts own consecutive legs."""
-        return np.searchsorted(self.account, np.arange(len(self.accounts)))
+        return fixed(np.searchsorted(self.account, np.arange(len(self.accounts))))
 
     def per_account(self, values: Array) -> Array:
         """Sum a value of each leg (legs,) over its account: (n,)."""

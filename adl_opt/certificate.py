@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import LawError, ObjectiveError
 from .event import Event
+from .groups import row_sums
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, normalised, values
@@ -273,22 +274,23 @@ def _without_digits(measured: Objective, event: Event, m: Symbols, tolerance: fl
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at `m`, and
     the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
-    gap, prices = below.slack, np.full(len(event.side), np.nan)
-    for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (event.book.asset == k))
+    gaps, prices = np.zeros(len(event.side)), np.full(len(event.side), np.nan)
+    for some, legs in event.free_legs.batches(event.free_assets):  # (K,) assets, (K, m) legs
         size, closed = event.size[legs], m.amount[legs]
         held = event.held[legs] if event.capped else size
         cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
         left = size - closed
-        at = np.concatenate([dear, cheap])
-        order = np.argsort(at, kind="stable")
+        at = np.concatenate([dear, cheap], axis=1)
+        order = np.argsort(at, axis=1, kind="stable")
         # Derivative of the gap in the price: closed legs that save less cost, open legs that save more cost.
-        tilt = np.cumsum(np.concatenate([closed, left])[order]) - math.fsum(left.tolist())
-        price = float(at[order][min(int(np.searchsorted(tilt, 0.0)), len(at) - 1)])
-        charged = np.maximum(price - dear, 0.0) * closed + np.maximum(cheap - price, 0.0) * left
-        gap += math.fsum(charged.tolist()) + price * (event.required[k] - math.fsum(closed.tolist()))
-        prices[k] = price
-    return gap, prices
+        moved = np.take_along_axis(np.concatenate([closed, left], axis=1), order, 1)
+        tilt = np.cumsum(moved, axis=1) - row_sums(left)[:, None]
+        place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
+        price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
+        charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
+        gaps[some] = row_sums(charged) + price * (event.required[some] - row_sums(closed))
+        prices[some] = price
+    return math.fsum([below.slack, *gaps.tolist()]), prices
 
 
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:
@@ -311,9 +313,7 @@ def _departure(event: Event, m: Symbols) -> float:
 
 
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
-    clearing = np.zeros(len(event.side))
-    for k in np.flatnonzero(event.side):
-        clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
+    clearing = np.abs(event.closable_legs.sums(amount, less=event.required))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)
@@ -401,9 +401,11 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
     """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last one saved)."""
     price = price.copy()
-    for k in np.flatnonzero(event.side):
-        legs = np.flatnonzero(event.closable & (event.book.asset == k))
-        if k in event.free_assets or below is None or not below.one_sided or not legs.size:
+    if below is None or not below.one_sided:
+        return price
+    for k in np.setdiff1d(np.flatnonzero(event.side), event.free_assets):
+        legs = event.closable_legs[k]
+        if not legs.size:
             continue
         if event.required[k] == 0:
             price[k] = (-below.high[legs] / event.held[legs]).max()

@@ -1,6 +1,5 @@
 """Policies side by side: what each rule costs against the proved optimum of each measure."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +8,14 @@ import numpy as np
 from .allocation import Allocation
 from .bearing import bearing
 from .certificate import assess, relative_gap
-from .errors import AdlError, UncertifiedWarning
+from .errors import AdlError
 from .event import Event
 from .exchanges import policy
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
 from .policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from .problem import Problem
+from .threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +51,7 @@ def compare(
     aligned = None if law is None else law.align(event.book.assets).exact()
     rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
     bounds: dict[str, float] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
+    with unheard():  # the gap stands in the table
         for measure in wanted:
             under = measure.below()  # a measure that can only be valued has the bound of one below it, and no optimum to show
             best = Problem(measure if under is None else under, event, law).solve()

@@ -5,7 +5,6 @@ accounts share that weight instead of a probability. Scenarios below the tail we
 numpy only.
 """
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +18,7 @@ from .laws import Scenarios
 from .pieces import Piece, reach
 from .quantile import WIDE, Quantile
 from .symbols import Symbols
+from .threads import filtered
 
 Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
@@ -305,8 +305,7 @@ def _solver(system: Array) -> Callable[[Array], Array]:
     """Solves a symmetric system, scaled, for several right sides."""
     from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", LinAlgWarning)
+    with filtered("error", LinAlgWarning):
         try:
             factors = lu_factor(system, check_finite=False)
         except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price

@@ -128,12 +128,13 @@ def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
     rates = np.zeros(len(book.assets))
     size = np.abs(book.position)
     for asset, amount in loss.items():
-        held = float(size[book.asset == book.assets.index(asset)].sum()) if asset in book.assets else 0.0
+        k = book.number_of.get(asset)
+        held = 0.0 if k is None else float(size[book.legs_of[k]].sum())
         if held == 0:
             raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount:.6g}")
         if not (np.isfinite(amount) and amount >= 0):
             raise EventError(f"the loss in {asset!r} must be a number of quote currency, at least 0, not {amount!r}")
-        rates[book.assets.index(asset)] = amount / held
+        rates[k] = amount / held
     legs = np.isin(np.array(book.assets, dtype=object)[book.asset], list(loss)) & (size > 0)
     return pd.DataFrame(
         {

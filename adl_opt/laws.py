@@ -16,6 +16,7 @@ from .errors import LawError
 from .lawinput import distinct, frozen, listing, numbers_of
 from .nodes import frame_like, inverse, sobol
 from .shortfall import UNIT
+from .readonly import ReadOnly, fixed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ Array = NDArray[np.float64]
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
-class Law:
+class Law(ReadOnly):
     """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
 
     assets: tuple[str, ...] | None
@@ -43,13 +44,14 @@ class Law:
                     "label the law by asset (a Series, dict or DataFrame) or give one move an asset"
                 )
             return self._take(np.arange(len(assets)), assets)
-        missing = [asset for asset in assets if asset not in self.assets]
+        number = {asset: k for k, asset in enumerate(self.assets)}
+        missing = [asset for asset in assets if asset not in number]
         if missing:
             raise LawError(
                 f"{len(missing)} of {len(assets)} assets of the book have no law, first {missing[0]!r}; "
                 f"the law knows {listing(self.assets)}: add it to the law"
             )
-        return self._take(np.array([self.assets.index(asset) for asset in assets], dtype=int), assets)
+        return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
@@ -241,7 +243,7 @@ class Scenarios(Law):
 
 def set_fields(law: Any, **fields: Any) -> None:
     for name, value in fields.items():
-        object.__setattr__(law, name, value)
+        object.__setattr__(law, name, fixed(value))
 
 
 def described(law: Law) -> str:

@@ -1,7 +1,6 @@
 """Levelling a leverage of cross-margined accounts under requirements in any assets: a quadratic program, made even and exact (THEORY 5)."""
 
 import contextlib
-import warnings
 
 import cvxpy as cp
 import numpy as np
@@ -15,6 +14,7 @@ from .laws import Law
 from .objectives import FactorLeverageSquare, Objective
 from .route import ConicRoute, gap_of
 from .symbols import loading_of
+from .threads import filtered, shared
 from .waterfill import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
@@ -58,6 +58,7 @@ def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
     return level(FactorLeverageSquare(), event, law, whole)
 
 
+@shared
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2, of what may be closed."""
     book, legs = event.book, np.flatnonzero(event.free)
@@ -71,8 +72,10 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     notional = np.abs(event.notional[legs])
     size = np.sqrt(notional / notional.max())
     held = [cp.abs(effect @ (fraction - here)) <= 1e-9, matrix @ fraction == event.required[assets] / event.capacities[assets]]
-    with contextlib.suppress(cp.error.SolverError), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what comes out is proved, or the first allocation stays
+    with (
+        contextlib.suppress(cp.error.SolverError),
+        filtered("ignore", UserWarning),
+    ):  # what comes out is proved, or the first allocation stays
         problem = cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(size, fraction))), held)
         problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     if fraction.value is None:

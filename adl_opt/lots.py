@@ -99,7 +99,7 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     others = np.bincount(book.account, book.position != 0, len(book.accounts))[book.account] > 1
     amount, counts = np.zeros(len(before)), np.zeros(len(before), dtype=np.int64)
     for k, step in size_of_lot.items():
-        legs = np.flatnonzero(event.closable & (book.asset == k))
+        legs = event.closable_legs[k]
         wanted = _required_lots(event, k, step)
         most, whole = _floor(event.size[legs], step)
         if wanted > most.sum():
@@ -199,7 +199,7 @@ def _lots(event: Event, lot: Any) -> dict[int, Fraction]:
 
 def _feasible(event: Event, amount: Array) -> Array:
     """`amount`, cleared to the last bit; AllocationError if it is infeasible."""
-    gap = np.array([math.fsum(amount[event.book.asset == k].tolist()) for k in range(len(event.side))]) - event.required
+    gap = event.book.legs_of.sums(amount) - event.required
     outside = np.maximum(-amount, amount - np.where(event.closable, event.size, 0.0)) > FEASIBLE * event.size
     bad = np.abs(gap) > FEASIBLE * event.required
     if bad.any() or outside.any():

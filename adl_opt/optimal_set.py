@@ -1,13 +1,13 @@
 """What is optimal besides: how much each leg can close at the least and at the most without leaving the optimum (THEORY 1, 2)."""
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import SolveError, UncertifiedWarning
+from .errors import SolveError
 from .problem import Problem
+from .threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,7 @@ def optimal_range(
 
     if not isinstance(problem, Problem):
         raise SolveError(f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, event, law))")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)
+    with unheard():
         best = problem.solve(short=short, long=long)
     if not best.certificate.certified:
         raise SolveError(

@@ -1,17 +1,17 @@
 """A certificate for an allocation from anywhere: a policy's, an exchange's, a table's (§11, §12)."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .allocation import Allocation, amounts_from_frame
 from .certificate import TOLERANCE, Certificate, assess, with_bound
-from .errors import AllocationError, LawError, SolveError, UncertifiedWarning
+from .errors import AllocationError, LawError, SolveError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
 from .problem import Problem
+from .threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,7 @@ def certify(
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
     if own.status != "uncertified" or (law is None and objective.monotone):
         return own  # without a law only water-filling itself is optimal: no bound can help
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)
+    with unheard():
         try:
             best = (problem if (under := objective.below()) is None else Problem(under, event, law)).solve(tol=tol).certificate
         except (LawError, SolveError):

@@ -60,7 +60,7 @@ def pro_rata(event: Event) -> Allocation:
     need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
-        legs = event.free & (event.book.asset == k)
+        legs = event.free_legs[k]
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
     return plain_allocation(event, amount, "pro_rata", unique=None)
 
@@ -88,10 +88,10 @@ def uniform(event: Event) -> Allocation:
 
 def _in_proportion(event: Event, weight: Array, name: str) -> Allocation:
     """Close min(size, level x weight), weight (legs,) >= 0; legs of weight 0 share what is left pro rata."""
-    amount, asset = event.fixed_fraction * event.size, event.book.asset
+    amount = event.fixed_fraction * event.size
     for k in event.free_assets:
         left = float(event.required[k])
-        legs = np.flatnonzero(event.free & (asset == k))
+        legs = event.free_legs[k]
         for some in (legs[weight[legs] > 0], legs[weight[legs] == 0]):
             own = np.where(weight[some] > 0, weight[some], event.size[some])
             if left >= event.size[some].sum():

@@ -68,7 +68,7 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
 
 
 def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
-    legs = np.flatnonzero(event.closable & (event.book.asset == k))
+    legs = event.closable_legs[k]
     size, held = event.size[legs], event.held[legs]
     share = m.amount[legs] / size
     near = _BOUND if kinks else _SMOOTH_BOUND

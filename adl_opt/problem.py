@@ -1,7 +1,6 @@
 """Problem: objective + event + law, declared; solved by a closed form, by accounts answering prices, or as a conic program; proved."""
 
 import contextlib
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from . import separable
 from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
-from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
+from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, requirement_pairs
 from .laws import Law, Scenarios
 from .objectives import Objective, normalised
@@ -21,6 +20,7 @@ from .prices import price_ranges
 from .progress import bar
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
+from .threads import uncertified
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,9 @@ _MOST_COLUMNS = 100  # accounts whose leverages a sweep shows
 class Problem:
     """An objective to minimise over the allocations of an event, under a law of price moves (None where none is needed).
 
-    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Raises LawError if it does
-    not fit, ObjectiveError if `objective` is not an Objective.
+    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Threads may share a Problem: its
+    programs are solved one after the other. Copies, by pickle or `copy`, compile anew. Raises LawError if the law does not fit,
+    ObjectiveError if `objective` is not an Objective.
     """
 
     def __init__(self, objective: Objective, event: Event, law: Law | None = None) -> None:
@@ -56,7 +57,10 @@ class Problem:
 
     @property
     def cvxpy(self) -> Any:
-        """The compiled cp.Problem, in its own scaled units (§10): fractions closed, objective 1 at pro rata."""
+        """The compiled cp.Problem, in its own scaled units (§10): fractions closed, objective 1 at pro rata.
+
+        It is the one that `solve` uses: in threads solve a copy.deepcopy of this Problem, whose cp.Problem is its own.
+        """
         program = self._route.program(self.event)
         program.set(self.event, self._route.reference(self.event))
         return program.problem
@@ -116,11 +120,9 @@ class Problem:
         )  # fmt: skip
         if said.certificate.status == "uncertified":
             c = said.certificate
-            warnings.warn(
+            uncertified(
                 f"not certified by {chosen}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative gap {c.gap:.2g} above {tol:.2g}; "
-                "the allocation is feasible, its optimality is not proved (§11)",
-                UncertifiedWarning,
-                stacklevel=2,
+                "the allocation is feasible, its optimality is not proved (§11)"
             )
         return allocation
 

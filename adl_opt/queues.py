@@ -191,8 +191,8 @@ class QueueRule:
         import pandas as pd
 
         closed, keys = self(event).amount, self._keys(event)
-        score = keys[0]
-        found: list[pd.DataFrame] = []
+        book, score = event.book, keys[0]
+        found = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))]
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
             size = event.size[legs]
@@ -200,13 +200,12 @@ class QueueRule:
             room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[group]  # what the tied close together
             least, most = np.maximum(room - (total[group] - size), 0.0), np.minimum(room, size)
             open_ = most - least > _TIED * size
-            j = legs[open_]
-            sign = np.sign(event.book.position[j])
-            columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least[open_], "most": sign * most[open_]}
-            names = {"account": event.book.accounts[event.book.account[j]], "asset": event.book.assets[k]}
-            found.append(pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}}))
-        empty = pd.DataFrame(columns=["account", "asset", "score", "closed", "least", "most"])
-        return pd.concat([one for one in found if len(one)] or [empty], ignore_index=True)
+            found.append((legs[open_], least[open_], most[open_]))
+        j, least, most = (np.concatenate(column) for column in zip(*found))
+        sign = np.sign(book.position[j])
+        columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least, "most": sign * most}
+        names = {"account": book.accounts[book.account[j]], "asset": np.array(book.assets, dtype=object)[book.asset[j]]}
+        return pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}})
 
     def _keys(self, event: Event) -> list[Array]:
         """The score and what decides between equal ones, by leg, highest first."""
@@ -214,7 +213,8 @@ class QueueRule:
 
     def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
-        legs = np.flatnonzero(event.closable & (event.book.asset == k) & (by[0] != -np.inf))
+        legs = event.closable_legs[k]
+        legs = legs[by[0][legs] != -np.inf]
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + 1e-12):
             raise EventError(

@@ -1,8 +1,9 @@
 """The conic route: solved in units that suit the event, refined where cones are hard on solvers, polished and proved (§10, §11, §17)."""
 
 import contextlib
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
 from .symbols import Symbols, needed
 from .tails import WorstCase
+from .threads import alone
 
 if TYPE_CHECKING:
     from .conic import Point, Program
@@ -40,7 +42,16 @@ class ConicRoute:
     def __init__(self, objective: Objective, law: Law | None) -> None:
         self.objective, self.law = objective, law
         self._programs: dict[tuple[bytes, bytes], Program] = {}
+        self.lock = threading.RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Neither locks nor compiled programs travel: a copy compiles anew.
+        return {"objective": self.objective, "law": self.law}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    @alone
     def program(self, event: Event) -> "Program":
         """The compiled program of the legs that this event leaves to be decided."""
         from .conic import Program

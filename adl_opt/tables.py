@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,11 @@ def read_columns(path: Path) -> tuple[dict[str, Any], str]:
             "; save it as UTF-8 text" if "utf" in text.lower() else "; columns are separated by commas" if "columns" in text else ""
         )
         raise BookError(f"{str(path)!r} cannot be read: {text}{hint}") from None
-    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
+    count = Counter(table.column_names)
+    twice = [name for name in table.column_names if count[name] > 1]
     if twice:
-        raise BookError(f"{str(path)!r} has the column {twice[0]!r} {table.column_names.count(twice[0])} times")
-    return {name.strip(): table.column(name) for name in table.column_names}, repr(str(path))
+        raise BookError(f"{str(path)!r} has the column {twice[0]!r} {count[twice[0]]} times")
+    return dict(zip(map(str.strip, table.column_names), table.columns)), repr(str(path))
 
 
 def _read_csv(path: Path) -> Any:

@@ -12,6 +12,7 @@ from .errors import EventError
 
 Array = NDArray[np.float64]
 _PIECE, _SAMPLE = 16_384, 50_000
+_FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
 _MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
@@ -56,6 +57,9 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
             return 0.0 if cap is None else float(((size - cap) / equity).min()), most.copy()
     if cap is not None:
         return capped_level(size, equity, cap, required)
+    if len(size) <= _FEW:
+        level, closed = sorted_levels(size[None], equity[None], np.array([required]))
+        return float(level[0]), closed[0]
     reference, below = _cut(size, equity, required)
     # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what lies below the cut is small.
     closed, spare = np.empty_like(size), np.empty(_PIECE)
@@ -66,6 +70,37 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
         part *= e
         np.clip(part, 0.0, s, out=closed[a : a + len(s)])
     return max(reference - below, 0.0), closed
+
+
+def water_levels(size: Array, equity: Array, required: Array, cap: Array | None = None) -> tuple[Array, Array]:
+    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level (K,)."""
+    inside = (required > 0) & (required < size.sum(axis=1) * (1 - 1e-9))
+    plain = cap is None and size.shape[1] <= _FEW and (size >= 0).all() and ((equity > 0) & np.isfinite(equity)).all()
+    level, closed = np.empty(len(size)), np.empty_like(size)
+    for k in np.flatnonzero(~inside) if plain else range(len(size)):
+        level[k], closed[k] = water_level(size[k], equity[k], float(required[k]), None if cap is None else cap[k])
+    if plain and inside.any():
+        level[inside], closed[inside] = sorted_levels(size[inside], equity[inside], required[inside])
+        for k in np.flatnonzero(inside):
+            if math.fsum(closed[k].tolist()) != required[k]:
+                closed[k] = clear_exactly(closed[k], size[k], float(required[k]), share=equity[k])
+    return level, closed
+
+
+def sorted_levels(size: Array, equity: Array, required: Array) -> tuple[Array, Array]:
+    """`filled` of K assets that m accounts each hold, by a sort of each row; 0 < required (K,) < sums of size (K, m)."""
+    leverage = size / equity
+    order = np.argsort(-leverage, axis=1, kind="stable")
+    top, weights = np.take_along_axis(leverage, order, 1), np.cumsum(np.take_along_axis(equity, order, 1), axis=1)
+    # What lies above each account's leverage, summed from the top.
+    depth = np.zeros_like(size)
+    np.cumsum(weights[:, :-1] * (top[:, :-1] - top[:, 1:]), axis=1, out=depth[:, 1:])
+    cut = (depth <= required[:, None]).sum(axis=1) - 1
+    row = np.arange(len(size))
+    below = (required - depth[row, cut]) / weights[row, cut]
+    reference = top[row, cut]
+    closed = np.clip((leverage - reference[:, None] + below[:, None]) * equity, 0.0, size)
+    return np.maximum(reference - below, 0.0), closed
 
 
 def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
@@ -200,9 +235,9 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
     proportion the legs with room take the residual (default: their room). Raises EventError if no
     leg can represent the last part, which needs more than n ulps of required to be wrong.
     """
-    closed = np.asarray(closed, float).copy()
+    closed, required = np.asarray(closed, float).copy(), float(required)
     for _ in range(20):
-        residual = _excess(closed, required)
+        residual = _Sum(closed).less(required)
         if abs(residual) <= 4 * np.finfo(float).eps * required:
             break
         room = closed if residual > 0 else size - closed
@@ -211,27 +246,40 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
         weight = np.where(legs, room if share is None else share, 0.0)
         if weight.sum() == 0:
             break
-        closed = np.clip(closed - float(residual) * (weight / weight.sum()), 0.0, size)
+        closed = np.clip(closed - residual * (weight / weight.sum()), 0.0, size)
     return _last_part(closed, size, required)
 
 
-def _excess(closed: Array, required: float) -> Fraction:
-    return exact_sum(closed) - Fraction(required)
+class _Sum:
+    """The exact sum of floats, some of which change, rounded once when asked for; by `math.fsum` if they are few."""
+
+    def __init__(self, values: Array) -> None:
+        self._few = values.tolist() if len(values) <= _FEW else []
+        self._rest = exact_sum(values) if len(values) > _FEW else Fraction(0)
+
+    def less(self, *taken: float) -> float:
+        """The sum less these numbers, correctly rounded."""
+        if self._rest == 0:
+            return math.fsum([*self._few, *(-x for x in taken)])
+        return float(self._rest + sum(map(Fraction, self._few)) - sum(map(Fraction, taken)))
+
+    def change(self, before: float, after: float) -> None:
+        self._few += [-before, after]
 
 
 def _last_part(closed: Array, size: Array, required: float) -> Array:
-    total = exact_sum(closed)
+    total = _Sum(closed)
     for _ in range(len(closed) + 3):
-        if float(total) == required:
+        if total.less() == required:
             return closed
-        residual = float(total - Fraction(required))
+        residual = total.less(required)
         fits = np.flatnonzero((closed - residual >= 0) & (closed - residual <= size))
         # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account it may be much.
         untouched = (closed[fits] == 0) | (closed[fits] == size[fits])
         fits = fits[np.lexsort((-closed[fits], untouched))]
         for leg in fits[:64]:
             after = closed[leg] - residual
-            if float(total - Fraction(closed[leg]) + Fraction(after)) == required:
+            if total.less(closed[leg], -after) == required:
                 closed[leg] = after
                 return closed
         # No leg can take it all: those with most room are used up, then the next takes what it can.
@@ -240,7 +288,7 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
         used = order[: int(np.searchsorted(np.cumsum(room[order]), abs(residual)))]
         if used.size and room[used[0]] > 0:
             closed[used] = 0.0 if residual > 0 else size[used]
-            total = exact_sum(closed)
+            total = _Sum(closed)
             continue
         leg = int(order[0])
         moved = min(max(closed[leg] - residual, 0.0), size[leg])
@@ -248,9 +296,9 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
             moved = min(max(np.nextafter(closed[leg], -np.inf if residual > 0 else np.inf), 0.0), size[leg])
         if moved == closed[leg]:
             break
-        total += Fraction(moved) - Fraction(closed[leg])
+        total.change(closed[leg], moved)
         closed[leg] = moved
     raise EventError(
-        f"the closed sizes miss the requirement {required!r} by {float(_excess(closed, required)):.3g} and no leg can represent the "
+        f"the closed sizes miss the requirement {required!r} by {_Sum(closed).less(required):.3g} and no leg can represent the "
         "difference: sizes and requirement differ by more digits than a float has (§6)"
     )

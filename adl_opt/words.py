@@ -263,7 +263,7 @@ def next_command(event: Event, file: Path) -> str:
     words = ["adl-opt", "solve", str(file)]
     for option, amounts in (("--short", event.short), ("--long", event.long)):
         for asset, amount in amounts.items():
-            whole = amount == event.capacities[event.book.assets.index(asset)]
+            whole = amount == event.capacities[event.book.number_of[asset]]
             words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
     if not event.book.isolated:
         words += ["--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian"]
