@@ -201,6 +201,7 @@ class Allocation:
                 "accounts": book.accounts.tolist(), "assets": list(book.assets), "price": book.price.tolist(), "equity": book.equity.tolist(),
                 "account": book.account.tolist(), "asset": book.asset.tolist(), "position": book.position.tolist(),
                 "extra": {name: column.tolist() for name, column in book.extra.items()},
+                "unused": list(book.unused),
             },
             "short": self.event.short, "long": self.event.long, "protected": list(self.event.protected), "cap": self.event.cap, "amount": self.amount.tolist(), "method": self.method,
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
@@ -237,7 +238,7 @@ class Allocation:
         book = Book(
             np.array(stored["accounts"], dtype=object), tuple(stored["assets"]), np.array(stored["price"], float), np.array(stored["equity"], float),
             np.array(stored["account"], np.int32), np.array(stored["asset"], np.int32), np.array(stored["position"], float),
-            {name: np.array(column, float) for name, column in stored["extra"].items()},
+            {name: np.array(column, float) for name, column in stored["extra"].items()}, tuple(stored.get("unused", ())),
         )  # fmt: skip
         limits = {"protected": content.get("protected", ()), "cap": content.get("cap", 1.0)}  # older files have none
         event = Event(book, short=content["short"], long=content["long"], **limits)

@@ -31,6 +31,7 @@ from .words import (
     Horizon,
     LawName,
     Long,
+    Meant,
     Measures,
     ModelName,
     Output,
@@ -70,6 +71,7 @@ _REMEDIES = (
     ("use law.quadrature(20) or law.sample(4096, seed=1)", "add --quadrature 20 or --sample 4096"),
     ("law.quadrature(20) or law.sample(4096, seed=1)", "--quadrature 20 or --sample 4096"),
     ("law.sample(4096, seed=1)", "--sample 4096"),
+    ("say meant=True", "say --meant"),
     ("use method='auto'", "use --method auto"),
     ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
@@ -123,6 +125,7 @@ def solve(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Output = None,
     plot: Plot = None,
     explain: Explain = None,
@@ -136,7 +139,7 @@ def solve(
     written_as(output, ".csv", ".parquet", ".json")
     written_as(plot, ".png", ".pdf", ".svg")
     event = event_of(book, short, long, solvent, protect=protect, cap=cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     problem = Problem(objective, event, law)
@@ -166,6 +169,7 @@ def range_(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Table = None,
     force: Force = False,
 ) -> None:
@@ -173,7 +177,7 @@ def range_(
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     event = event_of(book, short, long, solvent, protect=protect, cap=cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     with console.status("two programs a position, unless there is a closed form"):
@@ -204,6 +208,7 @@ def compare(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Table = None,
     plot: Plot = None,
     force: Force = False,
@@ -212,7 +217,7 @@ def compare(
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     event = event_of(book, short, long, solvent, realized, protect, cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     chosen = [*(["realized"] if realized else []), *(policies or [])]
     plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
     wanted = None if measures is None else [objective_of(name, None) for name in measures]

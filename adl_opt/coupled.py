@@ -193,7 +193,7 @@ class Coupled:
         """The pieces, and what accounts with nothing to decide lose in the scenarios that are looked at."""
         event, book = self.event, self.event.book
         probability = self.cost[kept] / self.cost[kept].sum()
-        law = Scenarios(self.law.moves[kept], probability)
+        law = Scenarios(self.law.moves[kept], probability, meant=True)
         moving = book.per_account(event.free.astype(float)) > 0
         fixed = np.zeros(len(kept))
         if not moving.all():

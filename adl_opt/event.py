@@ -13,6 +13,7 @@ from .book import Book
 from .errors import EventError
 from .groups import Groups
 from .limits import caps, protected_accounts
+from .meant import plain
 from .readonly import ReadOnly, fixed
 from .waterfill import clear_exactly
 
@@ -226,13 +227,12 @@ def _amount(asset: str, value: Any, sign: int, capacity: float, limits: list[str
     side = "shorts" if sign < 0 else "longs"
     if isinstance(value, str) and value.lower() == "all":
         return capacity
-    try:
-        share = isinstance(value, str) and value.strip().endswith("%")
-        amount = float(value.strip()[:-1]) / 100 * capacity if share else float(value)
-    except (TypeError, ValueError):
+    share = isinstance(value, str) and value.strip().endswith("%")
+    amount = plain(value.strip()[:-1], text=True) / 100 * capacity if share else plain(value, text=True)
+    if math.isnan(amount):
         raise EventError(
             f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', not {value!r}"
-        ) from None
+        )
     if not (math.isfinite(amount) and amount >= 0):
         raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
     if amount > capacity:

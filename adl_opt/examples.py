@@ -77,7 +77,7 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
         (np.round(0.2 * normal, 1), None),  # a lattice: many ties
         (np.array([0.25]), None),  # no chance at all
     )
-    return tuple(Scenarios({asset: move}, weight) for move, weight in moves)
+    return tuple(Scenarios({asset: move}, weight, meant=True) for move, weight in moves)
 
 
 def any_allocation(event: Event, rng: np.random.Generator) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from .book import Book
 from .errors import AdlError, EventError
 from .history import realized
+from .meant import plain
 from .policies import (
     Policy,
     gross_water_filling,
@@ -125,16 +126,20 @@ def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    if not isinstance(book, Book) or not hasattr(loss, "items"):
+        raise EventError(
+            f"drift_charge takes a Book and the loss by asset, such as {{'BTC': 1000.0}}, not {type(book).__name__} and {loss!r}"
+        )
     rates = np.zeros(len(book.assets))
     size = np.abs(book.position)
     for asset, amount in loss.items():
         k = book.number_of.get(asset)
         held = 0.0 if k is None else float(size[book.legs_of[k]].sum())
         if held == 0:
-            raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount:.6g}")
-        if not (np.isfinite(amount) and amount >= 0):
+            raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount!r}")
+        if not (np.isfinite(covered := plain(amount)) and covered >= 0):
             raise EventError(f"the loss in {asset!r} must be a number of quote currency, at least 0, not {amount!r}")
-        rates[k] = amount / held
+        rates[k] = covered / held
     legs = np.isin(np.array(book.assets, dtype=object)[book.asset], list(loss)) & (size > 0)
     return pd.DataFrame(
         {

@@ -31,6 +31,10 @@ def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Ma
 
     Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
     """
+    if not isinstance(book, Book):
+        raise EventError(
+            f"realized_event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)"
+        )
     closed = _closed(book)
     required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
     for side, sign in (("short", -1), ("long", 1)):

@@ -15,6 +15,7 @@ from .words import (
     BookFile,
     Force,
     Fund,
+    Meant,
     Move,
     Solvent,
     SolventBook,
@@ -61,13 +62,14 @@ def stress_command(
     move: Move = None,
     fund: Fund = "0",
     solvent: Solvent = False,
+    meant: Meant = False,
     output: SolventBook = None,
     force: Force = False,
 ) -> None:
     """A price shock: who fails, what the fund cannot pay, and what solvent accounts must close."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    found = stress(book_of(book, solvent), pairs(move, "--move"), number(fund, "--fund"))
+    found = stress(book_of(book, solvent), pairs(move, "--move"), number(fund, "--fund"), meant=meant)
     console.print(found.summary(), soft_wrap=True, highlight=False, markup=False)
     if found.book is None:
         console.print("no account is solvent: there is nobody to deleverage, and no book to write")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import LawError
+from .meant import holds_truth
 from .readonly import ReadOnly, fixed
 
 Array = NDArray[np.float64]
@@ -51,17 +52,24 @@ def distinct(labels: tuple[str, ...] | None, name: str) -> None:
 def numbers_of(values: Any, name: str) -> Array:
     if values is None:
         raise LawError(f"{name} is missing: give numbers")
-    if np.iscomplexobj(values):
-        raise LawError(f"{name} must be real numbers, not complex ones")
     names = list(map(str, values)) if isinstance(values, Mapping) else None
     if hasattr(values, "index") and hasattr(values, "to_numpy") and np.ndim(values) == 1:
         names = [str(label) for label in values.index]
     values = list(values.values()) if isinstance(values, Mapping) else values
     try:
+        raw = np.asarray(values)
+        if np.iscomplexobj(raw):
+            raise LawError(f"{name} must be real numbers, not complex ones")
+        if holds_truth(values):
+            raise LawError(f"{name} must be numbers, not True or False: write 1 and 0 if those are meant")
+        if raw.dtype.kind in "mM":
+            raise LawError(f"{name} must be numbers, not of the type {raw.dtype}; dates belong in the index (set_index)")
         array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, LawError):
+            raise
         hint = "; dates belong in the index (set_index)" if "Timestamp" in str(error) else ""
-        raise LawError(f"{name} must be numbers: {error}{hint}") from None
+        raise LawError(f"{name} must be numbers: {str(error).splitlines()[0]}{hint}") from None
     if not np.isfinite(array).all():
         if not array.ndim:
             raise LawError(f"{name} is {float(array)}; it must be a finite number")

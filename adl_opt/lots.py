@@ -14,6 +14,7 @@ from .certificate import FEASIBLE, assess
 from .errors import AllocationError
 from .event import Event, cleared
 from .laws import Law
+from .meant import plain
 from .objectives import ExpectedLoss, LeverageSquare
 from .waterfill import clear_exactly
 
@@ -187,10 +188,7 @@ def _lots(event: Event, lot: Any) -> dict[int, Fraction]:
             raise AllocationError(
                 f"no lot is given for {asset!r}, which is to be closed; there are {', '.join(list(given)[:6]) or 'none'}"
             )
-        try:
-            value = float(given[asset])
-        except (TypeError, ValueError):
-            value = math.nan
+        value = plain(given[asset], text=True)
         if not (math.isfinite(value) and value > 0):
             raise AllocationError(f"the lot of {asset!r} is {given[asset]!r}; it must be a positive number of contracts")
         found[int(k)] = Fraction(repr(value))

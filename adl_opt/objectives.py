@@ -16,6 +16,7 @@ from .errors import ObjectiveError
 from .event import Event
 from .isolated import affine_around, fill
 from .laws import Law, Scenarios
+from .meant import plain
 from .rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
 from .shortfall import UNIT
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
@@ -315,7 +316,7 @@ class LeveragePower(_GrossLeverage):
     value_rounding = _GrossLeverage.value_rounding
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.p) and self.p >= 1):
+        if not (math.isfinite(power := plain(self.p)) and power >= 1):
             raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
 
     def express(self, m: Any) -> Any:

@@ -12,6 +12,7 @@ from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
 from .laws import Law, Scenarios
+from .meant import plain
 from .objectives import FactorLeverageSquare, LeverageSquare, Objective
 from .onefactor import OneFactor
 from .waterfill import clear_exactly, clipped_level
@@ -113,7 +114,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     from .levelling import level_factor
 
     need_event(event)
-    law = OneFactor(loading, Scenarios([-1.0, 1.0])).align(event.book.assets)
+    law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
     return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")
 
 
@@ -203,9 +204,9 @@ def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
         asset = event.book.assets[k]
         if asset not in given:
             raise EventError(f"there is no closing price of {asset!r}; {len(given)} are given: {', '.join(list(given)[:6])}")
-        value = given[asset]
-        if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0):
-            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {value!r}")
+        value = plain(given[asset])
+        if not (np.isfinite(value) and value > 0):
+            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {given[asset]!r}")
         at[k] = value
     return at
 

@@ -258,4 +258,9 @@ class Problem:
 
 
 def _positive(number: object) -> bool:
-    return isinstance(number, (int, float, np.integer, np.floating)) and np.isfinite(number) and number > 0
+    return (
+        isinstance(number, (int, float, np.integer, np.floating))
+        and not isinstance(number, bool)
+        and np.isfinite(number)
+        and number > 0
+    )

@@ -1,5 +1,6 @@
 """QueueRule: accounts ranked by profit term x leverage term and closed one after the other, as exchanges do; what a tie decides (§16)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from .allocation import Allocation
 from .errors import AdlError, EventError
 from .event import Event
+from .meant import plain
 from .policies import entry_prices, need_event, plain_allocation, unrealized
 from .waterfill import clear_exactly
 
@@ -88,6 +90,16 @@ def _gross_leverage(event: Event) -> Array:
     return (book.per_account(np.abs(book.notional)) / book.equity)[book.account]
 
 
+def _rate(rule: "QueueRule", event: Event) -> float:
+    """The one rate of a maintenance margin. Raises EventError beside a column that says each position's own."""
+    if event.book.unused:
+        raise EventError(
+            f"{rule.name} ranks by a maintenance margin, and the book has the column {event.book.unused[0]!r}, which is not "
+            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column to rank so"
+        )
+    return rule.maintenance
+
+
 PNL: dict[str, Term] = {
     "none": lambda rule, event: np.ones(len(event.size)),
     "return on entry": lambda rule, event: _return(rule, event, True),  # unrealized profit / value at entry
@@ -101,8 +113,8 @@ LEVERAGE: dict[str, Term] = {
     "leverage": lambda rule, event: np.abs(event.book.notional) / _equity(event),  # the position's notional / equity
     "account leverage": lambda rule, event: _gross_leverage(event),
     "open leverage": _open_leverage,  # value at entry / margin
-    "maintenance ratio": lambda rule, event: rule.maintenance * _gross_leverage(event),  # maintenance margin / equity
-    "margin ratio": lambda rule, event: 1 / np.maximum(rule.maintenance, 1 / np.maximum(_gross_leverage(event), 1e-300)),
+    "maintenance ratio": lambda rule, event: _rate(rule, event) * _gross_leverage(event),  # maintenance margin / equity
+    "margin ratio": lambda rule, event: 1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), 1e-300)),
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "divide": lambda pnl, leverage: pnl / leverage,
@@ -151,7 +163,7 @@ class QueueRule:
         for key in self._ties[:-1]:
             _known(self.name, "ties before the last", key, tuple(_KEYS))
         _known(self.name, "the last of ties", self._ties[-1] if self._ties else None, TIES)
-        if not (np.isfinite(self.maintenance) and self.maintenance > 0):
+        if not (math.isfinite(rate := plain(self.maintenance)) and rate > 0):
             raise AdlError(f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional")
 
     @property

@@ -93,7 +93,9 @@ def solve(
         cost = tail_cost(objective, law)
         if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
             weights = cost / cost.sum()
-            amount, evidence, interrupted = solve(ExpectedLoss(), event, Scenarios(law.moves, weights), tolerance, watch)
+            amount, evidence, interrupted = solve(
+                ExpectedLoss(), event, Scenarios(law.moves, weights, meant=True), tolerance, watch
+            )
             return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
         coupled = Coupled(event, law, cost)
         amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BookError
+from .meant import plain
 from .waves import Waves
 
 Array = NDArray[np.float64]
@@ -29,7 +30,7 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
     root), from 1e-3 to 10. Like the public data, it lists only accounts that were closed. Raises BookError for another scale. Source of the figures: ConejoCapital/HyperReplay,
     summary of the cash-only replay, as corrected in December 2025.
     """
-    if not 1e-3 <= scale <= 10:
+    if not 1e-3 <= plain(scale) <= 10:
         raise BookError(f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event")
     rng = np.random.default_rng(seed)
     rows, n = round(CLOSINGS * scale), round(ACCOUNTS * scale)

@@ -13,6 +13,7 @@ from .errors import ObjectiveError
 from .event import Event
 from .isolated import affine_around, fill
 from .laws import Law
+from .meant import holds_truth
 from .objectives import Objective, evaluate
 from .risk import RiskMeasure, is_number, mean_of, need, slack_of
 from .rounding import scenario_rounding
@@ -97,9 +98,11 @@ class Spectral(RiskMeasure):
     def __post_init__(self) -> None:
         given = self.weights
         try:
-            weights = np.atleast_1d(np.asarray(given, float))
-        except (TypeError, ValueError):
-            raise ObjectiveError(f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1") from None
+            weights = np.atleast_1d(np.asarray(given, float)) if not holds_truth(given) else None
+        except (TypeError, ValueError, OverflowError):
+            weights = None
+        if weights is None:
+            raise ObjectiveError(f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1")
         if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
             raise ObjectiveError(
                 f"weights of shape {weights.shape}: spectral weights are a list of finite numbers, nondecreasing, that sum to 1"

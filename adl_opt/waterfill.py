@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .capping import capped_level
 from .errors import EventError
+from .meant import holds_truth, plain
 
 Array = NDArray[np.float64]
 _PIECE, _SAMPLE = 16_384, 50_000
@@ -30,10 +31,12 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
-    size, equity = np.asarray(size, float), np.asarray(equity, float)
-    most = size if cap is None else np.asarray(cap, float)
-    level, closed = filled(size, equity, required, None if cap is None else most)
-    return level, clear_exactly(closed, most, required, share=equity) if closed.any() else closed
+    size, equity = _numbers(size, "size"), _numbers(equity, "equity")
+    most = size if cap is None else _numbers(cap, "cap")
+    if math.isnan(wanted := plain(required)):
+        raise EventError(f"required = {required!r}: the requirement is one number, in the unit of size")
+    level, closed = filled(size, equity, wanted, None if cap is None else most)
+    return level, clear_exactly(closed, most, wanted, share=equity) if closed.any() else closed
 
 
 def filled(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
@@ -180,6 +183,15 @@ def _sampled_level(size: Array, equity: Array, required: float) -> float:
 def _pieces(size: Array, equity: Array) -> Iterator[tuple[int, Array, Array]]:
     """(start, sizes, equities) of pieces that stay in the cache."""
     return ((a, size[a : a + _PIECE], equity[a : a + _PIECE]) for a in range(0, len(size), _PIECE))
+
+
+def _numbers(values: ArrayLike, name: str) -> Array:
+    try:
+        if holds_truth(values) or np.iscomplexobj(values):
+            raise TypeError("neither True nor complex numbers are")
+        return np.asarray(values, float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EventError(f"{name} must be real numbers: {error}") from None
 
 
 def _check_range(size: Array, equity: Array) -> None:

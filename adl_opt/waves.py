@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .book import Book, columns_of
+from .columns import refuse_meanings
 from .errors import BookError
 from .readonly import ReadOnly, fixed, keep
-from .tables import arrow, factorize, need_columns, number_column, read_columns, text_column
+from .tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,24 +55,32 @@ class Waves(ReadOnly):
         wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and profit_ratio are kept for rules that rank by them. Raises
         BookError, naming the first culprit, for what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
         """
-        return cls._build(*read_columns(Path(path)))
+        return cls._build(*read_columns(path, "an event"))
 
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Waves":
         """Waves from a DataFrame with the columns of `Waves.read`; the index is ignored."""
-        return cls._build(columns_of(frame), "the frame")
+        return cls._build(columns_of(frame, "an event"), "the frame")
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> "Waves":
-        """Waves from a dict of columns; pandas is not needed."""
-        return cls._build(columns, "the dict")
+        """Waves from a dict of columns, lists or arrays of one length; pandas is not needed."""
+        if not isinstance(columns, Mapping):
+            raise BookError(f"from_columns takes a dict of columns, not {type(columns).__name__}; from_frame takes a DataFrame")
+        lengths = [-1 if isinstance(values, str) or not hasattr(values, "__len__") else len(values) for values in columns.values()]
+        if len(set(lengths)) > 1 or -1 in lengths:
+            said = ", ".join(f"{name!r} {'no list' if n < 0 else n}" for name, n in zip(columns, lengths))
+            raise BookError(f"the columns of the dict are lists of one length; their lengths are {said[:200]}")
+        return cls._build(dict(zip(once_each(columns, "the dict"), columns.values())), "the dict")
 
     @classmethod
     def from_hyperreplay(cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity") -> "Waves":
         """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see hyperreplay.py for what is assumed."""
         from .hyperreplay import tidy
 
-        columns, where = read_columns(Path(source)) if isinstance(source, (str, Path)) else (columns_of(source), "the frame")
+        columns, where = (
+            (columns_of(source, "an event"), "the frame") if hasattr(source, "columns") else read_columns(source, "an event")
+        )
         return cls._build(tidy(columns, where, every, equity), where)
 
     @classmethod
@@ -84,17 +93,19 @@ class Waves(ReadOnly):
         if len(clock) == 2:
             raise BookError(f"{where} has the columns 'wave' and 'time'; keep the one that says which rows are one wave")
         need_columns(columns, (*(clock or ("wave",)), *NEEDED), where)
-        odd = [name for name in columns if name not in (*clock, *NEEDED, *OPTIONAL)]
-        if odd:
-            raise BookError(
-                f"{where} has {len(odd)} unknown column{'s' * (len(odd) > 1)}, first {odd[0]!r}; "
-                f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
-            )
         names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
         if len(names) == 0:
             raise BookError(f"{where} has no rows: an event needs at least one closing")
         wanted = (*NEEDED[2:], *(name for name in OPTIONAL if name in columns))
         number = {name: number_column(columns[name], name, names) for name in wanted}
+        known = (*clock, *NEEDED, *OPTIONAL)
+        refuse_meanings(columns, known, number["position"], names, where)
+        odd = [name for name in columns if name not in known]
+        if odd:
+            raise BookError(
+                f"{where} has {len(odd)} unknown column{'s' * (len(odd) > 1)}, first {odd[0]!r}; "
+                f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
+            )
         (accounts, account), (assets, asset) = factorize(names), factorize(labels)
         when, said = _clock(columns[clock[0]], clock[0], names)
         back = np.flatnonzero(np.diff(when) < 0)

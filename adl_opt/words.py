@@ -21,6 +21,7 @@ from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
 from .problem import PREFER
 from .show import console
+from .tables import read_columns
 
 LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
@@ -62,6 +63,10 @@ ScenarioFile = Annotated[
     typer.Option(
         "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
     ),
+]
+Meant = Annotated[
+    bool,
+    typer.Option("--meant", help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant"),
 ]
 LawName = Annotated[str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")]
 Dof = Annotated[float | None, typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False)]
@@ -183,6 +188,7 @@ def law_of(
     seed: int,
     name: str = "lognormal",
     dof: float | None = None,
+    meant: bool = False,
 ) -> Law | None:
     if name not in LAWS:
         raise AdlError(f"--law {name!r} is not known; there are {', '.join(LAWS)}")
@@ -195,7 +201,7 @@ def law_of(
             raise AdlError(
                 "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
             )
-        return scenarios_of(scenarios)
+        return scenarios_of(scenarios, meant)
     if not volatility:
         if any(option is not None for option in (correlation, horizon, quadrature, sample)):
             raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
@@ -211,9 +217,9 @@ def law_of(
     given = pairs(volatility, "--volatility")
     if set(given) == {"all"}:
         given = dict.fromkeys(book.assets, given["all"])
-    law: Law = LogNormal(given, correlation, number(horizon, "--horizon"))
+    law: Law = LogNormal(given, correlation, number(horizon, "--horizon"), meant=meant)
     if name != "lognormal":
-        law = _elliptical(law, dof)
+        law = _elliptical(law, dof, meant)
     if quadrature is not None and sample is not None:
         raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
     if quadrature is not None:
@@ -221,25 +227,20 @@ def law_of(
     return law if sample is None else law.sample(sample, seed)
 
 
-def _elliptical(law: LogNormal, dof: float | None) -> Law:
+def _elliptical(law: LogNormal, dof: float | None, meant: bool) -> Law:
     """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the horizon."""
     import pandas as pd
 
     labels = list(law.assets or ())
     covariance = law.correlation * np.outer(law.deviation, law.deviation)
     frame = pd.DataFrame(covariance, index=labels, columns=labels)
-    return Gaussian(frame) if dof is None else StudentT(frame * (dof - 2) / dof, dof)
+    return Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
 
 
-def scenarios_of(path: Path) -> Scenarios:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise AdlError(f"--scenarios {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
-    weight = frame.pop("probability") if "probability" in frame.columns else None
-    return Scenarios(frame, weight)
+def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
+    columns = {name: values.to_pandas() for name, values in read_columns(path, "--scenarios")[0].items()}
+    weight = columns.pop("probability", None)
+    return Scenarios(columns, weight, meant=meant)
 
 
 def objective_of(name: str, settings: list[str] | None) -> Objective:

@@ -364,8 +364,8 @@ def test_bounds_charge_the_rounding_of_large_variables(shift):
 def test_one_scenario_and_wide_stress_are_laws():
     wide = adl.Scenarios({"BTC": [0.01, -0.02], "DOGE": [3.0, -0.9]})
     assert wide.align(("DOGE",)).moves.tolist() == [[3.0], [-0.9]]
-    assert adl.Scenarios([3.0]).sample(4, seed=0).moves.shape == (4, 1)
-    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41))).quadrature(5).moves.shape == (41, 1)
+    assert adl.Scenarios([3.0], meant=True).sample(4, seed=0).moves.shape == (4, 1)
+    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41), meant=True)).quadrature(5).moves.shape == (41, 1)
     assert adl.LogNormal(25.0, None, 1 / 8766).dimension == 1
     ordered = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["t8", "t9", "t10"])
     assert adl.Scenarios.from_prices(ordered).moves.ravel().tolist() == [1.0, 0.5]
@@ -397,7 +397,7 @@ def test_the_tail_decides_exactly(seed):
         event = one_asset(-turn * sizes, equity, 0.6 * float(sizes.sum()), side=side)
         moves = np.sort(np.concatenate([[0.04, 0.05], rng.uniform(0.1, 3, 12)]))
         weight = np.where(moves < 0.06, 1.0, 10.0 ** -rng.uniform(10, 18, len(moves)))
-        law = adl.Scenarios(turn * moves, weight / weight.sum())
+        law = adl.Scenarios(turn * moves, weight / weight.sum(), meant=True)
 
         def loss(amount, event=event, law=law):
             return Symbols(event, law, amount).expected_loss
@@ -560,7 +560,7 @@ def test_a_factor_far_in_the_money_is_integrated():
         assert law.expected_shortfall(np.array([[-100.0]]), np.array([1.0]))[0] == pytest.approx(truth, rel=1e-9)
     for factor in (stats.gamma(0.05), stats.lognorm(3, -1), stats.t(1.02), stats.pareto(1.5), stats.beta(0.5, 0.5)):
         strike = np.array([1e-6, 0.3, 0.9])
-        value = adl.OneFactor([1.0], factor).expected_shortfall(-np.ones((3, 1)), strike)
+        value = adl.OneFactor([1.0], factor, meant=True).expected_shortfall(-np.ones((3, 1)), strike)
         points = np.concatenate([[0.0], 10.0 ** np.arange(-12, 13)])
         for k, mine in zip(strike, value):
             exact = sum(integrate.quad(factor.sf, k + a, k + b, limit=400, epsrel=1e-12)[0] for a, b in itertools.pairwise(points))

@@ -12,8 +12,8 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 LAYER = {
-    "errors": 0, "readonly": 0.4, "groups": 0.5, "progress": 0.5, "threads": 0.5,
-    "lawinput": 1, "nodes": 1.1, "shortfall": 1, "capping": 0.5, "waterfill": 1, "tables": 1, "laws": 1.5, "elliptical": 1.6,
+    "errors": 0, "readonly": 0.4, "groups": 0.5, "progress": 0.5, "threads": 0.5, "filetypes": 0.6, "meant": 0.6,
+    "lawinput": 1, "nodes": 1.1, "shortfall": 1, "capping": 0.5, "waterfill": 1, "tables": 1, "columns": 1.1, "laws": 1.5, "elliptical": 1.6,
     "blackscholes": 1.2, "lognormal": 1.6, "onefactor": 1.6,
     "book": 2, "hyperreplay": 2.1, "waves": 2.2, "limits": 2.2, "event": 2.5, "accounts": 2.8,
     "symbols": 3, "isolated": 3.1, "supports": 3.1, "rounding": 3.1, "objectives": 3.2, "risk": 3.3, "elliptic": 3.3, "tails": 3.4, "utility": 3.5, "deviation": 3.6,
