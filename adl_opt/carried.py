@@ -186,7 +186,7 @@ def _measured(measure: Objective, event: Event, law: Law | None, amount: Array, 
     own = assess(measure, event, law, amount).certificate
     if not prove:
         return own.objective, math.nan
-    under = measure.below()
+    under = measure.lower_bound_objective()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the gap is the answer
         best = Problem(measure if under is None else under, event, law).solve().certificate

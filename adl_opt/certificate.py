@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import LawError, ObjectiveError
 from .event import Event
+from .hooks import minorant_of
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, values
@@ -115,7 +116,7 @@ def assess(
     measured, stands_for = _measured(objective, event, law)
     m = Symbols(event, law, amount)
     parts = values(measured, m)
-    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.parts()}
+    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.weighted_parts()}
     unit = " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
     value = evaluate(measured, m)
     if not math.isfinite(value):
@@ -135,8 +136,8 @@ def assess(
         )
         return Proof(certificate, nothing, parts)
 
-    below = measured.minorant(m, evidence.dual)
-    at_point = measured.minorant(m, Dual()) if evidence.dual else below
+    below = minorant_of(measured, m, evidence.dual)
+    at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
@@ -315,7 +316,7 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 
     Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.parts()) and type(objective) in (ExpectedLoss, Sum):
+    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
         return
     here = evaluate(objective, LossSymbols(loss, probability))
     rng = np.random.default_rng(0)

@@ -59,7 +59,7 @@ class MeanSemideviation(RiskMeasure):
         weights = probability * (1 + zeta - mean_of(zeta, probability))
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
 
@@ -71,7 +71,7 @@ class _ValueOnly(Objective):
     def express(self, m: Any) -> Any:
         raise ObjectiveError(
             f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is closed, and water-filling need not be optimal. "
-            f"It can be measured (adl.compare, adl.certify); minimise {self.below()} instead, the nearest monotone measure here"
+            f"It can be measured (adl.compare, adl.certify); minimise {self.lower_bound_objective()} instead, the nearest monotone measure here"
         )
 
 
@@ -94,7 +94,7 @@ class MeanVariance(_ValueOnly):
         mean = mean_of(m.loss, m.probability)
         return mean + self.aversion * mean_of((m.loss - mean) ** 2, m.probability)
 
-    def below(self) -> Objective:
+    def lower_bound_objective(self) -> Objective:
         return MonotoneMeanVariance(1 / (2 * self.aversion))
 
 
@@ -112,6 +112,6 @@ class MeanDeviation(_ValueOnly):
         mean = mean_of(m.loss, m.probability)
         return mean + self.c * math.sqrt(mean_of((m.loss - mean) ** 2, m.probability))
 
-    def below(self) -> Objective:
+    def lower_bound_objective(self) -> Objective:
         # E(L - EL)_+ is half the mean absolute deviation, which is at most the standard deviation.
         return MeanSemideviation(min(2 * self.c, 1.0))

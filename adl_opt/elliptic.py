@@ -39,7 +39,7 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
     An expected loss, of which every account that has something to decide can lose there (THEORY 4).
     """
-    weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
+    weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
     if not weighs or law is None or isinstance(law, Scenarios):
         return False
     book = event.book
@@ -58,10 +58,10 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
 
 def _replaced(objective: Objective, make: Any) -> Objective | None:
-    if not any(type(part) is ExpectedLoss for _, part in objective.parts()):
+    if not any(type(part) is ExpectedLoss for _, part in objective.weighted_parts()):
         return None
     other = make()
-    return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.parts()))
+    return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts()))
 
 
 def _place(m: Symbols, law: Any) -> Array:
@@ -100,7 +100,7 @@ class Newton(Objective):
     def __init__(self, m: Symbols) -> None:
         book, legs = m.event.book, len(m.amount)
         self._at, self._notional = m.fraction, book.notional
-        self.natural = NATURAL * m.expected_loss
+        self.solver_scale = NATURAL * m.expected_loss
         self._slope, halves = np.zeros(legs), []
         for batch, (_, slope, curvature) in answers(book, needed(m.law), m.notional, 2):
             self._slope[batch.leg] = slope

@@ -49,7 +49,11 @@ def certify(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)
         try:
-            best = (problem if (under := objective.below()) is None else Problem(under, event, law)).solve(tol=tol).certificate
+            best = (
+                (problem if (under := objective.lower_bound_objective()) is None else Problem(under, event, law))
+                .solve(tol=tol)
+                .certificate
+            )
         except (LawError, SolveError):
             return own  # no method for this law: what is proved without one stands
     return with_bound(own, best, tol)

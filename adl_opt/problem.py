@@ -13,6 +13,7 @@ from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
+from .hooks import check_hooks, closed_form_of
 from .laws import Law, Scenarios
 from .objectives import Objective
 from .onefactor import OneFactor
@@ -42,6 +43,7 @@ class Problem:
         if not isinstance(objective, Objective):
             hint = f"; write {objective.__name__}()" if isinstance(objective, type) and issubclass(objective, Objective) else ""
             raise ObjectiveError(f"{objective!r} is not an objective{hint}")
+        check_hooks(objective)
         if not isinstance(event, Event):
             raise SolveError(f"a Problem takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
         if law is not None and not isinstance(law, Law):
@@ -208,7 +210,7 @@ class Problem:
         if not event.free.any():
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
-            amount = self.objective.closed_form(event, self.law)
+            amount = closed_form_of(self.objective, event, self.law)
             if amount is None and self.objective.monotone and getattr(self.law, "loading", None) is not None:
                 from .levelling import level_factor
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ObjectiveError
+from .hooks import dual_of
 from .objectives import Objective
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
@@ -54,7 +55,7 @@ class RiskMeasure(Objective, template=True):
             )
         if not np.isfinite(loss).all() or (probability < 0).any() or abs(math.fsum(probability.tolist()) - 1) > 1e-9:
             raise ObjectiveError("losses must be finite and probabilities at least 0 with sum 1")
-        found = self.dual(loss, probability)
+        found = dual_of(self, loss, probability)
         if found is None:
             raise ObjectiveError(f"{self} says no dual(loss, probability), so that its worst weights are not known")
         return found[0]
@@ -63,11 +64,11 @@ class RiskMeasure(Objective, template=True):
         # As the solver left them: its multipliers are shares of these, whatever is made of the weights afterwards.
         if (said := dual.weights.get(0)) is not None:
             return said if said.ndim == 1 else said.sum(axis=0)
-        found = self.dual(m.loss, m.probability)
+        found = dual_of(self, m.loss, m.probability)
         return None if found is None else found[0]
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
-        found = self.dual(m.loss, m.probability, dual.weights.get(0))
+        found = dual_of(self, m.loss, m.probability, dual.weights.get(0))
         if found is None:
             return None
         weights, slack = found

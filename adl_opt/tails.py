@@ -75,7 +75,7 @@ class CVaR(RiskMeasure):
         weights = tail_weights(loss, probability, self.level, near)
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level)
 
 
@@ -152,7 +152,7 @@ class Spectral(RiskMeasure):
         )
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, float(self.mixture[0][0]))
 
     def __str__(self) -> str:
@@ -178,7 +178,7 @@ class WorstCase(RiskMeasure):
         weights = worst / worst.sum() if worst.sum() > 0 else probability
         return weights, slack_of(value, loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, 1.0)
 
 
@@ -238,5 +238,5 @@ class AccountCVaR(Objective):
         under = math.fsum(float((np.maximum(argument, 0.0) * weights[a:b]).sum()) for a, b, argument in m.arguments())
         return Minorant(below.slack + max(worst - under, 0.0), below.low, below.high, one_sided=False)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level, coupled=False)

@@ -84,13 +84,13 @@ class Entropic(RiskMeasure):
         slack = mean_of(np.maximum(terms, 0.0), worst) / self.aversion
         return (weights, slack) if slack <= 1e-8 * abs(self.of(loss, probability)) else (worst, 0.0)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
 
-    def nearby(self, m: Symbols) -> "Objective":
+    def local_model(self, m: Symbols) -> "Objective":
         return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
 
 
@@ -102,7 +102,7 @@ class _Tilted(RiskMeasure):
 
     def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
         self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
-        self.natural = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
+        self.solver_scale = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
         with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
             self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
 
@@ -179,7 +179,7 @@ class OCE(RiskMeasure):
         weights = self.below * probability + (1 - self.below) * tail_weights(loss, probability, self._level, own)
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
 
@@ -235,7 +235,7 @@ class MonotoneMeanVariance(RiskMeasure):
         terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
         return weights, mean_of(terms, probability)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)
 
 
@@ -282,7 +282,7 @@ class ShortfallRisk(RiskMeasure):
         spread = mean_of((z - 1) ** 2, probability)
         return weights, max(self.scale * spread / (1 + math.sqrt(1 + spread)) - mean_of(above, weights), 0.0)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self.of(loss, probability) - self.scale), np.inf)
 
 
@@ -335,5 +335,5 @@ class Expectile(RiskMeasure):
         weights = probability * density / mean_of(density, probability)
         return weights, slack_of(value, loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)

@@ -22,6 +22,7 @@ from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
 from adl_opt.symbols import LossSymbols, Symbols, loading_of
 
+from . import outside_cases
 from .books import frame, one_asset
 from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
 from .test_problem import Concave, HiddenVariance, Liar, NonConvexConstraint, TwoNumbers
@@ -131,7 +132,7 @@ class NoClearing(adl.Objective):
 class LyingFlat(adl.LeverageSquare):
     """Says that anything is optimal."""
 
-    def flat(self, event, law, level):
+    def leverage_band(self, event, law, level):
         return np.zeros_like(level), np.full_like(level, np.inf)
 
 
@@ -1215,6 +1216,8 @@ CASES = [
     Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
 ]
+
+CASES += [Case(*case) for case in outside_cases.CASES]
 
 # Not triggered here, each for a reason.
 ELSEWHERE = {
