@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import Batch, batches
 from .event import Event
 from .interior import KEEP, Multipliers
@@ -276,6 +277,8 @@ class Coupled:
                     piece.walk(primal, dual)
                 quantile.walk(primal, dual)
                 price = price + dual * (prices - price)
+        except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+            pass
         except KeyboardInterrupt:
             self.interrupted = True
         result = np.zeros(len(self.event.size))
@@ -310,7 +313,7 @@ def _solver(system: Array) -> Callable[[Array], Array]:
         try:
             factors = lu_factor(system, check_finite=False)
         except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price
-            return lambda right: np.linalg.lstsq(system, right)[0]
+            return lambda right: linear.lstsq(system, right)
 
     def solve(right: Array) -> Array:
         found = lu_solve(factors, right, check_finite=False)

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import answers, batches
 from .elliptical import Gaussian
 from .event import Event
@@ -31,7 +32,10 @@ def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) 
 def newton_at(objective: Objective, m: Symbols) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth law; None if it has none or there are scenarios."""
     smooth = m.law is not None and not isinstance(m.law, Scenarios)
-    return _replaced(objective, lambda: Newton(m)) if smooth else None
+    try:
+        return _replaced(objective, lambda: Newton(m)) if smooth else None
+    except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
+        return None
 
 
 def strictly_convex(objective: Objective, event: Event, law: Law | None, amount: Array) -> bool:
@@ -105,7 +109,7 @@ class Newton(Objective):
         for batch, (_, slope, curvature) in answers(book, needed(m.law), m.notional, 2):
             self._slope[batch.leg] = slope
             # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (legs, legs).
-            w, v = np.linalg.eigh(curvature)
+            w, v = linear.eigh(curvature)
             half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
             halves.append((half, *np.broadcast_arrays(batch.leg[:, :, None], batch.leg[:, None, :])))
         data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))

@@ -65,7 +65,10 @@ class Optima:
 
     @cached_property
     def _curved(self) -> bool:
-        return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        try:
+            return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        except np.linalg.LinAlgError:  # whether the law is degenerate cannot be told
+            return False
 
     @property
     def _nothing_lost(self) -> bool:

@@ -12,7 +12,7 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 LAYER = {
-    "errors": 0, "progress": 0.5,
+    "errors": 0, "progress": 0.5, "linear": 0.5,
     "lawinput": 1, "nodes": 1.1, "shortfall": 1, "capping": 0.5, "waterfill": 1, "tables": 1, "laws": 1.5, "elliptical": 1.6,
     "blackscholes": 1.2, "lognormal": 1.6, "onefactor": 1.6,
     "book": 2, "hyperreplay": 2.1, "waves": 2.2, "limits": 2.2, "event": 2.5, "accounts": 2.8,
