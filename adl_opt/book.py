@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BookError
+from .magnitudes import check_book
 from .tables import factorize, need_columns, number_column, read_columns, text_column
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ class Book:
     asset: Index
     position: Array
     extra: Mapping[str, Array]
+
+    def __post_init__(self) -> None:
+        check_book(self)
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
@@ -90,8 +94,9 @@ class Book:
         _refuse_duplicates(account, asset, named)
         if derived:
             margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
-            profit = number["position"] * (number["price"] - number["entry_price"])
-            equity = margin + np.bincount(account, profit, len(accounts))
+            with np.errstate(over="ignore", invalid="ignore"):
+                profit = number["position"] * (number["price"] - number["entry_price"])
+                equity = margin + np.bincount(account, profit, len(accounts))
         else:
             equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
         extra = {name: number[name] for name in OPTIONAL if name in number}
@@ -106,7 +111,8 @@ class Book:
     @cached_property
     def notional(self) -> Array:
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
-        return self.position * self.price[self.asset]
+        with np.errstate(over="ignore", under="ignore"):
+            return self.position * self.price[self.asset]
 
     @cached_property
     def start(self) -> NDArray[np.int64]:

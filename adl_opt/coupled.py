@@ -169,7 +169,7 @@ class Coupled:
         if not (loss[self.cost > 0] > 0).any():
             return event.pro_rata_fraction[event.free]
         inside = self._worst(loss, _AHEAD)
-        while True:
+        for _ in range(len(self.cost) + 1):  # each round takes in a scenario at least
             fraction, quantile, step = self._inside(np.flatnonzero(inside), watch, accuracy, step)
             amount = event.fixed_fraction * event.size
             amount[event.free] = fraction * event.size[event.free]
@@ -180,6 +180,7 @@ class Coupled:
             inside |= self._worst(loss, _AHEAD) | (left_out > 0)
             if inside.mean() > 0.7:  # hardly anything is left out
                 inside = self.cost > 0
+        return fraction
 
     def _worst(self, loss: Array, share: float) -> NDArray[np.bool_]:
         """The worst scenarios, of `share` times the tail's probability at least."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .book import Book
 from .errors import EventError
 from .limits import caps, protected_accounts
+from .magnitudes import check_leverages
 from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Event:
                 f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
                 f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
             )
+        check_leverages(book)
         given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
@@ -216,7 +218,7 @@ def _amount(asset: str, value: Any, sign: int, capacity: float, limits: list[str
     try:
         share = isinstance(value, str) and value.strip().endswith("%")
         amount = float(value.strip()[:-1]) / 100 * capacity if share else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise EventError(
             f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', not {value!r}"
         ) from None

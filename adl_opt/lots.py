@@ -139,7 +139,9 @@ def _counts(closed: Array, step: Fraction, most: Counts, wanted: int, dear: Arra
 def _spread(room: Counts, total: int) -> Counts:
     """Whole numbers (n,) up to `room` that sum to `total`, the largest as small as can be; ones left over go in the order of the legs."""
     low, high = 0, int(room.max(initial=0))
-    while low < high:
+    for _ in range(int(high).bit_length() + 1):
+        if low >= high:
+            break
         middle = (low + high + 1) // 2
         low, high = (middle, high) if np.minimum(room, middle).sum() <= total else (low, middle - 1)
     given = np.minimum(room, low)

@@ -210,7 +210,9 @@ def inverse_of(system: list[list[Array]], ridge: float) -> list[list[Array]]:
         for k in range(m):
             for j in range(k + 1):
                 table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j] + (ridge if j == k else 0.0)
-        table = linear.inverse(table)  # where it is singular to the last digit, as below: a pivot that is rounding is made a small one
+        table = linear.inverse(
+            table
+        )  # where it is singular to the last digit, as below: a pivot that is rounding is made a small one
         return [[table[:, k, j] * scale[k] * scale[j] for j in range(k + 1)] for k in range(m)]
     # L D L' entry by entry, then the inverse of L.
     lower: list[list[Array]] = [[] for _ in range(m)]

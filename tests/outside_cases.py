@@ -4,13 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import adl_opt as adl
+from adl_opt import waterfill
 from adl_opt.supports import Minorant
 
-from .books import one_asset
+from .books import frame, one_asset
 
 EVENT = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
 LAW = adl.Scenarios([-0.5, 0.5])
@@ -107,4 +109,50 @@ HOOKS = [
     ("measures are objectives, such as adl.MaxLeverage.., not int '3'", lambda _: adl.compare(EVENT, LAW, None, [3])),
     ("compare takes a list of policies, not int", lambda _: adl.compare(EVENT, LAW, 3)),
 ]
-CASES = [(says, call, adl.AdlError) for says, call in HOOKS]
+
+
+def book(position: Any = (-1.0, -2.0), price: float = 1.0, equity: Any = (1.0, 2.0), **more: Any) -> adl.Book:
+    table = frame(["A", "B"], "K", np.asarray(position, float), price, np.asarray(equity, float))
+    return adl.Book.from_frame(table.assign(**more).drop(columns="equity" if "margin" in more else []))
+
+
+MAGNITUDES = [
+    (r"2 of 2 positions are above 1e\+150 or below 1e-150 .* first 1e\+308 of account 'A'", lambda _: book([-1e308, -1e308])),
+    (r"1 of 2 positions .* first 4.94066e-324 of account 'B'", lambda _: book([-1.0, 5e-324])),
+    (r"2 of 2 prices .* first 1e\+200 of account 'A'", lambda _: book(price=1e200)),
+    (r"1 of 2 notionals .* first 1e\+200 of account 'B'", lambda _: book([-1.0, 1e100], price=1e100)),
+    (r"2 of 2 notionals .* first 1e-298 of account 'A'", lambda _: book([-1e-149, -1e-140], price=1e-149)),
+    (r"1 of 2 equities .* first 1e-310 of account 'A'", lambda _: book(equity=[1e-310, 1.0])),
+    (r"2 of 2 equities .* first inf of account 'A'", lambda _: book([1e149, 1.0], margin=1.0, entry_price=-1e160)),
+    ("the equities sum to 1.8e", lambda _: book(equity=[9e149, 9e149])),
+    ("the positions in 'K' sum to 1.8e.150 in size", lambda _: book([9e149, -9e149], price=1e-3)),
+    (
+        r"1 of 2 gross leverages .* first 1e\+200 of account 'A'",
+        lambda _: adl.Event(book([-1e100, -1.0], equity=[1e-100, 1.0]), short={"K": 1.0}),
+    ),
+    ("the requirement of 'K' must be a number", lambda _: adl.Event(book(), short={"K": 10**400})),
+    (
+        r"1 of 2 entries of size are above 1e\+150 or below 1e-150, first number 2: 1e\+200",
+        lambda _: adl.waterfill.water_level([1.0, 1e200], [1.0, 1.0], 1.0),
+    ),
+    (
+        r"1 of 2 entries of size / equity .* first number 1: 1e\+200",
+        lambda _: adl.waterfill.water_level([1.0, 1.0], [1e-200, 1.0], 1.0),
+    ),
+    (
+        "no water level is found for the requirement 1.5: leverages go up to inf, of entry number 1",
+        lambda _: waterfill.filled(np.array([1.0, 2.0]), np.array([1e-310, 1.0]), 1.5),
+    ),
+]
+
+
+def no_driver(_):
+    def fail(*_, **__):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    with patch("numpy.linalg.eigvalsh", fail), patch("numpy.linalg.eigh", fail), patch("scipy.linalg.eigh", fail):
+        return adl.Gaussian([[1.0, 0.5], [0.5, 1.0]])
+
+
+OTHERS = [("cannot be decomposed: none of LAPACK's drivers converges .SVD did not converge.", no_driver)]
+CASES = [(says, call, adl.AdlError) for says, call in HOOKS + MAGNITUDES + OTHERS]

@@ -1055,11 +1055,11 @@ CASES = [
     Case("the move of 'X' is 'down'; ", lambda _: adl.stress(EVENT.book, {"X": "down"}), adl.EventError),
     Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
     Case(
-        "the price of 'X' is beyond", lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}), adl.EventError
+        "the price of 'X' is beyond", lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e100).book, {"X": 1e300}), adl.EventError
     ),
     Case(
         "the equity of account 'a0' is beyond",
-        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}),
+        lambda _: adl.stress(one_asset([-1e140], [1.0], 0.0).book, {"X": 1e200}),
         adl.EventError,
     ),
     Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
