@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .clearing import FEASIBLE, allowed_error
 from .errors import LawError, ObjectiveError
 from .event import Event
 from .hooks import minorant_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 TIGHT = 1e-9  # a gap up to which no further proof is tried
-FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
 ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
 NEARLY_ALL, NOTHING = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
 _LEVEL = 1e-10  # relative: leverages this close are one level
@@ -124,7 +124,7 @@ def assess(
     reference, floor = scales(measured, event, law)
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
-    if box > FEASIBLE or (clearing > FEASIBLE * np.maximum(event.required, 1e-300)).any():
+    if box > FEASIBLE or (clearing > allowed_error(event)).any():
         proof = f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g} of a position"
         against = int((amount < 0).sum())
         proof += (

@@ -5,6 +5,7 @@ complete orthogonal factorisation do not. Each function raises numpy.linalg.LinA
 """
 
 from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 

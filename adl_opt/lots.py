@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
-from .certificate import FEASIBLE, assess
+from .certificate import assess
+from .clearing import FEASIBLE, allowed_error
 from .errors import AllocationError
 from .event import Event, cleared
 from .laws import Law
@@ -203,7 +204,7 @@ def _feasible(event: Event, amount: Array) -> Array:
     """`amount`, cleared to the last bit; AllocationError if it is infeasible."""
     gap = np.array([math.fsum(amount[event.book.asset == k].tolist()) for k in range(len(event.side))]) - event.required
     outside = np.maximum(-amount, amount - np.where(event.closable, event.size, 0.0)) > FEASIBLE * event.size
-    bad = np.abs(gap) > FEASIBLE * event.required
+    bad = np.abs(gap) > allowed_error(event)
     if bad.any() or outside.any():
         k = int(np.argmax(bad)) if bad.any() else int(event.book.asset[np.argmax(outside)])
         raise AllocationError(

@@ -22,6 +22,7 @@ from .prices import price_ranges
 from .progress import bar
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
+from .tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,8 +191,7 @@ class Problem:
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
         if method not in METHODS:
             raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-        if not _positive(tol):
-            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be a positive number")
+        check_tolerance(tol)
         if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
         if solver is not None:

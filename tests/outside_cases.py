@@ -1,5 +1,6 @@
 """Failure cases of what comes from outside: hooks of objectives, tables, files. (what is said, the call, the error)."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pandas as pd
 
 import adl_opt as adl
 from adl_opt import waterfill
@@ -141,7 +143,7 @@ MAGNITUDES = [
     ),
     (
         "no water level is found for the requirement 1.5: leverages go up to inf, of entry number 1",
-        lambda _: waterfill.filled(np.array([1.0, 2.0]), np.array([1e-310, 1.0]), 1.5),
+        lambda _: waterfill.filled(np.ones(1_000), np.where(np.arange(1_000) == 0, 1e-310, 1.0), 1.5),
     ),
 ]
 
@@ -154,5 +156,82 @@ def no_driver(_):
         return adl.Gaussian([[1.0, 0.5], [0.5, 1.0]])
 
 
+
+def stored(change: Callable[[dict], Any]) -> Callable[[Path], Any]:
+    """Loads a file that was changed after it was saved."""
+
+    def call(folder):
+        adl.water_filling(EVENT).save(folder / "s.json", overwrite=True)
+        content = json.loads((folder / "s.json").read_text(encoding="utf-8"))
+        change(content)
+        (folder / "s.json").write_text(json.dumps(content).replace('"1e999"', "1e999"), encoding="utf-8")
+        return adl.Allocation.load(folder / "s.json")
+
+    return call
+
+
+def text(content: str) -> Callable[[Path], Any]:
+    def call(folder):
+        (folder / "t.json").write_text(content, encoding="utf-8")
+        return adl.Allocation.load(folder / "t.json")
+
+    return call
+
+
+def certificate(**fields: Any) -> Callable[[Path], Any]:
+    return stored(lambda content: content["certificate"].update(fields))
+
+
+def in_book(**fields: Any) -> Callable[[Path], Any]:
+    return stored(lambda content: content["book"].update(fields))
+
+
+FILES = [
+    ("brackets within brackets, thousands deep", text("[" * 100_000)),
+    ("cannot be read as an allocation: 'format' stands twice", text('{"format": 1, "format": 2}')),
+    ("cannot be read as an allocation: NaN is no number of JSON", text('{"format": NaN}')),
+    ("is not an allocation saved by adl_opt", text("[]")),
+    ("cannot be read as an allocation", lambda _: adl.Allocation.load(None)),  # type: ignore[arg-type]
+    ("cannot be read as an allocation", lambda _: adl.Allocation.load("a" * 5000)),
+    ("its certificate is None, no object of named fields", stored(lambda c: c.update(certificate=None))),
+    ("its certificate has the unknown field 'colour'", certificate(colour="red")),
+    ("its certificate has no field 'measure'", stored(lambda c: c["certificate"].pop("measure"))),
+    ("the objective of its certificate is 'x', no number", certificate(objective="x")),
+    ("the proof of its certificate is 3, no text", certificate(proof=3)),
+    ("the gap of its certificate is True, no number", certificate(gap=True)),
+    ("its status 'proved' is none of infeasible, uncertified", certificate(status="proved")),
+    ("its objective, bound or gap is no number", certificate(bound=None)),
+    ("tol = inf: the relative gap", certificate(tolerance="inf")),
+    ("2 of 2 positions belong to an account that does not exist, first number 1099511627776 of 2", in_book(account=[2**40, 2**40])),
+    ("account of its book must be a list of 2 whole numbers", in_book(account=[0.0, 1.0])),
+    ("its positions are not grouped by account", in_book(account=[1, 0])),
+    ("its positions are not grouped by account, each asset of an account once", in_book(account=[0, 0])),
+    ("accounts must be a list of texts, each once", in_book(accounts=["a", "a"])),
+    ("1 of 1 prices are not positive", in_book(price=[0.0])),
+    ("position is None, no list", in_book(position=None)),
+    ("position holds a number beyond any float", in_book(position=[-(10**400), -1.0])),
+    ("equity holds a number that is not finite, first number 2", in_book(equity=[1.0, "1e999"])),
+    ("equities are above 1e.150", in_book(equity=[1.0, 1e200])),
+    ("method is 3, no text", stored(lambda c: c.update(method=3))),
+    ("the part 'LeverageSquare' is 'x', no number", stored(lambda c: c["parts"].update(LeverageSquare="x"))),
+    ("unique is 1; it is true, false or null", stored(lambda c: c.update(unique=1))),
+    ("price_range is 3, no pair of lists", stored(lambda c: c.update(price_range=3))),
+    ("is damaged: KeyError 'short'", stored(lambda c: c.pop("short"))),
+    ("is damaged: protected is a list of account ids", stored(lambda c: c.update(protected=3))),
+    ("an allocation is a table account, asset, closed .a DataFrame., not Odd", lambda _: adl.certify(Plain(), EVENT, LAW, Odd())),
+    ("has 2 times the column 'closed'", lambda _: adl.certify(Plain(), EVENT, LAW, twice_closed())),
+    ("tol = 'x': the relative gap", lambda _: adl.certify(Plain(), EVENT, LAW, adl.pro_rata(EVENT), tol="x")),  # type: ignore[arg-type]
+]
+
+
+class Odd:
+    columns = ("account", "asset", "closed")
+
+
+def twice_closed():
+    table = adl.pro_rata(EVENT).to_frame()
+    return pd.concat([table, table[["closed"]]], axis=1)
+
+
 OTHERS = [("cannot be decomposed: none of LAPACK's drivers converges .SVD did not converge.", no_driver)]
-CASES = [(says, call, adl.AdlError) for says, call in HOOKS + MAGNITUDES + OTHERS]
+CASES = [(says, call, adl.AdlError) for says, call in HOOKS + MAGNITUDES + FILES + OTHERS]

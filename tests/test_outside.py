@@ -1,11 +1,9 @@
 """What comes from outside: objectives with attributes of their own, tables, files, answers of junk."""
 
-import numpy as np
 import pytest
 
 import adl_opt as adl
 
-from .books import one_asset
 from .outside_cases import EVENT, LAW, Plain, keeping
 from .tolerances import TOL
 
