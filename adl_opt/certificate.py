@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .clearing import FEASIBLE, allowed_error
+from .clearing import FEASIBLE, allowed_error, clearing_errors
 from .errors import LawError, ObjectiveError
 from .event import Event
 from .hooks import minorant_of
@@ -244,9 +244,7 @@ def _departure(event: Event, m: Symbols) -> float:
 
 
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
-    clearing = np.zeros(len(event.side))
-    for k in np.flatnonzero(event.side):
-        clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
+    clearing = np.abs(clearing_errors(event, amount))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)

@@ -40,6 +40,8 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
+    if law is not None and not isinstance(law, Law):
+        raise AdlError(f"compare takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one")
     given = rules("compare", policies, measures)
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
     chosen = plain if given is None else given

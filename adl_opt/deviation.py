@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .utility import MonotoneMeanVariance
 
 Array = NDArray[np.float64]

@@ -1,5 +1,6 @@
 """What an objective says about itself, checked where it enters: no field hides a method, no formula has a wrong shape (§17)."""
 
+import sys
 from numbers import Real
 from typing import Any
 
@@ -96,6 +97,12 @@ def number_of(value: Any, said: str) -> float:
         raise ObjectiveError(f"{said} gives {_shown(value)}; an objective is one real number that a float holds") from None
 
 
+def is_number(value: Any) -> bool:
+    """Whether this is one finite real number, and not True or False."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return real and bool(abs(value) <= sys.float_info.max)
+
+
 def _by_leg(found: Any, event: Event, said: str, what: str) -> Any:
     return None if found is None else _numbers(found, event.size.shape, said, what)
 
@@ -120,11 +127,7 @@ def _numbers(found: Any, shape: tuple[int, ...], said: str, what: str) -> Array:
 
 def _is_slack(value: Any) -> bool:
     """A number, at least 0; infinite where nothing is proved."""
-    return (
-        isinstance(value, (int, float, np.integer, np.floating))
-        and not isinstance(value, bool)
-        and (0 <= value <= 1e308 or value == np.inf)
-    )
+    return (is_number(value) and value >= 0) or (isinstance(value, float) and value == np.inf)
 
 
 def _is_one_of(value: Any, *legal: Any) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
-from .hooks import check_hooks, closed_form_of, minorant_of, number_of
+from .hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from .isolated import affine_around, fill
 from .laws import Law, Scenarios
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
@@ -124,11 +124,7 @@ class Objective:
         )
 
     def __mul__(self, weight: Any) -> "Sum":
-        if (
-            isinstance(weight, bool)
-            or not isinstance(weight, (int, float, np.integer, np.floating))
-            or not (math.isfinite(weight) and weight >= 0)
-        ):
+        if not (is_number(weight) and weight >= 0):
             raise ObjectiveError(
                 f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex"
             )
@@ -298,7 +294,7 @@ class LeveragePower(_GrossLeverage):
     closed_form = _GrossLeverage.closed_form
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.p) and self.p >= 1):
+        if not (is_number(self.p) and self.p >= 1):
             raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
 
     def express(self, m: Any) -> Any:

@@ -195,6 +195,8 @@ class Problem:
         if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
         if solver is not None:
+            if not isinstance(solver, str):
+                raise SolveError(f"solver is the name of a CVXPY solver, such as 'CLARABEL', not {type(solver).__name__}")
             if method in ("closed-form", "separable"):
                 raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
             import cvxpy as cp
@@ -243,4 +245,4 @@ class Problem:
 
 
 def _positive(number: object) -> bool:
-    return isinstance(number, (int, float, np.integer, np.floating)) and np.isfinite(number) and number > 0
+    return isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool) and 0 < number <= 1e300

@@ -101,10 +101,6 @@ def need(name: str, value: Any, legal: bool, range_: str) -> None:
         raise ObjectiveError(f"{name} = {value!r}: {range_}")
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def mean_of(values: Array, weights: Array) -> float:
     return math.fsum((values * weights).tolist())
 

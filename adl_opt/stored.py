@@ -92,7 +92,9 @@ def reviewed(event: Event, amount: Array, c: Certificate) -> Certificate:
     found, words = _borne_out(event, amount, c)
     if words:
         found = replace(found, proof=f"{c.proof}; the file says {c.status}, but {words}")
-        warnings.warn(f"the file of the allocation claims more than it shows: it says {c.status}, but {words}", UncertifiedWarning, 4)
+        warnings.warn(
+            f"the file of the allocation claims more than it shows: it says {c.status}, but {words}", UncertifiedWarning, 4
+        )
     return found
 
 

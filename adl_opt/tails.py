@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around, fill
 from .laws import Law
 from .objectives import Objective, evaluate
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .symbols import Symbols
 from .tails import tail_weights
 

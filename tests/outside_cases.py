@@ -156,7 +156,6 @@ def no_driver(_):
         return adl.Gaussian([[1.0, 0.5], [0.5, 1.0]])
 
 
-
 def stored(change: Callable[[dict], Any]) -> Callable[[Path], Any]:
     """Loads a file that was changed after it was saved."""
 
