@@ -187,6 +187,8 @@ class Allocation:
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads. Raises AllocationError if it exists and overwrite is False."""
+        if not isinstance(path, (str, Path)):
+            raise AllocationError(f"an allocation is saved to a path ending in .json, not to {type(path).__name__}")
         path = Path(path)
         if path.suffix.lower() != ".json":
             raise AllocationError(

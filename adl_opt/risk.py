@@ -48,7 +48,7 @@ class RiskMeasure(Objective, template=True):
 
         Raises ObjectiveError if the measure says no dual.
         """
-        loss, probability = np.asarray(loss, float), np.asarray(probability, float)
+        loss, probability = (_numbers(values, self) for values in (loss, probability))
         if loss.ndim != 1 or loss.shape != probability.shape:
             raise ObjectiveError(
                 f"loss and probability must be arrays of one length, not of shapes {loss.shape} and {probability.shape}"
@@ -99,6 +99,18 @@ def need(name: str, value: Any, legal: bool, range_: str) -> None:
     """Raise ObjectiveError naming the value and the allowed range."""
     if not legal:
         raise ObjectiveError(f"{name} = {value!r}: {range_}")
+
+
+def _numbers(values: Any, measure: Any) -> Array:
+    try:
+        given = np.asarray(values)
+    except ValueError:  # lists of several lengths
+        given = np.array(None)
+    if given.dtype.kind not in "iuf":
+        raise ObjectiveError(
+            f"worst weights of {measure} are of losses and probabilities, lists of numbers, not {str(values)[:40]!r}"
+        )
+    return given.astype(float)
 
 
 def mean_of(values: Array, weights: Array) -> float:

@@ -30,9 +30,10 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
-    size, equity = np.asarray(size, float), np.asarray(equity, float)
+    size, equity = _floats("size", size), _floats("equity", equity)
+    required = float(_floats("required", required))
     _check_digits(size, equity)
-    most = size if cap is None else np.asarray(cap, float)
+    most = size if cap is None else _floats("cap", cap)
     level, closed = filled(size, equity, required, None if cap is None else most)
     return level, clear_exactly(closed, most, required, share=equity) if closed.any() else closed
 
@@ -171,6 +172,17 @@ def _check_range(size: Array, equity: Array) -> None:
             raise EventError(
                 f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number {first + 1}: {values[first]:.6g}"
             )
+
+
+def _floats(name: str, values: object) -> Array:
+    try:
+        given = np.asarray(values)
+        floats = given.astype(float) if given.dtype.kind in "iuf" else None
+    except ValueError:  # lists of several lengths
+        floats = None
+    if floats is None or (name == "required" and floats.ndim):
+        raise EventError(f"{name} must be {'a number' if name == 'required' else 'an array of numbers'}, not {str(values)[:40]!r}")
+    return floats
 
 
 def _check_digits(size: Array, equity: Array) -> None:

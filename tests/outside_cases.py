@@ -223,6 +223,10 @@ FILES = [
 ]
 
 
+def waves():
+    return adl.Waves.from_frame(EVENT.book.to_frame().assign(wave=1, realized_closed=[-1.0, 0.0]))
+
+
 class Odd:
     columns = ("account", "asset", "closed")
 
@@ -232,5 +236,19 @@ def twice_closed():
     return pd.concat([table, table[["closed"]]], axis=1)
 
 
-OTHERS = [("cannot be decomposed: none of LAPACK's drivers converges .SVD did not converge.", no_driver)]
+OTHERS = [
+    ("an allocation is saved to a path ending in .json, not to int", lambda _: adl.pro_rata(EVENT).save(3)),  # type: ignore[arg-type]
+    ("compare takes a law of price moves or None, not int", lambda _: adl.compare(EVENT, 3)),  # type: ignore[arg-type]
+    ("replay takes a law of price moves or None, not int", lambda _: adl.replay(waves(), ["pro_rata"], law=3)),  # type: ignore[arg-type]
+    ("a model is named by a text or a path, not by int", lambda _: adl.load(3)),  # type: ignore[arg-type]
+    ("seed = None: a whole number, at least 0", lambda _: adl.axioms.check("pro_rata", seed=None)),  # type: ignore[arg-type]
+    ("size must be an array of numbers, not 'x'", lambda _: adl.waterfill.water_level("x", [1.0], 1.0)),  # type: ignore[arg-type]
+    ("size must be an array of numbers", lambda _: adl.waterfill.water_level([[1], [1, 2]], [1.0], 1.0)),  # type: ignore[arg-type]
+    ("required must be a number, not", lambda _: adl.waterfill.water_level([1.0], [1.0], [1.0])),  # type: ignore[arg-type]
+    ("worst weights of CVaR.level=0.9. are of losses", lambda _: adl.CVaR(0.9).worst_weights("x", [1.0])),
+    ("solver is the name of a CVXPY solver", lambda _: adl.Problem(Plain(), EVENT, LAW).solve(solver=3)),  # type: ignore[arg-type]
+    ("the picture cannot be written", lambda _: adl.pro_rata(EVENT).plot(3)),  # type: ignore[arg-type]
+    ("there is no policy .1.", lambda _: adl.policy([1])),  # type: ignore[arg-type]
+    ("cannot be decomposed: none of LAPACK's drivers converges .SVD did not converge.", no_driver),
+]
 CASES = [(says, call, adl.AdlError) for says, call in HOOKS + MAGNITUDES + FILES + OTHERS]

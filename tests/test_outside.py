@@ -257,6 +257,7 @@ def _places(content):
             yield from _places(content[key])
 
 
+WAVES = adl.Waves.from_frame(BOOK.to_frame().assign(wave=1, realized_closed=[-1.0, 0.0]))
 JUNK = [None, "x", float("nan"), [], {}, object(), 10**400, 1j, True, -1, [None], {"X": None}, {"X": "x"}, np.array([1j]), b"x", ()]
 CALLS = {
     "Book.from_frame": adl.Book.from_frame,
@@ -295,6 +296,19 @@ CALLS = {
     "CVaR": adl.CVaR,
     "OCE": lambda x: adl.OCE(x, x),
     "LeveragePower": adl.LeveragePower,
+    "replay waves": lambda x: adl.replay(x, ["pro_rata"]),
+    "replay law": lambda x: adl.replay(WAVES, ["pro_rata"], law=x, progress=False),
+    "replay policies": lambda x: adl.replay(WAVES, x, progress=False),
+    "stress book": lambda x: adl.stress(x, {"K": 0.1}),
+    "stress_path": lambda x: adl.stress_path(BOOK, x),
+    "axioms": lambda x: adl.axioms.check(x, seed=1, books=2),
+    "axioms seed": lambda x: adl.axioms.check("pro_rata", seed=x, books=2),
+    "round_to_lots": lambda x: adl.round_to_lots(x, {"K": 1.0}),
+    "water_level size": lambda x: adl.waterfill.water_level(x, [1.0], 1.0),
+    "water_level required": lambda x: adl.waterfill.water_level([1.0], [1.0], x),
+    "worst_weights": lambda x: adl.CVaR(0.9).worst_weights(x, [1.0]),
+    "a model": adl.load,
+    "save": lambda x: adl.pro_rata(SIX).save(x),
 }
 
 
