@@ -5,6 +5,7 @@ complete orthogonal factorisation do not. Each function raises numpy.linalg.LinA
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ def lstsq(matrix: Array, right: Array, rcond: float | None = None) -> Array:
     except np.linalg.LinAlgError:
         from scipy import linalg
 
-        return linalg.lstsq(matrix, right, cond=rcond, lapack_driver="gelsy")[0]
+        found: Any = linalg.lstsq(matrix, right, cond=rcond, lapack_driver="gelsy")
+        return found[0]
 
 
 def solve(matrix: Array, right: Array) -> Array:
