@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from .columns import ranked_by, refuse_meanings
 from .errors import BookError
 from .groups import Groups
+from .magnitudes import check_book
 from .readonly import ReadOnly, fixed, keep
 from .tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
 
@@ -51,6 +52,7 @@ class Book(ReadOnly):
 
     def __post_init__(self) -> None:
         keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
+        check_book(self)
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
@@ -104,8 +106,9 @@ class Book(ReadOnly):
         _refuse_duplicates(account, asset, named)
         if derived:
             margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
-            profit = number["position"] * (number["price"] - number["entry_price"])
-            equity = margin + np.bincount(account, profit, len(accounts))
+            with np.errstate(over="ignore", invalid="ignore"):
+                profit = number["position"] * (number["price"] - number["entry_price"])
+                equity = margin + np.bincount(account, profit, len(accounts))
         else:
             equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
         extra = {name: number[name] for name in OPTIONAL if name in number}
@@ -121,7 +124,8 @@ class Book(ReadOnly):
     @cached_property
     def notional(self) -> Array:
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
-        return fixed(self.position * self.price[self.asset])
+        with np.errstate(over="ignore", under="ignore"):
+            return fixed(self.position * self.price[self.asset])
 
     @cached_property
     def number_of(self) -> dict[str, int]:

@@ -186,7 +186,7 @@ def _measured(measure: Objective, event: Event, law: Law | None, amount: Array, 
     own = assess(measure, event, law, amount).certificate
     if not prove:
         return own.objective, math.nan
-    under = measure.below()
+    under = measure.lower_bound_objective()
     with unheard():  # the gap is the answer
         best = Problem(measure if under is None else under, event, law).solve().certificate
     return own.objective, math.nan if best.bound is None else relative_gap(own.objective, best.bound, own.floor)

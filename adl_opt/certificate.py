@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .clearing import FEASIBLE, allowed_error, clearing_errors
 from .errors import LawError, ObjectiveError
 from .event import Event
 from .groups import row_sums
+from .hooks import minorant_of
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, normalised, values
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 TIGHT = 1e-9  # a gap up to which no further proof is tried
-FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
 _ABOVE = 1e-9  # relative: a bound this much above a value that is possible is of another objective (§17)
 _LEVEL = 1e-10  # relative: leverages this close are one level
@@ -150,7 +151,7 @@ def assess(
         clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
         tolerance=tolerance, proof="",
     )  # fmt: skip
-    if box > FEASIBLE or (clearing > FEASIBLE * np.maximum(event.required, 1e-300)).any():
+    if box > FEASIBLE or (clearing > allowed_error(event)).any():
         return Proof(replace(said, proof=_infeasible(event, amount, clearing, box)), nothing, parts)
 
     below, bounds = _bounds(measured, event, law, m, value, evidence or Evidence(), tolerance)
@@ -183,7 +184,7 @@ def verdict(value: float, bound: float, rounding: float, reference: float, toler
 
 
 def _unit(measured: Objective) -> str:
-    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.parts()}
+    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.weighted_parts()}
     return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
 
 
@@ -201,8 +202,8 @@ def _bounds(
 ) -> tuple[Minorant | None, list[tuple[float, str, Array]]]:
     """(the minorant at `m`, every bound that is known: its height, how it was found, its prices), the simplest first."""
     nothing = np.full(len(event.side), np.nan)
-    below = measured.minorant(m, evidence.dual)
-    at_point = measured.minorant(m, Dual()) if evidence.dual else below
+    below = minorant_of(measured, m, evidence.dual)
+    at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
@@ -313,7 +314,7 @@ def _departure(event: Event, m: Symbols) -> float:
 
 
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
-    clearing = np.abs(event.closable_legs.sums(amount, less=event.required))
+    clearing = np.abs(clearing_errors(event, amount))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)
@@ -382,7 +383,7 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 
     Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.parts()) and type(objective) in (ExpectedLoss, Sum):
+    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
         return
     here = evaluate(objective, LossSymbols(loss, probability))
     rng = np.random.default_rng(0)

@@ -238,14 +238,21 @@ def clearing_rows(event: Event) -> tuple[Any, NDArray[np.int64]]:
 
 def _scalar(objective: Objective, expression: Any) -> Any:
     try:
-        expression = cp.Expression.cast_to_const(expression)
-    except ValueError:
-        raise ObjectiveError(f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression") from None
+        found = cp.Expression.cast_to_const(expression)
+    except (ValueError, TypeError, OverflowError):
+        found = None
+    if found is None or found.is_complex() or (isinstance(found, cp.Constant) and not _finite(found.value)):
+        raise ObjectiveError(f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression of real numbers")
+    expression = found
     if expression.size != 1:
         raise ObjectiveError(
             f"express of {objective} gives an expression of shape {expression.shape}; an objective is one number (cp.sum?)"
         )
     return cp.sum(expression) if expression.shape else expression
+
+
+def _finite(values: Any) -> bool:
+    return bool(np.isfinite(values.data if sp.issparse(values) else values).all())
 
 
 _TIME_LIMIT = {"HIGHS": "time_limit", "CLARABEL": "time_limit", "OSQP": "time_limit", "SCS": "time_limit_secs"}

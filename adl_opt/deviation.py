@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .rounding import scenario_rounding
 from .shortfall import UNIT
 from .symbols import Symbols
@@ -65,7 +66,7 @@ class MeanSemideviation(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return 8 * UNIT * self.of(loss, probability)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
 
@@ -77,7 +78,7 @@ class _ValueOnly(Objective):
     def express(self, m: Any) -> Any:
         raise ObjectiveError(
             f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is closed, and water-filling need not be optimal. "
-            f"It can be measured (adl.compare, adl.certify); minimise {self.below()} instead, the nearest monotone measure here"
+            f"It can be measured (adl.compare, adl.certify); minimise {self.lower_bound_objective()} instead, the nearest monotone measure here"
         )
 
 
@@ -105,7 +106,7 @@ class MeanVariance(_ValueOnly):
         own = 8 * self.value(m) + 4 * self.aversion * float(m.loss.max()) * mean_of(off, m.probability)
         return scenario_rounding(m, m.probability * (1 + 2 * self.aversion * off)) + UNIT * own
 
-    def below(self) -> Objective:
+    def lower_bound_objective(self) -> Objective:
         return MonotoneMeanVariance(1 / (2 * self.aversion))
 
 
@@ -129,6 +130,6 @@ class MeanDeviation(_ValueOnly):
         weight = m.probability * (1 + self.c * (off / spread if spread > 0 else 1.0))
         return scenario_rounding(m, weight) + UNIT * (8 * self.value(m) + 4 * self.c * float(m.loss.max()))
 
-    def below(self) -> Objective:
+    def lower_bound_objective(self) -> Objective:
         # E(L - EL)_+ is half the mean absolute deviation, which is at most the standard deviation.
         return MeanSemideviation(min(2 * self.c, 1.0))

@@ -13,6 +13,7 @@ from .book import Book
 from .errors import EventError
 from .groups import Groups
 from .limits import caps, protected_accounts
+from .magnitudes import check_leverages
 from .meant import plain
 from .readonly import ReadOnly, fixed
 from .waterfill import clear_exactly
@@ -52,6 +53,7 @@ class Event(ReadOnly):
                 f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
                 f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
             )
+        check_leverages(book)
         given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')

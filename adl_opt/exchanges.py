@@ -110,7 +110,7 @@ POLICIES: dict[str, Policy] = {
 
 def policy(name: str) -> Policy:
     """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
-    if name not in POLICIES:
+    if not isinstance(name, str) or name not in POLICIES:
         near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
         raise AdlError(
             f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"

@@ -229,7 +229,7 @@ def _constant(objective: Objective, event: Event, law: Law | None, amount: Array
     symbols = ConicSymbols(event, law, unit, fraction, plain=False)
     held: list[Any] = []
     total: Any = cp.Constant(0.0)
-    parts = [(w, part) for w, part in objective.parts() if w > 0]
+    parts = [(w, part) for w, part in objective.weighted_parts() if w > 0]
     # Beside another term a measure may change by a constant that the other makes good; beside fixed leverages it cannot.
     alone = sum(not part.fixes_leverage() for _, part in parts) == 1
     for j, (weight, part) in enumerate(parts):
@@ -254,7 +254,7 @@ def _constant(objective: Objective, event: Event, law: Law | None, amount: Array
 
 
 def _ceiling(part: Objective, m: Symbols) -> Array | None:
-    return part.ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
+    return part.loss_ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
 
 
 def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any, how: str) -> Face:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import Batch, batches
 from .event import Event
 from .kinks import Kinks
@@ -71,6 +72,8 @@ class Interior:
             self._map = map if len(self.pieces) == 1 or self.size < _SHARED else pool.map
             try:
                 self._follow(watch, accuracy)
+            except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+                pass
             except KeyboardInterrupt:
                 self.interrupted = True
         result = np.zeros(len(self.event.size))
@@ -159,10 +162,7 @@ class Interior:
         system = schur * scale[:, None] * scale[None, :]
 
         def solve(right: Array) -> Array:
-            try:
-                return scale * np.linalg.solve(system, scale * right)
-            except np.linalg.LinAlgError:  # two assets that all accounts hold in one proportion have one price
-                return scale * np.linalg.lstsq(system, scale * right)[0]
+            return scale * linear.solve(system, scale * right)  # two assets that all hold in one proportion have one price
 
         return solve, [solve(self.required - closed + one), solve(two)]
 

@@ -1,12 +1,14 @@
 """What a law is given, checked: numbers, labels, vectors, covariance and correlation matrices."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
 from .meant import holds_truth
 from .readonly import ReadOnly, fixed
@@ -17,6 +19,15 @@ _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly sing
 
 def frozen(array: Array) -> Array:
     return fixed(np.array(array, dtype=float))
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Raise LawError in place of LinAlgError: no driver of LAPACK takes the matrix apart."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise LawError(f"{name} cannot be decomposed: none of LAPACK's drivers converges ({error}); round its entries") from None
 
 
 def listing(names: Any, most: int = 6) -> str:
@@ -160,7 +171,8 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
             f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
         )
     matrix = (matrix + matrix.T) / 2
-    least = float(np.linalg.eigvalsh(matrix)[0])
+    with understood(name):
+        least = linear.least_eigenvalue(matrix)
     if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
         raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
     return matrix, assets

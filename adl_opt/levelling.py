@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from . import linear
 from .certificate import TOLERANCE, Proof, assess
 from .conic import clearing_rows
 from .event import Event, cleared
@@ -90,9 +91,14 @@ def polished(event: Event, whole: Array, amount: Array) -> Array:
 
     An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds gives an allocation.
     """
-    book, legs = event.book, np.flatnonzero(event.free)
-    if len(legs) > _MOST_POLISHED:
+    try:
+        return amount if event.free.sum() > _MOST_POLISHED else _polished(event, whole, amount)
+    except np.linalg.LinAlgError:  # no driver takes the rows apart
         return amount
+
+
+def _polished(event: Event, whole: Array, amount: Array) -> Array:
+    book, legs = event.book, np.flatnonzero(event.free)
     here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
     effect_of = event.closable_part(whole)
     moving, row = np.unique(book.account[legs], return_inverse=True)
@@ -109,11 +115,11 @@ def polished(event: Event, whole: Array, amount: Array) -> Array:
             fraction = full.astype(float)
         else:
             clear = rows[:, free] / size[free]
-            particular = np.linalg.pinv(clear, rcond=1e-12) @ (wanted - rows[:, full].sum(axis=1))
-            null = np.linalg.svd(clear, full_matrices=True)[2][np.linalg.matrix_rank(clear) :].T
+            null, solution = linear.null_space(clear)
+            particular = solution(wanted - rows[:, full].sum(axis=1))
             system = effect[:, free] / size[free] / root[:, None]
             left = (start - effect[:, full].sum(axis=1)) / root - system @ particular
-            step = np.linalg.lstsq(system @ null, left, rcond=1e-12)[0] if null.size else np.zeros(0)
+            step = linear.lstsq(system @ null, left, rcond=1e-12) if null.size else np.zeros(0)
             fraction = full.astype(float)
             fraction[free] = (particular + null @ step) / size[free]
         if fraction.min() >= -1e-12 and fraction.max() <= 1 + 1e-12 and np.abs(rows @ fraction - wanted).max() <= 1e-9:

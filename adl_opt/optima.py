@@ -11,6 +11,7 @@ from .certificate import Certificate, Proof, assess, with_bound
 from .elliptic import strictly_convex
 from .errors import LawError, SolveError
 from .event import Event, cleared
+from .hooks import closed_form_of
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
 from .route import ConicRoute
@@ -64,7 +65,10 @@ class Optima:
 
     @cached_property
     def _curved(self) -> bool:
-        return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        try:
+            return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        except np.linalg.LinAlgError:  # whether the law is degenerate cannot be told
+            return False
 
     @property
     def _nothing_lost(self) -> bool:
@@ -102,7 +106,7 @@ class Optima:
         known = closed_ranges(route, event)
         if self._curved:
             chosen = self.amount
-        elif prefer == "water-filling" and event.capped and route.objective.closed_form(event, route.law) is not None:
+        elif prefer == "water-filling" and event.capped and closed_form_of(route.objective, event, route.law) is not None:
             chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
@@ -142,11 +146,11 @@ def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None
     if not event.book.isolated:
         return None
     amount, level = fill(event)
-    flat = route.objective.flat(event, route.law, level)
+    flat = route.objective.leverage_band(event, route.law, level)
     if flat is None and route.law is None and route.objective.monotone:
         flat = level, level
     fixes = route.law is None and route.objective.monotone
-    fixes |= any(part.fixes_leverage() for weight, part in route.objective.parts() if weight > 0)
+    fixes |= any(part.fixes_leverage() for weight, part in route.objective.weighted_parts() if weight > 0)
     if event.capped and not fixes:  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
         return None
     return None if flat is None else one_asset_ranges(event, amount, *flat)

@@ -240,7 +240,7 @@ def _saved(figure: Any, path: str | Path | None) -> Any:
     if path is not None:
         try:
             figure.savefig(path, dpi=150)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise AllocationError(f"the picture cannot be written to {str(path)!r}: {error}") from None
     return figure
 

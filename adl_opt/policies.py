@@ -1,6 +1,7 @@
 """Policies: Event -> Allocation without a law. Water-filling, and shares in proportion to something; the queues are in queues.py."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation, amounts_from_frame
 from .certificate import Proof, assess
+from .clearing import cleared_first, said_first
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
@@ -141,7 +143,9 @@ def applied(rule: Policy, event: Event) -> Allocation:
     """
     found, name = rule(event), str(getattr(rule, "__name__", getattr(rule, "name", rule)))
     if hasattr(found, "columns"):
-        return plain_allocation(event, amounts_from_frame(event, found), name, unique=None)
+        amount, words = cleared_first(event, amounts_from_frame(event, found))
+        allocation = plain_allocation(event, amount, name, unique=None)
+        return replace(allocation, certificate=said_first(words, allocation.certificate))
     if not isinstance(found, Allocation):
         raise AdlError(
             f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event that it is given, not {type(found).__name__}"

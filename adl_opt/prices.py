@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .certificate import Certificate
 from .errors import LawError, SolveError
 from .event import Event
+from .hooks import minorant_of
 from .laws import Scenarios
 from .route import ConicRoute
 from .supports import Dual, Minorant
@@ -39,7 +40,7 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
         return low, high  # where the value is rounding, so is what a contract saves
     m = Symbols(event, route.law, amount)
     try:
-        support = route.objective.minorant(m, Dual())
+        support = minorant_of(route.objective, m, Dual())
     except LawError:
         return low, high
     closable = event.book.per_account(event.closable.astype(float))

@@ -12,6 +12,7 @@ from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, requirement_pairs
+from .hooks import check_hooks, closed_form_of
 from .laws import Law, Scenarios
 from .objectives import Objective, normalised
 from .onefactor import OneFactor
@@ -21,6 +22,7 @@ from .progress import bar
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
 from .threads import uncertified
+from .tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,7 @@ class Problem:
         if not isinstance(objective, Objective):
             hint = f"; write {objective.__name__}()" if isinstance(objective, type) and issubclass(objective, Objective) else ""
             raise ObjectiveError(f"{objective!r} is not an objective{hint}")
+        check_hooks(objective)
         if not isinstance(event, Event):
             raise SolveError(f"a Problem takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
         if law is not None and not isinstance(law, Law):
@@ -205,11 +208,12 @@ class Problem:
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
         if method not in METHODS:
             raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-        if not _positive(tol):
-            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be a positive number")
+        check_tolerance(tol)
         if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
         if solver is not None:
+            if not isinstance(solver, str):
+                raise SolveError(f"solver is the name of a CVXPY solver, such as 'CLARABEL', not {type(solver).__name__}")
             if method in ("closed-form", "separable"):
                 raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
             import cvxpy as cp
@@ -225,7 +229,7 @@ class Problem:
         if not event.free.any():
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
-            amount = self._inner.closed_form(event, self.law)
+            amount = closed_form_of(self._inner, event, self.law)
             if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
                 from .levelling import level_factor
 
@@ -258,9 +262,4 @@ class Problem:
 
 
 def _positive(number: object) -> bool:
-    return (
-        isinstance(number, (int, float, np.integer, np.floating))
-        and not isinstance(number, bool)
-        and np.isfinite(number)
-        and number > 0
-    )
+    return isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool) and 0 < number <= 1e300

@@ -201,11 +201,12 @@ class ConicRoute:
             if gap_of(best[1]) <= _TIGHT or stalled > 1:
                 break
             m = Symbols(event, self.law, here[0])
-            near = self.objective.nearby(m) or newton_at(self.objective, m)
+            near = self.objective.local_model(m) or newton_at(self.objective, m)
             if near is None:
                 break
             program, c = Program(near, event, self.law), here[1].certificate
-            natural = min([abs(c.objective), *(getattr(part, "natural", np.inf) for _, part in near.parts())])
+            scales_of = [getattr(part, "solver_scale", np.inf) for _, part in near.weighted_parts() if trusted(part)]
+            natural = min([abs(c.objective), *scales_of])
             point = None
             for scale, accuracy in ((natural, 1e-10), (abs(c.objective), 1e-10), (natural, 1e-8)):
                 with contextlib.suppress(SolveError):
@@ -246,8 +247,8 @@ class ConicRoute:
         Left out for the library's own objectives, without an `express`, where the law is no set of scenarios, and above _MOST_CHECKED accounts x scenarios.
         """
         cells = len(event.book.accounts) * len(self.law.probability) if isinstance(self.law, Scenarios) else 0
-        said = [part for _, part in self.objective.parts() if type(part).express is not Objective.express]
-        if trusted(self.objective) or len(said) < len(self.objective.parts()) or cells > _MOST_CHECKED:
+        said = [part for _, part in self.objective.weighted_parts() if type(part).express is not Objective.express]
+        if trusted(self.objective) or len(said) < len(self.objective.weighted_parts()) or cells > _MOST_CHECKED:
             return
         with contextlib.suppress(LawError):
             program = self.program(event)

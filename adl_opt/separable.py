@@ -70,7 +70,7 @@ def open_rows(event: Event, law: Scenarios) -> int:
 
 
 def is_expected_loss(objective: Objective) -> bool:
-    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
+    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
 
 
 def tail_cost(objective: Objective, law: Law | None) -> Array | None:

@@ -19,6 +19,7 @@ LEVERAGE = (
 )  # quantiles over closings, x of equity; the ends are guesses
 ARRIVING = (5, 17, 26, 24, 18, 3, 2, 1.5, 1.2, 1, 0.8, 0.5)  # per cent of the closings, by minute: nine in ten in the first five
 _AGAIN = 0.02  # of the closings: the second one of a position
+_REDRAWN = 100  # rounds of drawing pairs that are taken already anew
 
 
 def twin(seed: int = 1, scale: float = 1.0) -> Waves:
@@ -82,12 +83,17 @@ def _pairs(rng: np.random.Generator, legs: int, n: int, d: int) -> tuple[NDArray
     share, many = 1 / np.arange(1, d + 1), rng.lognormal(0.0, 1.0, n)
     account = np.concatenate([rng.permutation(n), rng.choice(n, legs - n, p=many / many.sum())])
     asset = np.concatenate([np.arange(d), rng.choice(d, legs - d, p=share / share.sum())])
-    while True:
+    for redrawn in range(_REDRAWN + 1):
         first = np.unique(account * d + asset, return_index=True)[1]
         twice = np.setdiff1d(np.arange(legs), first)
         if not twice.size:
-            return account, asset
+            break
+        if redrawn == _REDRAWN:  # almost every pair is taken: the rest from those that are not
+            rest = rng.permutation(np.setdiff1d(np.arange(n * d), account * d + asset))[: len(twice)]
+            account[twice], asset[twice] = rest // d, rest % d
+            break
         account[twice], asset[twice] = rng.integers(n, size=len(twice)), rng.choice(d, len(twice), p=share / share.sum())
+    return account, asset
 
 
 def _kept(rng: np.random.Generator, held: Array, legs: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around, fill
 from .laws import Law
 from .meant import holds_truth
 from .objectives import Objective, evaluate
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .rounding import scenario_rounding
 from .shortfall import UNIT
 from .supports import Dual, Minorant, scenario_support
@@ -81,7 +82,7 @@ class CVaR(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return (4 + 2 / (1 - self.level)) * UNIT * float(loss.max())
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level)
 
 
@@ -163,7 +164,7 @@ class Spectral(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return (4 + 2 * self.weights[-1] * len(self.weights)) * UNIT * float(loss.max())
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, float(self.mixture[0][0]))
 
     def __str__(self) -> str:
@@ -192,7 +193,7 @@ class WorstCase(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return 0.0
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, 1.0)
 
 
@@ -256,5 +257,5 @@ class AccountCVaR(Objective):
         most = math.fsum(float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments())
         return scenario_rounding(m, self._weights(m, None)) + (4 + 2 / (1 - self.level)) * UNIT * most
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level, coupled=False)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
 from .shortfall import UNIT
 from .symbols import Symbols
 from .tails import tail_weights
@@ -89,16 +90,16 @@ class Entropic(RiskMeasure):
         slack = mean_of(np.maximum(terms, 0.0), worst) / self.aversion
         return (weights, slack) if slack <= 1e-8 * abs(self.of(loss, probability)) else (worst, 0.0)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return 4 * UNIT * self.of(loss, probability) * (1 + self.aversion * float(loss[probability > 0].max()))
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
 
-    def nearby(self, m: Symbols) -> "Objective":
+    def local_model(self, m: Symbols) -> "Objective":
         return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
 
 
@@ -110,7 +111,7 @@ class _Tilted(RiskMeasure):
 
     def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
         self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
-        self.natural = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
+        self.solver_scale = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
         with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
             self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
 
@@ -190,7 +191,7 @@ class OCE(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return (4 + 2 * self.above) * UNIT * float(loss.max())
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
 
@@ -252,7 +253,7 @@ class MonotoneMeanVariance(RiskMeasure):
         z = np.abs(np.maximum(loss - target, -self.scale))
         return 8 * UNIT * (abs(target) + mean_of(z + z**2 / (2 * self.scale), probability) + UNIT * self.scale)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)
 
 
@@ -307,7 +308,7 @@ class ShortfallRisk(RiskMeasure):
         off = self.scale * mean_of(np.abs(u) * (2 + np.abs(u)), probability) / slope if slope > 0 else 0.0
         return 4 * UNIT * (off + abs(t) + float(loss.max()))
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self.of(loss, probability) - self.scale), np.inf)
 
 
@@ -363,5 +364,5 @@ class Expectile(RiskMeasure):
     def measure_rounding(self, loss: Array, probability: Array) -> float:
         return (8 + 2 * math.sqrt(len(loss))) * UNIT * self.of(loss, probability)  # ratios of running sums of one sign
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)

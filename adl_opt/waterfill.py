@@ -9,10 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .capping import capped_level
 from .errors import EventError
+from .magnitudes import LEAST, MOST
 from .meant import holds_truth, plain
 
 Array = NDArray[np.float64]
-_PIECE, _SAMPLE = 16_384, 50_000
+_PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
 _FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
 _MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
@@ -32,6 +33,7 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
     size, equity = _numbers(size, "size"), _numbers(equity, "equity")
+    _check_digits(size, equity)
     most = size if cap is None else _numbers(cap, "cap")
     if math.isnan(wanted := plain(required)):
         raise EventError(f"required = {required!r}: the requirement is one number, in the unit of size")
@@ -114,8 +116,8 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     """
     level = _sampled_level(size, equity, required)
     level = _newton(size, equity, required, level)
-    width, tries = 2e-3, 0
-    while True:
+    width = 2e-3
+    for tries in range(_TRIES + 1):
         low, high = level * (1 - width), level * (1 + width)
         volume, weight, leverage, own = _around(size, equity, low, high)
         order = np.argsort(-leverage, kind="stable")
@@ -124,8 +126,9 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
         at_low = depth[-1] + weights[-1] * (top[-1] - low)
         if depth[0] <= required <= at_low or (low == 0 and required >= depth[0]):
             break
-        tries += 1
-        if tries > 3:  # Newton's method moves by rounding: all accounts, sorted
+        if tries == _TRIES:
+            raise EventError(_lost_in_rounding(size, equity, required))
+        if tries == _TRIES - 1:  # Newton's method moves by rounding: all accounts, sorted
             level, width = max(float((s / e).max()) for _, s, e in _pieces(size, equity)), 1.0
             continue
         for _ in range(2):  # from below each step comes nearer, and few are left to pass
@@ -134,6 +137,16 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     if weights[cut] == 0:  # nobody above: the highest is the reference
         cut += 1
     return float(top[cut]), float((required - depth[cut]) / weights[cut])
+
+
+def _lost_in_rounding(size: Array, equity: Array, required: float) -> str:
+    with np.errstate(over="ignore"):
+        leverage = size / equity
+    first = int(np.argmax(leverage))
+    return (
+        f"no water level is found for the requirement {required!r}: leverages go up to {leverage[first]:.6g}, of entry number {first + 1} "
+        f"with size {size[first]:.6g} on equity {equity[first]:.6g}, beyond what floats sum; leave that entry out, or use other units"
+    )
 
 
 def _newton(size: Array, equity: Array, required: float, level: float) -> float:
@@ -207,6 +220,32 @@ def _check_range(size: Array, equity: Array) -> None:
             )
 
 
+def _floats(name: str, values: object) -> Array:
+    try:
+        given = np.asarray(values)
+        floats = given.astype(float) if given.dtype.kind in "iuf" else None
+    except ValueError:  # lists of several lengths
+        floats = None
+    if floats is None or (name == "required" and floats.ndim):
+        raise EventError(f"{name} must be {'a number' if name == 'required' else 'an array of numbers'}, not {str(values)[:40]!r}")
+    return floats
+
+
+def _check_digits(size: Array, equity: Array) -> None:
+    """Sizes and leverages whose squares floats hold: what the entries of a Book keep to."""
+    if size.shape != equity.shape:
+        return
+    with np.errstate(all="ignore"):
+        for name, values in (("size", size), ("size / equity", size / equity)):
+            bad = (size > 0) & (equity > 0) & ~((values >= LEAST) & (values <= MOST))
+            if bad.any():
+                first = int(np.argmax(bad))
+                raise EventError(
+                    f"{bad.sum()} of {len(bad)} entries of {name} are above {MOST:g} or below {LEAST:g}, first number {first + 1}: "
+                    f"{values[first]:.6g}; leave it out, or use other units"
+                )
+
+
 def exact_sum(values: Array) -> Fraction:
     """The sum of finite floats, exactly, in a few vectorised passes; float() of it is math.fsum's, correctly rounded."""
     whole = 0
@@ -228,7 +267,9 @@ def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple
     edges = np.sort(np.concatenate([low / equity, high / equity]))
     # The sum is piecewise linear in the level: find its piece by bisection over the edges, then interpolate.
     first, last = 0, len(edges) - 1
-    while last - first > 1:
+    for _ in range(len(edges).bit_length()):
+        if last - first <= 1:
+            break
         middle = (first + last) // 2
         if np.clip(edges[middle] * equity, low, high).sum() <= total:
             first = middle

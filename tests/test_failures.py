@@ -22,7 +22,7 @@ from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
 from adl_opt.symbols import LossSymbols, Symbols, loading_of
 
-from . import door_cases
+from . import door_cases, outside_cases
 from .books import frame, one_asset
 from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
 from .test_problem import Concave, HiddenVariance, Liar, NonConvexConstraint, TwoNumbers
@@ -132,7 +132,7 @@ class NoClearing(adl.Objective):
 class LyingFlat(adl.LeverageSquare):
     """Says that anything is optimal."""
 
-    def flat(self, event, law, level):
+    def leverage_band(self, event, law, level):
         return np.zeros_like(level), np.full_like(level, np.inf)
 
 
@@ -963,8 +963,8 @@ CASES = [
     Case("is not overwritten", twice, adl.AllocationError),
     Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
     Case("is not an allocation saved by adl_opt", damaged(format="other"), adl.AllocationError),
-    Case("damaged: 1 closed sizes for 2 positions", damaged(amount=[1.0]), adl.AllocationError),
-    Case("damaged: KeyError", damaged(book={}), adl.AllocationError),
+    Case("damaged: amount must be a list of 2 numbers", damaged(amount=[1.0]), adl.AllocationError),
+    Case("damaged: it has no 'accounts'", damaged(book={}), adl.AllocationError),
     Case("damaged: cannot close 99", damaged(short={"X": 99}), adl.AllocationError),
     Case(
         "lacks the column 'closed'",
@@ -1057,12 +1057,12 @@ CASES = [
     Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
     Case(
         "the price of 'X' is beyond",
-        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}, meant=True),
+        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e100).book, {"X": 1e300}, meant=True),
         adl.EventError,
     ),
     Case(
         "the equity of account 'a0' is beyond",
-        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}, meant=True),
+        lambda _: adl.stress(one_asset([-1e140], [1.0], 0.0).book, {"X": 1e200}, meant=True),
         adl.EventError,
     ),
     Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
@@ -1221,6 +1221,7 @@ CASES = [
 ]
 
 CASES += [Case(*case) for case in door_cases.CASES]
+CASES += [Case(*case) for case in outside_cases.CASES]
 
 # Not triggered here, each for a reason.
 ELSEWHERE = {
