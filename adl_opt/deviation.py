@@ -14,6 +14,9 @@ from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
 from .risk import RiskMeasure, mean_of, need, slack_of
+from .rounding import scenario_rounding
+from .shortfall import UNIT
+from .symbols import Symbols
 from .utility import MonotoneMeanVariance
 
 Array = NDArray[np.float64]
@@ -60,6 +63,9 @@ class MeanSemideviation(RiskMeasure):
         weights = probability * (1 + zeta - mean_of(zeta, probability))
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 8 * UNIT * self.of(loss, probability)
+
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
@@ -95,6 +101,11 @@ class MeanVariance(_ValueOnly):
         mean = mean_of(m.loss, m.probability)
         return mean + self.aversion * mean_of((m.loss - mean) ** 2, m.probability)
 
+    def value_rounding(self, m: Symbols) -> float:
+        off = np.abs(m.loss - mean_of(m.loss, m.probability))
+        own = 8 * self.value(m) + 4 * self.aversion * float(m.loss.max()) * mean_of(off, m.probability)
+        return scenario_rounding(m, m.probability * (1 + 2 * self.aversion * off)) + UNIT * own
+
     def lower_bound_objective(self) -> Objective:
         return MonotoneMeanVariance(1 / (2 * self.aversion))
 
@@ -112,6 +123,12 @@ class MeanDeviation(_ValueOnly):
     def value(self, m: Any) -> float:
         mean = mean_of(m.loss, m.probability)
         return mean + self.c * math.sqrt(mean_of((m.loss - mean) ** 2, m.probability))
+
+    def value_rounding(self, m: Symbols) -> float:
+        off = np.abs(m.loss - mean_of(m.loss, m.probability))
+        spread = math.sqrt(mean_of(off**2, m.probability))
+        weight = m.probability * (1 + self.c * (off / spread if spread > 0 else 1.0))
+        return scenario_rounding(m, weight) + UNIT * (8 * self.value(m) + 4 * self.c * float(m.loss.max()))
 
     def lower_bound_objective(self) -> Objective:
         # E(L - EL)_+ is half the mean absolute deviation, which is at most the standard deviation.

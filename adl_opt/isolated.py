@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from .errors import EventError
 from .event import Event
 from .laws import Law, Scenarios
+from .shortfall import UNIT
 from .symbols import Symbols
-from .waterfill import water_level
+from .waterfill import clear_exactly, water_level
 
 Array = NDArray[np.float64]
+_INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 
 
@@ -162,7 +164,7 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
         floor = np.where(movable, np.minimum(low[k] * equity, left), left)
         ceiling = np.where(movable, np.maximum(np.minimum(high[k] * equity, size), left), left)
         # A rounding inside, lest an end lie beyond its kink.
-        down, up = (np.maximum(room - 1e-13 * size, 0.0) for room in (left - floor, ceiling - left))
+        down, up = (np.maximum(room - _INSIDE * size, 0.0) for room in (left - floor, ceiling - left))
         # What one account leaves more, the others must leave less.
         least[legs] = amount[legs] - np.minimum(up, _others(down))
         most[legs] = amount[legs] + np.minimum(down, _others(up))
@@ -181,7 +183,10 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
         order = np.lexsort((-room, least[legs] <= 1e-9 * event.size[legs]))
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
         before = np.cumsum(room[order]) - room[order]
-        amount[legs[order]] += np.clip(missing - before, 0.0, room[order])
+        taken = np.clip(missing - before, 0.0, room[order])
+        amount[legs[order]] += np.where(taken > 8 * _INSIDE * event.required[k], taken, 0.0)
+        touched = legs[amount[legs] > 0]  # who is spared takes no part of the last digit either
+        amount[touched] = clear_exactly(amount[touched], event.size[touched], float(event.required[k]))
     return amount
 
 

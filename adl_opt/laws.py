@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import LawError
 from .lawinput import distinct, frozen, listing, numbers_of
 from .nodes import frame_like, inverse, sobol
+from .shortfall import UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +71,16 @@ class Law:
         raise LawError(
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
+
+    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+        """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in `shortfall_terms` (THEORY 11.1).
+
+        Of a function of degree 1 in notionals and equity: the gross of the sum of slope x argument whose net it is.
+        """
+        value, slope = self.shortfall_terms(asset, notional, equity, 1)
+        terms = slope * notional
+        gross = np.abs(terms).sum(axis=1) + np.abs(value - terms.sum(axis=1))
+        return (2 * asset.shape[1] + 12) * UNIT * gross
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity, wanted) -> terms."""

@@ -17,6 +17,8 @@ from .event import Event
 from .hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from .isolated import affine_around, fill
 from .laws import Law, Scenarios
+from .rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
+from .shortfall import UNIT
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
 from .symbols import Symbols, loading_of
 
@@ -26,7 +28,7 @@ Array = NDArray[np.float64]
 _SAYS = ("value", "express", "money", "of")
 _PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
-    "local_model", "lower_bound_objective", "monotone", "unit", "__str__",
+    "local_model", "lower_bound_objective", "monotone", "unit", "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
 
 
@@ -99,6 +101,10 @@ class Objective:
     def lower_bound_objective(self) -> "Objective | None":
         """For an objective that cannot be minimised: one that lies below it everywhere and can, for a bound."""
         return None
+
+    def value_rounding(self, m: Symbols) -> float:
+        """A forward estimate of the rounding of `value` at `m`, in its unit (THEORY 11.1); from values at changed last digits where no formula is known."""
+        return perturbed_rounding(lambda other: evaluate(self, other), m)
 
     def weighted_parts(self) -> tuple[tuple[float, "Objective"], ...]:
         """The weighted terms of which this objective is the sum."""
@@ -185,6 +191,9 @@ class Sum(Objective):
             total = total.plus(below.times(weight))
         return total
 
+    def value_rounding(self, m: Symbols) -> float:
+        return math.fsum(w * part.value_rounding(m) for w, part in self.terms if w > 0)
+
     def lower_bound_objective(self) -> "Objective | None":
         found = [part.lower_bound_objective() for _, part in self.terms]
         if all(one is None for one in found):
@@ -236,12 +245,22 @@ class ExpectedLoss(Objective):
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
         return m.probability if isinstance(m.law, Scenarios) else None
 
+    def value_rounding(self, m: Symbols) -> float:
+        return scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
+
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
 
 class _GrossLeverage(Objective):
     """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated margin."""
+
+    p: float = 1.0  # the power of the leverages in it
+
+    def value_rounding(self, m: Symbols) -> float:
+        # Leverages are sums of terms of one sign.
+        held = np.bincount(m.event.book.account).max()
+        return float(held + self.p + 4) * UNIT * abs(evaluate(self, m))
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         return fill(event)[0] if event.book.isolated else None
@@ -259,6 +278,7 @@ class MaxLeverage(_GrossLeverage):
     money = 0
     unit = "x of equity"
     closed_form = _GrossLeverage.closed_form
+    value_rounding = _GrossLeverage.value_rounding
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -292,6 +312,7 @@ class LeveragePower(_GrossLeverage):
 
     p: float = 2.0
     closed_form = _GrossLeverage.closed_form
+    value_rounding = _GrossLeverage.value_rounding
 
     def __post_init__(self) -> None:
         if not (is_number(self.p) and self.p >= 1):
@@ -358,6 +379,29 @@ class FactorLeverageSquare(Objective):
         book = m.event.book
         slope = -2 * m.factor_leverage[book.account] * loading_of(m.law)[book.asset] * book.notional
         return Minorant(0.0, slope, slope)
+
+    def value_rounding(self, m: Symbols) -> float:
+        # Positions against one another cancel in a factor leverage: the gross of its terms is what rounds.
+        book = m.event.book
+        gross = book.per_account(np.abs(loading_of(m.law)[book.asset] * m.notional))
+        held = float(np.bincount(book.account).max())
+        return (held + 6) * UNIT * float((2 * np.abs(m.factor_leverage) * gross).sum())
+
+
+def normalised(objective: Objective) -> tuple[float, Objective]:
+    """(factor, other): objective = factor x other, with nothing rounded in `other`, so that no verdict depends on a weight (THEORY 11.1).
+
+    One weighted objective is itself; the weights of a sum are divided by a power of two, the largest then lying in [1, 2).
+    """
+    if type(objective) is not Sum:
+        return 1.0, objective
+    largest = max((w for w, _ in objective.terms), default=0.0)
+    if largest == 0:
+        return 1.0, objective
+    if len(objective.terms) == 1:
+        return objective.terms[0]
+    factor = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    return factor, objective if factor == 1 else Sum(tuple((w / factor, part) for w, part in objective.terms))
 
 
 def trusted(objective: Objective) -> bool:

@@ -72,7 +72,8 @@ class Optima:
 
     @property
     def _nothing_lost(self) -> bool:
-        return self.certificate.objective <= self.certificate.floor
+        """Whether the value is 0 or known up to rounding only."""
+        return self.certificate.objective == 0 or self.certificate.rounding > 0
 
     @property
     def _for_every_law(self) -> bool:
@@ -112,7 +113,7 @@ class Optima:
         else:
             chosen = event.fixed_fraction * event.size
             chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
-        chosen = cleared(event, chosen)
+            chosen = cleared(event, chosen)
         other = assess(route.objective, event, route.law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
@@ -136,8 +137,7 @@ class Optima:
                 f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for programs over the optimal face "
                 f"(at most {_MOST_LEGS:,} and {_MOST_CELLS:,}), and no closed form is known here"
             )
-        # A loss below the floor counts as none: divided by it, the program would be rounding.
-        value = max(abs(self.certificate.objective), self.certificate.floor)
+        value = route.unit_near(event, self.certificate)
         return optimal_face(route.objective, event, route.law, self.amount, route.program(event), value, self.exact)
 
 

@@ -32,7 +32,8 @@ def optimal_range(
         best = problem.solve(short=short, long=long)
     if not best.certificate.certified:
         raise SolveError(
-            f"the optimum is not certified (relative gap {best.certificate.gap:.2g}), so that its ranges cannot be told; see problem.solve()"
+            f"the optimum is not certified but {best.certificate.status} (relative gap {best.certificate.gap:.2g}; "
+            f"{best.certificate.proof}), so that its ranges cannot be told; see problem.solve()"
         )
     least, most, how, within = problem.optima(best).ranges()
     book = best.event.book

@@ -36,8 +36,8 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
     amount (legs,) contracts: an optimum; price (d,): a right price.
     """
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
-    if not certificate.certified or 0 < certificate.objective <= certificate.floor:
-        return low, high  # of next to nothing, what a contract saves is rounding
+    if not certificate.certified or certificate.rounding > 0:
+        return low, high  # where the value is rounding, so is what a contract saves
     m = Symbols(event, route.law, amount)
     try:
         support = minorant_of(route.objective, m, Dual())
@@ -56,7 +56,7 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
         try:
             program = route.program(event)
             if program.linear and not program.brings_variables:
-                low, high = _from_program(event, program, max(abs(certificate.objective), certificate.floor))
+                low, high = _from_program(event, program, route.unit_near(event, certificate))
         except SolveError:
             return low, high
     # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is that price.

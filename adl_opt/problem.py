@@ -15,7 +15,7 @@ from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
 from .event import Event, requirement_pairs
 from .hooks import check_hooks, closed_form_of
 from .laws import Law, Scenarios
-from .objectives import Objective
+from .objectives import Objective, normalised
 from .onefactor import OneFactor
 from .optima import Optima
 from .prices import price_ranges
@@ -54,7 +54,8 @@ class Problem:
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
         self.law = None if law is None else law.align(event.book.assets).exact()
-        self._route = ConicRoute(objective, self.law)
+        self._weight, self._inner = normalised(objective)  # what is solved and proved; the weight comes back at the end
+        self._route = ConicRoute(self._inner, self.law)
 
     @property
     def cvxpy(self) -> Any:
@@ -82,7 +83,8 @@ class Problem:
         prefer: which optimum, where there are several: "water-filling" (leverages as level as can be, in the sense of LeverageSquare; the default
         where a closed form gives it), "fewest-accounts" (as few accounts reduced as can be) or "keep-hedges" (least notional closed of positions against the
         rest of their account). progress: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during them keeps the best allocation so far, with what
-        is proved about it. An open gap is a UncertifiedWarning and status "uncertified", never silence. Raises SolveError if the method does not apply or no
+        is proved about it. An open gap is a UncertifiedWarning and status "uncertified", never silence; an open gap below a millionth of the objective at
+        pro rata is the status "negligible", without a warning. Raises SolveError if the method does not apply or no
         point is found, ObjectiveError if the objective is not convex or its two definitions disagree (§17).
         """
         self._check_options(method, solver, tol, time_limit)
@@ -105,12 +107,18 @@ class Problem:
         optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+        weight, said = self._scale, proof.times(self._scale, self._measure(proof))
+
+        def ends() -> tuple[Array, Array]:
+            low, high = price_ranges(self._route, event, amount, proof.price, proof.certificate)
+            return weight * low, weight * high
+
         allocation = Allocation(
-            event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, optima.unique,
-            lambda: price_ranges(self._route, event, amount, proof.price, proof.certificate), self.law, self.objective,
+            event, amount, chosen, str(self.objective), said.certificate, said.price, said.parts, optima.unique, ends, self.law,
+            self.objective,
         )  # fmt: skip
-        if not proof.certificate.certified:
-            c = proof.certificate
+        if said.certificate.status == "uncertified":
+            c = said.certificate
             warnings.warn(
                 f"not certified by {chosen}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative gap {c.gap:.2g} above {tol:.2g}; "
                 "the allocation is feasible, its optimality is not proved (§11)",
@@ -179,14 +187,21 @@ class Problem:
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
-        return Optima(
-            self._route, best.event, best.amount, best.certificate, best.method == "closed-form" and best.event.book.isolated
-        )
+        inner = best.certificate.times(1 / self._scale, str(self._inner))
+        return Optima(self._route, best.event, best.amount, inner, best.method == "closed-form" and best.event.book.isolated)
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
+
+    @property
+    def _scale(self) -> float:
+        """What the inner objective's certificate is multiplied by; LeverageSquare stands in for a monotone objective without a law as it is."""
+        return 1.0 if self.law is None and self.objective.monotone else self._weight
+
+    def _measure(self, proof: Proof) -> str:
+        return proof.certificate.measure if self._scale == 1.0 else str(self.objective)
 
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
         if method not in METHODS:
@@ -212,8 +227,8 @@ class Problem:
         if not event.free.any():
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
-            amount = closed_form_of(self.objective, event, self.law)
-            if amount is None and self.objective.monotone and getattr(self.law, "loading", None) is not None:
+            amount = closed_form_of(self._inner, event, self.law)
+            if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
                 from .levelling import level_factor
 
                 amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
@@ -227,21 +242,21 @@ class Problem:
                 )
                 raise SolveError(f"no closed form is known for {self.objective} here: {known}; use method='auto'")
         if amount is None and method == "separable":
-            separable.refuse(self.objective, event, self.law)
+            separable.refuse(self._inner, event, self.law)
         wanted = method == "separable" or (method == "auto" and solver is None)
         if (
             amount is None
             and wanted
             and self.law is not None
-            and separable.applies(self.objective, event, self.law) is None
-            and (method == "separable" or separable.pays(self.objective, event, self.law))
+            and separable.applies(self._inner, event, self.law) is None
+            and (method == "separable" or separable.pays(self._inner, event, self.law))
         ):
             chosen = "separable"
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
-                amount, evidence, interrupted = separable.solve(self.objective, event, self.law, tol, watch)
+                amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
             if interrupted:
                 chosen = "separable, interrupted"
-        return None if amount is None else (amount, assess(self.objective, event, self.law, amount, evidence, tol), chosen)
+        return None if amount is None else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
 
 
 def _positive(number: object) -> bool:

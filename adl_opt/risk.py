@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import ObjectiveError
 from .hooks import dual_of
 from .objectives import Objective
+from .rounding import measure_rounding, scenario_rounding
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 
@@ -77,6 +78,17 @@ class RiskMeasure(Objective, template=True):
             m, weights, dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual))
         )
         return Minorant(below.slack + slack, below.low, below.high, one_sided=False)
+
+    def value_rounding(self, m: Symbols) -> float:
+        # What the losses round to, by what a unit of loss in each scenario costs; then what the measure itself rounds.
+        found = self.dual(m.loss, m.probability)
+        if found is None:
+            return super().value_rounding(m)
+        return scenario_rounding(m, found[0]) + self.measure_rounding(m.loss, m.probability)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        """A forward estimate of the rounding of `of` at exact losses, quote currency."""
+        return measure_rounding(lambda other: self.of(other, probability), loss)
 
     def _check(self, loss: Array, probability: Array, weights: Array, slack: float, least: float) -> None:
         """§17 for a dual: the affine function that it states must lie below the measure. A test that can refute, not a proof."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .book import Book
-from .certificate import Certificate, relative_gap
+from .certificate import Certificate, verdict
 from .clearing import FEASIBLE, allowed_error, clearing_errors
 from .errors import AllocationError, UncertifiedWarning
 from .event import Event
@@ -126,8 +126,7 @@ def _borne_out(event: Event, amount: Array, c: Certificate) -> tuple[Certificate
 def _verdict(c: Certificate) -> tuple[float, str]:
     """(gap, status) by the rule of §11 from the recorded objective and bound; a solve may claim less, never more."""
     assert c.bound is not None
-    gap = relative_gap(c.objective, c.bound, c.floor)
-    return gap, "certified" if gap <= c.tolerance * (1 + _SAME) else "uncertified"
+    return verdict(c.objective, c.bound, c.rounding, c.reference, c.tolerance)
 
 
 def _older(stored: dict[str, Any]) -> dict[str, Any]:

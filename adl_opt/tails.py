@@ -16,6 +16,8 @@ from .isolated import affine_around, fill
 from .laws import Law
 from .objectives import Objective, evaluate
 from .risk import RiskMeasure, mean_of, need, slack_of
+from .rounding import scenario_rounding
+from .shortfall import UNIT
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 
@@ -75,6 +77,9 @@ class CVaR(RiskMeasure):
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         weights = tail_weights(loss, probability, self.level, near)
         return weights, slack_of(self.of(loss, probability), loss, weights)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 / (1 - self.level)) * UNIT * float(loss.max())
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level)
@@ -153,6 +158,9 @@ class Spectral(RiskMeasure):
         )
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 * self.weights[-1] * len(self.weights)) * UNIT * float(loss.max())
+
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, float(self.mixture[0][0]))
 
@@ -178,6 +186,9 @@ class WorstCase(RiskMeasure):
         worst = np.where(loss == value, probability, 0.0) if near is None else np.where(probability > 0, np.maximum(near, 0.0), 0.0)
         weights = worst / worst.sum() if worst.sum() > 0 else probability
         return weights, slack_of(value, loss, weights)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 0.0
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, 1.0)
@@ -238,6 +249,10 @@ class AccountCVaR(Objective):
         worst = evaluate(self, m)
         under = math.fsum(float((np.maximum(argument, 0.0) * weights[a:b]).sum()) for a, b, argument in m.arguments())
         return Minorant(below.slack + max(worst - under, 0.0), below.low, below.high, one_sided=False)
+
+    def value_rounding(self, m: Symbols) -> float:
+        most = math.fsum(float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments())
+        return scenario_rounding(m, self._weights(m, None)) + (4 + 2 / (1 - self.level)) * UNIT * most
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level, coupled=False)
