@@ -35,7 +35,7 @@ def certify(
     amount, words = cleared_first(event, _amount(event, allocation))
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
     # Without a law only water-filling itself is optimal: no bound can help.
-    if own.status == "uncertified" and not (law is None and objective.monotone):
+    if own.status in ("uncertified", "negligible") and not (law is None and objective.monotone):
         own = with_bound(own, _optimum(problem, law, tol) or own, tol)
     return said_first(words, own)
 
