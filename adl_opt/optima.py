@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate, Proof, assess, with_bound
+from .certificate import Certificate, Proof, with_bound
 from .elliptic import strictly_convex
 from .errors import LawError, SolveError
 from .event import Event, cleared
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
 from .route import ConicRoute
+from .snapping import assess_at_ends
 
 if TYPE_CHECKING:
     from .face import Face
@@ -108,8 +109,7 @@ class Optima:
         else:
             chosen = event.fixed_fraction * event.size
             chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
-        chosen = cleared(event, chosen)
-        other = assess(route.objective, event, route.law, chosen, tolerance=tol)
+        chosen, other = assess_at_ends(route.objective, event, route.law, cleared(event, chosen), tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
             raise SolveError(

@@ -15,6 +15,7 @@ from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, cleared
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
+from .snapping import assess_at_ends
 from .symbols import Symbols, needed
 from .tails import WorstCase
 
@@ -123,8 +124,8 @@ class ConicRoute:
             amount = cleared(event, amount)
             evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
             before = min((gap_of(one[1]) for one in found), default=np.inf)
-            found.append((amount, assess(self.objective, event, self.law, amount, evidence, tol)))
-            amounts.append(amount)
+            found.append(assess_at_ends(self.objective, event, self.law, amount, evidence, tol))
+            amounts.append(found[-1][0])
             stalled = 0 if gap_of(found[-1][1]) < before else stalled + 1
             # Newton is faster at the end, where all is smooth; kinks of other parts need the cuts' bounds to the last.
             if min(before, gap_of(found[-1][1])) <= (_NEWTON if smooth else 10 * _TIGHT) or stalled > 2:
@@ -180,7 +181,7 @@ class ConicRoute:
             if point is None:
                 break
             amount = self._downhill(event, here[0], cleared(event, self._amount(event, point)))
-            again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
+            again = assess_at_ends(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
             # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
             stalled = 0 if again[1].certificate.objective < c.objective or gap_of(again[1]) < gap_of(best[1]) else stalled + 1
             here, best = again, min(best, again, key=_better)
@@ -203,7 +204,7 @@ class ConicRoute:
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
             amount = separable.polish(event, self.law, amount) if small else amount
         evidence = Evidence(point.dual, point.bound if trusted else None, point.assumed, point.price)
-        proof = assess(self.objective, event, self.law, amount, evidence, tol)
+        amount, proof = assess_at_ends(self.objective, event, self.law, amount, evidence, tol)
         return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
 
     def check(self, event: Event, amount: Array) -> None:

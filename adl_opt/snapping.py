@@ -1,0 +1,181 @@
+"""What rounding or an interior point touches is not closed: legs clearly off the shadow price go to their end (THEORY 6, 8.4). numpy only.
+
+A leg that saves less a contract than the price should close nothing, one that saves more should close all; an interior point leaves each a little from its end. Prices that
+prove nearly as well as the best one form an interval; a leg is clearly off where what it saves lies outside, and goes to its end where it is nearer to that, as a fraction of
+its position, than its saving is to the price, as a fraction of it. The others clear again, at one price; where less would be proved, all stays as it was.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .certificate import TOLERANCE, Evidence, Proof, assess
+from .event import Event
+from .laws import Law
+from .objectives import Objective, evaluate
+from .supports import Dual, Minorant
+from .symbols import Symbols
+from .waterfill import clear_exactly
+
+Array = NDArray[np.float64]
+_ROUNDING = 1e-12  # relative: gaps, and changes of slopes, below it are none
+_NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides
+_CLOSER = (1.0, 1e-3)  # how much nearer to its end than to the price a leg is that goes there: the second where the first proves less
+
+
+def assess_at_ends(
+    objective: Objective, event: Event, law: Law | None, amount: Array, evidence: Evidence | None = None, tolerance: float = TOLERANCE
+) -> tuple[Array, Proof]:
+    """(amount (legs,) contracts, its proof), with the legs that a solver's rounding touches at their ends, cleared and proved again; as it came where that proves less.
+
+    evidence: as for `assess`. An objective without slopes sends legs next to their ends there where its value does not rise.
+    """
+    if not event.free.any():
+        return amount, assess(objective, event, law, amount, evidence, tolerance)
+    dual = Dual() if evidence is None else evidence.dual
+    m = Symbols(event, law, amount)
+    known = [(one, below) for one in ((dual, Dual()) if dual else (dual,)) if (below := objective.minorant(m, one)) is not None]
+    if not known:
+        return _by_value(objective, event, law, amount, evidence, tolerance)
+    gap, dual, below, markets = min(
+        ((below.slack + sum(k.gap for k in here), one, below, here) for one, below in known for here in [_markets(event, amount, below)]),
+        key=lambda found: found[0],
+    )
+    for closer in _CLOSER:
+        moved = _at_ends(event, amount, markets, gap, closer)
+        if (moved == amount).all():
+            break
+        after = objective.minorant(Symbols(event, law, moved), dual)
+        moved = moved if after is None else evened(event, amount, below, moved, after)
+        proof = assess(objective, event, law, moved, evidence, tolerance)
+        c = proof.certificate
+        if c.bound is not None and c.objective - c.bound <= gap + _ROUNDING * abs(c.objective):
+            return moved, proof
+    return amount, assess(objective, event, law, amount, evidence, tolerance)
+
+
+class Market:
+    """The legs to decide of one asset, what a contract of each saves, and the price at which they prove most.
+
+    The gap at a price is the sum of (price - dear)^+ closed + (cheap - price)^+ left: convex, piecewise linear (THEORY 6). legs (F,); size, closed, left (F,) contracts;
+    cheap, dear (F,): what one more contract saves, what the last one saved, and price, quote currency per contract.
+    """
+
+    def __init__(self, event: Event, amount: Array, below: Minorant, k: int) -> None:
+        self.k, self.legs = k, np.flatnonzero(event.free & (event.book.asset == k))
+        self.size, self.closed = event.size[self.legs], amount[self.legs]
+        self.left = self.size - self.closed
+        held = event.held[self.legs]
+        self.cheap, self.dear = -below.high[self.legs] / held, -below.low[self.legs] / held
+        at = np.concatenate([self.dear, self.cheap])
+        order = np.argsort(at, kind="stable")
+        self._at = at[order]
+        # Slope of the gap left of the first, between, and right of the last of these prices.
+        self._rise = np.concatenate([[0.0], np.cumsum(np.concatenate([self.closed, self.left])[order])]) - self.left.sum()
+        self._best = min(int(np.searchsorted(self._rise[1:], 0.0)), len(at) - 1)
+        self.price = float(self._at[self._best])
+
+    @property
+    def gap(self) -> float:
+        charged = np.maximum(self.price - self.dear, 0.0) @ self.closed + np.maximum(self.cheap - self.price, 0.0) @ self.left
+        return float(charged)
+
+    def prices(self, allowed: float) -> tuple[float, float]:
+        """Least and most of the prices that prove a gap larger than `gap` by `allowed` at most."""
+        at, rise, best = self._at, self._rise, self._best
+        return -_reach(-at[best::-1], -rise[best::-1], allowed), _reach(at[best:], rise[best + 1 :], allowed)
+
+
+def _markets(event: Event, amount: Array, below: Minorant) -> list[Market]:
+    return [Market(event, amount, below, int(k)) for k in event.free_assets]
+
+
+def _reach(at: Array, slope: Array, allowed: float) -> float:
+    """How far a function goes from at[0] until it has risen by `allowed`; its slope is slope[j] beyond at[j], 0 where that is a rounding below."""
+    slope = np.maximum(slope, 0.0)
+    risen = np.concatenate([[0.0], np.cumsum(slope[:-1] * np.diff(at))])
+    j = int(np.searchsorted(risen, allowed, side="right")) - 1
+    return float(at[j] + (allowed - risen[j]) / slope[j]) if slope[j] > 0 else float(at[j])
+
+
+def _at_ends(event: Event, amount: Array, markets: list[Market], gap: float, closer: float) -> Array:
+    """`amount` (legs,) with the legs that are clearly off the price at their ends, clearing exactly. gap: how far all is proved from the optimum, quote currency."""
+    found = amount.copy()
+    for one in markets:
+        least, most = one.prices(gap)
+        inside = (one.closed > 0) & (one.left > 0)
+        to_none, to_all = inside & (one.dear < least), inside & (one.cheap > most)
+        saves = np.where(to_none, one.dear, one.cheap)
+        scale = np.maximum(np.maximum(np.abs(saves), abs(one.price)), 1e-300)
+        off = np.where(to_none | to_all, np.abs(saves - one.price) / scale, 0.0)
+        near = np.where(to_none, one.closed, one.left) / one.size
+        ends = np.where(to_all, one.size, 0.0)
+        going = _that_clear(one, ends, np.flatnonzero((off > 0) & (near <= closer * off)), off, inside)
+        if going.size:
+            there = one.closed.copy()
+            there[going] = ends[going]
+            found[one.legs] = clear_exactly(there, one.size, float(event.required[one.k]))
+    return found
+
+
+def _that_clear(one: Market, ends: Array, going: NDArray[np.int64], off: Array, inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Those of the legs `going`, the furthest off first, whose way to their ends the legs that stay inside can make good."""
+    order = going[np.argsort(-off[going], kind="stable")]
+    more = np.cumsum(one.closed[order] - ends[order])  # contracts that the others must close in their place
+    up = one.left[inside].sum() - np.cumsum(one.left[order])
+    down = one.closed[inside].sum() - np.cumsum(one.closed[order])
+    fits = np.flatnonzero((more <= up) & (-more <= down))
+    return order[: int(fits[-1]) + 1] if fits.size else order[:0]
+
+
+def evened(event: Event, before: Array, below: Minorant, amount: Array, after: Minorant) -> Array:
+    """`amount` (legs,) with the legs closed in part at one price again, asset by asset: a step of the secant method from `before`, each leg by itself; it clears exactly.
+
+    below, after: the objective's slopes at `before` and at `amount`. A leg that went to an end where it is on the wrong side of the price comes back; one whose slope has not
+    changed stays.
+    """
+    found = amount.copy()
+    for k in event.free_assets:
+        legs = np.flatnonzero(event.free & (event.book.asset == k))
+        size, held, there = event.size[legs], event.held[legs], amount[legs]
+        change, saved, saves = there - before[legs], -below.high[legs] / held, -after.high[legs] / held
+        fall = saved - saves
+        bent = (np.abs(fall) > _ROUNDING * np.abs(saves)) & (fall * change > 0)
+        give = np.divide(change, fall, out=np.zeros_like(fall), where=bent)  # contracts that a leg closes more if the price falls by 1
+        moving = bent & (there > 0) & (there < size)
+        for _ in range(2):
+            if not moving.any():
+                break
+            price = float((give * saves)[moving].sum() / give[moving].sum())
+            moving |= bent & np.where(there > 0, saves < price, saves > price)
+        if moving.any():
+            step = np.where(moving, give * (saves - price), 0.0)
+            found[legs] = clear_exactly(np.clip(there + step, 0.0, size), size, float(event.required[k]))
+    return found
+
+
+def _by_value(
+    objective: Objective, event: Event, law: Law | None, amount: Array, evidence: Evidence | None, tolerance: float
+) -> tuple[Array, Proof]:
+    proof = assess(objective, event, law, amount, evidence, tolerance)
+    value, gap = proof.certificate.objective, proof.certificate.gap
+    for moved in _nearby(event, amount):
+        if evaluate(objective, Symbols(event, law, moved)) <= value + _ROUNDING * abs(value):
+            again = assess(objective, event, law, moved, evidence, tolerance)
+            if gap is None or (again.certificate.gap or 0.0) <= gap + _ROUNDING:
+                return moved, again
+    return amount, proof
+
+
+def _nearby(event: Event, amount: Array) -> Iterable[Array]:
+    share = amount / np.where(event.size > 0, event.size, 1.0)
+    for near in _NEAR:
+        none, whole = event.free & (share > 0) & (share <= near), event.free & (share < 1) & (share >= 1 - near)
+        if not (none | whole).any():
+            return
+        moved = np.where(none, 0.0, np.where(whole, event.size, amount))
+        for k in event.free_assets:
+            legs = event.free & (event.book.asset == k)
+            moved[legs] = clear_exactly(moved[legs], event.size[legs], float(event.required[k]))
+        yield moved
