@@ -245,7 +245,8 @@ def _departure(event: Event, m: Symbols) -> float:
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
     clearing = np.zeros(len(event.side))
     for k in np.flatnonzero(event.side):
-        clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
+        closed = amount[event.closable & (event.book.asset == k)].tolist()  # where the sum, rounded once, is the requirement, it clears (§6)
+        clearing[k] = 0.0 if math.fsum(closed) == event.required[k] else abs(math.fsum([*closed, -event.required[k]]))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation, amounts_from_frame
 from .certificate import Proof, assess
+from .counting import accounts, left, reduced
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
@@ -223,14 +224,12 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
         raise EventError(f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}")
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
-    left = event.held - allocation.amount > 1e-12 * event.held
-    reduced = book.per_account(allocation.amount) > 0
     frame = pd.DataFrame(
         {
             "account": book.accounts,
             "closed_notional": book.per_account(allocation.amount * book.price[book.asset]),
             "transfer": book.per_account(allocation.closed * gone),
-            "wholly_closed": reduced & (book.per_account(left.astype(float)) == 0),
+            "wholly_closed": accounts(event, reduced(event, allocation.amount)) & ~accounts(event, left(event, allocation.amount)),
         }
     )
     frame.attrs["units"] = {"closed_notional": "quote currency", "transfer": "quote currency, given up > 0"}

@@ -1,5 +1,6 @@
 """QueueRule: accounts ranked by profit term x leverage term and closed one after the other, as exchanges do; what a tie decides (§16)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -179,7 +180,9 @@ class QueueRule:
         amount = np.zeros(len(event.size))
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
-            amount[legs] = _taken(event.size[legs], self._shared(group), float(event.required[k]))
+            # Whom the rule leaves may hold less than is required, by the rounding of two sums.
+            required = min(float(event.required[k]), math.fsum(event.size[legs].tolist()))
+            amount[legs] = _taken(event.size[legs], self._shared(group), required)
         return plain_allocation(event, amount, self.name, unique=None)
 
     def tied(self, event: Event) -> "pd.DataFrame":

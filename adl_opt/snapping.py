@@ -1,8 +1,8 @@
 """What rounding or an interior point touches is not closed: legs clearly off the shadow price go to their end (THEORY 6, 8.4). numpy only.
 
 A leg that saves less a contract than the price should close nothing, one that saves more should close all; an interior point leaves each a little from its end. Prices that
-prove nearly as well as the best one form an interval; a leg is clearly off where what it saves lies outside, and goes to its end where it is nearer to that, as a fraction of
-its position, than its saving is to the price, as a fraction of it. The others clear again, at one price; where less would be proved, all stays as it was.
+prove nearly as well as the best one form an interval; a leg is clearly off where what it saves lies outside, and goes to its end where it is much nearer to that, as a fraction
+of its position, than its saving is to the price, as a fraction of it. The others clear again, at one price; where less would be proved, all stays as it was.
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,13 @@ from .laws import Law
 from .objectives import Objective, evaluate
 from .supports import Dual, Minorant
 from .symbols import Symbols
-from .waterfill import clear_exactly
+from .waterfill import clear_exactly, clipped_level
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # relative: gaps, and changes of slopes, below it are none
+_STRAIGHT = 0.1  # relative: a slope that changes by more has no use for the secant
 _NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides
-_CLOSER = (1.0, 1e-3)  # how much nearer to its end than to the price a leg is that goes there: the second where the first proves less
+_CLOSER = (1e-2, 1e-4)  # a leg goes to its end where it is so much nearer to it than to the price: the second where the first proves less
 
 
 def assess_at_ends(
@@ -47,7 +48,8 @@ def assess_at_ends(
         if (moved == amount).all():
             break
         after = objective.minorant(Symbols(event, law, moved), dual)
-        moved = moved if after is None else evened(event, amount, below, moved, after)
+        if after is not None and after.slack + sum(k.gap for k in _markets(event, moved, after)) > gap:
+            moved = evened(event, amount, below, moved, after)
         proof = assess(objective, event, law, moved, evidence, tolerance)
         c = proof.certificate
         if c.bound is not None and c.objective - c.bound <= gap + _ROUNDING * abs(c.objective):
@@ -133,7 +135,7 @@ def evened(event: Event, before: Array, below: Minorant, amount: Array, after: M
     """`amount` (legs,) with the legs closed in part at one price again, asset by asset: a step of the secant method from `before`, each leg by itself; it clears exactly.
 
     below, after: the objective's slopes at `before` and at `amount`. A leg that went to an end where it is on the wrong side of the price comes back; one whose slope has not
-    changed stays.
+    changed, or by so much that it is no line, stays.
     """
     found = amount.copy()
     for k in event.free_assets:
@@ -141,17 +143,17 @@ def evened(event: Event, before: Array, below: Minorant, amount: Array, after: M
         size, held, there = event.size[legs], event.held[legs], amount[legs]
         change, saved, saves = there - before[legs], -below.high[legs] / held, -after.high[legs] / held
         fall = saved - saves
-        bent = (np.abs(fall) > _ROUNDING * np.abs(saves)) & (fall * change > 0)
+        scale = np.maximum(np.abs(saved), np.abs(saves))
+        bent = (np.abs(fall) > _ROUNDING * scale) & (np.abs(fall) < _STRAIGHT * scale) & (fall * change > 0)
         give = np.divide(change, fall, out=np.zeros_like(fall), where=bent)  # contracts that a leg closes more if the price falls by 1
         moving = bent & (there > 0) & (there < size)
-        for _ in range(2):
-            if not moving.any():
-                break
-            price = float((give * saves)[moving].sum() / give[moving].sum())
-            moving |= bent & np.where(there > 0, saves < price, saves > price)
-        if moving.any():
-            step = np.where(moving, give * (saves - price), 0.0)
-            found[legs] = clear_exactly(np.clip(there + step, 0.0, size), size, float(event.required[k]))
+        if not moving.any():
+            continue
+        price = float((give * saves)[moving].sum() / give[moving].sum())
+        moving |= bent & np.where(there > 0, saves < price, saves > price)
+        aim, own = (there + give * saves)[moving], give[moving]  # closed if the price were 0
+        there[moving] = aim + clipped_level(-aim, size[moving] - aim, own, float((there[moving] - aim).sum()))[1]
+        found[legs] = clear_exactly(np.clip(there, 0.0, size), size, float(event.required[k]))
     return found
 
 
