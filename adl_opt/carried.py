@@ -146,7 +146,9 @@ class State:
         remains = np.abs(held - closed)
         remains = np.where(remains > dust, remains, 0.0)
         leverage = book.per_account(remains * by_leg) / book.equity
-        before, after, touched = (book.per_account((one > dust).astype(float)) > 0 for one in (np.abs(held), remains, np.abs(closed)))
+        before, after, touched = (
+            book.per_account((one > dust).astype(float)) > 0 for one in (np.abs(held), remains, np.abs(closed))
+        )
         required, lacking = (float((amounts * book.price).sum()) for amounts in (need, missing))
         moved = float((np.abs(closed - tape.realized[tape.seen]) * by_leg).sum())
         line = {

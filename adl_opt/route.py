@@ -77,7 +77,9 @@ class ConicRoute:
                 break
             except SolveError:
                 if number == len(attempts) and not easier:
-                    raise
+                    if not self._bounded(solver, time_limit):
+                        raise
+                    found.append(self._at_pro_rata(event, tol))
         if not found:
             found = self._starts(event, tol, time_limit)
         value = found[0][1].certificate.objective
@@ -96,10 +98,16 @@ class ConicRoute:
         best = self._refined(event, min(found, key=_better), tol, time_limit)
         found.append(best)
         if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
-            amount = cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
-            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
-            best = min(found, key=_better)
+            best = min([*found, self._at_pro_rata(event, tol)], key=_better)  # a solver that loses to pro rata
         return best
+
+    def _at_pro_rata(self, event: Event, tol: float) -> tuple[Array, Proof]:
+        amount = cleared(event, event.pro_rata_fraction * event.size)
+        return amount, assess(self.objective, event, self.law, amount, tolerance=tol)
+
+    def _bounded(self, solver: str | None, time_limit: float | None) -> bool:
+        """Whether a solver of our choice that returns no point is lost in rounding: the library's own objectives have an optimum."""
+        return solver is None and time_limit is None and trusted(self.objective)
 
     def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
         """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds prove; None where they do not apply."""
@@ -116,8 +124,9 @@ class ConicRoute:
             try:
                 point = program.solve(event, self.reference(event), solver, 1e-10, time_limit)
             except SolveError:
-                if not found:
+                if not found and not self._bounded(solver, time_limit):
                     raise
+                found = found or [self._at_pro_rata(event, tol)]
                 break
             amount = self._amount(event, point)
             bound = point.bound if cuts._same_value(event, amount, point) else None  # §17 holds for a user's terms beside it

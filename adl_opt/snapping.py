@@ -22,11 +22,16 @@ Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # relative: gaps, and changes of slopes, below it are none
 _STRAIGHT = 0.1  # relative: a slope that changes by more has no use for the secant
 _NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides
-_CLOSER = (1e-2, 1e-4)  # a leg goes to its end where it is so much nearer to it than to the price: the second where the first proves less
+_CLOSER = (1e-2, 1e-4)  # so much nearer to its end than to the price a leg goes there: the second where the first proves less
 
 
 def assess_at_ends(
-    objective: Objective, event: Event, law: Law | None, amount: Array, evidence: Evidence | None = None, tolerance: float = TOLERANCE
+    objective: Objective,
+    event: Event,
+    law: Law | None,
+    amount: Array,
+    evidence: Evidence | None = None,
+    tolerance: float = TOLERANCE,
 ) -> tuple[Array, Proof]:
     """(amount (legs,) contracts, its proof), with the legs that a solver's rounding touches at their ends, cleared and proved again; as it came where that proves less.
 
@@ -39,20 +44,20 @@ def assess_at_ends(
     known = [(one, below) for one in ((dual, Dual()) if dual else (dual,)) if (below := objective.minorant(m, one)) is not None]
     if not known:
         return _by_value(objective, event, law, amount, evidence, tolerance)
-    gap, dual, below, markets = min(
-        ((below.slack + sum(k.gap for k in here), one, below, here) for one, below in known for here in [_markets(event, amount, below)]),
-        key=lambda found: found[0],
-    )
+    found = [(_gap(markets := _markets(event, amount, below), below), one, below, markets) for one, below in known]
+    gap, dual, below, markets = min(found, key=lambda proved: proved[0])
+    if evidence is not None and evidence.conic_bound is not None:
+        gap = min(gap, max(evaluate(objective, m) - evidence.conic_bound, 0.0))
     for closer in _CLOSER:
         moved = _at_ends(event, amount, markets, gap, closer)
         if (moved == amount).all():
             break
         after = objective.minorant(Symbols(event, law, moved), dual)
-        if after is not None and after.slack + sum(k.gap for k in _markets(event, moved, after)) > gap:
+        if after is not None and _gap(_markets(event, moved, after), after) > gap:
             moved = evened(event, amount, below, moved, after)
         proof = assess(objective, event, law, moved, evidence, tolerance)
         c = proof.certificate
-        if c.bound is not None and c.objective - c.bound <= gap + _ROUNDING * abs(c.objective):
+        if c.certified and c.bound is not None and c.objective - c.bound <= gap + _ROUNDING * abs(c.objective):
             return moved, proof
     return amount, assess(objective, event, law, amount, evidence, tolerance)
 
@@ -87,6 +92,10 @@ class Market:
         """Least and most of the prices that prove a gap larger than `gap` by `allowed` at most."""
         at, rise, best = self._at, self._rise, self._best
         return -_reach(-at[best::-1], -rise[best::-1], allowed), _reach(at[best:], rise[best + 1 :], allowed)
+
+
+def _gap(markets: list["Market"], below: Minorant) -> float:
+    return below.slack + sum(market.gap for market in markets)
 
 
 def _markets(event: Event, amount: Array, below: Minorant) -> list[Market]:
@@ -145,7 +154,9 @@ def evened(event: Event, before: Array, below: Minorant, amount: Array, after: M
         fall = saved - saves
         scale = np.maximum(np.abs(saved), np.abs(saves))
         bent = (np.abs(fall) > _ROUNDING * scale) & (np.abs(fall) < _STRAIGHT * scale) & (fall * change > 0)
-        give = np.divide(change, fall, out=np.zeros_like(fall), where=bent)  # contracts that a leg closes more if the price falls by 1
+        give = np.divide(
+            change, fall, out=np.zeros_like(fall), where=bent
+        )  # contracts that a leg closes more if the price falls by 1
         moving = bent & (there > 0) & (there < size)
         if not moving.any():
             continue
