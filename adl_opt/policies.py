@@ -57,7 +57,10 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
 
 
 def pro_rata(event: Event) -> Allocation:
-    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal."""
+    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal.
+
+    In one asset and isolated margin it keeps the order of leverages; in cross margin, where other positions stay, it can reverse it.
+    """
     need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
@@ -121,7 +124,8 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
 def gross_water_filling(event: Event) -> Allocation:
     """Level the gross leverages as far as the requirements allow: least sum of equity x leverage^2, evenly. Blind to hedges, and so a yardstick.
 
-    In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the loss: see the model hedge_matters.
+    In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the loss: see the model hedge_matters; and
+    to split an account can pay, which in isolated margin it cannot.
     """
     need_event(event)
     if event.book.isolated:
