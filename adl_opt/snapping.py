@@ -22,7 +22,8 @@ Array = NDArray[np.float64]
 _ROUNDING = 1e-12  # relative: gaps, and changes of slopes, below it are none
 _STRAIGHT = 0.1  # relative: a slope that changes by more has no use for the secant
 _NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides
-_CLOSER = (1e-2, 1e-4)  # so much nearer to its end than to the price a leg goes there: the second where the first proves less
+# A leg goes to its end where it is so much nearer to it than to the price, or nearer than a fraction of its position; the next where one proves less.
+_TRIED = ((1e-2, 1e-6), (1e-2, 0.0), (1e-4, 0.0))
 
 
 def assess_at_ends(
@@ -48,10 +49,12 @@ def assess_at_ends(
     gap, dual, below, markets = min(found, key=lambda proved: proved[0])
     if evidence is not None and evidence.conic_bound is not None:
         gap = min(gap, max(evaluate(objective, m) - evidence.conic_bound, 0.0))
-    for closer in _CLOSER:
-        moved = _at_ends(event, amount, markets, gap, closer)
-        if (moved == amount).all():
-            break
+    last = amount
+    for closer, within in _TRIED:
+        moved = _at_ends(event, amount, markets, gap, closer, within)
+        if (moved == last).all():
+            continue
+        last = moved
         after = objective.minorant(Symbols(event, law, moved), dual)
         if after is not None and _gap(_markets(event, moved, after), after) > gap:
             moved = evened(event, amount, below, moved, after)
@@ -110,8 +113,8 @@ def _reach(at: Array, slope: Array, allowed: float) -> float:
     return float(at[j] + (allowed - risen[j]) / slope[j]) if slope[j] > 0 else float(at[j])
 
 
-def _at_ends(event: Event, amount: Array, markets: list[Market], gap: float, closer: float) -> Array:
-    """`amount` (legs,) with the legs that are clearly off the price at their ends, clearing exactly. gap: how far all is proved from the optimum, quote currency."""
+def _at_ends(event: Event, amount: Array, markets: list[Market], gap: float, closer: float, within: float) -> Array:
+    """`amount` (legs,) with the legs that are clearly off the price, or next to an end, at their ends, clearing exactly. gap: how far all is proved from the optimum, quote currency."""
     found = amount.copy()
     for one in markets:
         least, most = one.prices(gap)
@@ -120,9 +123,11 @@ def _at_ends(event: Event, amount: Array, markets: list[Market], gap: float, clo
         saves = np.where(to_none, one.dear, one.cheap)
         scale = np.maximum(np.maximum(np.abs(saves), abs(one.price)), 1e-300)
         off = np.where(to_none | to_all, np.abs(saves - one.price) / scale, 0.0)
-        near = np.where(to_none, one.closed, one.left) / one.size
-        ends = np.where(to_all, one.size, 0.0)
-        going = _that_clear(one, ends, np.flatnonzero((off > 0) & (near <= closer * off)), off, inside)
+        more = np.where(off > 0, to_all, one.left < one.closed)  # towards which end
+        near, ends = np.where(more, one.left, one.closed) / one.size, np.where(more, one.size, 0.0)
+        going = _that_clear(
+            one, ends, np.flatnonzero(inside & ((off > 0) & (near <= closer * off) | (near <= within))), off, inside
+        )
         if going.size:
             there = one.closed.copy()
             there[going] = ends[going]

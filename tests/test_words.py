@@ -130,7 +130,7 @@ def no_dust(problem, allocation):
         moved[j] = size[j] if share[j] > 0.5 else 0.0
         other = assess(problem.objective, event, problem.law, cleared(event, moved)).certificate
         own = assess(problem.objective, event, problem.law, allocation.amount).certificate
-        assert other.gap is None or own.gap is None or other.gap > own.gap - TOL.rounding
+        assert other.gap is None or own.gap is None or other.gap > own.gap + TOL.rounding
 
 
 @pytest.mark.fuzz
@@ -184,7 +184,7 @@ def test_prices_that_prove_as_well_by_hand():
 def test_dust_goes_to_its_end_and_the_margin_takes_it():
     event, amount, below = market([3, 2, 1], [3, 2, 1], [4 - 1e-7, 2, 1e-7], [4, 4, 4])
     gap = sum(one.gap for one in snapping._markets(event, amount, below))
-    moved = snapping._at_ends(event, amount, snapping._markets(event, amount, below), gap, 1e-2)
+    moved = snapping._at_ends(event, amount, snapping._markets(event, amount, below), gap, 1e-2, 0.0)
     assert moved[[0, 2]].tolist() == [4.0, 0.0] and moved[1] == pytest.approx(2.0, rel=TOL.rounding)
 
 
@@ -192,14 +192,14 @@ def test_a_leg_on_the_margin_is_not_dust():
     """However little it closes: its saving is the price."""
     event, amount, below = market([3, 2, 2], [3, 2, 2], [4, 2, 1e-8], [4, 4, 4])
     markets = snapping._markets(event, amount, below)
-    assert (snapping._at_ends(event, amount, markets, sum(one.gap for one in markets), 1e-2) == amount).all()
+    assert (snapping._at_ends(event, amount, markets, sum(one.gap for one in markets), 1e-2, 0.0) == amount).all()
 
 
 def test_somebody_must_take_what_dust_leaves():
     """Two legs next to their ends and nobody between: one of them stays as it is."""
     event, amount, below = market([3, 1], [3, 1], [4 - 1e-7, 1e-7], [4, 4])
     markets = snapping._markets(event, amount, below)
-    moved = snapping._at_ends(event, amount, markets, sum(one.gap for one in markets), 1e-2)
+    moved = snapping._at_ends(event, amount, markets, sum(one.gap for one in markets), 1e-2, 0.0)
     assert math.fsum(moved) == event.required[0] and ((moved == amount) | (moved == 0) | (moved == event.size)).all()
 
 
