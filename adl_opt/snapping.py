@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import TOLERANCE, Evidence, Proof, assess
+from .certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
 from .event import Event
 from .laws import Law
 from .objectives import Objective, evaluate
@@ -19,7 +19,7 @@ from .symbols import Symbols
 from .waterfill import clear_exactly, clipped_level
 
 Array = NDArray[np.float64]
-_ROUNDING = 1e-12  # relative: gaps, and changes of slopes, below it are none
+_ROUNDING = 1e-12  # relative: changes of slopes, and rises of a value, below it are none
 _STRAIGHT = 0.1  # relative: a slope that changes by more has no use for the secant
 _NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides
 # A leg goes to its end where it is so much nearer to it than to the price, or nearer than a fraction of its position; the next where one proves less.
@@ -56,11 +56,10 @@ def assess_at_ends(
             continue
         last = moved
         after = objective.minorant(Symbols(event, law, moved), dual)
-        if after is not None and _gap(_markets(event, moved, after), after) > gap:
+        if after is not None and _gap(_markets(event, moved, after), after) > 2 * gap:  # else a step by legs alone gains nothing
             moved = evened(event, amount, below, moved, after)
         proof = assess(objective, event, law, moved, evidence, tolerance)
-        c = proof.certificate
-        if c.certified and c.bound is not None and c.objective - c.bound <= gap + _ROUNDING * abs(c.objective):
+        if _as_well(proof, gap, tolerance):
             return moved, proof
     return amount, assess(objective, event, law, amount, evidence, tolerance)
 
@@ -95,6 +94,13 @@ class Market:
         """Least and most of the prices that prove a gap larger than `gap` by `allowed` at most."""
         at, rise, best = self._at, self._rise, self._best
         return -_reach(-at[best::-1], -rise[best::-1], allowed), _reach(at[best:], rise[best + 1 :], allowed)
+
+
+def _as_well(proof: Proof, gap: float, tolerance: float) -> bool:
+    """Whether an allocation is proved as well as one with this gap, in the objective's unit; a gap that nobody tries to close further is none."""
+    c = proof.certificate
+    allowed = max(gap, TIGHT * min(1.0, tolerance / TOLERANCE) * abs(c.objective))
+    return c.certified and c.bound is not None and c.objective - c.bound <= allowed
 
 
 def _gap(markets: list["Market"], below: Minorant) -> float:
@@ -181,7 +187,7 @@ def _by_value(
     for moved in _nearby(event, amount):
         if evaluate(objective, Symbols(event, law, moved)) <= value + _ROUNDING * abs(value):
             again = assess(objective, event, law, moved, evidence, tolerance)
-            if gap is None or (again.certificate.gap or 0.0) <= gap + _ROUNDING:
+            if gap is None or (again.certificate.gap or 0.0) <= max(gap, TIGHT * min(1.0, tolerance / TOLERANCE)):
                 return moved, again
     return amount, proof
 
