@@ -1,9 +1,10 @@
 """The state of a policy through the waves of an event: what it holds, what it closes, and what is measured then.
 
 How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the data list the position again, the policy holds the
-listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd and are not: a position that the data show smaller
-than e (its owner closed it himself, the policy already had) is 0, its excess reported as `overtaken`; one that the data show on the other side than before starts anew, and
-what the policy held of it more than reality is reported as `dropped`, what it had closed more as `overtaken`.
+listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd
+and are not: a position that the data show smaller than e (its owner closed it himself, the policy already had) is 0,
+its excess reported as `overtaken`; one that the data show on the other side than before starts anew, and what the
+policy held of it more than reality is reported as `dropped`, what it had closed more as `overtaken`.
 Accounts join when they first appear. One that is not listed in a wave stands still: its last position less what was closed, its last equity, and the latest price of
 each asset; so policies may close whom reality closed before, or spared. Equity is that of the data.
 
@@ -114,7 +115,7 @@ class State:
         position, dust, price = tape.position, _DUST * tape.largest, tape.price[tape.asset]
         side = np.sign(position)
         anew = side * self.side < 0  # on the other side than before
-        more = np.where(anew, -self.side * self.ahead, 0.0)  # > 0: held more than in reality, < 0: closed more
+        more = np.where(anew, -self.side * self.ahead, 0.0)  # held more than in reality, or closed more
         self.ahead[anew] = 0.0
         self.side = np.where(side != 0, side, self.side)
         beyond = self.side * (self.ahead - position)  # > 0: the owner closed what the policy already had

@@ -245,10 +245,9 @@ def _departure(event: Event, m: Symbols) -> float:
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
     clearing = np.zeros(len(event.side))
     for k in np.flatnonzero(event.side):
-        closed = amount[
-            event.closable & (event.book.asset == k)
-        ].tolist()  # where the sum, rounded once, is the requirement, it clears (§6)
-        clearing[k] = 0.0 if math.fsum(closed) == event.required[k] else abs(math.fsum([*closed, -event.required[k]]))
+        closed = amount[event.closable & (event.book.asset == k)].tolist()
+        if math.fsum(closed) != event.required[k]:  # a sum that is the requirement, rounded once, clears (§6)
+            clearing[k] = abs(math.fsum([*closed, -event.required[k]]))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)

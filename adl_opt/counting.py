@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from .event import Event
 
 Array = NDArray[np.float64]
-NOTHING = 1e-12  # of a position: so little closed, or left, is the rounding of a sum that clears exactly, and counts as none
+# Of a position: so little closed, or left, is the rounding of a sum that clears exactly, and counts as none.
+NOTHING = 1e-12
 
 
 def reduced(event: Event, amount: Array) -> NDArray[np.bool_]:

@@ -43,8 +43,10 @@ class Replay:
         """One line a wave and policy, "realized" first (units in attrs["units"]).
 
         required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or 1e-13 of all that was ever held of the asset, it is rounding
-        and not counted), overtaken, dropped (what a policy held more than reality of positions that the data then show on the other side): notional, quote currency. accounts: in the book
-        of the wave; touched, wholly_closed: how many of them closed something, or everything (1e-12 of what a position ever was is nothing). contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
+        and not counted), overtaken, dropped (what a policy held more than reality of positions that the data then
+        show on the other side): notional, quote currency. accounts: in the book of the wave; touched,
+        wholly_closed: how many of them closed something, or everything (1e-12 of what a position ever was is
+        nothing). contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
         the accounts of the book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional) between what was closed and what was realized,
         with what is missing as a place of its own, over the required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified gap.
         """
@@ -69,7 +71,8 @@ class Replay:
         ).infer_objects()
 
     def total(self) -> "pd.DataFrame":
-        """One line a policy over all waves: notional closed, missing, overtaken and dropped (quote currency), accounts touched, leverage after the last wave, elsewhere by position."""
+        """One line a policy over all waves: notional closed, missing, overtaken and dropped (quote currency),
+        accounts touched, leverage after the last wave, elsewhere by position."""
         import pandas as pd
 
         lines = []

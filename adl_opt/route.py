@@ -106,7 +106,7 @@ class ConicRoute:
         return amount, assess(self.objective, event, self.law, amount, tolerance=tol)
 
     def _bounded(self, solver: str | None, time_limit: float | None) -> bool:
-        """Whether a solver of our choice that returns no point is lost in rounding: the library's own objectives have an optimum."""
+        """Whether a solver of our choice without a point is lost in rounding: our own objectives have an optimum."""
         return solver is None and time_limit is None and trusted(self.objective)
 
     def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
