@@ -10,7 +10,8 @@ import adl_opt as adl
 from adl_opt import separable, snapping
 from adl_opt.certificate import Evidence, assess
 from adl_opt.counting import NOTHING
-from adl_opt.supports import Minorant
+from adl_opt.supports import Dual, Minorant
+from adl_opt.symbols import Symbols
 
 from .books import count, cross, frame, gaussian, scenarios
 from .tolerances import TOL
@@ -120,30 +121,39 @@ def test_who_goes_to_an_end_leaves_the_proof_no_worse(seed):
     assert not (inside(after) & ~inside(amount)).any()
 
 
+class Kinked(adl.Objective):
+    """Of two legs of 4 contracts the first saves 1 a contract, the second 100 until 4e-4 are closed, then nothing."""
+
+    def value(self, m):
+        return float(4 - m.amount[0] + 100 * max(4e-4 - m.amount[1], 0.0))
+
+    def minorant(self, m, dual):
+        slope = np.array([-4.0, -400.0 if m.amount[1] < 4e-4 else 0.0])
+        return Minorant(0.0, slope, slope)
+
+
 def test_what_proves_less_stays_as_it_was():
-    """Slopes that say nothing true of the objective: where they lead, less is proved."""
+    """The second leg is next to its end and saves nothing, but it did before: at its end 0.04 more is lost."""
+    event = market([1, 1], [1, 1], [1, 1], [4, 4])[0]
+    amount = np.array([2 - 4.01e-4, 4.01e-4])
+    m = Symbols(event, None, amount)
+    assert at_ends(event, amount, Kinked().minorant(m, Dual()))[1] == 0
+    moved, proof = snapping.assess_at_ends(Kinked(), event, None, amount)
+    assert (moved == amount).all() and proof.certificate == assess(Kinked(), event, None, amount).certificate
 
-    class Misled(adl.LeverageSquare):
+
+def test_what_the_conic_dual_proved_must_still_be_proved():
+    """Slopes that prove little, and see no kink, let the second leg go to its end within a tolerance of nine tenths."""
+
+    class Loose(Kinked):
         def minorant(self, m, dual):
-            plain = super().minorant(m, dual)
-            away = np.where(np.arange(len(m.amount)) == 0, 1e3, 1.0)  # the first seems to save much more
-            return Minorant(plain.slack, away * plain.low, away * plain.high)
+            return Minorant(1.0, np.array([-4.0, 0.0]), np.array([-4.0, 0.0]))
 
-    book = adl.Book.from_frame(frame(["a", "b", "b"], ["X", "X", "Y"], [-4.0, -4.0, 3.0], 1.0, 1.0))
-    event = adl.Event(book, short={"X": 4.0})
-    amount = np.array([3.999, 0.001, 0.0])
-    moved, proof = snapping.assess_at_ends(Misled(), event, None, amount)
-    assert (moved == amount).all() and proof.certificate == assess(Misled(), event, None, amount).certificate
-
-
-def test_a_conic_bound_keeps_an_answer_that_its_slopes_prove_less_well():
-    """What the conic dual proved must still be proved after a leg has gone to its end."""
-    book = adl.Book.from_frame(frame(["a", "b", "b"], ["X", "X", "Y"], [-4.0, -4.0, 3.0], 1.0, 1.0))
-    event = adl.Event(book, short={"X": 4.0})
-    best = adl.Problem(adl.LeverageSquare(), event).solve()
-    evidence = Evidence(conic_bound=best.certificate.objective)
-    moved, proof = snapping.assess_at_ends(adl.LeverageSquare(), event, None, best.amount, evidence)
-    assert (moved == best.amount).all() and proof.certificate.gap <= TOL.rounding
+    event = market([1, 1], [1, 1], [1, 1], [4, 4])[0]
+    amount = np.array([2 - 4.01e-4, 4.01e-4])
+    evidence = Evidence(conic_bound=Loose().value(Symbols(event, None, amount)))
+    assert snapping.assess_at_ends(Loose(), event, None, amount, None, 0.9)[0][1] == 0
+    assert (snapping.assess_at_ends(Loose(), event, None, amount, evidence, 0.9)[0] == amount).all()
 
 
 def test_an_interior_points_dust_is_not_closed():
