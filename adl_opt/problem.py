@@ -20,6 +20,7 @@ from .optima import Optima
 from .prices import price_ranges
 from .progress import bar
 from .route import ConicRoute, gap_of
+from .snapping import assess_at_ends
 from .symbols import Symbols
 from .threads import uncertified
 from .tolerance import check_tolerance
@@ -256,8 +257,8 @@ class Problem:
             chosen = "separable"
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
                 amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
-            if interrupted:
-                chosen = "separable, interrupted"
+            chosen = "separable, interrupted" if interrupted else chosen
+            return *assess_at_ends(self._inner, event, self.law, amount, evidence, tol), chosen
         return None if amount is None else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
 
 

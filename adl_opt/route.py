@@ -16,6 +16,7 @@ from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, cleared
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
+from .snapping import assess_at_ends
 from .symbols import Symbols, needed
 from .tails import WorstCase
 from .threads import alone
@@ -110,7 +111,9 @@ class ConicRoute:
                 break
             except SolveError:
                 if number == len(attempts) and not easier:
-                    raise
+                    if not self._bounded(solver, time_limit):
+                        raise
+                    found.append(self._at_pro_rata(event, tol))
         if not found:
             found = self._starts(event, tol, time_limit)
         value = found[0][1].certificate.objective
@@ -129,10 +132,16 @@ class ConicRoute:
         best = self._refined(event, min(found, key=_better), tol, time_limit)
         found.append(best)
         if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
-            amount = cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
-            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
-            best = min(found, key=_better)
+            best = min([*found, self._at_pro_rata(event, tol)], key=_better)  # a solver that loses to pro rata
         return best
+
+    def _at_pro_rata(self, event: Event, tol: float) -> tuple[Array, Proof]:
+        amount = cleared(event, event.pro_rata_fraction * event.size)
+        return amount, assess(self.objective, event, self.law, amount, tolerance=tol)
+
+    def _bounded(self, solver: str | None, time_limit: float | None) -> bool:
+        """Whether a solver of our choice without a point is lost in rounding: our own objectives have an optimum."""
+        return solver is None and time_limit is None and trusted(self.objective)
 
     def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
         """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds prove; None where they do not apply."""
@@ -149,16 +158,17 @@ class ConicRoute:
             try:
                 point = program.solve(event, self.reference(event), solver, 1e-10, time_limit)
             except SolveError:
-                if not found:
+                if not found and not self._bounded(solver, time_limit):
                     raise
+                found = found or [self._at_pro_rata(event, tol)]
                 break
             amount = self._amount(event, point)
             bound = point.bound if cuts._same_value(event, amount, point) else None  # §17 holds for a user's terms beside it
             amount = cleared(event, amount)
             evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
             before = min((gap_of(one[1]) for one in found), default=np.inf)
-            found.append((amount, assess(self.objective, event, self.law, amount, evidence, tol)))
-            amounts.append(amount)
+            found.append(assess_at_ends(self.objective, event, self.law, amount, evidence, tol))
+            amounts.append(found[-1][0])
             stalled = 0 if gap_of(found[-1][1]) < before else stalled + 1
             # Newton is faster at the end, where all is smooth; kinks of other parts need the cuts' bounds to the last.
             if min(before, gap_of(found[-1][1])) <= (_NEWTON if smooth else 10 * _TIGHT) or stalled > 2:
@@ -215,7 +225,7 @@ class ConicRoute:
             if point is None:
                 break
             amount = self._downhill(event, here[0], cleared(event, self._amount(event, point)))
-            again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
+            again = assess_at_ends(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
             # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
             stalled = 0 if again[1].certificate.objective < c.objective or gap_of(again[1]) < gap_of(best[1]) else stalled + 1
             here, best = again, min(best, again, key=_better)
@@ -238,7 +248,7 @@ class ConicRoute:
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
             amount = separable.polish(event, self.law, amount) if small else amount
         evidence = Evidence(point.dual, point.bound if trusted else None, point.assumed, point.price)
-        proof = assess(self.objective, event, self.law, amount, evidence, tol)
+        amount, proof = assess_at_ends(self.objective, event, self.law, amount, evidence, tol)
         return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
 
     def check(self, event: Event, amount: Array) -> None:

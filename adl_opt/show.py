@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .allocation import Allocation
+from .counting import reduced
 from .event import Event
 from .tables import figure
 
@@ -89,10 +90,10 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
 
 
 def _accounts(event: Event, allocation: Allocation) -> Table:
-    reduced = (allocation.amount > 0).nonzero()[0]
+    closing = reduced(event, allocation.amount).nonzero()[0]
     notional = allocation.amount * event.book.price[event.book.asset]
-    shown = reduced[(-notional[reduced]).argsort(kind="stable")][:_SHOWN]
-    more = f", the {_SHOWN} largest of {len(reduced):,} (-o writes all)" if len(reduced) > len(shown) else ""
+    shown = closing[(-notional[closing]).argsort(kind="stable")][:_SHOWN]
+    more = f", the {_SHOWN} largest of {len(closing):,} (-o writes all)" if len(closing) > len(shown) else ""
     table = table_of(
         f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
         "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),
