@@ -106,6 +106,24 @@ class Program:
         self.fraction.value = np.clip(fraction, 0.0, 1.0)
         return float(np.ravel(self._plain.value)[0]) * self.money
 
+    def held(self, event: Event, amount: Array, scale: float) -> float:
+        """What `express` says at an allocation (legs,) contracts, minimised over its own variables if it has any; scale: a value of its size, its unit.
+
+        Raises SolveError if no solver masters what is left of the program.
+        """
+        fraction = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
+        said = self.expressed(fraction)
+        if said is not None:
+            return said
+        self.set(event, scale)
+        name = "HIGHS" if self.linear and not self.brings_variables else "CLARABEL"
+        program = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
+        try:
+            program.solve(solver=name, **_options(name, 1e-10, None))
+        except cp.error.SolverError as error:
+            raise SolveError(f"{name} cannot value {self.objective}: {str(error).splitlines()[0]}") from None
+        return np.nan if program.value is None else float(program.value) * scale
+
     def check_own_variables(self, event: Event, law: Law | None, reference: float) -> None:
         """§17 for objectives with variables of their own: at pro rata, minimised over them alone, `express` must say what `value` says.
 

@@ -93,3 +93,9 @@ def any_allocation(event: Event, rng: np.random.Generator) -> Array:
             low, high = (scale, high) if closed.sum() < event.required[k] else (low, scale)
         amount[legs] = closed
     return amount
+
+
+def losses(event: Event, amount: Array, moves: Array) -> Array:
+    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,): by definition, with nothing of the library's symbols."""
+    left = np.sign(event.book.position) * (np.abs(event.book.position) - amount) * event.book.price[0]
+    return np.maximum(-np.multiply.outer(moves, left) - event.book.equity, 0.0).sum(axis=1)

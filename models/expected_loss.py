@@ -129,6 +129,13 @@ def solver_agrees(model):
     return worst
 
 
+@adl.value_by_hand("sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3): Student t with 3 degrees of freedom", "calculus")
+def value_by_hand(start, amount):
+    s = 0.05 * np.maximum(start.size - amount, 1e-9) * start.book.price[0]
+    u = start.book.equity / s / 3**0.5
+    return s @ (1 - u * np.arctan2(1, u)) * 3**0.5 / np.pi
+
+
 MODEL = adl.Model(
     name="expected_loss",
     title="expected loss in isolated margin: one common leverage, for every law",
@@ -140,6 +147,6 @@ MODEL = adl.Model(
     sizes=(30, 1_000, 100_000),
     claims=(
         one_leverage, pathwise_dominance, distribution_free, path_independent, split_proof, wash_trade_resistant,
-        merging_can_help, solver_agrees,
+        merging_can_help, solver_agrees, value_by_hand,
     ),
 )  # fmt: skip
