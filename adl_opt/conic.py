@@ -4,6 +4,7 @@
 divided by D_i = max(gross notional, equity), the objective by its value at pro rata; the user sees none of it.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -119,7 +120,9 @@ class Program:
         name = "HIGHS" if self.linear and not self.brings_variables else "CLARABEL"
         program = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
         try:
-            program.solve(solver=name, **_options(name, 1e-10, None))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": whoever asks compares with `value`
+                program.solve(solver=name, **_options(name, 1e-10, None))
         except cp.error.SolverError as error:
             raise SolveError(f"{name} cannot value {self.objective}: {str(error).splitlines()[0]}") from None
         return np.nan if program.value is None else float(program.value) * scale

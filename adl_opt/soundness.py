@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .allocation import Allocation
 from .errors import LawError, UncertifiedWarning
 from .event import Event, cleared
 from .examples import any_allocation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .conic import Program
 
 Array = NDArray[np.float64]
-SAMPLE = 64  # scenarios for the CVXPY side of a law that is none
+_SAMPLES = (64, 256, 1024, 4096)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
 _VISIBLE = 1e-3  # a gap that another allocation than the optimum must show
 _STEP = 1e-4  # of a requirement, for difference quotients
 
@@ -61,14 +62,21 @@ def express_against_value(problem: Problem) -> float | None:
         return None
     program, law = found
     tried = [*allocations(event), Problem(objective, event, law).solve().amount]
-    values = [evaluate(objective, Symbols(event, law, amount)) for amount in tried]
-    largest, worst = max(map(abs, values)), 0.0
+    worst = disagreement(program, law, event, tried)
+    if objective is not above:
+        below, value = ([evaluate(one, Symbols(event, law, amount)) for amount in tried] for one in (objective, above))
+        worst = max(worst, float((np.divide(below, value) - 1).max()))
+    return worst
+
+
+def disagreement(program: "Program", law: Law | None, event: Event, tried: list[Array]) -> float:
+    """The largest relative difference between what a compiled program says of allocations (legs,) and `value`; 1 if the value of the first, pro rata, is 0."""
+    values = [evaluate(program.objective, Symbols(event, law, amount)) for amount in tried]
+    largest, worst = max(map(abs, values)), 0.0 if values[0] else 1.0
     for amount, value in zip(tried, values):
         scale = max(abs(value), 1e-6 * largest) or 1.0
         worst = max(worst, abs(program.held(event, amount, scale) - value) / scale)
-        if objective is not above:
-            worst = max(worst, value / evaluate(above, Symbols(event, law, amount)) - 1)
-    return worst if largest > 0 else 1.0
+    return worst
 
 
 def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Program, Law | None] | None":
@@ -80,31 +88,42 @@ def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Prog
     except LawError:
         if law is None:
             return None
-        sampled = law.sample(SAMPLE, seed=1).align(event.book.assets)
-        return Program(objective, event, sampled), sampled
+    pro_rata = event.pro_rata_fraction * event.size
+    for count in _SAMPLES:
+        sampled = law.sample(count, seed=1).align(event.book.assets)
+        if evaluate(objective, Symbols(event, sampled, pro_rata)) > 0:
+            break
+    return Program(objective, event, sampled), sampled
 
 
 def gaps_are_gaps(problem: Problem) -> float | None:
-    """How far a reported gap is from (objective - bound) / objective, and a bound above a value: at `allocations`, of which one at least is far from optimal."""
-    event, law = problem.event, problem.law
-    if not event.free.any() or (law is None and problem.objective.monotone):
+    """How far a reported gap is from (objective - bound) / objective, or a bound from the least value: at `allocations`, of which one must be far from optimal, and the optimum.
+
+    Of a measure that cannot be minimised the one below it is asked too; its least value is the bound.
+    """
+    event, law, above = problem.event, problem.law, problem.objective
+    if not event.free.any() or (law is None and above.monotone):
         return None
-    table = event.book.to_frame()[["account", "asset"]]
-    found = []
+    lower = above.below() or above
+    best = Problem(lower, event, law).solve()
+    return max(_gaps(objective, event, law, best) for objective in {lower, above})
+
+
+def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation) -> float:
+    table, proofs = event.book.to_frame()[["account", "asset"]], [best.certificate] * (best.aim is objective)
     for amount in allocations(event):
-        closed = np.sign(event.book.position) * amount
-        proof = certify(problem.objective, event, law, table.assign(closed=closed))
-        if proof.gap is None or proof.bound is None:
-            return 1.0
-        found.append((evaluate(problem.objective, Symbols(event, law, amount)), proof))
-    largest, least = max(abs(value) for value, _ in found), min(value for value, _ in found)
-    worst = 0.0
-    for value, proof in found:
-        scale = max(abs(value), 1e-6 * largest) or 1.0
-        gap = (value - proof.bound) / scale
-        worst = max(worst, abs(proof.objective - value) / scale, (proof.bound - least) / max(abs(least), 1e-6 * largest))
-        worst = max(worst, abs(gap - proof.gap) if gap > 0 else proof.gap, float(proof.certified != (proof.gap <= proof.tolerance)))
-    return worst if max((value - least) / largest for value, _ in found) > _VISIBLE else 1.0
+        proofs.append(certify(objective, event, law, table.assign(closed=np.sign(event.book.position) * amount)))
+    if any(proof.gap is None or proof.bound is None for proof in proofs):
+        return 1.0
+    value, bound, said = np.array([(proof.objective, proof.bound, proof.gap) for proof in proofs]).T
+    largest, least = np.abs(value).max(), best.certificate.objective
+    if largest == 0 or (value.max() - value.min()) / largest <= _VISIBLE:
+        return 1.0
+    scale = np.maximum(np.abs(value), 1e-6 * largest)
+    wrong = np.abs(np.maximum(value - bound, 0.0) / scale - said)
+    slack = np.maximum((least - bound) / scale - [proof.tolerance for proof in proofs], (bound - least) / scale)
+    called = [float(proof.certified != (proof.gap <= proof.tolerance)) for proof in proofs]
+    return float(max(wrong.max(), slack.max(), *called))
 
 
 def prices_are_slopes(problem: Problem) -> float | None:

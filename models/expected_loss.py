@@ -29,7 +29,7 @@ def _state(model, seed):
     return start, np.abs(start.book.position), start.book.equity, start.required[0]
 
 
-@adl.claim("reduced accounts end on one leverage, the others are below it and untouched", "Thm 1")
+@adl.claim("reduced accounts end on one leverage, the water level; the others are below it and untouched", "Thm 1")
 def one_leverage(model):
     worst = 0.0
     for seed in range(20):
@@ -37,8 +37,8 @@ def one_leverage(model):
         closed = model.closed_form(start).amount
         left = (size - closed) * start.book.price[0] / equity
         partly = (closed > 0) & (closed < size)
-        level = left[partly].max() if partly.any() else 0.0
-        worst = max(worst, np.ptp(left[partly]) / level if partly.any() else 0.0, (left.max() - level) / max(left.max(), 1))
+        level = adl.waterfill.water_level(size, equity / start.book.price[0], start.required[0])[0]
+        worst = max(worst, np.abs(left[partly] / level - 1).max(initial=0.0), left.max() / level - 1)
     return worst
 
 
