@@ -31,16 +31,6 @@ def distribution_free(model):
     return max(adl.certify(adl.Entropic(a / scale), start, law, policy).gap for law in laws for a in (0.01, 1.0, 100.0))
 
 
-def _ends(start, moves):
-    """Least and most closed at an optimum of the expected loss (Thm 2): leverages anywhere between the kinks 1 / move around the level."""
-    size, equity, kink = start.size, start.book.equity / start.book.price[0], 1 / moves[moves > 0]
-    level = ((size - adl.water_filling(start).amount) / equity).max()
-    low, high = kink[kink < level].max(initial=0.0) * equity, kink[kink > level].min(initial=np.inf) * equity
-    low, high = np.minimum(low, size), np.where(size > low, np.minimum(high, size), size)
-    left = size.sum() - start.required[0]
-    return size - np.minimum(high, left - low.sum() + low), size - np.maximum(low, left - high.sum() + high)
-
-
 @adl.claim(
     "its optima are those of the expected loss, by hand and by programs that know neither theorem (of a position)",
     "Thm 2, strict monotonicity",
@@ -64,7 +54,7 @@ def optima_of_the_expected_loss(model):
         programs = adl.optimal_range(adl.Problem(Forgetful(), start, model.law))
         mine = adl.optimal_range(adl.Problem(adl.Entropic(1 / _scale(model, start)), start, model.law))
         size = np.maximum(start.size, 1e-300)
-        for end, by_hand in zip(("least", "most"), _ends(start, LAW.moves[:, 0])):
+        for end, by_hand in zip(("least", "most"), adl.examples.optimal_ends(start, LAW.moves[:, 0])):
             worst = max(worst, *(np.max(np.abs(-found[end] - by_hand) / size) for found in (mine, programs, closed)))
     return worst
 

@@ -83,5 +83,12 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(30, 1_000, 100_000),
-    claims=(the_program_finds_the_level, serves_every_law, least_for_every_convex_function, unique, value_by_hand),
+    claims=(
+        the_program_finds_the_level,
+        serves_every_law,
+        least_for_every_convex_function,
+        unique,
+        value_by_hand,
+        adl.methods_agree(),
+    ),
 )
