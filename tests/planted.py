@@ -152,6 +152,10 @@ def _closed_form(model: Model, rule: Callable[[Allocation], Allocation]) -> Mode
     return model if policy is None else replace(model, closed_form=lambda start: rule(policy(start)))
 
 
+def _by_profit(allocation: Allocation) -> Allocation:
+    return adl.pro_rata_profit(allocation.event) if "entry_price" in allocation.event.book.extra else allocation
+
+
 def _certificate(**changes: Callable[[adl.Certificate], Any]) -> Callable[..., Any]:
     """Spoil the certificate that `assess` returns, where it has a bound."""
 
@@ -290,7 +294,8 @@ FAULTS = (
     Fault("unique and not unique exchanged", lambda p: p.method(optima.Optima, "unique", lambda a, *_: None if a is None else not a), nobody, whoever=True),
     Fault("clearing missed by 1e-6", _unclear, everyone),
     Fault("equity x 1.0001 from margin", lambda p: p.built(Book, lambda book: object.__setattr__(book, "equity", book.equity * (1.0001 if "margin" in book.extra else 1.0))), named("cross_margin")),
-    Fault("values do not grow with the loss", lambda p: p.objective("of", lambda a, self, loss, probability: a - 0.5 * float(loss @ probability), minimised), named()),
+    Fault("closed form: water-filling", lambda p: p.model(lambda m: _closed_form(m, lambda a: adl.water_filling(a.event))), named("pro_rata", "queue")),
+    Fault("closed form: by entry prices", lambda p: p.model(lambda m: _closed_form(m, _by_profit)), named("expected_loss")),
 )  # fmt: skip
 
 # (fault, model): why it cannot be seen, even in principle. A test holds that it is not.
