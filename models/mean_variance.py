@@ -8,8 +8,6 @@ can be measured but not minimised here; its monotone hull E L + ... below it can
 Source: Campbell et al. (2026) claim all risk measures; corrected here. Monotone hull: Maccheroni, Marinacci, Rustichini, Taboga (2009).
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 
 import adl_opt as adl
@@ -58,9 +56,11 @@ def not_convex(model):
     "more loss, less measure: it falls from 5.95 (losses 0 or 7) to 5.9305 (0.1 or 7), its hull stays at 5.75", "definition", 1e-9
 )
 def not_monotone(model):
-    small, large, probability = np.array([0.0, 7.0]), np.array([0.1, 7.0]), np.array([0.5, 0.5])
-    less, more = (SimpleNamespace(loss=loss, probability=probability) for loss in (small, large))
-    found = [measure.value(m) for measure in (adl.MeanVariance(0.2), adl.MonotoneMeanVariance(2.5)) for m in (less, more)]
+    start = adl.examples.shorts([1], [1], 0.0)  # loses R - 1, and has nothing to decide
+    laws = [adl.Scenarios({"BTC": [small, 8.0]}) for small in (1.0, 1.1)]
+    found = [
+        _value(measure, None, start, law) for measure in (adl.MeanVariance(0.2), adl.MonotoneMeanVariance(2.5)) for law in laws
+    ]
     by_hand = [5.95, 5.9305, 5.75, 5.75]  # the hull weighs 7 alone: 7 - 1 / (4 gamma)
     return float(np.abs(np.array(found) / by_hand - 1).max())
 
