@@ -303,7 +303,7 @@ _ANOTHER_PROOF = "a support that proves less is made up for by another proof: Th
 BLIND: dict[tuple[str, str], str] = {
     **{
         ("support tilted by up to 5 %", name): _ANOTHER_PROOF
-        for name in ("cvar", "entropic", "leverage_square", "mean_variance", "semideviation", "spectral", "worst_case")
+        for name in ("cvar", "entropic", "mean_variance", "semideviation", "spectral", "worst_case")
     },
     ("probabilities tilted by 1 %", "worst_case"): "the worst case looks at no probability but 0",
     ("water-filling: 1 % moved", "pro_rata"): "it is the yardstick of a claim that is stated to fail, and fails",

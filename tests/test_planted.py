@@ -44,7 +44,7 @@ def test_a_fault_that_answers_a_claim_is_noticed(fault, name):
     assert found or not touched, "a hole"
 
 
-@pytest.mark.parametrize(("fault", "name"), BLIND)
+@pytest.mark.parametrize(("fault", "name"), list(BLIND) if FULL else list(BLIND)[::3])
 def test_what_cannot_be_seen_is_not_seen(fault, name):
     """The day it is, the exemption goes."""
     one = next(one for one in FAULTS if one.name == fault)
