@@ -5,6 +5,7 @@ divided by D_i = max(gross notional, equity), the objective by its value at pro 
 """
 
 import threading
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -112,6 +113,27 @@ class Program:
             return None
         self.fraction.value = np.clip(fraction, 0.0, 1.0)
         return float(np.ravel(self._plain.value)[0]) * self.money
+
+    @alone
+    def held(self, event: Event, amount: Array, scale: float) -> float:
+        """What `express` says at an allocation (legs,) contracts, minimised over its own variables if it has any; scale: a value of its size, its unit.
+
+        Raises SolveError if no solver masters what is left of the program.
+        """
+        fraction = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
+        said = self.expressed(fraction)
+        if said is not None:
+            return said
+        self.set(event, scale)
+        name = "HIGHS" if self.linear and not self.brings_variables else "CLARABEL"
+        try:
+            with SHARED, warnings.catch_warnings():
+                program = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
+                warnings.simplefilter("ignore", UserWarning)  # "may be inaccurate": whoever asks compares with `value`
+                program.solve(solver=name, **_options(name, 1e-10, None))
+        except cp.error.SolverError as error:
+            raise SolveError(f"{name} cannot value {self.objective}: {str(error).splitlines()[0]}") from None
+        return np.nan if program.value is None else float(program.value) * scale
 
     @alone
     def check_own_variables(self, event: Event, law: Law | None, reference: float) -> None:

@@ -197,7 +197,7 @@ class ConicRoute:
     def _starts(self, event: Event, tol: float, time_limit: float | None) -> list[tuple[Array, Proof]]:
         """Where linear programs would go: the least expected loss and the least worst case, assessed by this objective."""
         found = []
-        for easy in (ExpectedLoss(), WorstCase()):
+        for easy in (one for one in (ExpectedLoss(), WorstCase()) if type(one) is not type(self.objective)):  # not itself, for ever
             amount = ConicRoute(easy, self.law).solve(event, None, tol, time_limit)[0]
             found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
         return found

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from scipy.sparse import csr_array
 import adl_opt as adl
 from adl_opt import catalog, cli, plots, separable, waterfill, words
 from adl_opt.certificate import Evidence, assess
+from adl_opt.conic import Program
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
@@ -317,6 +320,13 @@ def replayed(*policies, table=WAVES):
 def too_few(event):
     allocation = adl.pro_rata(event)
     return replace(allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate)
+
+
+def unvalued(_):
+    """A solver that fails where an objective is valued at an allocation that is held."""
+    program = Program(adl.CVaR(0.9), PAPER, PAPER_LAW)
+    with mock.patch.object(cp.Problem, "solve", side_effect=cp.error.SolverError("it fails")):
+        program.held(PAPER, PAPER.pro_rata_fraction * PAPER.size, 1.0)
 
 
 def unfinite(_):
@@ -824,6 +834,7 @@ CASES = [
     Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
     Case("returned no point", lambda _: adl.Problem(Unbounded(), PAPER, PAPER_LAW).solve(), adl.SolveError),
     Case("not finite", unfinite, adl.SolveError),
+    Case("HIGHS cannot value CVaR", unvalued, adl.SolveError),
     Case(
         "too many rows for the conic method",
         lambda _: adl.Problem(

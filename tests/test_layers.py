@@ -21,7 +21,7 @@ LAYER = {
     "pieces": 4.7, "kinks": 4.8, "quantile": 4.8, "interior": 4.9, "coupled": 4.95, "separable": 5, "levelling": 5.55, "policies": 5.6, "queues": 5.65, "history": 5.65, "exchanges": 5.7, "targets": 5.6, "lots": 5.7, "remainders": 5.7, "dualbound": 5, "conicsymbols": 5, "conic": 5.1, "face": 5.2, "route": 5.4, "prices": 5.45, "optima": 5.5,
     "problem": 6, "outside": 6.1,
     "comparison": 7, "optimal_set": 7, "carried": 6.1, "synthetic": 6.9, "replaying": 7.1, "shock": 7, "shockpath": 7.1, "instances": 6.8, "promises": 6.9, "axioms": 7,
-    "examples": 7, "model": 8, "catalog": 8.1,
+    "examples": 7, "soundness": 7.5, "model": 8, "catalog": 8.1,
     "plots": 9, "show": 9, "words": 9.05, "replaywords": 9.07, "laboratory": 9.08, "cli": 9.1, "__main__": 9.2,
 }  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
