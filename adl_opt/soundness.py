@@ -54,7 +54,7 @@ def express_against_value(problem: Problem) -> float | None:
     A law that is no set of scenarios is sampled, for both sides. Of a measure that cannot be minimised the one below it is asked, which must lie below.
     """
     event, above = problem.event, problem.objective
-    objective = above.below() or above
+    objective = above.lower_bound_objective() or above
     if not event.free.any() or type(objective).express is Objective.express:
         return None
     found = _program(objective, event, problem.law)
@@ -104,7 +104,7 @@ def gaps_are_gaps(problem: Problem) -> float | None:
     event, law, above = problem.event, problem.law, problem.objective
     if not event.free.any() or (law is None and above.monotone):
         return None
-    lower = above.below() or above
+    lower = above.lower_bound_objective() or above
     best = Problem(lower, event, law).solve()
     return max(_gaps(objective, event, law, best) for objective in {lower, above})
 
@@ -129,7 +129,7 @@ def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation)
 def prices_are_slopes(problem: Problem) -> float | None:
     """How far, relative, the shadow prices leave the two difference quotients of the least value in each requirement, between which convexity puts them."""
     event = problem.event
-    if not event.free.any() or problem.objective.below() is not None:
+    if not event.free.any() or problem.objective.lower_bound_objective() is not None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # an open gap is another check's

@@ -125,7 +125,7 @@ def bound_is_attained(model):
     for seed in range(10):
         start = _small(seed)
         best = model.closed_form(start)
-        law = adl.Scenarios({"BTC": [1 / best.leverages()[1].max()]})
+        law = adl.Scenarios({"BTC": [1 / best.leverages()[1].max()]}, meant=True)
         rounded = adl.round_to_lots(best, {"BTC": 1.0}, law)
         rise = _loss(start, law, rounded.amount) - _loss(start, law, best.amount)
         worst = max(worst, abs(rise / rounded.bound.loss - 1))

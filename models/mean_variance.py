@@ -57,7 +57,7 @@ def not_convex(model):
 )
 def not_monotone(model):
     start = adl.examples.shorts([1], [1], 0.0)  # loses R - 1, and has nothing to decide
-    laws = [adl.Scenarios({"BTC": [small, 8.0]}) for small in (1.0, 1.1)]
+    laws = [adl.Scenarios({"BTC": [small, 8.0]}, meant=True) for small in (1.0, 1.1)]
     found = [
         _value(measure, None, start, law) for measure in (adl.MeanVariance(0.2), adl.MonotoneMeanVariance(2.5)) for law in laws
     ]
