@@ -1,6 +1,5 @@
 """Event: what must be closed, on which side, and what can be (§5, §7, §8)."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from .book import Book
 from .errors import EventError
 from .limits import caps, protected_accounts
+from .text import nearest
 from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
@@ -197,11 +197,11 @@ def requirement_pairs(amounts: Any) -> list[tuple[str, Any]]:
 
 def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
     if asset not in assets:
-        near = difflib.get_close_matches(asset, assets, 1, 0.4)
+        near = nearest(asset, assets)
         raise EventError(
             f"no account holds {asset!r}; "
             + (
-                f"did you mean {near[0]!r}?"
+                f"did you mean {near!r}?"
                 if near
                 else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)"
             )

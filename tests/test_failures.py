@@ -1219,7 +1219,7 @@ CASES = [
 # Not triggered here, each for a reason.
 ELSEWHERE = {
     ("cli", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
-    ("cli", "raise typer.Exit(0 if allocation.certificate.certified else 1)"): "a normal exit; test_cli.py",
+    ("cli", "raise typer.Exit(exit_code(allocation.certificate))"): "a normal exit; test_cli.py",
     ("cli", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
     ("cli", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
     ("cli", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
