@@ -98,9 +98,15 @@ def options(
 
 
 @app.command()
-def demo(plot: Plot = Path("adl-opt-demo.png"), force: Force = False) -> None:
+def demo(
+    plot: Annotated[Path, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)")] = Path(
+        "adl-opt-demo.png"
+    ),
+    force: Force = False,
+) -> None:
     """The paper's four accounts: solve, prove, draw."""
     writable([plot], force)
+    written_as(plot, ".png", ".pdf", ".svg")
     model = next(m for m in map(catalog.load, catalog.names()) if m.demo)
     problem = model.problem()
     allocation = problem.solve()

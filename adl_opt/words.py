@@ -38,13 +38,16 @@ Realized = Annotated[
     bool, typer.Option("--realized", help="require what was really closed (column realized_closed), and compare it too")
 ]
 Policies = Annotated[
-    list[str] | None, typer.Option("--policy", help="a policy by name, several times; default: two yardsticks", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--policy", help="a policy by name, several times; default: pro_rata and (gross_)water_filling", show_default=False
+    ),
 ]
 Measures = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help="measures: a model's objective by name, several times; default: ExpectedLoss and MaxLeverage",
+        help="measures: a model's objective by name, several times; default: MaxLeverage and ExpectedLoss, without a law LeverageSquare",
         show_default=False,
     ),
 ]

@@ -1214,6 +1214,7 @@ CASES = [
     Case("cannot be written", lambda _: words.write_frame(TIDY, Path("/proc/none/o.csv"))),
     Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
+    Case("stress needs a price move: --move X=-0.15", command("stress book.csv")),
 ]
 
 # Not triggered here, each for a reason.
@@ -1223,6 +1224,7 @@ ELSEWHERE = {
     ("cli", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
     ("cli", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
     ("cli", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
+    ("pipes", "raise"): "a full disk under stdout; test_pipes.py",
     ("laws", "raise NotImplementedError"): "abstract methods of Law; every law defines them",
 }
 
