@@ -90,7 +90,7 @@ def test_constraints_hold_what_is_asked_for_once_for_each_python(python):
 
 def test_the_lowest_versions_are_the_bounds():
     lowest = versions.lowest(SETTINGS)
-    assert "pandas==2.2.2" in lowest and "typer==0.16" in lowest and "hatchling==1.27" in lowest
+    assert "pandas==2.2.2" in lowest and "typer==0.18" in lowest and "hatchling==1.27" in lowest
     assert len(lowest) == len(versions.requirements(SETTINGS)) and not [line for line in lowest if "adl" in line]
     with pytest.raises(ValueError, match="'rich' has no lower bound"):
         versions.lowest({**SETTINGS, "build-system": {"requires": ["rich"]}})

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from adl_opt import pipes
+
 ISOLATED = "account,asset,position,price,equity\na,X,-10,1,1\nb,X,-10,1,2\nc,X,4,1,5\n"
 SOLVE = ("solve", "book.csv", "--short", "X=6", "-o", "out.csv", "--plot", "out.png")
 UNPROVED = (
@@ -15,6 +17,7 @@ UNPROVED = (
     "problem.Problem.solve = lambda self, **_: adl.pro_rata(self.event); sys.argv = ['adl-opt', *sys.argv[1:]]; cli.main()"
 )
 COMMAND = ("-m", "adl_opt")
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 
 
 @pytest.fixture
@@ -28,9 +31,8 @@ def unread(folder: Path, *words: str, python=COMMAND, streams=("stdout",)) -> tu
     reader, writer = os.pipe()
     os.close(reader)
     said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | dict.fromkeys(streams, writer)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     done = subprocess.run(
-        [sys.executable, *python, *words], cwd=folder, env=environment, text=True, check=False, timeout=300, **said
+        [sys.executable, *python, *words], cwd=folder, env=ENVIRONMENT, text=True, check=False, timeout=300, **said
     )
     os.close(writer)
     return done.returncode, done.stderr or ""
@@ -60,9 +62,8 @@ def test_bad_input_is_exit_2_though_nobody_reads_why(folder, words):
 
 def test_a_reader_that_leaves_after_a_line_has_that_line(folder):
     command = [sys.executable, *COMMAND, *SOLVE]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     with subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=folder, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         assert running.stdout is not None and running.stderr is not None
         first = running.stdout.readline()
@@ -73,22 +74,28 @@ def test_a_reader_that_leaves_after_a_line_has_that_line(folder):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="says how a POSIX shell closes a stream")
-@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 0), (">&- 2>&-", 0)])
-def test_streams_that_were_never_open(folder, closed, code):
-    line = f'"{sys.executable}" -m adl_opt solve book.csv --short X=6 -o out.csv {closed}'
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    done = subprocess.run(["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (code, "") and (folder / "out.csv").is_file()
+def test_a_stream_that_was_never_open(folder):
+    line = f'"{sys.executable}" -m adl_opt solve book.csv --short X=6 -o out.csv >&-'
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and (folder / "out.csv").is_file()
+
+
+def test_streams_come_back_as_they_were(monkeypatch, capfd):
+    before = sys.stdout
+    monkeypatch.setattr(sys, "stderr", None)
+    with pipes.outlived():
+        print("said", file=sys.stderr)
+        print("heard", end="")
+    assert sys.stderr is None and sys.stdout is before and capfd.readouterr().out == "heard"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_is_said(folder):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(
             [sys.executable, *COMMAND, "models"],
             cwd=folder,
-            env=environment,
+            env=ENVIRONMENT,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -104,8 +111,7 @@ def test_an_interrupt_is_exit_130_and_no_traceback(folder):
         "words.Book.read = lambda path: (print('reading', file=sys.stderr, flush=True), time.sleep(60)); "
         "sys.argv = ['adl-opt', 'solve', 'book.csv', '--short', 'X=6']; cli.main()"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    with subprocess.Popen([sys.executable, "-c", slow], cwd=folder, env=environment, text=True, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen([sys.executable, "-c", slow], cwd=folder, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE) as running:
         assert running.stderr is not None and running.stderr.readline() == "reading\n"
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 130 and "Traceback" not in running.stderr.read()
