@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from . import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
 from .conicsymbols import ConicSymbols
 from .dualbound import dual_bound
 from .errors import ObjectiveError, SolveError

@@ -1,6 +1,5 @@
 """Event: what must be closed, on which side, and what can be (§5, §7, §8)."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -16,6 +15,7 @@ from .limits import caps, protected_accounts
 from .magnitudes import check_leverages
 from .meant import plain
 from .readonly import ReadOnly, fixed
+from .text import nearest
 from .waterfill import clear_exactly
 
 if TYPE_CHECKING:
@@ -213,11 +213,11 @@ def requirement_pairs(amounts: Any) -> list[tuple[str, Any]]:
 def _asset_number(asset: str, book: Book) -> int:
     if asset not in book.number_of:
         assets = book.assets
-        near = difflib.get_close_matches(asset, assets, 1, 0.4)
+        near = nearest(asset, assets)
         raise EventError(
             f"no account holds {asset!r}; "
             + (
-                f"did you mean {near[0]!r}?"
+                f"did you mean {near!r}?"
                 if near
                 else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)"
             )

@@ -1,5 +1,8 @@
 """Pictures: leverage before and after a closing, policies side by side, sweeps over a requirement. matplotlib only, no pyplot state."""
 
+import contextlib
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,12 +231,29 @@ def _colour(number: int, count: int) -> Any:
 
 
 def _figure(width: float, height: float) -> Any:
+    _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib, also where MPLBACKEND names a backend that is not installed, as in a shell that a notebook started.
+
+    matplotlib refuses to be imported then, though pictures drawn here need no backend. One that is installed is kept.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    named = os.environ.pop("MPLBACKEND", None)
+    import matplotlib
+
+    if named is not None:
+        os.environ["MPLBACKEND"] = named
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = named
 
 
 def _saved(figure: Any, path: str | Path | None) -> Any:

@@ -14,6 +14,7 @@ from .event import Event
 from .groups import Groups
 from .meant import MOST_MOVE, plain
 from .tables import figure
+from .text import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,6 +201,8 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
             why = (
                 "twice"
                 if asset in seen
+                else f"that no account holds; did you mean {near!r}?"
+                if (near := nearest(asset, book.assets))
                 else f"that no account holds; the book has {', '.join(book.assets[:6])}{', ...' if len(known) > 6 else ''}"
             )
             raise EventError(f"{where}the move names {asset!r} {why} (§9)")

@@ -12,7 +12,7 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 LAYER = {
-    "errors": 0, "readonly": 0.4, "groups": 0.5, "progress": 0.5, "threads": 0.5, "filetypes": 0.6, "meant": 0.6, "linear": 0.5, "tolerance": 0.5, "magnitudes": 0.5,
+    "errors": 0, "text": 0.1, "silence": 0.1, "pipes": 0.1, "readonly": 0.4, "groups": 0.5, "progress": 0.5, "threads": 0.5, "filetypes": 0.6, "meant": 0.6, "linear": 0.5, "tolerance": 0.5, "magnitudes": 0.5,
     "lawinput": 1, "nodes": 1.1, "shortfall": 1, "capping": 0.5, "waterfill": 1, "tables": 1, "columns": 1.1, "laws": 1.5, "elliptical": 1.6,
     "blackscholes": 1.2, "lognormal": 1.6, "onefactor": 1.6,
     "book": 2, "hyperreplay": 2.1, "waves": 2.2, "limits": 2.2, "event": 2.5, "clearing": 2.6, "accounts": 2.8, "counting": 2.9,
@@ -22,7 +22,7 @@ LAYER = {
     "problem": 6, "outside": 6.1,
     "comparison": 7, "optimal_set": 7, "carried": 6.1, "synthetic": 6.9, "replaying": 7.1, "shock": 7, "shockpath": 7.1, "instances": 6.8, "promises": 6.9, "axioms": 7,
     "examples": 7, "soundness": 7.5, "model": 8, "catalog": 8.1,
-    "plots": 9, "show": 9, "words": 9.05, "replaywords": 9.07, "laboratory": 9.08, "cli": 9.1, "__main__": 9.2,
+    "plots": 9, "show": 9, "parsing": 9, "words": 9.05, "replaywords": 9.07, "laboratory": 9.08, "cli": 9.1, "__main__": 9.2,
 }  # fmt: skip
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
 UPWARD = {("allocation", "plots")}  # allocation.plot(), lazily: the one call upward
