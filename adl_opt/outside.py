@@ -45,11 +45,13 @@ def certify(
         raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
     if own.status != "uncertified" or (law is None and objective.monotone):
-        return own  # without a law only water-filling itself is optimal: no bound can help
+        return problem._route.doubted(event, amount, own)  # without a law only water-filling itself is optimal: no bound can help
+    other = problem if (under := objective.below()) is None else Problem(under, event, law)
+    other._route.valued.note(event, own.objective, "the allocation to be certified")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)
         try:
-            best = (problem if (under := objective.below()) is None else Problem(under, event, law)).solve(tol=tol).certificate
+            best = other.solve(tol=tol).certificate
         except (LawError, SolveError):
             return own  # no method for this law: what is proved without one stands
     return with_bound(own, best, tol)

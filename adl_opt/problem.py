@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,7 @@ class Problem:
         optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+        proof = replace(proof, certificate=self._route.doubted(event, amount, proof.certificate))
         allocation = Allocation(
             event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, optima.unique,
             lambda: price_ranges(self._route, event, amount, proof.price, proof.certificate), self.law, self.objective,
