@@ -149,7 +149,11 @@ class OwnRows:
     def _filled(self, fraction: Array) -> Array:
         """What is given, in its columns, zero elsewhere."""
         given = np.zeros(len(self._cost))
-        values = {"fraction": lambda: fraction, "shortfall": lambda: self._shortfall(fraction), "loss": lambda: self._loss(fraction)}
+        values = {
+            "fraction": lambda: fraction,
+            "shortfall": lambda: self._shortfall(fraction),
+            "loss": lambda: self._loss(fraction),
+        }
         for name, columns in self._at.items():
             given[columns] = values[name]()
         return given
@@ -200,7 +204,9 @@ class Cones:
         single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [clarabel.PowerConeT(a) for a in dims.p3d]
         sizes = [1] * (dims.zero + dims.nonneg) + [*dims.soc] + [3] * (dims.exp + len(dims.p3d))
         inside = [0.0] * dims.zero + [1.0] * dims.nonneg
-        inside += [x for size in dims.soc for x in [1.0] + [0.0] * (size - 1)] + _INSIDE_EXP * dims.exp + _INSIDE_POWER * len(dims.p3d)
+        inside += (
+            [x for size in dims.soc for x in [1.0] + [0.0] * (size - 1)] + _INSIDE_EXP * dims.exp + _INSIDE_POWER * len(dims.p3d)
+        )
         head = [False] * dims.zero + [True] * dims.nonneg + [k == 0 for size in dims.soc for k in range(size)]
         head += [False] * (3 * (dims.exp + len(dims.p3d)))
         return cls(np.repeat(np.arange(len(sizes)), sizes), np.array(inside), np.array(head, bool), single)
@@ -230,17 +236,15 @@ class Cones:
 def _binding(A: Any, cones: Cones) -> NDArray[np.bool_]:
     """(cones,): those that can lack something, whatever is given. The others have a variable that only ever helps as it grows, or an equation's own."""
     binding = np.ones(len(cones.single), bool)
-    table = sp.csc_array(A)
+    entry, (height, width) = sp.coo_array(A), A.shape
     while True:
-        entry = table.tocoo()
         alive = binding[cones.number[entry.row]]
         row, column, value = entry.row[alive], entry.col[alive], entry.data[alive]
-        width = table.shape[1]
         seen = np.bincount(column, minlength=width)
         heads = [np.bincount(column, cones.head[row] & (sign * value > 0), width) == seen for sign in (1, -1)]
         alone = (seen == 1) & (np.bincount(column, cones.inside[row] == 0, width) == 1)
         helps = (seen > 0) & (heads[0] | heads[1] | alone)
-        met = cones.any(np.bincount(row, helps[column], table.shape[0]) > 0) & binding
+        met = cones.any(np.bincount(row, helps[column], height) > 0) & binding
         if not met.any():
             return binding
         binding &= ~met
@@ -273,5 +277,7 @@ def _sides(variable: Any) -> int:
     said = variable.attributes
     signs = sum(bool(said.get(name)) for name in ("nonneg", "nonpos", "pos", "neg", "PSD", "NSD"))
     bounds = said.get("bounds") or []
-    values = [np.broadcast_to(np.asarray(getattr(side, "value", side), float), variable.shape) for side in bounds if side is not None]
+    values = [
+        np.broadcast_to(np.asarray(getattr(side, "value", side), float), variable.shape) for side in bounds if side is not None
+    ]
     return signs * variable.size + sum(int(np.isfinite(side).sum()) for side in values)

@@ -79,7 +79,9 @@ class Trial:
     def words(self, more: int) -> str:
         """What is believed, where `more` allocations were valued since."""
         count = self.rows.count
-        rows = f", through {count:,} row{'s' * (count > 1)} of its own; that these allow every allocation and" if count else "; that"
+        rows = (
+            f", through {count:,} row{'s' * (count > 1)} of its own; that these allow every allocation and" if count else "; that"
+        )
         return (
             f"{rows} `express` is at most `value` was tried at {self.allocations + more:,} allocations "
             "(pro rata, extremes looked for, the answer, downhill from it), not proved"

@@ -63,7 +63,9 @@ def downhill(objective: Objective, event: Event, law: Law | None, amount: Array)
         for leg in legs:
             other, inward = here.copy(), 1.0 if here[leg] < event.size[leg] / 2 else -1.0
             other[leg] += inward * _STEP * event.size[leg]
-            gain[leg] = -inward * (evaluate(objective, Symbols(event, law, other)) - at) / (_STEP * event.size[leg]) * event.held[leg]
+            gain[leg] = (
+                -inward * (evaluate(objective, Symbols(event, law, other)) - at) / (_STEP * event.size[leg]) * event.held[leg]
+            )
         there = event.fixed_fraction * event.size
         there[event.free] = queue(event, gain) * event.size[event.free]
         found = at

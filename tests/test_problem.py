@@ -302,7 +302,9 @@ def test_free_variables_go_to_clarabel(paper, law):
     problem = adl.Problem(OwnCVaR(), paper, law)
     solved = problem.solve()
     proof = solved.certificate.proof  # without an assumed box
-    assert solved.certificate.certified and proof.startswith("conic dual of `express`; that `express` is at most `value` was tried at")
+    assert solved.certificate.certified and proof.startswith(
+        "conic dual of `express`; that `express` is at most `value` was tried at"
+    )
     program = problem._route.program(paper)
     assert program.linear and program.brings_variables
 
