@@ -75,7 +75,7 @@ def _climb(rows: "OwnRows", event: Event, found: Search, fraction: Array, weight
             found.forbidden, found.lacking = fraction, answer.value
             return
         if answer.status == "endless":
-            found.endless = not (rows.cones.inside == 0).any()
+            found.endless = not rows.cones.equation.any()
             return
         if answer.status != "solved" or answer.value <= height + _RISES * max(1.0, abs(height)) or answer.slope is None:
             return

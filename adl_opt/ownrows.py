@@ -22,7 +22,9 @@ from .supports import point_support
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
-_GIVEN = ("fraction", "shortfall", "loss")
+_GIVEN = {
+    name: f"adl_opt {name}" for name in ("fraction", "shortfall", "loss")
+}  # names in the compiled program; a user's may be anything
 _INSIDE_EXP, _INSIDE_POWER = [-1.0, 1.0, 1.0], [1.0, 1.0, 0.0]  # points inside these cones, as Clarabel orders them
 _ACCURACY = 1e-9
 
@@ -31,16 +33,16 @@ class BareSymbols(ConicSymbols):
     """The symbols with losses left to be filled in, as columns of their own."""
 
     def __init__(self, event: Event, law: Law | None, unit: float) -> None:
-        fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name="fraction")
+        fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name=_GIVEN["fraction"])
         super().__init__(event, law, unit, fraction, plain=True)
 
     @cached_property
     def _above_rows(self) -> Any:
-        return cp.Variable(len(self.rows.constant), bounds=[0, self.rows.highest], name="shortfall")
+        return cp.Variable(len(self.rows.constant), bounds=[0, self.rows.highest], name=_GIVEN["shortfall"])
 
     @cached_property
     def _total(self) -> Any:
-        return cp.Variable(len(self.largest_loss), bounds=[0, self.largest_loss], name="loss")
+        return cp.Variable(len(self.largest_loss), bounds=[0, self.largest_loss], name=_GIVEN["loss"])
 
     @property
     def loss(self) -> Any:
@@ -70,14 +72,14 @@ class OwnRows:
         self.money = unit if objective.money else 1.0
         self._m = BareSymbols(event, law, unit)
         problem = cp.Problem(cp.Minimize(cp.sum(objective.express(self._m.part(0)))), self._m.constraints)
-        self.own = [variable for variable in problem.variables() if variable.name() not in _GIVEN]
+        self.own = [variable for variable in problem.variables() if variable.name() not in _GIVEN.values()]
         self.count = sum(c.size for c in self._m.constraints) + sum(_sides(variable) for variable in self.own)
         data, _, inverse = problem.get_problem_data("CLARABEL")
         self._offset = float(inverse[-1][cp.settings.OFFSET])
         program = data["param_prob"]
-        at = {v.name(): np.arange(v.size) + program.var_id_to_col[v.id] for v in program.variables if v.name() in _GIVEN}
-        self._at = at  # columns of what is given, by name
-        self._own = np.setdiff1d(np.arange(len(data["c"])), np.concatenate([np.zeros(0, int), *at.values()]))
+        place = {v.name(): np.arange(v.size) + program.var_id_to_col[v.id] for v in program.variables}
+        self._at = {name: place[said] for name, said in _GIVEN.items() if said in place}  # columns of what is given
+        self._own = np.setdiff1d(np.arange(len(data["c"])), np.concatenate([np.zeros(0, int), *self._at.values()]))
         self._cost = np.asarray(data["c"], float)
         quadratic = data.get("P")
         self._curve = sp.csr_array(quadratic if quadratic is not None else (len(self._cost),) * 2)
@@ -88,7 +90,8 @@ class OwnRows:
 
     def _keep(self, A: Any, b: Array, dims: Any) -> None:
         """Keep the cones in which a variable of the objective's own stands; the others are boxes of what is given."""
-        rows = Cones.of(dims)
+        given = np.setdiff1d(np.arange(A.shape[1]), self._own)
+        rows = Cones.of(dims, np.diff(A[:, given].indptr) > 0)
         touched = rows.any(np.diff(A[:, self._own].indptr) > 0)
         self._all = rows.those(touched)
         kept = touched[rows.number]
@@ -97,7 +100,6 @@ class OwnRows:
         self._rows = np.flatnonzero(binding[self._all.number])  # those that can lack something
         self.cones = self._all.those(binding)
         entries = abs(self._A[self._rows])
-        given = np.setdiff1d(np.arange(A.shape[1]), self._own)
         self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)  # (cones,): whether the allocation stands in it too
         self._scale = self.cones.largest(entries.max(axis=1).toarray().ravel() if len(self._rows) else np.zeros(0))
 
@@ -139,7 +141,7 @@ class OwnRows:
     def sides(self) -> NDArray[np.int64]:
         """Numbers of the rows in which the allocation stands, from 1, and of equations, which have two sides, with both signs."""
         rows = 1 + np.flatnonzero(self.coupled[self.cones.number])
-        return np.concatenate([rows, -rows[self.cones.inside[rows - 1] == 0]])
+        return np.concatenate([rows, -rows[self.cones.equation[rows - 1]]])
 
     def pull(self, fraction: Array, side: int) -> Array:
         """The slope (legs,) of the allocation's part of a row, as `sides` numbers it."""
@@ -189,27 +191,36 @@ class OwnRows:
 
 @dataclass(frozen=True)
 class Cones:
-    """Which rows form a cone: number (rows,) of the cone of each row, inside (rows,): a point inside it, 0 in equations, head (rows,): the row that may
-    grow without limit, kinds: as Clarabel takes them."""
+    """Which rows form a cone: number (rows,) of the cone of each row; inside (rows,): a direction into it, 0 in equations; head (rows,): rows that may grow
+    without limit, whatever the others; single: by cone None for an equation, 1 for an inequality, else Clarabel's cone."""
 
     number: NDArray[np.int64]
     inside: Array
     head: NDArray[np.bool_]
-    single: list[Any]  # by cone: None for an equation, 1 for an inequality, else Clarabel's
+    single: list[Any]
 
     @classmethod
-    def of(cls, dims: Any) -> "Cones":
+    def of(cls, dims: Any, given: NDArray[np.bool_]) -> "Cones":
+        """given (rows,): rows in which the allocation stands; a cone of three gives way in those alone, where that helps."""
         single: list[Any] = [None] * dims.zero + [1] * dims.nonneg
         single += [clarabel.SecondOrderConeT(size) for size in dims.soc]
         single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [clarabel.PowerConeT(a) for a in dims.p3d]
         sizes = [1] * (dims.zero + dims.nonneg) + [*dims.soc] + [3] * (dims.exp + len(dims.p3d))
-        inside = [0.0] * dims.zero + [1.0] * dims.nonneg
-        inside += (
-            [x for size in dims.soc for x in [1.0] + [0.0] * (size - 1)] + _INSIDE_EXP * dims.exp + _INSIDE_POWER * len(dims.p3d)
-        )
-        head = [False] * dims.zero + [True] * dims.nonneg + [k == 0 for size in dims.soc for k in range(size)]
-        head += [False] * (3 * (dims.exp + len(dims.p3d)))
-        return cls(np.repeat(np.arange(len(sizes)), sizes), np.array(inside), np.array(head, bool), single)
+        number, first = np.repeat(np.arange(len(sizes)), sizes), dims.zero + dims.nonneg + sum(dims.soc)
+        head = np.arange(len(number)) >= dims.zero
+        head[dims.zero + dims.nonneg :] = False
+        head[dims.zero + dims.nonneg + np.cumsum([0, *dims.soc[:-1]], dtype=int)[: len(dims.soc)]] = True
+        inside = head.astype(float)
+        threes = given[first:].reshape(-1, 3)
+        full = np.array([_INSIDE_EXP] * dims.exp + [_INSIDE_POWER] * len(dims.p3d)).reshape(-1, 3)
+        last = np.where(np.arange(len(threes)) < dims.exp, threes[:, 1], threes[:, 2]) | ~threes.any(axis=1)
+        inside[first:] = np.where(last[:, None] | threes, full, 0.0).ravel()
+        return cls(number, inside, head, single)
+
+    @property
+    def equation(self) -> NDArray[np.bool_]:
+        """(rows,): those that never give way."""
+        return np.array([one is None for one in self.single], bool)[self.number]
 
     @property
     def kinds(self) -> list[Any]:
@@ -242,7 +253,7 @@ def _binding(A: Any, cones: Cones) -> NDArray[np.bool_]:
         row, column, value = entry.row[alive], entry.col[alive], entry.data[alive]
         seen = np.bincount(column, minlength=width)
         heads = [np.bincount(column, cones.head[row] & (sign * value > 0), width) == seen for sign in (1, -1)]
-        alone = (seen == 1) & (np.bincount(column, cones.inside[row] == 0, width) == 1)
+        alone = (seen == 1) & (np.bincount(column, cones.equation[row], width) == 1)
         helps = (seen > 0) & (heads[0] | heads[1] | alone)
         met = cones.any(np.bincount(row, helps[column], height) > 0) & binding
         if not met.any():

@@ -37,7 +37,7 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
     for fraction in away:
         there = event.fixed_fraction * event.size
         there[event.free] = fraction * event.size[event.free]
-        for way in (1.0, 10 ** rng.uniform(-3, 0)):
+        for way in (1.0, 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-5, -2)):
             other = m.amount + way * (there - m.amount)
             value, step = evaluate(objective, Symbols(event, m.law, other)), (other - m.amount) / held
             for one in told:
@@ -48,7 +48,7 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
                         f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose value is {value:.9g}: "
                         "minorant and value disagree; it must lie below the value of every allocation (§17)"
                     )
-    return 2 * len(away)
+    return 3 * len(away)
 
 
 def believed(objective: Objective, tried: int = 0) -> str:
