@@ -1,9 +1,9 @@
 """A search for allocations that an objective's own rows forbid (§17, THEORY 11.2).
 
-Whether rows A_x x + A_t t - b in -K allow every allocation x is a question about the vertices of the allocations, which are queues: asset by asset every
-leg closed whole or not at all but one. How much the rows must give way, e_w(x) = min {tau: A_x x + A_t t - b in tau w - K}, is convex in x and
-signed: also where there is room its multipliers z say where there is least, g = A_x'z. The queue that is highest in g is the next allocation, and
-e_w rises with each until it does not; then again from another queue with other weights w. A search that can refute, not a proof.
+Rows A_x x + A_t t - b in -K allow every allocation x if they allow the vertices, which are queues. How much the rows must
+give way, e_w(x) = min {tau: A_x x + A_t t - b in tau w - K}, is convex in x and signed: also where there is room its
+multipliers z say where there is least, g = A_x'z. The queue that is highest in g is the next allocation, and e_w rises
+until it does not; then again from another queue with other weights w. A search that can refute, not a proof.
 """
 
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ _SPREAD = 2.0  # weights are exp(_SPREAD x a normal number)
 
 @dataclass
 class Search:
-    """What was tried: fractions closed (free legs,) of every allocation visited, pro rata first; programs solved.
+    """What was tried: fractions closed (free legs,) of the allocations visited, pro rata first; programs solved.
 
-    forbidden: an allocation that no value of the objective's own variables fits, and by how much rows lack there; endless: the rows may give way without
-    limit, so that no allocation is forbidden.
+    forbidden: an allocation that no value of the own variables fits, and by how much its rows lack something there.
+    endless: the rows may give way without limit, so that no allocation is forbidden.
     """
 
     visited: list[Array] = field(default_factory=list)
@@ -77,7 +77,7 @@ def _climb(rows: "OwnRows", event: Event, found: Search, fraction: Array, weight
         if answer.status == "endless":
             found.endless = not rows.cones.equation.any()
             return
-        if answer.status != "solved" or answer.value <= height + _RISES * max(1.0, abs(height)) or answer.slope is None:
+        if answer.slope is None or answer.value <= height + _RISES * max(1.0, abs(answer.value)):
             return
         height = answer.value
         fraction = queue(event, answer.slope)

@@ -1,19 +1,20 @@
-"""What `express` asks of variables of an objective's own, given an allocation: rows in cones, compiled once (§17, THEORY 11.2).
+"""What `express` asks of variables of an objective's own, given an allocation: rows in cones (§17, THEORY 11.2).
 
-A_x x + A_t t + s = b, s in K: x is the allocation and the losses that follow from it, t the objective's own variables. Two small programs for an x:
-the least that `express` can be over t, and by how much every row must give way before any t fits.
+A_x x + A_t t + s = b, s in K: x is the allocation and the losses that follow from it, t the objective's own variables.
+Compiled once; two small programs for an x: the least that `express` can be over t, and by how much every row must give
+way before any t fits.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import clarabel
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from .cones import Cones, binding_cones, solved
 from .conicsymbols import ConicSymbols
 from .event import Event
 from .laws import Law
@@ -25,8 +26,6 @@ Array = NDArray[np.float64]
 _GIVEN = {
     name: f"adl_opt {name}" for name in ("fraction", "shortfall", "loss")
 }  # names in the compiled program; a user's may be anything
-_INSIDE_EXP, _INSIDE_POWER = [-1.0, 1.0, 1.0], [1.0, 1.0, 0.0]  # points inside these cones, as Clarabel orders them
-_ACCURACY = 1e-9
 
 
 class BareSymbols(ConicSymbols):
@@ -64,7 +63,8 @@ class Answer:
 class OwnRows:
     """The rows of `objective` with variables of its own, for the legs that `event` leaves to be decided.
 
-    count: numbers of rows as the user wrote them, boxes of variables among them. own: the variables. known: whether all cones have a rule here.
+    count: rows as the user wrote them, boxes of variables among them. own: the variables.
+    known: whether all cones have a rule here.
     """
 
     def __init__(self, objective: Objective, event: Event, law: Law | None, unit: float) -> None:
@@ -74,7 +74,11 @@ class OwnRows:
         problem = cp.Problem(cp.Minimize(cp.sum(objective.express(self._m.part(0)))), self._m.constraints)
         self.own = [variable for variable in problem.variables() if variable.name() not in _GIVEN.values()]
         self.count = sum(c.size for c in self._m.constraints) + sum(_sides(variable) for variable in self.own)
-        data, _, inverse = problem.get_problem_data("CLARABEL")
+        try:
+            data, _, inverse = problem.get_problem_data("CLARABEL")
+        except cp.error.SolverError:  # integers, say
+            self.known = False
+            return
         self._offset = float(inverse[-1][cp.settings.OFFSET])
         program = data["param_prob"]
         place = {v.name(): np.arange(v.size) + program.var_id_to_col[v.id] for v in program.variables}
@@ -89,30 +93,30 @@ class OwnRows:
             self._keep(sp.csr_array(data["A"]), np.asarray(data["b"], float), dims)
 
     def _keep(self, A: Any, b: Array, dims: Any) -> None:
-        """Keep the cones in which a variable of the objective's own stands; the others are boxes of what is given."""
+        """Keep the cones in which a variable of the objective's own stands; others are boxes of what is given."""
         given = np.setdiff1d(np.arange(A.shape[1]), self._own)
         rows = Cones.of(dims, np.diff(A[:, given].indptr) > 0)
         touched = rows.any(np.diff(A[:, self._own].indptr) > 0)
         self._all = rows.those(touched)
         kept = touched[rows.number]
         self._A, self._b = A[kept], b[kept]
-        binding = _binding(self._A[:, self._own], self._all)
+        binding = binding_cones(self._A[:, self._own], self._all)
         self._rows = np.flatnonzero(binding[self._all.number])  # those that can lack something
         self.cones = self._all.those(binding)
         entries = abs(self._A[self._rows])
-        self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)  # (cones,): whether the allocation stands in it too
+        self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)  # (cones,): the allocation stands there too
         self._scale = self.cones.largest(entries.max(axis=1).toarray().ravel() if len(self._rows) else np.zeros(0))
 
     def least(self, fraction: Array, reference: float = 1.0) -> Answer:
-        """The least of `express` over the objective's own variables at fractions closed (free legs,), quote currency or a pure number.
+        """The least of `express` over its own variables at fractions closed (free legs,).
 
-        reference: a value that counts as 1 in the program.
+        Quote currency or a pure number; reference: a value that counts as 1 in the program.
         """
         given, back = self._filled(fraction), reference / self.money
         cost = self._cost + self._curve @ given
         curve = self._curve[self._own][:, self._own]
         beside, right = self._A[:, self._own], self._b - self._A @ given
-        found = _solve(curve / back, cost[self._own] / back, beside, right, self._all.kinds)
+        found = solved(curve / back, cost[self._own] / back, beside, right, self._all.kinds)
         if found.status != "solved":
             return Answer(found.status)
         t = np.zeros(len(given))
@@ -122,12 +126,12 @@ class OwnRows:
         return Answer("solved", float(value) * self.money, self._slope(fraction, slope) * self.money)
 
     def lacking(self, fraction: Array, weight: Array) -> Answer:
-        """By how much the cones, each times its `weight` (cones,), must give way before any t fits; negative where there is room."""
+        """By how much the cones, each times its `weight` (cones,), must give way before any t fits; < 0: room."""
         given, A = self._filled(fraction), self._A[self._rows]
         give = -self.cones.inside * (weight * self._scale)[self.cones.number]
         beside = sp.hstack([A[:, self._own], sp.csr_array(give[:, None])], format="csc")
         cost = np.append(np.zeros(len(self._own)), 1.0)
-        found = _solve(None, cost, beside, self._b[self._rows] - A @ given, self.cones.kinds)
+        found = solved(None, cost, beside, self._b[self._rows] - A @ given, self.cones.kinds)
         if found.status != "solved":
             return Answer(found.status)
         return Answer("solved", found.value, self._slope(fraction, A.T @ found.z))
@@ -139,7 +143,7 @@ class OwnRows:
 
     @cached_property
     def sides(self) -> NDArray[np.int64]:
-        """Numbers of the rows in which the allocation stands, from 1, and of equations, which have two sides, with both signs."""
+        """Numbers from 1 of the rows in which the allocation stands; equations have two sides, and both signs."""
         rows = 1 + np.flatnonzero(self.coupled[self.cones.number])
         return np.concatenate([rows, -rows[self.cones.equation[rows - 1]]])
 
@@ -151,20 +155,14 @@ class OwnRows:
     def _filled(self, fraction: Array) -> Array:
         """What is given, in its columns, zero elsewhere."""
         given = np.zeros(len(self._cost))
-        values = {
-            "fraction": lambda: fraction,
-            "shortfall": lambda: self._shortfall(fraction),
-            "loss": lambda: self._loss(fraction),
-        }
         for name, columns in self._at.items():
-            given[columns] = values[name]()
+            if name == "fraction":
+                given[columns] = fraction
+            elif name == "shortfall":
+                given[columns] = np.maximum(self._m.rows.matrix @ fraction + self._m.rows.constant, 0.0)
+            else:
+                given[columns] = Symbols(self.event, self.law, self.amount(fraction)).loss / self._unit
         return given
-
-    def _shortfall(self, fraction: Array) -> Array:
-        return np.maximum(self._m.rows.matrix @ fraction + self._m.rows.constant, 0.0)
-
-    def _loss(self, fraction: Array) -> Array:
-        return Symbols(self.event, self.law, self.amount(fraction)).loss / self._unit
 
     def amount(self, fraction: Array) -> Array:
         """Contracts closed by leg, (legs,)."""
@@ -173,7 +171,7 @@ class OwnRows:
         return amount
 
     def _slope(self, fraction: Array, by_column: Array) -> Array:
-        """From slopes in what is given to slopes in the fraction closed, (legs,), through the losses that follow from it."""
+        """From slopes in what is given to slopes in the fraction closed, (legs,), through the losses."""
         event, free = self.event, self.event.free
         slope = np.zeros(len(free))
         if "fraction" in self._at:
@@ -187,100 +185,6 @@ class OwnRows:
                 np.add.at(weight, (rows.account, rows.scenario), by_column[self._at["shortfall"]] / scale[rows.account])
             slope += point_support(Symbols(event, self.law, self.amount(fraction)), weight).low
         return slope
-
-
-@dataclass(frozen=True)
-class Cones:
-    """Which rows form a cone: number (rows,) of the cone of each row; inside (rows,): a direction into it, 0 in equations; head (rows,): rows that may grow
-    without limit, whatever the others; single: by cone None for an equation, 1 for an inequality, else Clarabel's cone."""
-
-    number: NDArray[np.int64]
-    inside: Array
-    head: NDArray[np.bool_]
-    single: list[Any]
-
-    @classmethod
-    def of(cls, dims: Any, given: NDArray[np.bool_]) -> "Cones":
-        """given (rows,): rows in which the allocation stands; a cone of three gives way in those alone, where that helps."""
-        single: list[Any] = [None] * dims.zero + [1] * dims.nonneg
-        single += [clarabel.SecondOrderConeT(size) for size in dims.soc]
-        single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [clarabel.PowerConeT(a) for a in dims.p3d]
-        sizes = [1] * (dims.zero + dims.nonneg) + [*dims.soc] + [3] * (dims.exp + len(dims.p3d))
-        number, first = np.repeat(np.arange(len(sizes)), sizes), dims.zero + dims.nonneg + sum(dims.soc)
-        head = np.arange(len(number)) >= dims.zero
-        head[dims.zero + dims.nonneg :] = False
-        head[dims.zero + dims.nonneg + np.cumsum([0, *dims.soc[:-1]], dtype=int)[: len(dims.soc)]] = True
-        inside = head.astype(float)
-        threes = given[first:].reshape(-1, 3)
-        full = np.array([_INSIDE_EXP] * dims.exp + [_INSIDE_POWER] * len(dims.p3d)).reshape(-1, 3)
-        last = np.where(np.arange(len(threes)) < dims.exp, threes[:, 1], threes[:, 2]) | ~threes.any(axis=1)
-        inside[first:] = np.where(last[:, None] | threes, full, 0.0).ravel()
-        return cls(number, inside, head, single)
-
-    @property
-    def equation(self) -> NDArray[np.bool_]:
-        """(rows,): those that never give way."""
-        return np.array([one is None for one in self.single], bool)[self.number]
-
-    @property
-    def kinds(self) -> list[Any]:
-        hard, soft = sum(one is None for one in self.single), sum(one == 1 for one in self.single if isinstance(one, int))
-        found = [clarabel.ZeroConeT(hard)] * (hard > 0) + [clarabel.NonnegativeConeT(soft)] * (soft > 0)
-        return found + [one for one in self.single if one is not None and not isinstance(one, int)]
-
-    def those(self, kept: NDArray[np.bool_]) -> "Cones":
-        rows = kept[self.number]
-        number = (np.cumsum(kept) - 1)[self.number[rows]]
-        return Cones(number, self.inside[rows], self.head[rows], [one for one, stays in zip(self.single, kept) if stays])
-
-    def any(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(cones,): whether one of its rows is."""
-        return np.bincount(self.number, rows, len(self.single)) > 0
-
-    def largest(self, values: Array) -> Array:
-        """(cones,): the largest of its rows' values; 1 where there is none."""
-        top = np.zeros(len(self.single))
-        np.maximum.at(top, self.number, values)
-        return np.where(top > 0, top, 1.0)
-
-
-def _binding(A: Any, cones: Cones) -> NDArray[np.bool_]:
-    """(cones,): those that can lack something, whatever is given. The others have a variable that only ever helps as it grows, or an equation's own."""
-    binding = np.ones(len(cones.single), bool)
-    entry, (height, width) = sp.coo_array(A), A.shape
-    while True:
-        alive = binding[cones.number[entry.row]]
-        row, column, value = entry.row[alive], entry.col[alive], entry.data[alive]
-        seen = np.bincount(column, minlength=width)
-        heads = [np.bincount(column, cones.head[row] & (sign * value > 0), width) == seen for sign in (1, -1)]
-        alone = (seen == 1) & (np.bincount(column, cones.equation[row], width) == 1)
-        helps = (seen > 0) & (heads[0] | heads[1] | alone)
-        met = cones.any(np.bincount(row, helps[column], height) > 0) & binding
-        if not met.any():
-            return binding
-        binding &= ~met
-
-
-@dataclass(frozen=True)
-class _Found:
-    status: str
-    value: float
-    x: Array
-    z: Array
-
-
-_STATUS = {"Solved": "solved", "AlmostSolved": "solved", "PrimalInfeasible": "impossible", "DualInfeasible": "endless"}
-
-
-def _solve(curve: Any, cost: Array, A: Any, b: Array, kinds: list[Any]) -> _Found:
-    """minimise cost't + t'(curve)t / 2 subject to b - A t in K, by Clarabel."""
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _ACCURACY
-    settings.max_threads = 1
-    quadratic = sp.csc_array((len(cost),) * 2) if curve is None else sp.csc_array(sp.triu(curve))
-    found = clarabel.DefaultSolver(quadratic, cost, sp.csc_array(A), b, kinds, settings).solve()
-    return _Found(_STATUS.get(str(found.status), "unknown"), float(found.obj_val), np.array(found.x), np.array(found.z))
 
 
 def _sides(variable: Any) -> int:

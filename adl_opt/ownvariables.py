@@ -1,5 +1,8 @@
-"""What is tried of an objective with variables of its own before its conic bound counts (§17, THEORY 11.2): that its rows allow every allocation,
-and that `express`, minimised over those variables, is at most `value`. Tried, not proved; what contradicts is an ObjectiveError."""
+"""What is tried of an objective with variables of its own before its conic bound counts (§17, THEORY 11.2).
+
+That its rows allow every allocation, and that `express`, minimised over those variables, is at most `value`. Tried, not
+proved; what contradicts is an ObjectiveError.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -18,17 +21,18 @@ if TYPE_CHECKING:
     from .ownrows import OwnRows
 
 Array = NDArray[np.float64]
-# `express` with variables of its own is known through a solver only: below this relative difference from `value` the solver may be to
-# blame, and the bound is left out where `express` is above; beyond it the objective is.
+# `express` with variables of its own is known through a solver only: below this relative difference from `value` the
+# solver may be to blame, and the bound is left out where `express` is above; beyond it the objective is.
 DISAGREE, _DOUBT = 1e-3, 1e-5
-_MANY, _FEW, _SMALL = 60, 20, 5_000  # programs of a search at most: where the rows have up to so many entries, and beyond
+_MANY, _FEW, _SMALL = 60, 20, 5_000  # programs of a search at most: where rows have up to so many entries, and beyond
 _QUEUES = 8  # random ones where `express` is compared with `value`, whatever the rows
 
 
 class Trial:
     """Of an objective, or what of a sum `rows` belong to, over the allocations of one event; law aligned, or None.
 
-    allocations: at how many it was tried; programs: of the search for forbidden ones; doubtful: its bound does not count; lowest: the least value seen.
+    allocations: at how many it was tried; programs: of the search for forbidden ones; doubtful: its bound does not
+    count; lowest: the least value seen.
     """
 
     def __init__(self, event: Event, law: Law | None, rows: "OwnRows", reference: float) -> None:
@@ -39,7 +43,8 @@ class Trial:
     def run(self) -> None:
         """Raise ObjectiveError where an allocation contradicts the objective."""
         event, rows = self.event, self.rows
-        if not rows.known:  # cones without a rule here: the conic dual proves nothing with them either
+        self.doubtful = not rows.known  # cones without a rule here, integers
+        if self.doubtful:
             return
         pro_rata = event.pro_rata_fraction[event.free]
         slope = self.compare(pro_rata)
@@ -57,7 +62,12 @@ class Trial:
                 self.compare(fraction)
 
     def compare(self, fraction: Array) -> Array | None:
-        """The slope (legs,) of `express`, minimised over its own variables, at fractions closed (free legs,). Raises ObjectiveError if it is not `value` there."""
+        """`express`, minimised over its own variables, against `value` at fractions closed (free legs,).
+
+        Its slope there, (legs,), or None if no solver tells. Raises ObjectiveError if the two differ, or no t fits.
+        """
+        if not self.rows.known:
+            return None
         value = evaluate(self.rows.objective, Symbols(self.event, self.law, self.rows.amount(fraction)))
         said = self.rows.least(fraction, self._reference)
         self.allocations += 1
@@ -79,9 +89,8 @@ class Trial:
     def words(self, more: int) -> str:
         """What is believed, where `more` allocations were valued since."""
         count = self.rows.count
-        rows = (
-            f", through {count:,} row{'s' * (count > 1)} of its own; that these allow every allocation and" if count else "; that"
-        )
+        through = f", through {count:,} row{'s' * (count > 1)} of its own"
+        rows = f"{through}; that these allow every allocation and" if count else "; that"
         return (
             f"{rows} `express` is at most `value` was tried at {self.allocations + more:,} allocations "
             "(pro rata, extremes looked for, the answer, downhill from it), not proved"
@@ -90,8 +99,8 @@ class Trial:
     def _forbidden(self, fraction: Array, lacking: float = 0.0) -> ObjectiveError:
         by = f" (its rows lack {lacking:.2g} there)" if lacking > 0 else ""
         return ObjectiveError(
-            f"the constraints of {self.rows.objective} exclude {self._where(fraction)}{by}: an objective may not narrow the allocations; "
-            "give its own variables boxes that no allocation reaches, or none (§17)"
+            f"the constraints of {self.rows.objective} exclude {self._where(fraction)}{by}: "
+            "an objective may not narrow the allocations; give its own variables boxes that no allocation reaches, or none (§17)"
         )
 
     def _where(self, fraction: Array) -> str:
@@ -102,4 +111,5 @@ class Trial:
             return "pro rata"
         leg = int(np.flatnonzero(event.free)[np.argmax(away)])
         asset, account = book.assets[book.asset[leg]], book.accounts[book.account[leg]]
-        return f"an allocation that closes {fraction[np.argmax(away)] * event.size[leg]:.6g} of {asset!r} of account {account!r}"
+        closed = fraction[np.argmax(away)] * event.size[leg]
+        return f"an allocation that closes {closed:.6g} of {asset!r} of account {account!r}"

@@ -261,7 +261,7 @@ class ConicRoute:
         if not trusted(self.objective) and c.bound is not None:
             more, lowest = downhill(self.objective, event, self.law, amount)
             self.valued.note(event, lowest, "an allocation downhill from the answer")
-        self.valued.refuse(self.objective, event, c.bound, c.proof, c.floor, c.tolerance)
+        self.valued.refuse(self.objective, event, c)
         trial = self._trials.get(key_of(event))
         if trial is None or not trial.rows.own or "conic dual" not in c.proof:
             return c

@@ -1,6 +1,6 @@
-"""What a user's class is believed for, tried: that its minorant lies below its value, that its value does not fall when a loss grows (§17, THEORY 11.2).
+"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone (§17, THEORY 11.2).
 
-Tests that can refute, not proofs: a certificate that rests on them says so. The library's own classes are tried by the test suite.
+Tests that can refute, not proofs: a certificate that rests on them says so. The test suite tries the library's own.
 """
 
 import math
@@ -25,8 +25,11 @@ _ROUNDING = 1e-9
 
 
 def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
-    """At how many allocations; 0 for the library's own. Raise ObjectiveError where an affine function that `objective` states at `m` lies above its
-    value: at random queues, pro rata, the lowest of the function itself, and points on the way to each."""
+    """At how many allocations; 0 for the library's own.
+
+    Raises ObjectiveError where an affine function that `objective` states at `m` lies above its value: at random
+    queues, pro rata, the lowest of the function itself, and points on the way to each.
+    """
     told = [one for one in supports if one is not None]
     if foreign_part(objective) is None or not told or not event.free.any():
         return 0
@@ -45,8 +48,8 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
                 stated = here - one.slack + change.sum()
                 if stated > value + _ROUNDING * (abs(here) + abs(value) + np.abs(change).sum()):
                     raise ObjectiveError(
-                        f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose value is {value:.9g}: "
-                        "minorant and value disagree; it must lie below the value of every allocation (§17)"
+                        f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose value is "
+                        f"{value:.9g}: minorant and value disagree; it must lie below the value of every allocation (§17)"
                     )
     return 3 * len(away)
 
@@ -79,8 +82,8 @@ def other_losses(event: Event, law: Scenarios) -> Iterator[Array]:
 def check_monotone(objective: Objective, loss: Array, probability: Array, others: Iterable[Array] = ()) -> None:
     """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value (§17).
 
-    Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps towards what other allocations lose beyond it.
-    ExpectedLoss is known to be monotone.
+    Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps towards what
+    other allocations lose beyond it. ExpectedLoss is known to be monotone.
     """
     if all(type(part) is ExpectedLoss for _, part in objective.parts()) and type(objective) in (ExpectedLoss, Sum):
         return
@@ -105,7 +108,7 @@ def _climb(objective: Objective, highest: float, loss: Array, more: Array, steps
         value = evaluate(objective, LossSymbols(loss + step * more, probability))
         if value < highest - _ROUNDING * size - 1e-6 * max(abs(value), abs(highest) if math.isfinite(highest) else 0.0):
             raise ObjectiveError(
-                f"{objective} says monotone = True, but its value falls from {highest:.9g} to {value:.9g} when the loss grows in "
-                f"{int((more > 0).sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"
+                f"{objective} says monotone = True, but its value falls from {highest:.9g} to {value:.9g} when the loss "
+                f"grows in {int((more > 0).sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"
             )
         highest = max(highest, value)

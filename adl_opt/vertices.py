@@ -1,4 +1,4 @@
-"""Queues: the vertices of the allocations, asset by asset every leg closed whole or not at all but one (THEORY 6, 11.2)."""
+"""Queues, the vertices of the allocations: asset by asset every leg closed whole or not at all but one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,10 @@ Array = NDArray[np.float64]
 
 
 def queue(event: Event, gain: Array) -> Array:
-    """The allocation that is highest in `gain` (legs,), per fraction closed of a whole position, as fractions closed (free legs,): asset by asset the
-    legs that gain most by the contract come first (THEORY 6)."""
+    """The allocation that is highest in `gain` (legs,), per fraction closed of a whole position (THEORY 6).
+
+    Fractions closed (free legs,): asset by asset the legs that gain most by the contract come first.
+    """
     fraction = np.zeros(len(gain))
     by_contract = np.divide(gain, event.held, out=np.zeros_like(gain), where=event.held > 0)
     for k in event.free_assets:
