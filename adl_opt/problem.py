@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import separable
 from .allocation import Allocation
-from .certificate import TOLERANCE, Proof, assess
+from .certificate import TOLERANCE, Certificate, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, requirement_pairs
 from .hooks import check_hooks, closed_form_of
@@ -112,6 +113,7 @@ class Problem:
         optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+        proof = replace(proof, certificate=self._route.doubted(event, amount, proof.certificate))
         weight, said = self._scale, proof.times(self._scale, self._measure(proof))
 
         def ends() -> tuple[Array, Array]:
@@ -197,6 +199,15 @@ class Problem:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
+
+    def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
+        """A certificate of this objective, held against every value seen (`ConicRoute.doubted`)."""
+        inner = certificate.times(1 / self._scale, str(self._inner))
+        return self._route.doubted(event, amount, inner).times(self._scale, certificate.measure)
+
+    def note(self, value: float, where: str) -> None:
+        """A value of this objective that an allocation of the event has, to hold bounds against."""
+        self._route.valued.note(self.event, value / self._scale, where)
 
     @property
     def _scale(self) -> float:

@@ -106,6 +106,18 @@ class NoExpression(adl.Objective):
         return 0.0
 
 
+class Cheaper(adl.Objective):
+    """Its value falls where `express` does not see it, away from the answer and from pro rata."""
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return m.equity @ cp.square(m.leverage)
+
+    def value(self, m):
+        return float(m.equity @ m.leverage**2) - (1e9 if m.fraction[0] > 0.55 else 0.0)
+
+
 class ForeignProof(adl.Objective):
     """A minorant that is not below the value."""
 
@@ -737,6 +749,21 @@ CASES = [
     Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
     Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
     Case("bind the allocation alone", lambda _: adl.Problem(Limited(), PAPER).solve(), adl.ObjectiveError),
+    Case(
+        "at pro rata, which is feasible: the proof is of another objective",
+        lambda _: assess(adl.ExpectedLoss(), EVENT, adl.Scenarios([-0.5, 0.2]), np.array([0.0, 6.0]), Evidence(conic_bound=0.3)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "the value of Cheaper at an allocation downhill from the answer",
+        lambda _: adl.certify(Cheaper(), EVENT, None, frame(["a0"], "X", None, None, None).assign(closed=-6.0)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"LimitedByOwn.* exclude an allocation that closes 6 of 'X'",
+        lambda _: adl.Problem(LimitedByOwn(0.5), EVENT).solve(),
+        adl.ObjectiveError,
+    ),
     Case("exclude pro rata", lambda _: adl.Problem(LimitedByOwn(), PAPER).solve(), adl.ObjectiveError),
     Case(
         "HiddenVariance: at pro rata express says",
@@ -751,7 +778,7 @@ CASES = [
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
     Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
     Case(
-        "above 1.3030303, the value of ForeignProof at pro rata",
+        "minorant of ForeignProof states 2 as a bound for an allocation whose value is 1",
         lambda _: adl.Problem(ForeignProof(), PAPER).solve(),
         adl.ObjectiveError,
     ),
