@@ -1,17 +1,23 @@
-# Two commands do everything: `make demo` and `make test`. Each sets up .venv by itself.
+# Two commands do everything: `make demo` and `make test`. Each sets up .venv by itself, with the versions of constraints.txt.
 PYTHON ?= python3
+# The lowest versions that pyproject.toml allows have wheels for the lowest Python.
+OLDEST_PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 NOTEBOOKS := $(wildcard notebooks/[0-9]*.py)
+# The installed pip is enough; what builds the package is held too, by old pips and by new ones.
+PIP := -m pip --disable-pip-version-check install --quiet
+HELD = PIP_CONSTRAINT=$(1) PIP_BUILD_CONSTRAINT=$(1)
+# A shell that a notebook started names the notebook's backend, which is not installed here.
+unexport MPLBACKEND
 
-.PHONY: demo test lint bench notebooks fuzz clean
+.PHONY: demo test test-oldest test-newest constraints lint bench notebooks fuzz clean
 .DEFAULT_GOAL := demo
 
-# --upgrade-deps would reach for the network twice; the installed pip is enough.
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e ".[dev]"
+	$(call HELD,constraints.txt) $(BIN)/python $(PIP) -c constraints.txt -e ".[dev]"
 	touch $@
 
 demo: $(VENV)/.ready
@@ -19,6 +25,26 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# The suite with the lowest versions that pyproject.toml allows, in an environment of its own.
+test-oldest:
+	$(OLDEST_PYTHON) -m venv --clear $(VENV)-oldest
+	$(VENV)-oldest/bin/python .ci/versions.py lowest > $(VENV)-oldest/lowest.txt
+	$(call HELD,$(VENV)-oldest/lowest.txt) $(VENV)-oldest/bin/python $(PIP) -e ".[dev]"
+	$(VENV)-oldest/bin/python -m pytest -n $(WORKERS)
+
+# The suite with the newest versions of everything, in an environment of its own.
+test-newest:
+	$(PYTHON) -m venv --clear $(VENV)-newest
+	$(VENV)-newest/bin/python $(PIP) -e ".[dev]"
+	$(VENV)-newest/bin/python -m pytest -n $(WORKERS)
+
+# Renews constraints.txt: what pip takes today for every Python of pyproject.toml. Run `make test` after it.
+constraints:
+	$(PYTHON) -m venv --clear $(VENV)-constraints
+	$(VENV)-constraints/bin/python $(PIP) --upgrade pip
+	$(VENV)-constraints/bin/python .ci/versions.py newest > $(VENV)-constraints/new.txt
+	mv $(VENV)-constraints/new.txt constraints.txt
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -37,4 +63,4 @@ fuzz: $(VENV)/.ready
 	ADL_OPT_FUZZ=1 $(BIN)/python -m pytest -n $(WORKERS) -m "fuzz"
 
 clean:
-	rm -rf $(VENV) demo.png build dist
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-newest $(VENV)-constraints demo.png build dist

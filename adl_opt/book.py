@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from .columns import ranked_by, refuse_meanings
 from .errors import BookError
+from .groups import Groups
+from .magnitudes import check_book
+from .readonly import ReadOnly, fixed, keep
 from .tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
@@ -27,13 +30,14 @@ USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 
 
 @dataclass(frozen=True, eq=False)
-class Book:
+class Book(ReadOnly):
     """Accounts, assets and positions; make one with `Book.read`, `Book.from_frame` or `Book.from_isolated`.
 
     accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
     equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j] (contracts,
     long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg.
     unused: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses the book.
+    Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book.
     """
 
     accounts: NDArray[np.object_]
@@ -45,6 +49,10 @@ class Book:
     position: Array
     extra: Mapping[str, Array]
     unused: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
+        check_book(self)
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
@@ -98,8 +106,9 @@ class Book:
         _refuse_duplicates(account, asset, named)
         if derived:
             margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
-            profit = number["position"] * (number["price"] - number["entry_price"])
-            equity = margin + np.bincount(account, profit, len(accounts))
+            with np.errstate(over="ignore", invalid="ignore"):
+                profit = number["position"] * (number["price"] - number["entry_price"])
+                equity = margin + np.bincount(account, profit, len(accounts))
         else:
             equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
         extra = {name: number[name] for name in OPTIONAL if name in number}
@@ -115,12 +124,23 @@ class Book:
     @cached_property
     def notional(self) -> Array:
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
-        return self.position * self.price[self.asset]
+        with np.errstate(over="ignore", under="ignore"):
+            return fixed(self.position * self.price[self.asset])
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """Asset label -> its number."""
+        return {asset: k for k, asset in enumerate(self.assets)}
+
+    @cached_property
+    def legs_of(self) -> Groups:
+        """`book.legs_of[k]`: the legs in asset number k."""
+        return Groups(self.asset, len(self.assets))
 
     @cached_property
     def start(self) -> NDArray[np.int64]:
         """First leg of each account, (n,): accounts own consecutive legs."""
-        return np.searchsorted(self.account, np.arange(len(self.accounts)))
+        return fixed(np.searchsorted(self.account, np.arange(len(self.accounts))))
 
     def per_account(self, values: Array) -> Array:
         """Sum a value of each leg (legs,) over its account: (n,)."""

@@ -16,14 +16,16 @@ from . import __version__, catalog, examples, laboratory, replaywords
 from .allocation import Allocation
 from .comparison import compare as compare_policies
 from .errors import AdlError, UncertifiedWarning
-from .event import Event
+from .laws import Law
 from .model import verdicts
 from .optimal_set import optimal_range
+from .pipes import outlived
 from .problem import METHODS, Problem
-from .show import console, print_allocation, print_comparison, print_ranges, table_of
+from .show import console, print_allocation, print_comparison, print_ranges, say, table_of
 from .words import (
     BookFile,
     Cap,
+    ComparisonPlot,
     Correlation,
     Dof,
     Explain,
@@ -50,10 +52,13 @@ from .words import (
     Table,
     Volatility,
     event_of,
+    exit_code,
     law_of,
     needs_law,
     objective_of,
     parameters,
+    save_allocation,
+    save_frame,
     writable,
     write_frame,
     written_as,
@@ -95,13 +100,21 @@ def options(
 
 
 @app.command()
-def demo(plot: Plot = Path("adl-opt-demo.png"), force: Force = False) -> None:
+def demo(
+    plot: Annotated[Path, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)")] = Path(
+        "adl-opt-demo.png"
+    ),
+    force: Force = False,
+) -> None:
     """The paper's four accounts: solve, prove, draw."""
     writable([plot], force)
+    written_as(plot, ".png", ".pdf", ".svg")
     model = next(m for m in map(catalog.load, catalog.names()) if m.demo)
     problem = model.problem()
+    allocation = problem.solve()
+    drawn = save_allocation(allocation, None, plot)
     console.print(f"[bold]{model.title}[/]\n{model.source}\n")
-    _finish(problem.event, problem.solve(), None, plot, f"law: {model.law!r}")
+    _print(allocation, f"law: {model.law!r}", drawn)
 
 
 @app.command()
@@ -138,7 +151,7 @@ def solve(
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet", ".json")
     written_as(plot, ".png", ".pdf", ".svg")
-    event = event_of(book, short, long, solvent, protect=protect, cap=cap)
+    event, notes = event_of(book, short, long, solvent, protect=protect, cap=cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
@@ -147,7 +160,9 @@ def solve(
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
         allocation = problem.solve(method=method, prefer=prefer, progress=console.is_terminal)
     reasons = [allocation.explain(account) for account in explain or ()]
-    _finish(event, allocation, output, plot, "no law given" if law is None else f"law: {law!r}", reasons)
+    files = save_allocation(allocation, output, plot)
+    say(notes)
+    _print(allocation, _law_in_words(law), files, reasons)
 
 
 @app.command(name="range")
@@ -176,16 +191,16 @@ def range_(
     """The least and the most that each position can close without leaving the optimum."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    event = event_of(book, short, long, solvent, protect=protect, cap=cap)
+    event, notes = event_of(book, short, long, solvent, protect=protect, cap=cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     with console.status("two programs a position, unless there is a closed form"):
         frame = optimal_range(Problem(objective, event, law))
-    print_ranges(event, frame, str(objective), "no law given" if law is None else f"law: {law!r}")
-    if output is not None:
-        write_frame(frame, output)
-        console.print(f"wrote {output}", soft_wrap=True)
+    files = save_frame(frame, output)
+    say(notes)
+    print_ranges(event, frame, str(objective), _law_in_words(law))
+    say(files)
 
 
 @app.command()
@@ -210,25 +225,28 @@ def compare(
     dof: Dof = None,
     meant: Meant = False,
     output: Table = None,
-    plot: Plot = None,
+    plot: ComparisonPlot = None,
     force: Force = False,
 ) -> None:
     """What each policy costs, with its gap to the proved optimum, and who bears it."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
-    event = event_of(book, short, long, solvent, realized, protect, cap)
+    written_as(plot, ".png", ".pdf", ".svg")
+    event, notes = event_of(book, short, long, solvent, realized, protect, cap)
     law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     chosen = [*(["realized"] if realized else []), *(policies or [])]
     plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
     wanted = None if measures is None else [objective_of(name, None) for name in measures]
     frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
-    print_comparison(frame)
-    if output is not None:
-        write_frame(frame.reset_index(), output)
+    files = save_frame(frame.reset_index(), output)
     if plot is not None:
         from . import plots
 
         plots.comparison(frame, plot)
+        files.append(f"drew {plot}: what each policy exceeds the proved optimum by, and who bears it")
+    say(notes)
+    print_comparison(frame)
+    say(files)
 
 
 @app.command()
@@ -268,7 +286,7 @@ def generate(
     accounts: Annotated[int, typer.Option(help="how many accounts")] = 100_000,
     assets: Annotated[int, typer.Option(help="how many assets")] = 3,
     legs: Annotated[int, typer.Option(help="positions an account, at most")] = 3,
-    seed: Seed = 1,
+    seed: Annotated[int, typer.Option("--seed", help="of the random book")] = 1,
     force: Force = False,
 ) -> None:
     """Write a made-up cross-margin book, to try how far the methods go."""
@@ -309,15 +327,16 @@ app.command("twin")(replaywords.twin)
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and exit 2, never a traceback."""
-    try:
-        app()
-    except AdlError as error:
-        print(f"adl-opt: {_for_the_command_line(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("adl-opt: interrupted; nothing was written", file=sys.stderr)
-        raise SystemExit(130) from None
+    """Entry point: bad input is one line on stderr and exit 2, never a traceback; a reader that leaves changes nothing."""
+    with outlived():
+        try:
+            app()
+        except (AdlError, OSError) as error:  # OSError: a full disk under stdout, say
+            print(f"adl-opt: {_for_the_command_line(str(error))}", file=sys.stderr)
+            raise SystemExit(2) from None
+        except KeyboardInterrupt:
+            print("adl-opt: interrupted", file=sys.stderr)
+            raise SystemExit(130) from None
 
 
 def _for_the_command_line(sentence: str) -> str:
@@ -327,16 +346,12 @@ def _for_the_command_line(sentence: str) -> str:
     return sentence
 
 
-def _finish(
-    event: Event, allocation: Allocation, output: Path | None, plot: Path | None, law: str, reasons: Sequence[str] = ()
-) -> None:
-    print_allocation(event, allocation, law)
-    for words in reasons:
-        console.print(words, soft_wrap=True, highlight=False, markup=False)
-    if output is not None:
-        allocation.save(output, overwrite=True) if output.suffix == ".json" else write_frame(allocation.to_frame(), output)
-        console.print(f"wrote {output}", soft_wrap=True)
-    if plot is not None:
-        allocation.plot(plot)
-        console.print(f"drew {plot}", soft_wrap=True)
-    raise typer.Exit(0 if allocation.certificate.certified else 1)
+def _law_in_words(law: Law | None) -> str:
+    return "no law given" if law is None else f"law: {law!r}"
+
+
+def _print(allocation: Allocation, law: str, files: Sequence[str], reasons: Sequence[str] = ()) -> None:
+    """The allocation, and the exit code that its certificate asks for. Files are written by now: a pipe may close at any line."""
+    print_allocation(allocation.event, allocation, law)
+    say([*reasons, *files])
+    raise typer.Exit(exit_code(allocation.certificate))

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
 from .lawinput import frozen, listing, matrix_of, vector_of
 from .laws import Law, Scenarios, described, set_fields
 from .meant import ask_spread
 from .nodes import frame_like, gauss_hermite, root
-from .shortfall import normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
+from .shortfall import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]
 
@@ -116,6 +117,24 @@ class Gaussian(Law):
             terms.append(curvature.transpose(2, 0, 1))
         return tuple(terms)
 
+    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+        """By the deviation, whose square cancels where positions hedge one another, by the tail, and by the value itself (THEORY 11.1)."""
+        m = asset.shape[1]
+        block = self.scale[asset[:, :, None], asset[:, None, :]]
+        size = np.abs(notional)
+        square = np.einsum("nk,nkj,nj->n", notional, block, notional)
+        gross = np.einsum("nk,nkj,nj->n", size, np.abs(block), size)
+        s = np.sqrt(np.maximum(square, 0.0))
+        # Where all of the square is rounding, its root may be off by the root of the gross.
+        s = np.maximum(s, np.sqrt(UNIT * gross))
+        condition = np.divide(gross, s**2, out=np.ones_like(s), where=s > 0)
+        drift = np.abs(self.mean[asset] * notional).sum(axis=1)
+        scale = np.where(s > 0, s, 1.0)
+        z = np.where(s > 0, (equity + (notional * self.mean[asset]).sum(axis=1)) / scale, np.inf)
+        first, tail = self._tail(np.minimum(z, 1e150))
+        spread = (4 + (m + 2) * condition) * first * s
+        return UNIT * (spread + (m + 3) * tail * (equity + drift) + 8 * s * self._excess(z))
+
     def log_expected_shortfall(self, exposure: Array, equity: Array) -> Array:
         """The natural logarithm of `expected_shortfall`, (n,): it tells safe accounts apart where the shortfall itself is too small for a float.
 
@@ -134,7 +153,7 @@ class Gaussian(Law):
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
-        return np.full(len(equity), np.linalg.eigvalsh(scaled)[0] > 1e-12)  # a singular matrix has an eigenvalue that is rounding
+        return np.full(len(equity), linear.least_eigenvalue(scaled) > 1e-12)  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""

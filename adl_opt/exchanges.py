@@ -110,7 +110,7 @@ POLICIES: dict[str, Policy] = {
 
 def policy(name: str) -> Policy:
     """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
-    if name not in POLICIES:
+    if not isinstance(name, str) or name not in POLICIES:
         near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
         raise AdlError(
             f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
@@ -133,12 +133,13 @@ def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
     rates = np.zeros(len(book.assets))
     size = np.abs(book.position)
     for asset, amount in loss.items():
-        held = float(size[book.asset == book.assets.index(asset)].sum()) if asset in book.assets else 0.0
+        k = book.number_of.get(asset)
+        held = 0.0 if k is None else float(size[book.legs_of[k]].sum())
         if held == 0:
             raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount!r}")
         if not (np.isfinite(covered := plain(amount)) and covered >= 0):
             raise EventError(f"the loss in {asset!r} must be a number of quote currency, at least 0, not {amount!r}")
-        rates[book.assets.index(asset)] = covered / held
+        rates[k] = covered / held
     legs = np.isin(np.array(book.assets, dtype=object)[book.asset], list(loss)) & (size > 0)
     return pd.DataFrame(
         {

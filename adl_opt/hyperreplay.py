@@ -1,6 +1,6 @@
 """The public table of the event of 10 October 2025, HyperReplay's `adl_detailed_analysis_REALTIME.csv`, as waves; what is assumed of it.
 
-A row there is one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds and never falls; `position_size` is signed
+The table is the one corrected in December 2025; the one before it gives positions after the fill. A row is one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds and never falls; `position_size` is signed
 (short < 0) and is what stood before that fill; `adl_size` has no sign and is at most that. Rows of `every` seconds from the first are one wave. In a wave
 - the price of a coin is the mean of its `adl_price`, weighted by `adl_size`, so that the notional closed is kept;
 - the equity of a user is that of his first row: `total_equity` (cash and unrealised profit of all his positions) or `account_value_realtime` (cash alone, what the

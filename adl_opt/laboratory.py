@@ -7,10 +7,12 @@ import typer
 from rich.markup import escape
 
 from . import axioms
+from .errors import AdlError
 from .exchanges import policy
+from .parsing import number, pairs
 from .queues import QueueRule
 from .shock import stress
-from .show import console, table_of
+from .show import console, say, table_of
 from .words import (
     BookFile,
     Force,
@@ -22,8 +24,7 @@ from .words import (
     Table,
     book_of,
     next_command,
-    number,
-    pairs,
+    save_frame,
     writable,
     write_frame,
     written_as,
@@ -42,19 +43,16 @@ def axioms_command(
     chosen = policy(rule)
     with console.status(f"searching for counterexamples to {rule}"):
         frame = axioms.check(chosen, seed)
+    files = save_frame(frame, output)
     table = table_of(f"{rule}: {frame.attrs['how']}", "axiom", "holds", "counterexample", left=("axiom", "holds", "counterexample"))
     for line in frame.itertuples():
         holds = {True: "[green]yes[/]", False: "[red]NO[/]"}.get(line.holds, "not tested")
         table.add_row(line.axiom, holds, escape(line.counterexample) or f"[dim]{frame.attrs['says'][line.axiom]}[/]")
     console.print(table)
     if isinstance(chosen, QueueRule):
-        console.print(
-            f"source: {chosen.source}; it leaves nothing open: {'yes' if chosen.sure else 'no'}", soft_wrap=True, markup=False
-        )
-        console.print(f"assumed here: {chosen.assumed}", soft_wrap=True, markup=False)
-    if output is not None:
-        write_frame(frame, output)
-        console.print(f"wrote {output}", soft_wrap=True)
+        open_ends = "yes" if chosen.sure else "no"
+        say([f"source: {chosen.source}; it leaves nothing open: {open_ends}", f"assumed here: {chosen.assumed}"])
+    say(files)
 
 
 def stress_command(
@@ -69,17 +67,21 @@ def stress_command(
     """A price shock: who fails, what the fund cannot pay, and what solvent accounts must close."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    found = stress(book_of(book, solvent), pairs(move, "--move"), number(fund, "--fund"), meant=meant)
-    console.print(found.summary(), soft_wrap=True, highlight=False, markup=False)
-    if found.book is None:
-        console.print("no account is solvent: there is nobody to deleverage, and no book to write")
-    elif output is not None:
-        write_frame(found.book.to_frame(), output)
-        console.print(
-            f"wrote {output}: the {len(found.book.accounts):,} solvent accounts after the move", soft_wrap=True, highlight=False
+    before, notes = book_of(book, solvent)
+    if not move:
+        first = before.assets[0]
+        raise AdlError(
+            f"stress needs a price move: --move {first}=-0.15 or {first}=-15%, one for each asset that moves; "
+            f"--move {first}=0 marks the book where it stands"
         )
+    found = stress(before, pairs(move, "--move"), number(fund, "--fund"), meant=meant)
+    files = []
+    if output is not None and found.book is not None:
+        write_frame(found.book.to_frame(), output)
+        files = [f"wrote {output}: the {len(found.book.accounts):,} solvent accounts after the move"]
+    say([*notes, found.summary(), *files])
+    if found.book is None:
+        say(["no account is solvent: there is nobody to deleverage, and no book to write"])
     if found.event is not None:
         hint = "" if output is not None else "   (-o after.csv writes that book)"
-        console.print(
-            f"next: {next_command(found.event, output or Path('after.csv'))}{hint}", soft_wrap=True, highlight=False, markup=False
-        )
+        say([f"next: {next_command(found.event, output or Path('after.csv'))}{hint}"])

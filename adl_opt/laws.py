@@ -16,6 +16,8 @@ from .errors import LawError
 from .lawinput import distinct, frozen, listing, numbers_of
 from .meant import ask_moves
 from .nodes import frame_like, inverse, sobol
+from .readonly import ReadOnly, fixed
+from .shortfall import UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ Array = NDArray[np.float64]
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
-class Law:
+class Law(ReadOnly):
     """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
 
     assets: tuple[str, ...] | None
@@ -43,13 +45,14 @@ class Law:
                     "label the law by asset (a Series, dict or DataFrame) or give one move an asset"
                 )
             return self._take(np.arange(len(assets)), assets)
-        missing = [asset for asset in assets if asset not in self.assets]
+        number = {asset: k for k, asset in enumerate(self.assets)}
+        missing = [asset for asset in assets if asset not in number]
         if missing:
             raise LawError(
                 f"{len(missing)} of {len(assets)} assets of the book have no law, first {missing[0]!r}; "
                 f"the law knows {listing(self.assets)}: add it to the law"
             )
-        return self._take(np.array([self.assets.index(asset) for asset in assets], dtype=int), assets)
+        return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
@@ -71,6 +74,16 @@ class Law:
         raise LawError(
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
+
+    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+        """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in `shortfall_terms` (THEORY 11.1).
+
+        Of a function of degree 1 in notionals and equity: the gross of the sum of slope x argument whose net it is.
+        """
+        value, slope = self.shortfall_terms(asset, notional, equity, 1)
+        terms = slope * notional
+        gross = np.abs(terms).sum(axis=1) + np.abs(value - terms.sum(axis=1))
+        return (2 * asset.shape[1] + 12) * UNIT * gross
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity, wanted) -> terms."""
@@ -242,7 +255,7 @@ def _refuse_prices(table: Array) -> None:
 
 def set_fields(law: Any, **fields: Any) -> None:
     for name, value in fields.items():
-        object.__setattr__(law, name, value)
+        object.__setattr__(law, name, fixed(value))
 
 
 def described(law: Law) -> str:

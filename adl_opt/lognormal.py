@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blackscholes
+from . import blackscholes, linear
 from .errors import LawError
 from .lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
 from .laws import Law, Scenarios, described, set_fields, whole_number
@@ -139,7 +139,7 @@ class LogNormal(Law):
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is held.
-        regular = np.linalg.eigvalsh(self.correlation)[0] > 1e-12
+        regular = linear.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
     def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> blackscholes.Accounts:

@@ -1,5 +1,8 @@
 """Pictures: leverage before and after a closing, policies side by side, sweeps over a requirement. matplotlib only, no pyplot state."""
 
+import contextlib
+import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +12,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation
 from .errors import AllocationError
-from .isolated import gross_level
+from .isolated import gross_levels
 from .laws import Law
 from .reasons import volatility_leverage
 from .replaying import Replay
@@ -52,8 +55,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("account, by rank of leverage before")
-    for k in event.free_assets:
-        level = gross_level(event, int(k))
+    for k, level in zip(event.free_assets, gross_levels(event, event.free_assets)):
         name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
@@ -229,6 +231,7 @@ def _colour(number: int, count: int) -> Any:
 
 
 def _figure(width: float, height: float) -> Any:
+    _import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -237,11 +240,27 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
+def _import_matplotlib() -> None:
+    """Import matplotlib, also where MPLBACKEND names a backend that is not installed, as in a shell that a notebook started.
+
+    matplotlib refuses to be imported then, though pictures drawn here need no backend. One that is installed is kept.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    named = os.environ.pop("MPLBACKEND", None)
+    import matplotlib
+
+    if named is not None:
+        os.environ["MPLBACKEND"] = named
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = named
+
+
 def _saved(figure: Any, path: str | Path | None) -> Any:
     if path is not None:
         try:
             figure.savefig(path, dpi=150)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise AllocationError(f"the picture cannot be written to {str(path)!r}: {error}") from None
     return figure
 

@@ -136,7 +136,8 @@ class QueueRule:
     """A ranking rule: highest score closed first, whole positions, the last one in part; asset by asset, only the side that is required.
 
     score = pnl term x leverage term (names in queues.PNL and queues.LEVERAGE; notional at the mark, equity of the account). losers, with an unrealized
-    loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never closed). price: where positions are closed, as documented; it changes no size (see adl.burden).
+    loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never closed; where the others hold less
+    than is required by a rounding, all that they hold is closed). price: where positions are closed, as documented; it changes no size (see adl.burden).
     ties (§16), required: what decides between equal scores (equal to 12 digits): any of "unrealized profit", "lowest balance", "largest position", then last
     "account order", "newest first" (the last account of the book is the newest), "in proportion" (to position) or "random start" (cyclic in account order from
     an account drawn with `seed`). maintenance: maintenance margin as a fraction of notional, one for all. source, sure (whether it leaves nothing open) and
@@ -191,7 +192,9 @@ class QueueRule:
         amount = np.zeros(len(event.size))
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
-            amount[legs] = _taken(event.size[legs], self._shared(group), float(event.required[k]))
+            # Whom the rule leaves may hold less than is required, by the rounding of two sums.
+            required = min(float(event.required[k]), math.fsum(event.size[legs].tolist()))
+            amount[legs] = _taken(event.size[legs], self._shared(group), required)
         return plain_allocation(event, amount, self.name, unique=None)
 
     def tied(self, event: Event) -> "pd.DataFrame":
@@ -203,8 +206,8 @@ class QueueRule:
         import pandas as pd
 
         closed, keys = self(event).amount, self._keys(event)
-        score = keys[0]
-        found: list[pd.DataFrame] = []
+        book, score = event.book, keys[0]
+        found = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))]
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
             size = event.size[legs]
@@ -212,13 +215,12 @@ class QueueRule:
             room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[group]  # what the tied close together
             least, most = np.maximum(room - (total[group] - size), 0.0), np.minimum(room, size)
             open_ = most - least > _TIED * size
-            j = legs[open_]
-            sign = np.sign(event.book.position[j])
-            columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least[open_], "most": sign * most[open_]}
-            names = {"account": event.book.accounts[event.book.account[j]], "asset": event.book.assets[k]}
-            found.append(pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}}))
-        empty = pd.DataFrame(columns=["account", "asset", "score", "closed", "least", "most"])
-        return pd.concat([one for one in found if len(one)] or [empty], ignore_index=True)
+            found.append((legs[open_], least[open_], most[open_]))
+        j, least, most = (np.concatenate(column) for column in zip(*found))
+        sign = np.sign(book.position[j])
+        columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least, "most": sign * most}
+        names = {"account": book.accounts[book.account[j]], "asset": np.array(book.assets, dtype=object)[book.asset[j]]}
+        return pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}})
 
     def _keys(self, event: Event) -> list[Array]:
         """The score and what decides between equal ones, by leg, highest first."""
@@ -226,7 +228,8 @@ class QueueRule:
 
     def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
-        legs = np.flatnonzero(event.closable & (event.book.asset == k) & (by[0] != -np.inf))
+        legs = event.closable_legs[k]
+        legs = legs[by[0][legs] != -np.inf]
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + 1e-12):
             raise EventError(
@@ -267,5 +270,7 @@ def _taken(size: Array, group: NDArray[np.int64], required: float) -> Array:
     total = np.bincount(group, size)
     before = np.cumsum(total) - total
     share = np.clip(required - before, 0.0, total) / np.where(total > 0, total, 1.0)
+    whole = np.round(share)
+    share = np.where(np.abs(share - whole) <= _TIED, whole, share)  # what sums leave by rounding is nothing
     last = int(np.searchsorted(before + total, required * (1 - 1e-15)))
     return clear_exactly(share[group] * size, size, required, share=np.where(group == last, size, 0.0))

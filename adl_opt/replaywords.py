@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from . import examples
 from .errors import AdlError
 from .exchanges import POLICIES
+from .parsing import fraction
 from .plots import replay as draw
 from .replaying import Replay
 from .replaying import replay as replay_waves
-from .show import console, figure, table_of
+from .show import console, figure, say, table_of
 from .waves import Waves
 from .words import (
     Correlation,
@@ -26,6 +28,7 @@ from .words import (
     Table,
     Volatility,
     law_of,
+    save_frame,
     writable,
     write_frame,
     written_as,
@@ -35,8 +38,9 @@ Event = Annotated[
     Path | None,
     typer.Argument(help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed", show_default=False),
 ]
-Scale = Annotated[float, typer.Option("--scale", help="of the twin: the share of 34,983 closings")]
-TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin and of --sample")]
+Scale = Annotated[str, typer.Option("--scale", help="of the twin: the share of 34,983 closings, 0.1 or 10%")]
+ReplaySeed = Annotated[int, typer.Option("--seed", help="of the twin and of --sample")]
+TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin")]
 Picture = Annotated[Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)]
 Chosen = Annotated[list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)]
 
@@ -44,7 +48,7 @@ Chosen = Annotated[list[str] | None, typer.Option("--policy", help="repeatable: 
 def replay(
     event: Event = None,
     twin: Annotated[bool, typer.Option("--twin", help="replay the made-up twin of 10 October 2025")] = False,
-    scale: Scale = 1.0,
+    scale: Scale = "1",
     hyperreplay: Annotated[
         bool, typer.Option("--hyperreplay", help="EVENT is HyperReplay's adl_detailed_analysis_REALTIME.csv")
     ] = False,
@@ -62,7 +66,7 @@ def replay(
     scenarios: ScenarioFile = None,
     quadrature: Quadrature = None,
     sample: Sample = None,
-    seed: TwinSeed = 1,
+    seed: ReplaySeed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
     output: Table = None,
@@ -76,40 +80,40 @@ def replay(
     if twin == (event is not None):
         raise AdlError("replay takes a file of waves or --twin, one of them")
     if event is None:
-        waves = examples.twin(seed, scale)
+        waves = examples.twin(seed, fraction(scale, "--scale"))
     else:
         waves = Waves.from_hyperreplay(event, every) if hyperreplay else Waves.read(event)
+    notes = []
     if solvent:
         gone, whole = waves.insolvent(), waves
         waves = waves.solvent()
-        console.print(
+        notes.append(
             f"left out {len(gone):,} of {len(whole.accounts):,} accounts without positive equity in some wave: "
-            f"{gone['realized_notional'].sum():,.6g} quote currency that they closed is required of nobody",
-            soft_wrap=True, highlight=False,
-        )  # fmt: skip
+            f"{gone['realized_notional'].sum():,.6g} quote currency that they closed is required of nobody"
+        )
     if isolated:
         waves = waves.isolated()
     law = law_of(waves.book(waves.labels[0]), volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
     result = replay_waves(waves, policies or None, law)
-    _print(result, "no law given" if law is None else f"law: {law!r}")
-    if output is not None:
-        write_frame(result.to_frame(), output)
-        console.print(f"wrote {output}", soft_wrap=True)
+    files = save_frame(result.to_frame(), output)
     if plot is not None:
         draw(result, plot)
-        console.print(f"drew {plot}", soft_wrap=True)
+        files.append(f"drew {plot}")
+    say(notes)
+    _print(result, "no law given" if law is None else f"law: {law!r}")
+    say(files)
 
 
 def twin(
     output: Annotated[Path, typer.Argument(help=".parquet or .csv to write")],
-    scale: Scale = 1.0,
+    scale: Scale = "1",
     seed: TwinSeed = 1,
     force: Force = False,
 ) -> None:
     """Write the made-up twin of 10 October 2025, which `replay` reads."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    waves = examples.twin(seed, scale)
+    waves = examples.twin(seed, fraction(scale, "--scale"))
     write_frame(waves.to_frame(), output)
     console.print(
         f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
@@ -137,9 +141,9 @@ def _print(result: Replay, law: str) -> None:
         "wave", "policy", *(short.get(c, "gap" if c.endswith(" gap") else c) for c in (*columns, *measures)), left=("policy",),
     )  # fmt: skip
     for _, row in frame.iterrows():
-        table.add_row(str(row["wave"]), str(row["policy"]), *(_cell(c, row[c]) for c in (*columns, *measures)))
+        table.add_row(escape(str(row["wave"])), escape(str(row["policy"])), *(_cell(c, row[c]) for c in (*columns, *measures)))
     console.print(table)
-    _print_total(result, ("notional_closed", "missing", "overtaken", "touched", "leverage_max", "elsewhere"))
+    _print_total(result, ("notional_closed", "missing", "overtaken", "dropped", "touched", "leverage_max", "elsewhere"))
 
 
 def _print_total(result: Replay, columns: Sequence[str]) -> None:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from .book import Book
 from .errors import EventError
 from .event import Event
+from .groups import Groups
 from .meant import MOST_MOVE, plain
 from .tables import figure
+from .text import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,10 +170,7 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
 
 def _by_asset(book: Book, values: Array, legs: NDArray[np.bool_]) -> Array:
     """Correctly rounded sums of the chosen legs by asset, (d,)."""
-    chosen = np.flatnonzero(legs)
-    chosen = chosen[np.argsort(book.asset[chosen], kind="stable")]
-    ends = np.searchsorted(book.asset[chosen], np.arange(len(book.assets) + 1))
-    return np.array([math.fsum(values[chosen[a:b]].tolist()) for a, b in pairwise(ends)])
+    return Groups(book.asset, len(book.assets), legs).sums(values)
 
 
 def need_solvent(book: object) -> None:
@@ -195,7 +193,7 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
     """
     if not isinstance(move, Mapping) and not hasattr(move, "items"):
         raise EventError(f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}")
-    found, known = np.zeros(len(book.assets)), {asset: k for k, asset in enumerate(book.assets)}
+    found, known = np.zeros(len(book.assets)), book.number_of
     seen: set[str] = set()
     for name, value in move.items():
         asset = str(name)
@@ -203,6 +201,8 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
             why = (
                 "twice"
                 if asset in seen
+                else f"that no account holds; did you mean {near!r}?"
+                if (near := nearest(asset, book.assets))
                 else f"that no account holds; the book has {', '.join(book.assets[:6])}{', ...' if len(known) > 6 else ''}"
             )
             raise EventError(f"{where}the move names {asset!r} {why} (§9)")

@@ -1,14 +1,17 @@
 """What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .allocation import Allocation
+from .counting import reduced
 from .event import Event
 from .tables import figure
 
@@ -28,19 +31,29 @@ def table_of(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
     return table
 
 
+def say(lines: Iterable[str]) -> None:
+    """Lines as they are, one each."""
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     c = allocation.certificate
     required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
-    colour = {"certified": "green", "uncertified": "yellow"}.get(c.status, "red")
+    colour = {"certified": "green", "negligible": "green", "uncertified": "yellow"}.get(c.status, "red")
     said = "; ".join([f"close {', '.join(required)} contracts", *event.limits, f"{len(event.book.accounts):,} accounts", law])
-    console.print(said, soft_wrap=True, highlight=False)
-    console.print(f"[bold {colour}]{c.status}[/] by {allocation.method}: {c.proof}", soft_wrap=True, highlight=False)
+    say([said])
+    proved = f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"
+    console.print(proved, soft_wrap=True, highlight=False)
     proof = table_of("certificate", "quantity", "value", left=("quantity",))
-    proof.add_row(f"{c.measure} ({c.unit})", f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}")
+    proof.add_row(
+        escape(f"{c.measure} ({c.unit})"), f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}"
+    )
     if c.bound is not None:
         proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
-        proof.add_row("gap (fraction of the value, or of 1e-6 of pro rata)", f"{c.gap:.2g}")
-    proof.add_row(f"{c.measure} at pro rata", figure(c.reference))
+        how = " (or of its rounding / tolerance)" if c.rounding else ""
+        proof.add_row(f"gap (fraction of the value){how}", f"{c.gap:.2g}")
+    proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":
         said = {True: "yes", False: "no (adl-opt range)"}.get(allocation.unique, "not determined")
@@ -54,7 +67,7 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
                 said = f"{figure(least)} to {figure(most)}"
                 said = f"at most {figure(most)}, all is closed" if least == -math.inf else said
                 said = f"at least {figure(least)}, nothing is closed" if most == math.inf else said
-            proof.add_row(f"shadow price of {asset} ({c.unit} per contract)", said)
+            proof.add_row(escape(f"shadow price of {asset} ({c.unit} per contract)"), said)
     console.print(proof)
     console.print(_accounts(event, allocation))
 
@@ -72,7 +85,7 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
         f"optima of {objective}; {len(event.book.accounts):,} accounts; {law}\n"
         + ("there is one optimum" if not moving else f"{moving:,} of {len(closable):,} closable positions can close more or less")
         + f"; {frame.attrs['how']}",
-        soft_wrap=True, highlight=False,
+        soft_wrap=True, highlight=False, markup=False,
     )  # fmt: skip
     more = f", the {_SHOWN} with most freedom of {len(order):,} (-o writes all)" if len(order) > len(shown) else ""
     table = table_of(
@@ -81,15 +94,19 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
     )  # fmt: skip
     for j in shown:
         line = frame.iloc[j]
-        table.add_row(str(line["account"]), str(line["asset"]), *map(figure, (event.book.position[j], line["least"], line["most"])))
+        table.add_row(
+            escape(str(line["account"])),
+            escape(str(line["asset"])),
+            *map(figure, (event.book.position[j], line["least"], line["most"])),
+        )
     console.print(table)
 
 
 def _accounts(event: Event, allocation: Allocation) -> Table:
-    reduced = (allocation.amount > 0).nonzero()[0]
+    closing = reduced(event, allocation.amount).nonzero()[0]
     notional = allocation.amount * event.book.price[event.book.asset]
-    shown = reduced[(-notional[reduced]).argsort(kind="stable")][:_SHOWN]
-    more = f", the {_SHOWN} largest of {len(reduced):,} (-o writes all)" if len(reduced) > len(shown) else ""
+    shown = closing[(-notional[closing]).argsort(kind="stable")][:_SHOWN]
+    more = f", the {_SHOWN} largest of {len(closing):,} (-o writes all)" if len(closing) > len(shown) else ""
     table = table_of(
         f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
         "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),
@@ -99,7 +116,7 @@ def _accounts(event: Event, allocation: Allocation) -> Table:
     for j in shown:
         i = book.account[j]
         values = (book.position[j], closed[j], before[i], after[i])
-        table.add_row(str(book.accounts[i]), book.assets[book.asset[j]], *map(figure, values))
+        table.add_row(escape(str(book.accounts[i])), escape(book.assets[book.asset[j]]), *map(figure, values))
     return table
 
 
@@ -107,15 +124,15 @@ def print_comparison(frame: "pd.DataFrame") -> None:
     """A table a measure, cheapest first, and one of who bears it."""
     for measure in (str(c).removesuffix(" excess") for c in frame.columns if str(c).endswith(" excess")):
         unit = "x of equity" if measure == "MaxLeverage" else "quote currency, or as the measure says"
-        title = f"{measure} ({unit}); excess over the proved least; gap: excess as a share of the value"
+        title = f"{escape(measure)} ({unit}); excess over the proved least; gap: excess as a share of the value"
         table = table_of(title, "policy", "value", "excess", "gap", left=("policy",))
         for name, row in frame.sort_values(measure, kind="stable").iterrows():
             cells = (figure(row[measure]), figure(row[f"{measure} excess"]), f"{row[f'{measure} gap']:.2g}")
-            table.add_row(str(name), *cells)
+            table.add_row(escape(str(name)), *cells)
         console.print(table)
     bearing = [str(c) for c in frame.columns[-4:]]
     table = table_of("who bears it (accounts; shares of the notional closed)", "policy", *bearing, left=("policy",))
     for name, row in frame.iterrows():
         cells = (f"{row[c]:.3f}" if c in ("top tenth bears", "Gini") else f"{int(row[c]):,}" for c in bearing)
-        table.add_row(str(name), *cells)
+        table.add_row(escape(str(name)), *cells)
     console.print(table)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from .book import Book, columns_of
 from .columns import refuse_meanings
 from .errors import BookError
+from .readonly import ReadOnly, fixed, keep
 from .tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ OPTIONAL = ("entry_price", "margin", "profit_ratio")
 
 
 @dataclass(frozen=True, eq=False)
-class Waves:
+class Waves(ReadOnly):
     """What accounts held in each wave before it closed them, and what it closed; make one with `read`, `from_frame`, `from_hyperreplay`.
 
     labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j says that in wave number wave[j] account number account[j]
@@ -42,6 +44,9 @@ class Waves:
     price: Array
     realized: Array
     extra: Mapping[str, Array]
+
+    def __post_init__(self) -> None:
+        keep(self, "accounts", "wave", "account", "asset", "position", "equity", "price", "realized", "extra")
 
     @classmethod
     def read(cls, path: str | Path) -> "Waves":
@@ -159,24 +164,29 @@ class Waves:
         """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the event. Raises BookError for another label."""
         if wave not in self.labels:
             raise BookError(f"there is no wave {wave!r}; there are {len(self.labels)}, from {self.labels[0]} to {self.labels[-1]}")
-        rows = np.flatnonzero(self.wave == self.labels.index(wave))
+        w = self.labels.index(wave)
+        rows = self.rows_of(w)
         rows = rows[np.argsort(self.account[rows], kind="stable")]
         own, account = np.unique(self.account[rows], return_inverse=True)
-        price = self.price_by_wave[self.labels.index(wave)]
+        price = self.price_by_wave[w]
         equity = np.empty(len(own))
         equity[account] = self.equity[rows]
         extra = {name: values[rows] for name, values in self.extra.items()} | {"realized_closed": self.realized[rows]}
         asset = self.asset[rows].astype(np.int32)
         return Book(self.accounts[own], self.assets, price, equity, account.astype(np.int32), asset, self.position[rows], extra)
 
-    @property
+    def rows_of(self, w: int) -> Index:
+        """The rows of wave number w: they stand together."""
+        return np.arange(*np.searchsorted(self.wave, [w, w + 1]))
+
+    @cached_property
     def price_by_wave(self) -> Array:
         """Price of each asset in each wave, (w, d) quote currency: the latest that was listed, and before that the first."""
         price = np.full((len(self.labels), len(self.assets)), np.nan)
         price[self.wave, self.asset] = self.price
         known = np.maximum.accumulate(np.where(np.isnan(price), -1, np.arange(len(price))[:, None]), axis=0)
         first = np.argmax(~np.isnan(price), axis=0)
-        return price[np.where(known < 0, first, known), np.arange(len(self.assets))]
+        return fixed(price[np.where(known < 0, first, known), np.arange(len(self.assets))])
 
     def solvent(self) -> "Waves":
         """Without every account whose equity is not positive in some wave: all its rows, so that what it closed is required of nobody. BookError if none is left."""

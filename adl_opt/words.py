@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,9 @@ import numpy as np
 import typer
 
 from . import catalog
+from .allocation import Allocation
 from .book import Book
+from .certificate import Certificate
 from .elliptical import Gaussian, StudentT
 from .errors import AdlError
 from .event import Event
@@ -19,28 +20,35 @@ from .history import realized_event
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
+from .parsing import fraction, number, pairs
 from .problem import PREFER
-from .show import console
 from .tables import read_columns
 
 LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
 Short = Annotated[
     list[str] | None,
-    typer.Option("--short", help="ASSET=CONTRACTS of shorts to close; ASSET=all: the capacity", show_default=False),
+    typer.Option(
+        "--short",
+        help="ASSET=CONTRACTS of shorts to close; ASSET=35%: that share of the capacity; ASSET=all: the capacity",
+        show_default=False,
+    ),
 ]
-Long = Annotated[list[str] | None, typer.Option("--long", help="ASSET=CONTRACTS of longs to close", show_default=False)]
+Long = Annotated[list[str] | None, typer.Option("--long", help="the same of longs", show_default=False)]
 Realized = Annotated[
     bool, typer.Option("--realized", help="require what was really closed (column realized_closed), and compare it too")
 ]
 Policies = Annotated[
-    list[str] | None, typer.Option("--policy", help="a policy by name, several times; default: two yardsticks", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--policy", help="a policy by name, several times; default: pro_rata and (gross_)water_filling", show_default=False
+    ),
 ]
 Measures = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help="measures: a model's objective by name, several times; default: ExpectedLoss and MaxLeverage",
+        help="measures: a model's objective by name, several times; default: MaxLeverage and ExpectedLoss, without a law LeverageSquare",
         show_default=False,
     ),
 ]
@@ -50,13 +58,20 @@ Protect = Annotated[
 ]
 Cap = Annotated[
     str | None,
-    typer.Option("--cap", help="the most that may be closed of each position, as a fraction such as 0.5", show_default=False),
+    typer.Option("--cap", help="the most that may be closed of each position, as a fraction: 0.5 or 50%", show_default=False),
 ]
 Volatility = Annotated[
     list[str] | None,
-    typer.Option("--volatility", help="ASSET=YEARLY (0.6 = 60 %), or one number for a book of one asset", show_default=False),
+    typer.Option(
+        "--volatility",
+        help="ASSET=YEARLY, 0.6 or 60%; all=YEARLY: every asset alike; the number alone for a book of one asset",
+        show_default=False,
+    ),
 ]
-Correlation = Annotated[float | None, typer.Option("--correlation", help="one number for all pairs of assets", show_default=False)]
+Correlation = Annotated[
+    str | None,
+    typer.Option("--correlation", help="one number for all pairs of assets, 0.85 or 85%", show_default=False),
+]
 Horizon = Annotated[str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)]
 ScenarioFile = Annotated[
     Path | None,
@@ -80,7 +95,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="PARAMETER=NUMBER of the objective (level=0.99), or NUMBER,NUMBER,... (weights=0.1,0.2,0.7); adl-opt models names them",
+        help="PARAMETER=NUMBER of the objective (level=0.99 or 99%), or NUMBER,NUMBER,... (weights=0.1,0.2,0.7); adl-opt models names them",
         show_default=False,
     ),
 ]
@@ -99,13 +114,19 @@ Table = Annotated[Path | None, typer.Option("--output", "-o", help="write the wh
 Move = Annotated[
     list[str] | None,
     typer.Option(
-        "--move", help="ASSET=RELATIVE price move, repeatable: BTC=-0.15 is 15 % down; others do not move", show_default=False
+        "--move",
+        help="ASSET=RELATIVE price move, repeatable: BTC=-0.15 or BTC=-15% is down; others do not move",
+        show_default=False,
     ),
 ]
 Fund = Annotated[str, typer.Option("--fund", help="what the insurance fund holds, quote currency, such as 1e6")]
 SolventBook = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="write the solvent accounts after the move to .csv or .parquet", show_default=False),
+]
+ComparisonPlot = Annotated[
+    Path | None,
+    typer.Option("--plot", help="picture of what policies exceed the optimum by (.png, .pdf, .svg)", show_default=False),
 ]
 Plot = Annotated[
     Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
@@ -120,67 +141,35 @@ def event_of(
     realized: bool = False,
     protect: list[str] | None = None,
     cap: str | None = None,
-) -> Event:
+) -> tuple[Event, list[str]]:
+    """The event, and what to say of reading it."""
     if realized and (short or long):
         raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
-    book, most = book_of(path, solvent), 1.0 if cap is None else number(cap, "--cap")
+    (book, notes), most = book_of(path, solvent), 1.0 if cap is None else fraction(cap, "--cap")
     if realized:
-        return realized_event(book, protected=protect or (), cap=most)
-    return Event(book, short=pairs(short, "--short"), long=pairs(long, "--long"), protected=protect or (), cap=most)
+        return realized_event(book, protected=protect or (), cap=most), notes
+    required = {"short": pairs(short, "--short"), "long": pairs(long, "--long")}
+    return Event(book, **required, protected=protect or (), cap=most), notes
 
 
-def book_of(path: Path, solvent: bool) -> Book:
-    """The book of a file, without accounts of no positive equity if `solvent`: what is left out is printed."""
+def book_of(path: Path, solvent: bool) -> tuple[Book, list[str]]:
+    """The book of a file, without accounts of no positive equity if `solvent`, and in words what is left out."""
     book = Book.read(path)
-    if solvent:
-        broke = book.equity <= 0
-        kept = book.solvent()
-        left_out = float(abs(book.notional[broke[book.account]]).sum())
-        console.print(
-            f"left out {int(broke.sum()):,} of {len(broke):,} accounts without positive equity: equity {book.equity[broke].sum():,.6g}, "
-            f"gross notional {left_out:,.6g} (quote currency)",
-            soft_wrap=True, highlight=False,
-        )  # fmt: skip
-        book = kept
-    return book
-
-
-def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for text in given or ():
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise AdlError(
-                f"{option} {text!r}: write "
-                + (
-                    "PARAMETER=NUMBER, such as level=0.99"
-                    if option == "--set"
-                    else f"ASSET=NUMBER, such as BTC={'-0.15' if option == '--move' else '10'}"
-                )
-            )
-        if name in found:
-            raise AdlError(f"{option} names {name!r} twice")
-        share = option in ("--short", "--long") and value.endswith("%")
-        found[name] = value if value.lower() == "all" or share else numbers(value, f"{option} {name}")
-    return found
-
-
-def numbers(text: str, what: str) -> float | tuple[float, ...]:
-    """A number, or several with commas between: 0.1,0.2,0.7."""
-    return tuple(number(part, what) for part in text.split(",")) if "," in text else number(text, what)
-
-
-def number(text: str, what: str) -> float:
-    try:
-        return float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError):
-        raise AdlError(f"{what}: {text!r} is not a number") from None
+    if not solvent:
+        return book, []
+    broke = book.equity <= 0
+    left_out = float(abs(book.notional[broke[book.account]]).sum())
+    said = (
+        f"left out {int(broke.sum()):,} of {len(broke):,} accounts without positive equity: "
+        f"equity {book.equity[broke].sum():,.6g}, gross notional {left_out:,.6g} (quote currency)"
+    )
+    return book.solvent(), [said]
 
 
 def law_of(
     book: Book,
     volatility: list[str] | None,
-    correlation: float | None,
+    correlation: str | None,
     horizon: str | None,
     scenarios: Path | None,
     quadrature: int | None,
@@ -211,13 +200,14 @@ def law_of(
     if len(volatility) == 1 and "=" not in volatility[0]:
         if len(book.assets) > 1:
             raise AdlError(
-                f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write ASSET={volatility[0]} for each"
+                f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write all={volatility[0]}, or ASSET={volatility[0]} for each"
             )
         volatility = [f"{book.assets[0]}={volatility[0]}"]
     given = pairs(volatility, "--volatility")
     if set(given) == {"all"}:
         given = dict.fromkeys(book.assets, given["all"])
-    law: Law = LogNormal(given, correlation, number(horizon, "--horizon"), meant=meant)
+    rho = None if correlation is None else fraction(correlation, "--correlation")
+    law: Law = LogNormal(given, rho, number(horizon, "--horizon"), meant=meant)
     if name != "lognormal":
         law = _elliptical(law, dof, meant)
     if quadrature is not None and sample is not None:
@@ -264,7 +254,7 @@ def next_command(event: Event, file: Path) -> str:
     words = ["adl-opt", "solve", str(file)]
     for option, amounts in (("--short", event.short), ("--long", event.long)):
         for asset, amount in amounts.items():
-            whole = amount == event.capacities[event.book.assets.index(asset)]
+            whole = amount == event.capacities[event.book.number_of[asset]]
             words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
     if not event.book.isolated:
         words += ["--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian"]
@@ -277,6 +267,11 @@ def needs_law(objective: Objective, event: Event, law: Law | None) -> None:
         raise AdlError(
             f"{objective} in cross margin needs a law: --volatility ASSET=0.6 --correlation 0.85 --horizon 10/365 --quadrature 20, or --scenarios FILE"
         )
+
+
+def exit_code(certificate: Certificate) -> int:
+    """What a command that shows this certificate ends with: 0 where there is nothing left to save that counts, else 1."""
+    return 0 if certificate.status in ("certified", "negligible") else 1
 
 
 def writable(paths: Iterable[Path | None], force: bool) -> None:
@@ -299,3 +294,25 @@ def write_frame(frame: Any, path: Path) -> None:
         frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
     except OSError as error:
         raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+
+
+def save_frame(frame: Any, output: Path | None) -> list[str]:
+    """Write a table, if a file is named: what to say of it. Before anything is printed, since a reader may leave at any line."""
+    if output is None:
+        return []
+    write_frame(frame, output)
+    return [f"wrote {output}"]
+
+
+def save_allocation(allocation: Allocation, output: Path | None, plot: Path | None) -> list[str]:
+    """Write and draw what is named: what to say of it."""
+    files = []
+    if output is not None and output.suffix.lower() == ".json":
+        allocation.save(output, overwrite=True)
+        files.append(f"wrote {output}")
+    elif output is not None:
+        files += save_frame(allocation.to_frame(), output)
+    if plot is not None:
+        allocation.plot(plot)
+        files.append(f"drew {plot}")
+    return files

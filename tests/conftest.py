@@ -1,5 +1,7 @@
 """Shared fixtures."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -7,6 +9,9 @@ from hypothesis import settings
 import adl_opt as adl
 
 from .books import FULL
+
+# In a shell that a notebook started it names the notebook's backend, without which matplotlib is not imported.
+os.environ.pop("MPLBACKEND", None)
 
 # `make test` is the same every time; `make fuzz` looks for new examples.
 settings.register_profile("adl_opt", derandomize=not FULL, deadline=None)

@@ -144,9 +144,12 @@ class Limited(adl.Objective):
 class LimitedByOwn(Limited):
     """The same through a variable of its own."""
 
+    def __init__(self, most=0.1):
+        self._most = most
+
     def express(self, m):
         own = cp.Variable()
-        m.subject_to(own >= m.fraction[0], own <= 0.1)
+        m.subject_to(own >= m.fraction[0], own <= self._most)
         return m.equity @ cp.square(m.leverage) + 0 * own
 
 
@@ -289,8 +292,9 @@ def test_the_floor_does_not_certify_what_is_worse_than_pro_rata():
                 c = adl.Problem(adl.LeveragePower(p), event).solve().certificate
             except adl.SolveError:
                 continue
-        assert c.floor == pytest.approx(1e-6 * c.reference) and c.objective <= c.reference
-        assert not c.certified or (c.objective - c.bound) <= 1e-6 * max(c.objective, c.floor)
+        assert c.objective <= c.reference
+        assert not c.certified or (c.objective - c.bound) <= max(1e-6 * c.objective, c.rounding)
+        assert c.rounding <= 1e-12 * c.reference
 
 
 class SquaresMixin:
@@ -337,11 +341,14 @@ class TailMean(adl.Objective):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e5, 1e10])
-def test_nothing_is_lost_and_that_is_certified(scale):
+def test_nothing_is_lost_and_what_that_proves(scale):
     event = one_asset(-np.array([0.5, 1.0, 0.5]) * scale, np.full(3, scale), 0.8 * scale)
     law = adl.Scenarios([0.3, -0.2, 0.5, 0.1])
-    solved = adl.Problem(TailMean(), event, law).solve()
-    assert solved.certificate.certified and abs(solved.certificate.objective) <= 1e-9 * scale
+    with pytest.warns(adl.UncertifiedWarning):  # the value is 0 without rounding, and a solver's bound is never quite 0
+        solved = adl.Problem(TailMean(), event, law).solve()
+    assert solved.certificate.objective == 0 and -1e-9 * scale <= solved.certificate.bound < 0
+    library = adl.Problem(adl.CVaR(0.5), event, law).solve(method="conic")
+    assert library.certificate.certified and library.certificate.objective == 0
 
 
 @pytest.mark.parametrize("shift", [1e6, -1e6, 3.5e8, -1e9])
@@ -514,8 +521,8 @@ def test_uniqueness_is_not_claimed_where_it_is_rounding():
     singular = adl.Gaussian(np.outer([0.2, 0.3], [0.2, 0.3]) * (1 + 1e-16))
     assert adl.Problem(adl.ExpectedLoss(), event, singular).solve().unique is None
     calm = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(np.diag([1e-9, 1e-9])))
-    assert calm.solve().certificate.certified and calm.solve().unique is None
-    with pytest.raises(adl.SolveError, match="there are no ranges to tell"):
+    assert calm.solve().certificate.status == "negligible" and calm.solve().unique is None
+    with pytest.raises(adl.SolveError, match=r"negligible .* cannot be told"):
         adl.optimal_range(calm)
 
 
@@ -546,7 +553,7 @@ def test_a_singular_covariance_is_solved_by_accounts_too():
         one, two = (adl.Problem(adl.ExpectedLoss(), event, law).solve(method=how).certificate for how in ("auto", "conic"))
         assert one.certified and two.certified and one.objective == pytest.approx(two.objective, rel=1e-6)
         near = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable", tol=1e-3).certificate
-        assert near.certified and near.objective <= 1.001 * two.objective
+        assert near.status in ("certified", "negligible") and near.objective <= 1.001 * two.objective
 
 
 def test_a_factor_far_in_the_money_is_integrated():

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,12 +19,13 @@ from scipy.sparse import csr_array
 import adl_opt as adl
 from adl_opt import catalog, cli, plots, separable, waterfill, words
 from adl_opt.certificate import Evidence, assess
+from adl_opt.conic import Program
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
 from adl_opt.symbols import LossSymbols, Symbols, loading_of
 
-from . import door_cases
+from . import door_cases, outside_cases
 from .books import frame, one_asset
 from .test_attacks import ISOLATED, Limited, LimitedByOwn, MeanVariance
 from .test_problem import Concave, HiddenVariance, Liar, NonConvexConstraint, TwoNumbers
@@ -103,6 +106,18 @@ class NoExpression(adl.Objective):
         return 0.0
 
 
+class Cheaper(adl.Objective):
+    """Its value falls where `express` does not see it, away from the answer and from pro rata."""
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return m.equity @ cp.square(m.leverage)
+
+    def value(self, m):
+        return float(m.equity @ m.leverage**2) - (1e9 if m.fraction[0] > 0.55 else 0.0)
+
+
 class ForeignProof(adl.Objective):
     """A minorant that is not below the value."""
 
@@ -132,7 +147,7 @@ class NoClearing(adl.Objective):
 class LyingFlat(adl.LeverageSquare):
     """Says that anything is optimal."""
 
-    def flat(self, event, law, level):
+    def leverage_band(self, event, law, level):
         return np.zeros_like(level), np.full_like(level, np.inf)
 
 
@@ -198,7 +213,8 @@ def empty_face(_):
 
 
 def calm_ranges(_):
-    return adl.optimal_range(adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(1e-9 * np.eye(2))))
+    problem = adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(1e-9 * np.eye(2)))
+    return problem.optima(problem.solve()).ranges()
 
 
 def many_ranges(_):
@@ -316,6 +332,13 @@ def replayed(*policies, table=WAVES):
 def too_few(event):
     allocation = adl.pro_rata(event)
     return replace(allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate)
+
+
+def unvalued(_):
+    """A solver that fails where an objective is valued at an allocation that is held."""
+    program = Program(adl.CVaR(0.9), PAPER, PAPER_LAW)
+    with mock.patch.object(cp.Problem, "solve", side_effect=cp.error.SolverError("it fails")):
+        program.held(PAPER, PAPER.pro_rata_fraction * PAPER.size, 1.0)
 
 
 def unfinite(_):
@@ -726,6 +749,21 @@ CASES = [
     Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
     Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
     Case("bind the allocation alone", lambda _: adl.Problem(Limited(), PAPER).solve(), adl.ObjectiveError),
+    Case(
+        "at pro rata, which is feasible: the proof is of another objective",
+        lambda _: assess(adl.ExpectedLoss(), EVENT, adl.Scenarios([-0.5, 0.2]), np.array([0.0, 6.0]), Evidence(conic_bound=0.3)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "the value of Cheaper at an allocation downhill from the answer",
+        lambda _: adl.certify(Cheaper(), EVENT, None, frame(["a0"], "X", None, None, None).assign(closed=-6.0)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"LimitedByOwn.* exclude an allocation that closes 6 of 'X'",
+        lambda _: adl.Problem(LimitedByOwn(0.5), EVENT).solve(),
+        adl.ObjectiveError,
+    ),
     Case("exclude pro rata", lambda _: adl.Problem(LimitedByOwn(), PAPER).solve(), adl.ObjectiveError),
     Case(
         "HiddenVariance: at pro rata express says",
@@ -740,7 +778,7 @@ CASES = [
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
     Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
     Case(
-        "above 1.3030303, the value of ForeignProof at pro rata",
+        "minorant of ForeignProof states 2 as a bound for an allocation whose value is 1",
         lambda _: adl.Problem(ForeignProof(), PAPER).solve(),
         adl.ObjectiveError,
     ),
@@ -823,6 +861,7 @@ CASES = [
     Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
     Case("returned no point", lambda _: adl.Problem(Unbounded(), PAPER, PAPER_LAW).solve(), adl.SolveError),
     Case("not finite", unfinite, adl.SolveError),
+    Case("HIGHS cannot value CVaR", unvalued, adl.SolveError),
     Case(
         "too many rows for the conic method",
         lambda _: adl.Problem(
@@ -962,8 +1001,8 @@ CASES = [
     Case("is not overwritten", twice, adl.AllocationError),
     Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
     Case("is not an allocation saved by adl_opt", damaged(format="other"), adl.AllocationError),
-    Case("damaged: 1 closed sizes for 2 positions", damaged(amount=[1.0]), adl.AllocationError),
-    Case("damaged: KeyError", damaged(book={}), adl.AllocationError),
+    Case("damaged: amount must be a list of 2 numbers", damaged(amount=[1.0]), adl.AllocationError),
+    Case("damaged: it has no 'accounts'", damaged(book={}), adl.AllocationError),
     Case("damaged: cannot close 99", damaged(short={"X": 99}), adl.AllocationError),
     Case(
         "lacks the column 'closed'",
@@ -1056,12 +1095,12 @@ CASES = [
     Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
     Case(
         "the price of 'X' is beyond",
-        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e300).book, {"X": 1e300}, meant=True),
+        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e100).book, {"X": 1e300}, meant=True),
         adl.EventError,
     ),
     Case(
         "the equity of account 'a0' is beyond",
-        lambda _: adl.stress(one_asset([-1e10], [1.0], 0.0, 1e200).book, {"X": 1e100}, meant=True),
+        lambda _: adl.stress(one_asset([-1e140], [1.0], 0.0).book, {"X": 1e200}, meant=True),
         adl.EventError,
     ),
     Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
@@ -1217,17 +1256,20 @@ CASES = [
     Case("cannot be written", lambda _: words.write_frame(TIDY, Path("/proc/none/o.csv"))),
     Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
+    Case("stress needs a price move: --move X=-0.15", command("stress book.csv")),
 ]
 
 CASES += [Case(*case) for case in door_cases.CASES]
+CASES += [Case(*case) for case in outside_cases.CASES]
 
 # Not triggered here, each for a reason.
 ELSEWHERE = {
     ("cli", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
-    ("cli", "raise typer.Exit(0 if allocation.certificate.certified else 1)"): "a normal exit; test_cli.py",
+    ("cli", "raise typer.Exit(exit_code(allocation.certificate))"): "a normal exit; test_cli.py",
     ("cli", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
     ("cli", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
     ("cli", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
+    ("pipes", "raise"): "a full disk under stdout; test_pipes.py",
     ("laws", "raise NotImplementedError"): "abstract methods of Law; every law defines them",
 }
 

@@ -70,7 +70,7 @@ def test_commands_run(line, folder, monkeypatch, capsys):
 def test_the_two_commands_are_targets_of_the_makefile():
     targets = [line.split()[1] for block in blocks("bash") for line in block.splitlines() if line.startswith("make")]
     assert targets == ["demo", "test"]
-    for target in [*targets, "lint", "bench", "notebooks", "fuzz"]:
+    for target in [*targets, "test-oldest", "test-newest", "constraints", "lint", "bench", "notebooks", "fuzz"]:
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
