@@ -3,18 +3,20 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
+from . import stored
 from .certificate import Certificate
 from .errors import AdlError, AllocationError
 from .event import Event
-from .isolated import gross_level
+from .isolated import gross_levels
 from .laws import Law
 from .objectives import Objective
 from .symbols import Symbols
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
-_FORMAT = "adl_opt allocation 1"
-_INFINITE = {"inf": np.inf, "-inf": -np.inf}
 UNITS = {
     "position": "contracts, long > 0", "closed": "contracts, signed like position", "left": "contracts, long > 0",
     "leverage_before": "x of equity, gross", "leverage_after": "x of equity, gross", "equity": "quote currency",
@@ -130,7 +130,7 @@ class Allocation:
         import pandas as pd
 
         wanted = np.flatnonzero(self.event.side)
-        return pd.Series([gross_level(self.event, int(k)) for k in wanted], index=self.event.required_assets, name="water_level")
+        return pd.Series(gross_levels(self.event, wanted), index=self.event.required_assets, name="water_level")
 
     def leverages(self) -> tuple[Array, Array]:
         """Gross leverage by account before and after, (n,) each, x of equity."""
@@ -187,6 +187,8 @@ class Allocation:
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads. Raises AllocationError if it exists and overwrite is False."""
+        if not isinstance(path, (str, Path)):
+            raise AllocationError(f"an allocation is saved to a path ending in .json, not to {type(path).__name__}")
         path = Path(path)
         if path.suffix.lower() != ".json":
             raise AllocationError(
@@ -196,11 +198,12 @@ class Allocation:
             raise AllocationError(f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True")
         book = self.event.book
         content = {
-            "format": _FORMAT,
+            "format": stored.FORMAT,
             "book": {
                 "accounts": book.accounts.tolist(), "assets": list(book.assets), "price": book.price.tolist(), "equity": book.equity.tolist(),
                 "account": book.account.tolist(), "asset": book.asset.tolist(), "position": book.position.tolist(),
                 "extra": {name: column.tolist() for name, column in book.extra.items()},
+                "unused": list(book.unused),
             },
             "short": self.event.short, "long": self.event.long, "protected": list(self.event.protected), "cap": self.event.cap, "amount": self.amount.tolist(), "method": self.method,
             "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
@@ -214,52 +217,31 @@ class Allocation:
 
     @classmethod
     def load(cls, path: str | Path) -> "Allocation":
-        """Read what `save` wrote. The certificate is the one recorded; `adl.certify` proves it again.
+        """Read what `save` wrote. The proof says `recorded` until `adl.certify` has proved the allocation again.
 
-        Raises AllocationError if the file is missing, of another kind, or its numbers no longer fit together.
+        Boxes and clearing are measured again, gap and status held against objective, bound and tolerance: a file that claims more
+        has the status that it shows, with a UncertifiedWarning. Raises AllocationError for a file that is missing or of another
+        kind, and for fields that are missing, unknown, repeated or of another shape or type.
         """
+        content = stored.content_of(path)
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise AllocationError(f"{str(path)!r} cannot be read as an allocation: {error}") from None
-        if not isinstance(content, dict) or content.get("format") != _FORMAT:
-            raise AllocationError(f"{str(path)!r} is not an allocation saved by adl_opt ({_FORMAT!r} expected)")
-        try:
-            allocation = cls._restored(content)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            return cls._restored(content)
+        except (AdlError, KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             kind = str(error) if isinstance(error, AdlError) else f"{type(error).__name__} {error}"
             raise AllocationError(f"{str(path)!r} is damaged: {kind}") from None
-        return allocation
 
     @classmethod
     def _restored(cls, content: dict[str, Any]) -> "Allocation":
-        stored = content["book"]
-        book = Book(
-            np.array(stored["accounts"], dtype=object), tuple(stored["assets"]), np.array(stored["price"], float), np.array(stored["equity"], float),
-            np.array(stored["account"], np.int32), np.array(stored["asset"], np.int32), np.array(stored["position"], float),
-            {name: np.array(column, float) for name, column in stored["extra"].items()},
-        )  # fmt: skip
+        book = stored.book_of(content.get("book"))
         limits = {"protected": content.get("protected", ()), "cap": content.get("cap", 1.0)}  # older files have none
         event = Event(book, short=content["short"], long=content["long"], **limits)
-        amount = np.array(content["amount"], float)
-        if amount.shape != book.position.shape:
-            raise AllocationError(f"{len(amount)} closed sizes for {len(book.position)} positions")
-        price = _numbers(content["price"])
-        ends = content.get("price_range")
-        proof = {
-            name: _INFINITE.get(value, value) if isinstance(value, str) else value for name, value in content["certificate"].items()
-        }
+        amount = stored.numbers(content, "amount", len(book.position))
+        certificate = stored.reviewed(event, amount, stored.certificate_of(content.get("certificate")))
         return cls(
-            event,
-            amount,
-            content["method"],
-            content["objective"],
-            Certificate(**proof),
-            price,
-            content["parts"],
-            content["unique"],
-            None if ends is None else (_numbers(ends[0]), _numbers(ends[1])),
-        )
+            event, amount, stored.text(content, "method"), stored.text(content, "objective"), certificate,
+            stored.numbers(content, "price", len(book.assets), missing=True), stored.parts_of(content), stored.unique_of(content),
+            stored.ends_of(content, len(book.assets)),
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         c = self.certificate
@@ -270,23 +252,27 @@ class Allocation:
         )
 
 
-def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
+def amounts_from_frame(event: Event, frame: Any) -> Array:
     """What each leg closes (legs,) from a table account, asset, closed (signed like the position); legs not listed close nothing.
 
-    A sign against the position comes out negative, outside its box. Raises AllocationError for missing columns, positions that the book does not have,
-    repeated lines and numbers that are not finite.
+    A sign against the position comes out negative, outside its box. Raises AllocationError for missing or repeated columns,
+    positions that the book does not have, repeated lines and numbers that are not real and finite.
     """
-    missing = [name for name in ("account", "asset", "closed") if name not in frame.columns]
-    if missing:
-        raise AllocationError(
-            f"the allocation lacks the column {missing[0]!r}; it needs account, asset, closed (contracts, signed like the position)"
-        )
     import pandas as pd
 
+    frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
+    if not isinstance(frame, pd.DataFrame):
+        raise AllocationError(f"an allocation is a table account, asset, closed (a DataFrame), not {type(frame).__name__}")
+    for name in ("account", "asset", "closed"):
+        if (count := [str(column) for column in frame.columns].count(name)) != 1:
+            how = "lacks the column" if count == 0 else f"has {count} times the column"
+            raise AllocationError(
+                f"the allocation {how} {name!r}; it needs account, asset, closed (contracts, signed like the position), each once"
+            )
     book = event.book
     pairs = pd.MultiIndex.from_arrays([book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]])
-    given = pd.MultiIndex.from_arrays([frame["account"].astype(str).astype(object), frame["asset"].astype(str).astype(object)])
-    closed, leg = pd.to_numeric(frame["closed"], errors="coerce").to_numpy(float), pairs.get_indexer(given)
+    given = pd.MultiIndex.from_arrays([np.array([str(label) for label in frame[name]], object) for name in ("account", "asset")])
+    closed, leg = _sizes(frame["closed"]), pairs.get_indexer(given)
     for bad, what in (
         (leg < 0, "is not a position of the book"),
         (given.duplicated(), "is listed twice"),
@@ -295,7 +281,8 @@ def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
         if bad.any():
             row = int(np.argmax(bad))
             raise AllocationError(
-                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0]!r}, asset {given[row][1]!r} {what}"
+                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0][:40]!r}, "
+                f"asset {given[row][1][:40]!r} {what}"
             )
     amount = np.zeros(len(book.position))
     # A zero position has no side: what it claims to close counts against its box, whatever the sign.
@@ -303,8 +290,21 @@ def amounts_from_frame(event: Event, frame: "pd.DataFrame") -> Array:
     return amount
 
 
-def _numbers(stored: list[Any]) -> Array:
-    return np.array([np.nan if p is None else _INFINITE.get(p, p) for p in stored], float)
+def _sizes(column: Any) -> Array:
+    """The column as floats, nan where it holds no real number; True and False are none."""
+    if getattr(column.dtype, "kind", "O") in "iuf":
+        with np.errstate(over="ignore"):
+            return column.to_numpy(float, na_value=np.nan)
+    return np.array([_size(value) for value in column], float)
+
+
+def _size(value: Any) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (str, Real, Decimal)):
+        return np.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return np.nan
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EventError
+from .errors import AdlError, EventError
 from .instances import SEEDS, Choice, Probe, State, random_state
 from .policies import Policy
 from .promises import AXIOMS, Axiom, Found
@@ -29,6 +29,8 @@ def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> "pd.DataF
     """
     import pandas as pd
 
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise AdlError(f"seed = {seed!r}: a whole number, at least 0; the same seed, the same books")
     probe = Probe(policy)
     rows, counts = [], {}
     for number, axiom in enumerate(AXIOMS):

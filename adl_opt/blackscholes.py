@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
+from .lawinput import understood
 from .shortfall import mills_step
 
 Array = NDArray[np.float64]
@@ -73,9 +75,9 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
 
     notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so correlated that no position is left to smooth.
     """
-    inverse = np.linalg.pinv(correlation, hermitian=True)
-    own = np.where(np.linalg.matrix_rank(correlation, hermitian=True) == correlation.shape[-1], 1.0, 0.0)[:, None]
-    own = own / np.sqrt(np.maximum(np.einsum("nkk->nk", inverse), 1e-300))  # deviation of each given the others
+    with understood("the correlation of an account's prices"):
+        inverse, regular = linear.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
+    own = np.where(regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0)  # deviation of each given the others
     weak = (own < _SINGULAR).any(axis=1)
     if weak.any():
         raise LawError(
@@ -88,7 +90,9 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     order[np.arange(n), last], order[:, -1] = m - 1, last
     row = np.arange(n)[:, None]
     permuted = correlation[np.arange(n)[:, None, None], order[:, :, None], order[:, None, :]]
-    return Accounts(notional[row, order], equity, deviation[row, order], np.linalg.cholesky(permuted), order)
+    with understood("the correlation of an account's prices"):
+        root = linear.lower_root(permuted)
+    return Accounts(notional[row, order], equity, deviation[row, order], root, order)
 
 
 def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import ranked_by, refuse_meanings
 from .errors import BookError
-from .tables import factorize, need_columns, number_column, read_columns, text_column
+from .groups import Groups
+from .magnitudes import check_book
+from .readonly import ReadOnly, fixed, keep
+from .tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +26,18 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
 OPTIONAL = ("entry_price", "margin", "profit_ratio", "realized_closed")
+USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 
 
 @dataclass(frozen=True, eq=False)
-class Book:
+class Book(ReadOnly):
     """Accounts, assets and positions; make one with `Book.read`, `Book.from_frame` or `Book.from_isolated`.
 
     accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
     equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j] (contracts,
     long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg.
+    unused: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses the book.
+    Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book.
     """
 
     accounts: NDArray[np.object_]
@@ -41,19 +48,27 @@ class Book:
     asset: Index
     position: Array
     extra: Mapping[str, Array]
+    unused: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
+        check_book(self)
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
         """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row a leg).
 
         equity may be replaced by margin and entry_price: equity = margin + sum position (price - entry_price).
-        Raises BookError, naming the first culprit, for whatever is missing, duplicated, inconsistent or not a number.
+        Other columns are ignored, but for those that say something else about what a position, a price or an equity
+        is (side, contract size, contract kind, currency: columns.py), which are refused by name. Raises BookError,
+        naming the first culprit, for whatever is missing, duplicated, inconsistent or not a number, and for files of
+        other kinds.
         """
-        return cls._build(*read_columns(Path(path)))
+        return cls._build(*read_columns(path, "a book"))
 
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Book":
-        """A book from a DataFrame with the columns of `Book.read`; other columns are ignored, the index too."""
+        """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`, without its index."""
         return cls._build(columns_of(frame), "the frame")
 
     @classmethod
@@ -73,6 +88,7 @@ class Book:
             raise BookError(f"{where} has no rows: a book needs at least one position")
         wanted = ("position", "price", *(() if derived else ("equity",)), *(name for name in OPTIONAL if name in columns))
         number = {name: number_column(columns[name], name, names) for name in wanted}
+        refuse_meanings(columns, USED, number["position"], names, where)
 
         accounts, account = factorize(names)
         assets, asset = factorize(labels)
@@ -90,12 +106,14 @@ class Book:
         _refuse_duplicates(account, asset, named)
         if derived:
             margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
-            profit = number["position"] * (number["price"] - number["entry_price"])
-            equity = margin + np.bincount(account, profit, len(accounts))
+            with np.errstate(over="ignore", invalid="ignore"):
+                profit = number["position"] * (number["price"] - number["entry_price"])
+                equity = margin + np.bincount(account, profit, len(accounts))
         else:
             equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
         extra = {name: number[name] for name in OPTIONAL if name in number}
-        return cls(accounts, tuple(assets.tolist()), price, equity, account, asset, number["position"], extra)
+        unused = ranked_by(columns, USED)
+        return cls(accounts, tuple(assets.tolist()), price, equity, account, asset, number["position"], extra, unused)
 
     def __repr__(self) -> str:
         return (
@@ -106,12 +124,23 @@ class Book:
     @cached_property
     def notional(self) -> Array:
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
-        return self.position * self.price[self.asset]
+        with np.errstate(over="ignore", under="ignore"):
+            return fixed(self.position * self.price[self.asset])
+
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """Asset label -> its number."""
+        return {asset: k for k, asset in enumerate(self.assets)}
+
+    @cached_property
+    def legs_of(self) -> Groups:
+        """`book.legs_of[k]`: the legs in asset number k."""
+        return Groups(self.asset, len(self.assets))
 
     @cached_property
     def start(self) -> NDArray[np.int64]:
         """First leg of each account, (n,): accounts own consecutive legs."""
-        return np.searchsorted(self.account, np.arange(len(self.accounts)))
+        return fixed(np.searchsorted(self.account, np.arange(len(self.accounts))))
 
     def per_account(self, values: Array) -> Array:
         """Sum a value of each leg (legs,) over its account: (n,)."""
@@ -153,8 +182,9 @@ class Book:
         extra = {name: values[legs] for name, values in self.extra.items()}
         account = renumbered[self.account[legs]].astype(np.int32)
         return Book(
-            self.accounts[keep], self.assets, self.price, self.equity[keep], account, self.asset[legs], self.position[legs], extra
-        )
+            self.accounts[keep], self.assets, self.price, self.equity[keep], account, self.asset[legs], self.position[legs], extra,
+            self.unused,
+        )  # fmt: skip
 
     def insolvent(self) -> "pd.DataFrame":
         """account, equity, gross_notional (quote currency) of the accounts whose equity is not positive."""
@@ -176,10 +206,16 @@ class _Named:
         return f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}"
 
 
-def columns_of(frame: Any) -> dict[str, Any]:
-    if not hasattr(frame, "columns"):
-        raise BookError(f"a book is made of a DataFrame, not of {type(frame).__name__}; Book.read takes a file")
-    return {str(name): frame[name] for name in frame.columns}
+def columns_of(frame: Any, what: str = "a book") -> dict[str, Any]:
+    """The columns, by name, of a DataFrame or a table that speaks arrow (pyarrow, polars); BookError for anything else."""
+    if hasattr(frame, "columns") and hasattr(frame, "index"):
+        return dict(zip(once_each(frame.columns, "the frame"), (frame[name] for name in frame.columns)))
+    if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):
+        import pyarrow as pa
+
+        return arrow_columns(pa.table(frame), "the frame")
+    hint = "pandas.DataFrame(it) makes one" if isinstance(frame, (Mapping, list, tuple, np.ndarray)) else "Book.read takes a file"
+    raise BookError(f"{what} is made of a DataFrame, not of {type(frame).__name__}; {hint}")
 
 
 def _one_value(values: Array, group: Index, groups: int, name: str, kind: str, named: _Named) -> Array:

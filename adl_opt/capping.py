@@ -15,7 +15,9 @@ def capped_level(size: Array, equity: Array, cap: Array, required: float) -> tup
     start, stop = size / equity, (size - cap) / equity
     edges = np.unique(np.concatenate([start, stop]))
     low, high = 0, len(edges) - 1
-    while high - low > 1:
+    for _ in range(len(edges).bit_length()):
+        if high - low <= 1:
+            break
         middle = (low + high) // 2
         if _closed(start - edges[middle], equity, cap).sum() <= required:
             high = middle
@@ -24,7 +26,9 @@ def capped_level(size: Array, equity: Array, cap: Array, required: float) -> tup
     # From the nearest edge, not from the level: a difference of nearby leverages is exact.
     depth = start - edges[high]
     moving = (depth >= 0) & (stop <= edges[low])
-    below = (required - _closed(depth, equity, cap).sum()) / equity[moving].sum()
+    weight = float(equity[moving].sum())
+    # Where nobody moves between the two edges, what is left of the requirement is rounding.
+    below = (required - float(_closed(depth, equity, cap).sum())) / weight if weight > 0 else 0.0
     return float(max(edges[high] - below, edges[low])), _closed(depth + below, equity, cap)
 
 

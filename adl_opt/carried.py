@@ -11,7 +11,6 @@ reality are not booked; nobody reacts; accounts that the data never list cannot 
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +19,14 @@ from numpy.typing import NDArray
 
 from .book import Book
 from .certificate import FEASIBLE, assess, relative_gap
-from .errors import AdlError, AllocationError, SolveError, UncertifiedWarning
+from .errors import AdlError, AllocationError, SolveError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
 from .policies import Policy, applied
 from .problem import Problem
 from .symbols import Symbols
+from .threads import unheard
 from .waterfill import exact_sum
 from .waves import Waves
 
@@ -50,7 +50,7 @@ class Tape:
         self.extra = {name: np.zeros(len(self.legs)) for name in waves.extra}
 
     def turn(self, w: int) -> None:
-        waves, rows = self.waves, np.flatnonzero(self.waves.wave == w)
+        waves, rows = self.waves, self.waves.rows_of(w)
         leg = self.leg_of_row[rows]
         self.position -= self.realized  # who is not listed again stands still
         self.realized[:] = 0.0
@@ -186,8 +186,7 @@ def _measured(measure: Objective, event: Event, law: Law | None, amount: Array, 
     own = assess(measure, event, law, amount).certificate
     if not prove:
         return own.objective, math.nan
-    under = measure.below()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)  # the gap is the answer
+    under = measure.lower_bound_objective()
+    with unheard():  # the gap is the answer
         best = Problem(measure if under is None else under, event, law).solve().certificate
     return own.objective, math.nan if best.bound is None else relative_gap(own.objective, best.bound, own.floor)

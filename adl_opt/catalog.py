@@ -28,6 +28,8 @@ def load(name: str | Path) -> Model:
 
     Raises ModelError if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
     """
+    if not isinstance(name, (str, Path)):
+        raise ModelError(f"a model is named by a text or a path, not by {type(name).__name__}; there are {', '.join(names())}")
     path = Path(name)
     if path.suffix != ".py":
         path = folder() / f"{name}.py"

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .clearing import FEASIBLE, allowed_error, clearing_errors
 from .errors import LawError, ObjectiveError
 from .event import Event
+from .groups import row_sums
+from .hooks import minorant_of
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, values
+from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, normalised, values
+from .rounding import BOTH, amounts_rounding
 from .supports import Dual, Minorant
 from .symbols import LossSymbols, Symbols
 
@@ -26,22 +30,25 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 TIGHT = 1e-9  # a gap up to which no further proof is tried
-FEASIBLE = 1e-9  # clearing error relative to the requirement, box violation as a fraction, of an allocation from outside
-ROUNDING = 1e-8  # of the value before closing or the mean account, where pro rata is no measure:
-NEARLY_ALL, NOTHING = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
+MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
+_ABOVE = 1e-9  # relative: a bound this much above a value that is possible is of another objective (§17)
 _LEVEL = 1e-10  # relative: leverages this close are one level
-FLOOR = 1e-6  # of the objective at pro rata: losses below it are not asked for relative accuracy (§11)
+_SMALLEST = 2.0**-1000  # of an account: under unbounded moves smaller losses have lost their digits
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What is proved about an allocation (§11).
 
-    status: "certified" (gap <= tolerance and feasible), "uncertified" (feasible, no proof), "infeasible".
-    measure: what is measured, in `unit`; objective: its value here, bound: below its value at every feasible allocation. gap: (objective - bound) /
-    max(|objective|, floor): floor is 1e-6 of the reference, the value at pro rata (where that is a rounding: 1e-8 of the value before closing or of the mean account).
-    clearing_error: contracts, largest over assets; box_violation: fraction of a position, largest over legs.
-    proof: how the bound was obtained, in words. For an infeasible allocation bound and gap are None.
+    status: "certified" (objective - bound <= max(tolerance x |objective|, rounding), and feasible); "negligible" (not proved
+    optimal, but less than a millionth of the objective at pro rata could still be saved); "uncertified" (feasible, no such
+    proof); "infeasible".
+    measure: what is measured, in `unit`; objective: its value here; bound: below its value at every feasible allocation;
+    rounding: what objective - bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes
+    without it. gap: (objective - bound) / max(|objective|, floor), floor = rounding / tolerance, so that it is at most the
+    tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or on that of contracts.
+    reference: the value at pro rata. clearing_error: contracts, largest over assets; box_violation: fraction of a position,
+    largest over legs. proof: how the bound was obtained, in words. An infeasible allocation has neither bound nor gap (None).
     """
 
     status: str
@@ -53,13 +60,18 @@ class Certificate:
     clearing_error: float
     box_violation: float
     reference: float
-    floor: float
+    rounding: float
     tolerance: float
     proof: str
 
     @property
     def certified(self) -> bool:
         return self.status == "certified"
+
+    @property
+    def floor(self) -> float:
+        """What the gap is relative to where the objective is smaller: rounding / tolerance, in `unit`."""
+        return self.rounding / self.tolerance
 
     def to_frame(self) -> "pd.DataFrame":
         """One line a quantity: value and unit (§15)."""
@@ -75,8 +87,15 @@ class Certificate:
             "clearing_error": (self.clearing_error, "contracts"),
             "box_violation": (self.box_violation, "fraction of a position"),
             "reference": (self.reference, f"{self.unit}, at pro rata"),
+            "rounding": (self.rounding, f"{self.unit}, what the gap may be by rounding alone"),
         }
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
+
+    def times(self, factor: float, measure: str) -> "Certificate":
+        """The certificate of factor x what is measured here, under the name `measure`."""
+        bound = None if self.bound is None else factor * self.bound
+        scaled = {name: factor * getattr(self, name) for name in ("objective", "reference", "rounding")}
+        return replace(self, measure=measure, bound=bound, **scaled)
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,10 @@ class Proof:
     price: Array
     parts: Mapping[str, float]
 
+    def times(self, factor: float, measure: str) -> "Proof":
+        """The proof of factor x the objective, whose parts are the same."""
+        return Proof(self.certificate.times(factor, measure), factor * self.price, self.parts)
+
 
 def assess(
     objective: Objective,
@@ -109,34 +132,78 @@ def assess(
     """Prove as much as can be proved about `amount` (legs,) contracts closed, law aligned with the book.
 
     Without a law a monotone objective in isolated margin is measured by LeverageSquare, whose minimiser is water-filling
-    and so the optimum for every law (Thm 1). No solver is called.
+    and so the optimum for every law (Thm 1). No solver is called. evidence is of the normalised objective.
     """
-    evidence = evidence or Evidence()
     measured, stands_for = _measured(objective, event, law)
+    factor, inner = normalised(measured)
+    if inner is not measured:  # no verdict depends on a weight
+        return assess(inner, event, law, amount, evidence, tolerance).times(factor, str(measured))
     m = Symbols(event, law, amount)
     parts = values(measured, m)
-    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.parts()}
-    unit = " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
     value = evaluate(measured, m)
     if not math.isfinite(value):
         raise ObjectiveError(f"the objective {measured} is {value} at this allocation; it must be a finite number")
-    reference, floor = scales(measured, event, law)
+    reference = evaluate(measured, Symbols(event, law, event.pro_rata_fraction * event.size))
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
-    if box > FEASIBLE or (clearing > FEASIBLE * np.maximum(event.required, 1e-300)).any():
-        proof = f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g} of a position"
-        against = int((amount < 0).sum())
-        proof += (
-            f"; {against} legs close against their position: closed is signed like the position, shorts negative" if against else ""
-        )
-        proof += _beyond_limits(event, amount)
-        certificate = Certificate(
-            "infeasible", str(measured), unit, value, None, None, float(clearing.max()), box, reference, floor, tolerance, proof
-        )
-        return Proof(certificate, nothing, parts)
+    said = Certificate(
+        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value, bound=None, gap=None,
+        clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
+        tolerance=tolerance, proof="",
+    )  # fmt: skip
+    if box > FEASIBLE or (clearing > allowed_error(event)).any():
+        return Proof(replace(said, proof=_infeasible(event, amount, clearing, box)), nothing, parts)
 
-    below = measured.minorant(m, evidence.dual)
-    at_point = measured.minorant(m, Dual()) if evidence.dual else below
+    below, bounds = _bounds(measured, event, law, m, value, evidence or Evidence(), tolerance)
+    bound, how, price = _best(bounds, value, tolerance)
+    _refuse_contradiction(measured, event, value, reference, bound, how, max(tolerance, _ABOVE))
+    rounding = 0.0
+    if relative_gap(value, bound) > tolerance:
+        rounding = _rounding(measured, event, m, below)
+    gap, status = verdict(value, bound, rounding, reference, tolerance)
+    if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
+        gap = max(gap, _departure(event, m))
+        status = "certified" if gap <= tolerance else "uncertified"
+        how = (
+            f"optimal for every law (Thm 1), shown on {measured}: {how}"
+            if status == "certified"
+            else f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for every law"
+        )
+    elif status == "certified" and event.free.any() and _underflows(m, value):
+        status, how = _without_digits(measured, event, m, tolerance)
+    certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
+    # Without a law there is no loss, so nothing can be saved: no price.
+    return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
+
+
+def verdict(value: float, bound: float, rounding: float, reference: float, tolerance: float) -> tuple[float, str]:
+    """(gap, status) of a feasible allocation (§11): the one rule, used wherever a bound is held against a value."""
+    gap = relative_gap(value, bound, rounding / tolerance)
+    negligible = value - bound <= MATERIAL * abs(reference)
+    return gap, "certified" if gap <= tolerance else "negligible" if negligible else "uncertified"
+
+
+def _unit(measured: Objective) -> str:
+    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.weighted_parts()}
+    return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
+
+
+def _infeasible(event: Event, amount: Array, clearing: Array, box: float) -> str:
+    against = int((amount < 0).sum())
+    return (
+        f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g} of a position"
+        + (f"; {against} legs close against their position: closed is signed like the position, shorts negative" if against else "")
+        + _beyond_limits(event, amount)
+    )
+
+
+def _bounds(
+    measured: Objective, event: Event, law: Law | None, m: Symbols, value: float, evidence: Evidence, tolerance: float
+) -> tuple[Minorant | None, list[tuple[float, str, Array]]]:
+    """(the minorant at `m`, every bound that is known: its height, how it was found, its prices), the simplest first."""
+    nothing = np.full(len(event.side), np.nan)
+    below = minorant_of(measured, m, evidence.dual)
+    at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
@@ -145,63 +212,86 @@ def assess(
             gap, price = knapsack(event, m, support)
             bounds.append((value - gap, f"{how} and water level" if event.book.isolated else f"{how} and knapsack", price))
     if evidence.conic_bound is not None and math.isfinite(evidence.conic_bound):
-        how = "conic dual" + (
-            f", auxiliary variables assumed within {evidence.conic_assumed:.3g}" if evidence.conic_assumed else ""
-        )
+        assumed = evidence.conic_assumed
+        how = "conic dual" + (f", auxiliary variables assumed within {assumed:.3g}" if assumed else "")
         bounds.append((evidence.conic_bound, how, nothing if evidence.price is None else evidence.price))
-    if not bounds or relative_gap(value, max(one[0] for one in bounds), floor) > min(tolerance, TIGHT):
+    if not bounds or relative_gap(value, max(one[0] for one in bounds)) > min(tolerance, TIGHT):
         bounds += _pathwise(measured, event, law, m, value)
+    return below, bounds or [(-math.inf, "none", nothing)]
+
+
+def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float) -> tuple[float, str, Array]:
+    """The highest bound; of those that differ by rounding the first, which is the simplest proof."""
     # A bound that assumes nothing is worth more than a slightly higher one that does.
     plain = [one for one in bounds if "assumed" not in one[1]]
-    if plain and relative_gap(value, max(one[0] for one in plain), floor) <= tolerance:
+    if plain and relative_gap(value, max(one[0] for one in plain)) <= tolerance:
         bounds = plain
-    best = max((one[0] for one in bounds), default=-math.inf)
-    # Among bounds that differ by rounding, the earliest rung: it is the simplest proof.
-    near = (one for one in bounds if one[0] >= best - 1e-12 * abs(value))
-    bound, how, price = next(near, (-math.inf, "none", nothing))
-    bound = float(bound)
-    if bound - value > max(tolerance, 1e-9) * max(abs(value), floor):
+    best = max(one[0] for one in bounds)
+    bound, how, price = next(one for one in bounds if one[0] >= best - 1e-12 * abs(value))
+    return float(bound), how, price
+
+
+def _refuse_contradiction(
+    measured: Objective, event: Event, value: float, reference: float, bound: float, how: str, relative: float
+) -> None:
+    """§17: no bound lies above the value of an allocation that is possible, this one or pro rata."""
+    if bound - value > max(relative * abs(value), _ABOVE * abs(reference)):
         raise ObjectiveError(
-            f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and value disagree, or it is not convex (§17)"
+            f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and value disagree, "
+            "or it is not convex (§17)"
         )
-    if event.free.any() and bound - reference > max(tolerance, 1e-9) * max(abs(reference), floor):
+    if event.free.any() and bound - reference > max(relative * abs(reference), _ABOVE * abs(value)):
         raise ObjectiveError(
-            f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: the proof is of another objective (§17)"
+            f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: "
+            "the proof is of another objective (§17)"
         )
-    gap = relative_gap(value, bound, floor)
-    if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
-        gap = max(gap, _departure(event, m))
-    status = "certified" if gap <= tolerance else "uncertified"
-    if stands_for and status == "certified":
-        how = f"optimal for every law (Thm 1), shown on {measured}: {how}"
-    elif stands_for:
-        how = f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for every law"
-    certificate = Certificate(
-        status, str(measured), unit, value, bound, gap, float(clearing.max(initial=0.0)), box, reference, floor, tolerance, how
-    )
-    # Without a law there is no loss, so nothing can be saved: no price.
-    return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
+
+
+def _rounding(measured: Objective, event: Event, m: Symbols, below: Minorant | None) -> float:
+    """What value - bound may be by rounding alone (THEORY 11.1): of the value, twice and with its margin, and of the amounts."""
+    slope = np.zeros(len(m.amount)) if below is None else np.maximum(np.abs(below.low), np.abs(below.high))
+    return BOTH * measured.value_rounding(m) + amounts_rounding(event, m.amount, slope)
+
+
+def _underflows(m: Symbols, value: float) -> bool:
+    """Whether next to nothing is lost where moves of the law could lose something: the value has then lost its digits."""
+    book, law = m.event.book, m.law
+    account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).max())
+    if law is None or isinstance(law, Scenarios) or abs(value) > _SMALLEST * max(account, 1.0):
+        return False
+    reach = [law.reach(k) or (-math.inf, math.inf) for k in range(len(book.assets))]
+    low, high = (np.array(end)[book.asset] for end in zip(*reach))
+    with np.errstate(invalid="ignore"):
+        most = np.where(m.notional == 0, 0.0, np.maximum(-m.notional * low, -m.notional * high))
+    return bool((book.per_account(most) > book.equity).any())
+
+
+def _without_digits(measured: Objective, event: Event, m: Symbols, tolerance: float) -> tuple[str, str]:
+    if measured.monotone and event.book.isolated and _departure(event, m) <= tolerance:
+        return "certified", "water-filling is optimal for every law (Thm 1)"
+    return "negligible", "the objective is below 1e-300 of an account, where allocations are not told apart"
 
 
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at `m`, and
     the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
-    gap, prices = below.slack, np.full(len(event.side), np.nan)
-    for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (event.book.asset == k))
+    gaps, prices = np.zeros(len(event.side)), np.full(len(event.side), np.nan)
+    for some, legs in event.free_legs.batches(event.free_assets):  # (K,) assets, (K, m) legs
         size, closed = event.size[legs], m.amount[legs]
         held = event.held[legs] if event.capped else size
         cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
         left = size - closed
-        at = np.concatenate([dear, cheap])
-        order = np.argsort(at, kind="stable")
+        at = np.concatenate([dear, cheap], axis=1)
+        order = np.argsort(at, axis=1, kind="stable")
         # Derivative of the gap in the price: closed legs that save less cost, open legs that save more cost.
-        tilt = np.cumsum(np.concatenate([closed, left])[order]) - math.fsum(left.tolist())
-        price = float(at[order][min(int(np.searchsorted(tilt, 0.0)), len(at) - 1)])
-        charged = np.maximum(price - dear, 0.0) * closed + np.maximum(cheap - price, 0.0) * left
-        gap += math.fsum(charged.tolist()) + price * (event.required[k] - math.fsum(closed.tolist()))
-        prices[k] = price
-    return gap, prices
+        moved = np.take_along_axis(np.concatenate([closed, left], axis=1), order, 1)
+        tilt = np.cumsum(moved, axis=1) - row_sums(left)[:, None]
+        place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
+        price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
+        charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
+        gaps[some] = row_sums(charged) + price * (event.required[some] - row_sums(closed))
+        prices[some] = price
+    return math.fsum([below.slack, *gaps.tolist()]), prices
 
 
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:
@@ -216,25 +306,6 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
     return objective, False
 
 
-def scales(objective: Objective, event: Event, law: Law | None) -> tuple[float, float]:
-    """(value at pro rata, the floor below which no relative accuracy is asked for) (§11).
-
-    The floor is 1e-6 of the value at pro rata. Where that is a rounding, because all but a rounding of a capacity is closed or next to
-    nothing is lost, it is 1e-8 of the value before closing or of the mean account.
-    """
-    pro_rata = evaluate(objective, Symbols(event, law, event.pro_rata_fraction * event.size))
-    k, book = event.free_assets, event.book
-    account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean()) if objective.money else 1.0
-    nearly_all = (event.capacities[k] - event.required[k] <= NEARLY_ALL * event.capacities[k]).any()
-    if not nearly_all and abs(pro_rata) > NOTHING * account:
-        return pro_rata, FLOOR * abs(pro_rata)
-    before = evaluate(objective, Symbols(event, law, np.zeros(len(event.size))))
-    natural = account if abs(pro_rata) <= NOTHING * account else 0.0
-    return pro_rata, max(
-        FLOOR * abs(pro_rata), ROUNDING * max(abs(before) if nearly_all and math.isfinite(before) else 0.0, natural)
-    )
-
-
 def _departure(event: Event, m: Symbols) -> float:
     """How far the leverages are from water-filling's, relative, the worst account."""
     water = Symbols(event, None, fill(event)[0]).leverage
@@ -243,9 +314,7 @@ def _departure(event: Event, m: Symbols) -> float:
 
 
 def _violation(event: Event, amount: Array) -> tuple[Array, float]:
-    clearing = np.zeros(len(event.side))
-    for k in np.flatnonzero(event.side):
-        clearing[k] = abs(math.fsum([*amount[event.closable & (event.book.asset == k)].tolist(), -event.required[k]]))
+    clearing = np.abs(clearing_errors(event, amount))
     most = np.where(event.closable, event.size, 0.0)
     outside = np.maximum(amount - most, -amount)
     scale = np.where(event.held > 0, event.held, 1.0)
@@ -260,7 +329,7 @@ def _beyond_limits(event: Event, amount: Array) -> str:
     return said + (f"; {beyond} legs are closed beyond their cap" if beyond else "")
 
 
-def relative_gap(value: float, bound: float, floor: float) -> float:
+def relative_gap(value: float, bound: float, floor: float = 0.0) -> float:
     """(value - bound) / max(|value|, floor), 0 where the bound is reached (§11)."""
     if bound >= value:
         return 0.0
@@ -272,8 +341,7 @@ def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certif
     """`own`, proved by the bound of another allocation's certificate of the same problem, if that is higher: a bound holds for every allocation."""
     if own.status == "infeasible" or other.bound is None or own.bound is None or other.bound <= own.bound:
         return own
-    gap = relative_gap(own.objective, other.bound, own.floor)
-    status = "certified" if gap <= tolerance else "uncertified"
+    gap, status = verdict(own.objective, other.bound, own.rounding, own.reference, tolerance)
     return replace(own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}")
 
 
@@ -315,7 +383,7 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 
     Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.parts()) and type(objective) in (ExpectedLoss, Sum):
+    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
         return
     here = evaluate(objective, LossSymbols(loss, probability))
     rng = np.random.default_rng(0)
@@ -334,9 +402,11 @@ def check_monotone(objective: Objective, loss: Array, probability: Array) -> Non
 def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
     """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last one saved)."""
     price = price.copy()
-    for k in np.flatnonzero(event.side):
-        legs = np.flatnonzero(event.closable & (event.book.asset == k))
-        if k in event.free_assets or below is None or not below.one_sided or not legs.size:
+    if below is None or not below.one_sided:
+        return price
+    for k in np.setdiff1d(np.flatnonzero(event.side), event.free_assets):
+        legs = event.closable_legs[k]
+        if not legs.size:
             continue
         if event.required[k] == 0:
             price[k] = (-below.high[legs] / event.held[legs]).max()

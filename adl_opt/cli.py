@@ -33,6 +33,7 @@ from .words import (
     Horizon,
     LawName,
     Long,
+    Meant,
     Measures,
     ModelName,
     Output,
@@ -75,6 +76,7 @@ _REMEDIES = (
     ("use law.quadrature(20) or law.sample(4096, seed=1)", "add --quadrature 20 or --sample 4096"),
     ("law.quadrature(20) or law.sample(4096, seed=1)", "--quadrature 20 or --sample 4096"),
     ("law.sample(4096, seed=1)", "--sample 4096"),
+    ("say meant=True", "say --meant"),
     ("use method='auto'", "use --method auto"),
     ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),
@@ -136,6 +138,7 @@ def solve(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Output = None,
     plot: Plot = None,
     explain: Explain = None,
@@ -149,7 +152,7 @@ def solve(
     written_as(output, ".csv", ".parquet", ".json")
     written_as(plot, ".png", ".pdf", ".svg")
     event, notes = event_of(book, short, long, solvent, protect=protect, cap=cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     problem = Problem(objective, event, law)
@@ -181,6 +184,7 @@ def range_(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Table = None,
     force: Force = False,
 ) -> None:
@@ -188,7 +192,7 @@ def range_(
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     event, notes = event_of(book, short, long, solvent, protect=protect, cap=cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
     with console.status("two programs a position, unless there is a closed form"):
@@ -219,6 +223,7 @@ def compare(
     seed: Seed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Table = None,
     plot: ComparisonPlot = None,
     force: Force = False,
@@ -228,7 +233,7 @@ def compare(
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")
     event, notes = event_of(book, short, long, solvent, realized, protect, cap)
-    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    law = law_of(event.book, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     chosen = [*(["realized"] if realized else []), *(policies or [])]
     plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
     wanted = None if measures is None else [objective_of(name, None) for name in measures]

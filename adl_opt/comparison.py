@@ -1,6 +1,5 @@
 """Policies side by side: what each rule costs against the proved optimum of each measure."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +8,15 @@ import numpy as np
 from .allocation import Allocation
 from .bearing import bearing
 from .certificate import assess, relative_gap
-from .errors import AdlError, UncertifiedWarning
+from .errors import AdlError
 from .event import Event
 from .exchanges import policy
+from .hooks import check_hooks
 from .laws import Law
 from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
 from .policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from .problem import Problem
+from .threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
+    if law is not None and not isinstance(law, Law):
+        raise AdlError(f"compare takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one")
     given = rules("compare", policies, measures)
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
     chosen = plain if given is None else given
@@ -51,10 +54,11 @@ def compare(
     aligned = None if law is None else law.align(event.book.assets).exact()
     rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
     bounds: dict[str, float] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)  # the gap stands in the table
+    with unheard():  # the gap stands in the table
         for measure in wanted:
-            under = measure.below()  # a measure that can only be valued has the bound of one below it, and no optimum to show
+            under = (
+                measure.lower_bound_objective()
+            )  # a measure that can only be valued has the bound of one below it, and no optimum to show
             best = Problem(measure if under is None else under, event, law).solve()
             bounds[str(measure)] = -np.inf if best.certificate.bound is None else best.certificate.bound
             if under is None or str(under) not in names:
@@ -85,10 +89,21 @@ def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
             f'{caller} takes lists: policies=[adl.pro_rata, "bitmex"]'
             + ("" if caller == "stress_path" else ", measures=[adl.MaxLeverage()]")
         )
+    if measures is not None and not hasattr(measures, "__len__"):
+        raise AdlError(f"{caller} takes a list of objectives as measures, not {type(measures).__name__}")
     if any(isinstance(one, type) for one in measures or ()):
         raise AdlError(
             f"{caller} takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
         )
+    strange = [one for one in measures or () if not isinstance(one, Objective)]
+    if strange:
+        raise AdlError(
+            f"measures are objectives, such as adl.MaxLeverage(), not {type(strange[0]).__name__} {str(strange[0])[:40]!r}"
+        )
+    for one in measures or ():
+        check_hooks(one)
+    if policies is not None and not hasattr(policies, "__len__"):
+        raise AdlError(f"{caller} takes a list of policies, not {type(policies).__name__}")
     if isinstance(policies, Mapping):
         policies = [_named(str(name), one) for name, one in policies.items()]
     odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]

@@ -4,6 +4,7 @@
 divided by D_i = max(gross notional, equity), the objective by its value at pro rata; the user sees none of it.
 """
 
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,7 @@ from .laws import Law
 from .objectives import Objective, evaluate, trusted
 from .supports import Dual
 from .symbols import Symbols
+from .threads import SHARED, alone, shared
 
 Array = NDArray[np.float64]
 
@@ -51,10 +53,14 @@ class Point:
 
 
 class Program:
-    """One compiled program; `solve` sets the requirement and the scale, nothing is recompiled."""
+    """One compiled program; `solve` sets the requirement and the scale, nothing is recompiled.
 
+    Threads solve it one after the other.
+    """
+
+    @shared
     def __init__(self, objective: Objective, event: Event, law: Law | None) -> None:
-        self.objective, self.event = objective, event
+        self.objective, self.event, self.lock = objective, event, threading.RLock()
         book, free = event.book, event.free
         self.fraction = cp.Variable(int(free.sum()), bounds=[0, 1], name="fraction")
         unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
@@ -100,6 +106,7 @@ class Program:
             )
         return expression
 
+    @alone
     def expressed(self, fraction: Array) -> float | None:
         """What `express` says at a point, in the objective's unit; None if it brings variables of its own."""
         if self._opaque:
@@ -107,6 +114,7 @@ class Program:
         self.fraction.value = np.clip(fraction, 0.0, 1.0)
         return float(np.ravel(self._plain.value)[0]) * self.money
 
+    @alone
     def check_own_variables(self, event: Event, law: Law | None, reference: float) -> None:
         """§17 for objectives with variables of their own: at pro rata, minimised over them alone, `express` must say what `value` says.
 
@@ -117,9 +125,10 @@ class Program:
         reference = max(reference, 1e-2 * self.money)  # a scale at which any solver is accurate
         self.set(event, reference)
         fraction = event.pro_rata_fraction[event.free]
-        held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
         try:
-            held.solve(solver="CLARABEL")
+            with SHARED:
+                held = cp.Problem(self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]])
+                held.solve(solver="CLARABEL")
         except cp.error.SolverError:
             self.doubtful = True  # no word for it: then its bound does not count
             return
@@ -138,6 +147,7 @@ class Program:
             )
         self._checked = True
 
+    @alone
     def set(self, event: Event, reference: float) -> None:
         """The requirement, and the value that counts as 1 (§10)."""
         k = event.free_assets
@@ -150,13 +160,15 @@ class Program:
             c.is_dcp() and all(a.is_pwl() for a in c.args) for c in self.problem.constraints
         )
 
+    @alone
     def solve(self, event: Event, reference: float, solver: str | None, accuracy: float, time_limit: float | None) -> Point:
         """Solve for this event's requirement. Raises SolveError if the solver returns no point."""
         self.set(event, reference)
         name = solver or ("HIGHS" if self.linear and not self.brings_variables else "CLARABEL")
         options = _options(name, accuracy, time_limit)
         try:
-            data, chain, inverse = self.problem.get_problem_data(name, enforce_dpp=True, solver_opts=options)
+            with SHARED:
+                data, chain, inverse = self.problem.get_problem_data(name, enforce_dpp=True, solver_opts=options)
             raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
             found = chain.invert(raw, inverse)
         except (cp.error.SolverError, ValueError) as error:
@@ -181,12 +193,14 @@ class Program:
             found.status == cp.OPTIMAL, name, float(found.attr.get("solve_time") or 0.0),
         )  # fmt: skip
 
+    @alone
     def linear_data(self, event: Event, reference: float) -> tuple[dict[str, Any], Array, float]:
         """(data, x, back): the linear program that HiGHS is given, clearing rows first, its optimum, and the quote currency of a unit. Raises SolveError."""
         self.set(event, reference)
         options = _options("HIGHS", 1e-10, None)
         try:
-            data, chain, _ = self.problem.get_problem_data("HIGHS", enforce_dpp=True, solver_opts=options)
+            with SHARED:
+                data, chain, _ = self.problem.get_problem_data("HIGHS", enforce_dpp=True, solver_opts=options)
             raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
             x = np.array(raw["solution"].col_value, float)
         except (cp.error.SolverError, ValueError, KeyError, TypeError) as error:
@@ -225,14 +239,21 @@ def clearing_rows(event: Event) -> tuple[Any, NDArray[np.int64]]:
 
 def _scalar(objective: Objective, expression: Any) -> Any:
     try:
-        expression = cp.Expression.cast_to_const(expression)
-    except ValueError:
-        raise ObjectiveError(f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression") from None
+        found = cp.Expression.cast_to_const(expression)
+    except (ValueError, TypeError, OverflowError):
+        found = None
+    if found is None or found.is_complex() or (isinstance(found, cp.Constant) and not _finite(found.value)):
+        raise ObjectiveError(f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression of real numbers")
+    expression = found
     if expression.size != 1:
         raise ObjectiveError(
             f"express of {objective} gives an expression of shape {expression.shape}; an objective is one number (cp.sum?)"
         )
     return cp.sum(expression) if expression.shape else expression
+
+
+def _finite(values: Any) -> bool:
+    return bool(np.isfinite(values.data if sp.issparse(values) else values).all())
 
 
 _TIME_LIMIT = {"HIGHS": "time_limit", "CLARABEL": "time_limit", "OSQP": "time_limit", "SCS": "time_limit_secs"}

@@ -5,12 +5,12 @@ accounts share that weight instead of a probability. Scenarios below the tail we
 numpy only.
 """
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import Batch, batches
 from .event import Event
 from .interior import KEEP, Multipliers
@@ -19,6 +19,7 @@ from .laws import Scenarios
 from .pieces import Piece, reach
 from .quantile import WIDE, Quantile
 from .symbols import Symbols
+from .threads import filtered
 
 Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
@@ -168,7 +169,7 @@ class Coupled:
         if not (loss[self.cost > 0] > 0).any():
             return event.pro_rata_fraction[event.free]
         inside = self._worst(loss, _AHEAD)
-        while True:
+        for _ in range(len(self.cost) + 1):  # each round takes in a scenario at least
             fraction, quantile, step = self._inside(np.flatnonzero(inside), watch, accuracy, step)
             amount = event.fixed_fraction * event.size
             amount[event.free] = fraction * event.size[event.free]
@@ -179,6 +180,7 @@ class Coupled:
             inside |= self._worst(loss, _AHEAD) | (left_out > 0)
             if inside.mean() > 0.7:  # hardly anything is left out
                 inside = self.cost > 0
+        return fraction
 
     def _worst(self, loss: Array, share: float) -> NDArray[np.bool_]:
         """The worst scenarios, of `share` times the tail's probability at least."""
@@ -193,7 +195,7 @@ class Coupled:
         """The pieces, and what accounts with nothing to decide lose in the scenarios that are looked at."""
         event, book = self.event, self.event.book
         probability = self.cost[kept] / self.cost[kept].sum()
-        law = Scenarios(self.law.moves[kept], probability)
+        law = Scenarios(self.law.moves[kept], probability, meant=True)
         moving = book.per_account(event.free.astype(float)) > 0
         fixed = np.zeros(len(kept))
         if not moving.all():
@@ -276,6 +278,8 @@ class Coupled:
                     piece.walk(primal, dual)
                 quantile.walk(primal, dual)
                 price = price + dual * (prices - price)
+        except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+            pass
         except KeyboardInterrupt:
             self.interrupted = True
         result = np.zeros(len(self.event.size))
@@ -305,12 +309,11 @@ def _solver(system: Array) -> Callable[[Array], Array]:
     """Solves a symmetric system, scaled, for several right sides."""
     from scipy.linalg import LinAlgWarning, lu_factor, lu_solve
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", LinAlgWarning)
+    with filtered("error", LinAlgWarning):
         try:
             factors = lu_factor(system, check_finite=False)
         except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price
-            return lambda right: np.linalg.lstsq(system, right)[0]
+            return lambda right: linear.lstsq(system, right)
 
     def solve(right: Array) -> Array:
         found = lu_solve(factors, right, check_finite=False)

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
+from .rounding import scenario_rounding
+from .shortfall import UNIT
+from .symbols import Symbols
 from .utility import MonotoneMeanVariance
 
 Array = NDArray[np.float64]
@@ -59,7 +63,10 @@ class MeanSemideviation(RiskMeasure):
         weights = probability * (1 + zeta - mean_of(zeta, probability))
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 8 * UNIT * self.of(loss, probability)
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
 
@@ -71,7 +78,7 @@ class _ValueOnly(Objective):
     def express(self, m: Any) -> Any:
         raise ObjectiveError(
             f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is closed, and water-filling need not be optimal. "
-            f"It can be measured (adl.compare, adl.certify); minimise {self.below()} instead, the nearest monotone measure here"
+            f"It can be measured (adl.compare, adl.certify); minimise {self.lower_bound_objective()} instead, the nearest monotone measure here"
         )
 
 
@@ -94,7 +101,12 @@ class MeanVariance(_ValueOnly):
         mean = mean_of(m.loss, m.probability)
         return mean + self.aversion * mean_of((m.loss - mean) ** 2, m.probability)
 
-    def below(self) -> Objective:
+    def value_rounding(self, m: Symbols) -> float:
+        off = np.abs(m.loss - mean_of(m.loss, m.probability))
+        own = 8 * self.value(m) + 4 * self.aversion * float(m.loss.max()) * mean_of(off, m.probability)
+        return scenario_rounding(m, m.probability * (1 + 2 * self.aversion * off)) + UNIT * own
+
+    def lower_bound_objective(self) -> Objective:
         return MonotoneMeanVariance(1 / (2 * self.aversion))
 
 
@@ -112,6 +124,12 @@ class MeanDeviation(_ValueOnly):
         mean = mean_of(m.loss, m.probability)
         return mean + self.c * math.sqrt(mean_of((m.loss - mean) ** 2, m.probability))
 
-    def below(self) -> Objective:
+    def value_rounding(self, m: Symbols) -> float:
+        off = np.abs(m.loss - mean_of(m.loss, m.probability))
+        spread = math.sqrt(mean_of(off**2, m.probability))
+        weight = m.probability * (1 + self.c * (off / spread if spread > 0 else 1.0))
+        return scenario_rounding(m, weight) + UNIT * (8 * self.value(m) + 4 * self.c * float(m.loss.max()))
+
+    def lower_bound_objective(self) -> Objective:
         # E(L - EL)_+ is half the mean absolute deviation, which is at most the standard deviation.
         return MeanSemideviation(min(2 * self.c, 1.0))

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
+
 Array = NDArray[np.float64]
 _MOST_REPAIRED = 500  # unboxed variables up to which the repair is worth a dense system
 _ASSUMED = 10.0  # times the largest entry of the point (at least 1): the stated box of auxiliary variables
@@ -66,7 +68,10 @@ def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: A
     moved = z
     for _ in range(4):
         residual = cost[columns] + part.T @ moved
-        step = np.linalg.lstsq(part.T * weight @ part, -residual, rcond=1e-14)[0]
+        try:
+            step = linear.lstsq(part.T * weight @ part, -residual, rcond=1e-14)
+        except np.linalg.LinAlgError:  # what was reached so far is as valid
+            break
         moved = _projected(moved + weight * (part @ step), dims)
         if moved is None or not np.isfinite(moved).all():
             break

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import answers, batches
 from .elliptical import Gaussian
 from .event import Event
@@ -31,7 +32,10 @@ def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) 
 def newton_at(objective: Objective, m: Symbols) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth law; None if it has none or there are scenarios."""
     smooth = m.law is not None and not isinstance(m.law, Scenarios)
-    return _replaced(objective, lambda: Newton(m)) if smooth else None
+    try:
+        return _replaced(objective, lambda: Newton(m)) if smooth else None
+    except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
+        return None
 
 
 def strictly_convex(objective: Objective, event: Event, law: Law | None, amount: Array) -> bool:
@@ -39,7 +43,7 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
     An expected loss, of which every account that has something to decide can lose there (THEORY 4).
     """
-    weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
+    weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
     if not weighs or law is None or isinstance(law, Scenarios):
         return False
     book = event.book
@@ -58,10 +62,10 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
 
 def _replaced(objective: Objective, make: Any) -> Objective | None:
-    if not any(type(part) is ExpectedLoss for _, part in objective.parts()):
+    if not any(type(part) is ExpectedLoss for _, part in objective.weighted_parts()):
         return None
     other = make()
-    return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.parts()))
+    return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts()))
 
 
 def _place(m: Symbols, law: Any) -> Array:
@@ -100,12 +104,12 @@ class Newton(Objective):
     def __init__(self, m: Symbols) -> None:
         book, legs = m.event.book, len(m.amount)
         self._at, self._notional = m.fraction, book.notional
-        self.natural = NATURAL * m.expected_loss
+        self.solver_scale = NATURAL * m.expected_loss
         self._slope, halves = np.zeros(legs), []
         for batch, (_, slope, curvature) in answers(book, needed(m.law), m.notional, 2):
             self._slope[batch.leg] = slope
             # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (legs, legs).
-            w, v = np.linalg.eigh(curvature)
+            w, v = linear.eigh(curvature)
             half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
             halves.append((half, *np.broadcast_arrays(batch.leg[:, :, None], batch.leg[:, None, :])))
         data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))

@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
 from .lawinput import frozen, listing, matrix_of, vector_of
 from .laws import Law, Scenarios, described, set_fields
+from .meant import ask_spread
 from .nodes import frame_like, gauss_hermite, root
-from .shortfall import normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
+from .shortfall import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]
 
@@ -21,7 +23,9 @@ class Gaussian(Law):
     """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
 
     covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one asset).
-    Raises LawError if it is not symmetric or has a negative eigenvalue (named).
+    Moves are fractions: a standard deviation above 2 (200 %), a mean above 2 or below -1 is asked about, and
+    meant=True says that it is right.
+    Raises LawError if it is not symmetric, has a negative eigenvalue (named), or looks like percent.
     """
 
     scale: Array  # the covariance of Gaussian moves, the scale matrix of others
@@ -30,9 +34,12 @@ class Gaussian(Law):
     _name: ClassVar[str] = "covariance"
     _spread: ClassVar[str] = "standard deviation"
 
-    def __init__(self, covariance: Any, mean: Any = None) -> None:
+    def __init__(self, covariance: Any, mean: Any = None, *, meant: bool = False) -> None:
         matrix, assets = matrix_of(covariance, self._name)
-        set_fields(self, scale=frozen(matrix), mean=frozen(vector_of(mean, assets, len(matrix), "mean", 0.0)), assets=assets)
+        centre = vector_of(mean, assets, len(matrix), "mean", 0.0)
+        if not meant:
+            ask_spread(np.sqrt(np.maximum(np.diag(matrix), 0.0)), centre, self._spread, assets)
+        set_fields(self, scale=frozen(matrix), mean=frozen(centre), assets=assets)
 
     @property
     def dimension(self) -> int:
@@ -50,7 +57,7 @@ class Gaussian(Law):
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
         nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability)
+        return Scenarios(frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability, meant=True)
 
     def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional (THEORY 4).
@@ -110,6 +117,24 @@ class Gaussian(Law):
             terms.append(curvature.transpose(2, 0, 1))
         return tuple(terms)
 
+    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+        """By the deviation, whose square cancels where positions hedge one another, by the tail, and by the value itself (THEORY 11.1)."""
+        m = asset.shape[1]
+        block = self.scale[asset[:, :, None], asset[:, None, :]]
+        size = np.abs(notional)
+        square = np.einsum("nk,nkj,nj->n", notional, block, notional)
+        gross = np.einsum("nk,nkj,nj->n", size, np.abs(block), size)
+        s = np.sqrt(np.maximum(square, 0.0))
+        # Where all of the square is rounding, its root may be off by the root of the gross.
+        s = np.maximum(s, np.sqrt(UNIT * gross))
+        condition = np.divide(gross, s**2, out=np.ones_like(s), where=s > 0)
+        drift = np.abs(self.mean[asset] * notional).sum(axis=1)
+        scale = np.where(s > 0, s, 1.0)
+        z = np.where(s > 0, (equity + (notional * self.mean[asset]).sum(axis=1)) / scale, np.inf)
+        first, tail = self._tail(np.minimum(z, 1e150))
+        spread = (4 + (m + 2) * condition) * first * s
+        return UNIT * (spread + (m + 3) * tail * (equity + drift) + 8 * s * self._excess(z))
+
     def log_expected_shortfall(self, exposure: Array, equity: Array) -> Array:
         """The natural logarithm of `expected_shortfall`, (n,): it tells safe accounts apart where the shortfall itself is too small for a float.
 
@@ -128,7 +153,7 @@ class Gaussian(Law):
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
-        return np.full(len(equity), np.linalg.eigvalsh(scaled)[0] > 1e-12)  # a singular matrix has an eigenvalue that is rounding
+        return np.full(len(equity), linear.least_eigenvalue(scaled) > 1e-12)  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""
@@ -167,21 +192,22 @@ class Gaussian(Law):
 class StudentT(Gaussian):
     """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof > 2), dof > 1, mean (d,).
 
-    Raises LawError as Gaussian does, and for dof <= 1, where the expected loss is infinite.
+    Raises LawError as Gaussian does (scales are asked about there), and for dof <= 1, where the
+    expected loss is infinite.
     """
 
     dof: float
     _name: ClassVar[str] = "scale"
     _spread: ClassVar[str] = "scale"
 
-    def __init__(self, scale: Any, dof: float, mean: Any = None) -> None:
+    def __init__(self, scale: Any, dof: float, mean: Any = None, *, meant: bool = False) -> None:
         if (
             isinstance(dof, bool)
             or not isinstance(dof, (int, float, np.integer, np.floating))
             or not (np.isfinite(dof) and dof > 1)
         ):
             raise LawError(f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite")
-        super().__init__(scale, mean)
+        super().__init__(scale, mean, meant=meant)
         set_fields(self, dof=float(dof))
 
     @property

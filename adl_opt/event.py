@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 
 from .book import Book
 from .errors import EventError
+from .groups import Groups
 from .limits import caps, protected_accounts
+from .magnitudes import check_leverages
+from .meant import plain
+from .readonly import ReadOnly, fixed
 from .text import nearest
 from .waterfill import clear_exactly
 
@@ -21,7 +25,7 @@ Array = NDArray[np.float64]
 _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 
 
-class Event:
+class Event(ReadOnly):
     """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs (§1, §5).
 
     Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side an asset. protected: ids of accounts of which nothing
@@ -49,24 +53,30 @@ class Event:
                 f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
                 f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
             )
+        check_leverages(book)
         given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
         self.protected, self._stays = protected_accounts(book, protected)
         self.cap, self._share = caps(book, cap)
         self.side = np.zeros(len(book.assets), dtype=np.int8)
-        self.required = np.zeros(len(book.assets))
+        self.required, self.capacities = np.zeros((2, len(book.assets)))
+        limits = self.limits
         for asset, value, sign in given:
-            k = _asset_number(asset, book.assets)
+            k = _asset_number(asset, book)
             if self.side[k]:
                 raise EventError(f"{asset!r} is required on both sides; an event closes one side of an asset (§5)")
             self.side[k] = sign
-            self.required[k] = _amount(asset, value, sign, self._capacity(k), self.limits)
+            self.capacities[k] = self._capacity(k)
+            self.required[k] = _amount(asset, value, sign, float(self.capacities[k]), limits)
+        for values in (self.side, self.required, self.capacities, self._stays, self._share):
+            fixed(values)
 
     def _capacity(self, k: int) -> float:
-        legs = (self.book.asset == k) & (np.sign(self.book.position) == self.side[k])
+        legs = self.book.legs_of[k]
+        legs = legs[self.book.position[legs] * self.side[k] > 0]
         if self._stays is not None:
-            legs &= ~self._stays[self.book.account]
+            legs = legs[~self._stays[self.book.account[legs]]]
         return math.fsum(self.size[legs].tolist())
 
     @property
@@ -80,11 +90,6 @@ class Event:
         elif self.capped:
             said.append(f"cap {self.cap:.6g}")
         return said
-
-    @cached_property
-    def capacities(self) -> Array:
-        """The most that can be closed, (d,) contracts; 0 where nothing is required."""
-        return np.array([self._capacity(k) if self.side[k] else 0.0 for k in range(len(self.side))])
 
     @property
     def capacity(self) -> "pd.Series":
@@ -110,17 +115,17 @@ class Event:
     @cached_property
     def held(self) -> Array:
         """|position| of each leg, (legs,), contracts."""
-        return np.abs(self.book.position)
+        return fixed(np.abs(self.book.position))
 
     @cached_property
     def size(self) -> Array:
         """The most that may be closed of each closable leg, (legs,), contracts: its position, or the cap's share of it. Fractions closed are of this."""
-        return self.closable_part(self.held)
+        return fixed(self.closable_part(self.held))
 
     @cached_property
     def notional(self) -> Array:
         """Signed notional of `size`, (legs,), quote currency: what closing a leg as far as may be takes away."""
-        return self.closable_part(self.book.notional)
+        return fixed(self.closable_part(self.book.notional))
 
     @property
     def capped(self) -> bool:
@@ -135,35 +140,45 @@ class Event:
     def shielded(self) -> NDArray[np.bool_]:
         """Legs of protected accounts."""
         stays = np.zeros(len(self.book.accounts), dtype=bool) if self._stays is None else self._stays
-        return stays[self.book.account]
+        return fixed(stays[self.book.account])
 
     @cached_property
     def closable(self) -> NDArray[np.bool_]:
         """Legs on the side being closed in their asset, of accounts that are not protected (§5)."""
         legs = (np.sign(self.book.position) == self.side[self.book.asset]) & (self.size > 0)
-        return legs if self._stays is None else legs & ~self.shielded
+        return fixed(legs if self._stays is None else legs & ~self.shielded)
+
+    @cached_property
+    def closable_legs(self) -> Groups:
+        """`event.closable_legs[k]`: the closable legs in asset number k."""
+        return Groups(self.book.asset, len(self.side), self.closable)
 
     @cached_property
     def free_assets(self) -> NDArray[np.int64]:
         """Asset numbers whose requirement is strictly between 0 and the capacity: only there is something to decide (§5)."""
-        return np.flatnonzero((self.required > 0) & (self.required < self.capacities))
+        return fixed(np.flatnonzero((self.required > 0) & (self.required < self.capacities)))
 
     @cached_property
     def free(self) -> NDArray[np.bool_]:
         """Legs that something is to be decided about."""
-        return self.closable & np.isin(self.book.asset, self.free_assets)
+        return fixed(self.closable & np.isin(self.book.asset, self.free_assets))
+
+    @cached_property
+    def free_legs(self) -> Groups:
+        """`event.free_legs[k]`: the free legs in asset number k."""
+        return Groups(self.book.asset, len(self.side), self.free)
 
     @cached_property
     def fixed_fraction(self) -> Array:
         """Fraction closed of the legs that are not free, (legs,): 1 where the capacity is required, else 0."""
         whole = (self.required > 0) & (self.required == self.capacities)
-        return np.where(self.closable & whole[self.book.asset], 1.0, 0.0)
+        return fixed(np.where(self.closable & whole[self.book.asset], 1.0, 0.0))
 
     @cached_property
     def pro_rata_fraction(self) -> Array:
         """Fraction closed if every closable leg gives the same share of what may be closed of it, (legs,): a feasible reference point."""
         share = np.divide(self.required, self.capacities, out=np.zeros_like(self.required), where=self.capacities > 0)
-        return np.where(self.closable, share[self.book.asset], 0.0)
+        return fixed(np.where(self.closable, share[self.book.asset], 0.0))
 
     def with_requirement(self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> "Event":
         """The same book with another requirement (the whole of it), under the same limits."""
@@ -181,7 +196,7 @@ def cleared(event: Event, amount: Array) -> Array:
     """`amount` without the solver's rounding: dust closed or left whole, clearing exact (§6)."""
     amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
     for k in event.free_assets:
-        legs = event.free & (event.book.asset == k)
+        legs = event.free_legs[k]
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
     return amount
 
@@ -195,8 +210,9 @@ def requirement_pairs(amounts: Any) -> list[tuple[str, Any]]:
     return [(str(asset), value) for asset, value in amounts.items()]
 
 
-def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
-    if asset not in assets:
+def _asset_number(asset: str, book: Book) -> int:
+    if asset not in book.number_of:
+        assets = book.assets
         near = nearest(asset, assets)
         raise EventError(
             f"no account holds {asset!r}; "
@@ -206,20 +222,19 @@ def _asset_number(asset: str, assets: tuple[str, ...]) -> int:
                 else f"the book has {', '.join(assets[:6])}{', ...' if len(assets) > 6 else ''} (§9)"
             )
         )
-    return assets.index(asset)
+    return book.number_of[asset]
 
 
 def _amount(asset: str, value: Any, sign: int, capacity: float, limits: list[str]) -> float:
     side = "shorts" if sign < 0 else "longs"
     if isinstance(value, str) and value.lower() == "all":
         return capacity
-    try:
-        share = isinstance(value, str) and value.strip().endswith("%")
-        amount = float(value.strip()[:-1]) / 100 * capacity if share else float(value)
-    except (TypeError, ValueError):
+    share = isinstance(value, str) and value.strip().endswith("%")
+    amount = plain(value.strip()[:-1], text=True) / 100 * capacity if share else plain(value, text=True)
+    if math.isnan(amount):
         raise EventError(
             f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', not {value!r}"
-        ) from None
+        )
     if not (math.isfinite(amount) and amount >= 0):
         raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
     if amount > capacity:

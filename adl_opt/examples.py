@@ -77,14 +77,14 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
         (np.round(0.2 * normal, 1), None),  # a lattice: many ties
         (np.array([0.25]), None),  # no chance at all
     )
-    return tuple(Scenarios({asset: move}, weight) for move, weight in moves)
+    return tuple(Scenarios({asset: move}, weight, meant=True) for move, weight in moves)
 
 
 def any_allocation(event: Event, rng: np.random.Generator) -> Array:
     """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro rata to nearly a queue."""
     amount = event.fixed_fraction * event.size
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (event.book.asset == k))
+        legs = event.free_legs[k]
         wish = rng.random(len(legs)) ** rng.choice([0.2, 1.0, 5.0])
         low, high = 0.0, 1.0 / wish.min(initial=1.0, where=wish > 0)
         for _ in range(200):  # fractions min(1, wish x scale), the scale by bisection

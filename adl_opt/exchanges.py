@@ -9,6 +9,7 @@ import numpy as np
 from .book import Book
 from .errors import AdlError, EventError
 from .history import realized
+from .meant import plain
 from .policies import (
     Policy,
     gross_water_filling,
@@ -109,7 +110,7 @@ POLICIES: dict[str, Policy] = {
 
 def policy(name: str) -> Policy:
     """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
-    if name not in POLICIES:
+    if not isinstance(name, str) or name not in POLICIES:
         near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
         raise AdlError(
             f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
@@ -125,15 +126,20 @@ def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
     """
     import pandas as pd
 
+    if not isinstance(book, Book) or not hasattr(loss, "items"):
+        raise EventError(
+            f"drift_charge takes a Book and the loss by asset, such as {{'BTC': 1000.0}}, not {type(book).__name__} and {loss!r}"
+        )
     rates = np.zeros(len(book.assets))
     size = np.abs(book.position)
     for asset, amount in loss.items():
-        held = float(size[book.asset == book.assets.index(asset)].sum()) if asset in book.assets else 0.0
+        k = book.number_of.get(asset)
+        held = 0.0 if k is None else float(size[book.legs_of[k]].sum())
         if held == 0:
-            raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount:.6g}")
-        if not (np.isfinite(amount) and amount >= 0):
+            raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount!r}")
+        if not (np.isfinite(covered := plain(amount)) and covered >= 0):
             raise EventError(f"the loss in {asset!r} must be a number of quote currency, at least 0, not {amount!r}")
-        rates[book.assets.index(asset)] = amount / held
+        rates[k] = covered / held
     legs = np.isin(np.array(book.assets, dtype=object)[book.asset], list(loss)) & (size > 0)
     return pd.DataFrame(
         {

@@ -6,7 +6,6 @@ polyhedron too. Any other convex objective: allocations within WITHIN of the opt
 """
 
 import contextlib
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +22,7 @@ from .event import Event
 from .laws import Law, Scenarios
 from .objectives import Objective, evaluate
 from .symbols import Symbols
+from .threads import SHARED, filtered, shared
 
 Array = NDArray[np.float64]
 WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
@@ -82,6 +82,7 @@ class Face:
         width, heavy = most - least
         return True if width <= 1e-7 else False if (heavy if self.curved else width) > (1e-2 if self.curved else 1e-6) else None
 
+    @shared
     def best(self, kind: str, time_limit: float | None = None) -> Array:
         """The fractions closed (free legs,) of the optimum that one prefers. Raises SolveError if no solver finds one."""
         x = cp.Variable(len(self.low), bounds=[self.low, self.high])
@@ -130,8 +131,7 @@ class Face:
         attempts = [_INTERIOR] if solver == "CLARABEL" else [_EXACT, looser]
         for options in attempts:
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)  # what it finds is proved or refused by the caller
+                with filtered("ignore", UserWarning):  # what it finds is proved or refused by the caller
                     problem.solve(solver=solver, **options, **limit)
             except cp.error.SolverError as error:
                 raise SolveError(f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}") from None
@@ -159,14 +159,21 @@ class Face:
 
 @dataclass(frozen=True)
 class LevelSet(Face):
-    """Allocations within `within` of the optimum, as conic constraints on `fraction`."""
+    """Allocations whose objective is at most `most` (1: `scale`): constraints of the compiled program, which others use too."""
 
-    fraction: Any = None
-    constraints: tuple[Any, ...] = ()
+    program: Any = None
+    scale: float = 1.0
+    most: float = 1.0
 
     def extremes(self, costs: Any) -> tuple[Array, Array]:
-        cost = cp.Parameter(self.fraction.size)
-        problem = cp.Problem(cp.Minimize(cost @ self.fraction), list(self.constraints))
+        with self.program.lock, SHARED:
+            self.program.set(self.event, self.scale)
+            return self._extremes(costs)
+
+    def _extremes(self, costs: Any) -> tuple[Array, Array]:
+        fraction, whole = self.program.fraction, self.program.problem
+        cost = cp.Parameter(fraction.size)
+        problem = cp.Problem(cp.Minimize(cost @ fraction), [*whole.constraints, whole.objective.args[0] <= self.most])
         found = np.zeros((2, costs.shape[0]))
         for k in range(costs.shape[0]):
             for side, sign in enumerate((1.0, -1.0)):
@@ -195,20 +202,22 @@ def optimal_face(
     if not event.free.any():
         raise SolveError("every leg is fixed by the requirement: there is one allocation")
     if program.linear:
-        program.set(event, scale)
-        solver = "CLARABEL" if program.brings_variables else "HIGHS"
-        return _complementary(event, program.problem, solver, program.fraction, "linear programs over the optimal face")
+        with program.lock, SHARED:
+            program.set(event, scale)
+            solver = "CLARABEL" if program.brings_variables else "HIGHS"
+            return _complementary(event, program.problem, solver, program.fraction, "linear programs over the optimal face")
     room = 1e-13 if exact else 1e-9
-    curved = _constant(objective, event, law, amount, room)
-    if curved is not None:
-        face = _complementary(event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant")
-        return replace(face, within=max(room, _ZERO), curved=not exact)
-    program.set(event, scale)
-    level = program.problem.objective.args[0] <= evaluate(objective, Symbols(event, law, amount)) / scale + WITHIN
-    nothing = np.zeros(0)
+    with SHARED:
+        curved = _constant(objective, event, law, amount, room)
+        if curved is not None:
+            face = _complementary(
+                event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant"
+            )
+            return replace(face, within=max(room, _ZERO), curved=not exact)
+    nothing, most = np.zeros(0), evaluate(objective, Symbols(event, law, amount)) / scale + WITHIN
     return LevelSet(
         event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,
-        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program.fraction, (*program.problem.constraints, level),
+        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program, scale, most,
     )  # fmt: skip
 
 
@@ -220,7 +229,7 @@ def _constant(objective: Objective, event: Event, law: Law | None, amount: Array
     symbols = ConicSymbols(event, law, unit, fraction, plain=False)
     held: list[Any] = []
     total: Any = cp.Constant(0.0)
-    parts = [(w, part) for w, part in objective.parts() if w > 0]
+    parts = [(w, part) for w, part in objective.weighted_parts() if w > 0]
     # Beside another term a measure may change by a constant that the other makes good; beside fixed leverages it cannot.
     alone = sum(not part.fixes_leverage() for _, part in parts) == 1
     for j, (weight, part) in enumerate(parts):
@@ -245,7 +254,7 @@ def _constant(objective: Objective, event: Event, law: Law | None, amount: Array
 
 
 def _ceiling(part: Objective, m: Symbols) -> Array | None:
-    return part.ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
+    return part.loss_ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
 
 
 def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any, how: str) -> Face:

@@ -1,6 +1,5 @@
 """What an exchange really closed, as an event and as a policy, so that it stands beside rules and optima."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from .allocation import Allocation
 from .book import Book
 from .errors import EventError
 from .event import Event
+from .groups import Groups
 from .policies import need_event, plain_allocation
 
 Array = NDArray[np.float64]
@@ -31,13 +31,16 @@ def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Ma
 
     Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
     """
+    if not isinstance(book, Book):
+        raise EventError(
+            f"realized_event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)"
+        )
     closed = _closed(book)
     required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
-    for k, asset in enumerate(book.assets):
-        for side, sign in (("short", -1), ("long", 1)):
-            legs = (book.asset == k) & (closed > 0) & (np.sign(book.position) == sign)
-            if legs.any():
-                required[side][asset] = math.fsum(closed[legs].tolist())
+    for side, sign in (("short", -1), ("long", 1)):
+        legs = Groups(book.asset, len(book.assets), (closed > 0) & (np.sign(book.position) == sign))
+        total = legs.sums(closed)
+        required[side] = {book.assets[k]: float(total[k]) for k in np.flatnonzero(total > 0)}
     both = sorted(set(required["short"]) & set(required["long"]))
     if both:
         raise EventError(

@@ -1,6 +1,6 @@
 """The public table of the event of 10 October 2025, HyperReplay's `adl_detailed_analysis_REALTIME.csv`, as waves; what is assumed of it.
 
-A row there is one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds and never falls; `position_size` is signed
+The table is the one corrected in December 2025; the one before it gives positions after the fill. A row is one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds and never falls; `position_size` is signed
 (short < 0) and is what stood before that fill; `adl_size` has no sign and is at most that. Rows of `every` seconds from the first are one wave. In a wave
 - the price of a coin is the mean of its `adl_price`, weighted by `adl_size`, so that the notional closed is kept;
 - the equity of a user is that of his first row: `total_equity` (cash and unrealised profit of all his positions) or `account_value_realtime` (cash alone, what the
@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .columns import refuse_meanings
 from .errors import BookError
+from .meant import plain
 from .tables import factorize, need_columns, number_column, text_column
 
 Array = NDArray[np.float64]
@@ -32,19 +34,20 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     """The columns of `Waves.read` from those of HyperReplay. Raises BookError as the docstring of this module says."""
     if equity not in EQUITY:
         raise BookError(f"equity = {equity!r}: a table of HyperReplay has {' and '.join(map(repr, EQUITY))}")
-    if not every > 0:
+    if not 0 < plain(every) < float("inf"):
         raise BookError(f"every = {every!r}: a wave lasts a positive number of seconds")
     need_columns(columns, (*NEEDED, equity), where)
-    odd = [name for name in columns if name not in KNOWN]
-    if odd:
-        raise BookError(
-            f"{where} has {len(odd)} column{'s' * (len(odd) > 1)} unknown in HyperReplay, first {odd[0]!r}; it has {', '.join(KNOWN)}"
-        )
     users, coins = text_column(columns["user"], "user"), text_column(columns["coin"], "coin")
     if len(users) == 0:
         raise BookError(f"{where} has no rows: an event needs at least one closing")
     wanted = (*NEEDED[2:], equity, *(["entry_price"] if "entry_price" in columns else []))
     number = {name: number_column(columns[name], name, users) for name in wanted}
+    refuse_meanings(columns, KNOWN, number["position_size"], users, where)
+    odd = [name for name in columns if name not in KNOWN]
+    if odd:
+        raise BookError(
+            f"{where} has {len(odd)} column{'s' * (len(odd) > 1)} unknown in HyperReplay, first {odd[0]!r}; it has {', '.join(KNOWN)}"
+        )
     (names, user), (labels, coin) = factorize(users), factorize(coins)
     time, size, held = number["time"], number["adl_size"], number["position_size"]
     for bad, what in (

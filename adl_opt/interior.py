@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import Batch, batches
 from .event import Event
 from .kinks import Kinks
@@ -25,7 +26,6 @@ _CELLS = 65_536  # accounts x scenarios of a piece
 TARGET = 1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
 _ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
 _SHARED = 30_000  # so much work that several threads pay
-_FLOOR = 1e-6  # of the loss at pro rata: less counts as none (§11)
 KEEP, _CORRECTED, _CORRECTED_LINEAR = 0.99, 0.1, 0.3  # of the way to the boundary; reach from which the correction is tried
 
 
@@ -72,6 +72,8 @@ class Interior:
             self._map = map if len(self.pieces) == 1 or self.size < _SHARED else pool.map
             try:
                 self._follow(watch, accuracy)
+            except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+                pass
             except KeyboardInterrupt:
                 self.interrupted = True
         result = np.zeros(len(self.event.size))
@@ -95,7 +97,6 @@ class Interior:
         unit, weight = max(one[0] for one in begun), sum(one[1] for one in begun)
         if not (sum(p.value for p in self.pieces) > 0 and unit > 0):
             return  # nothing is lost at pro rata
-        floor = max(_FLOOR * (sum(p.value for p in self.pieces) + self.rest), 1e-300)
         price = sum(one[2] for one in begun) / weight / unit
         spread = sum(self._each("spread", price, unit)) / weight.sum()
         linear = any(isinstance(p, Kinks) for p in self.pieces)  # steps of a linear program need no search
@@ -106,7 +107,7 @@ class Interior:
             here = Sums.of(self._each("sums", price, unit, 0.0))
             astray = self.required - sum(self._each("closed", self.count))  # rounding of earlier steps
             here = here._replace(gap=here.gap + unit * float(np.abs(price) @ np.abs(astray)))
-            relative = here.gap / max(here.value + self.rest, floor)
+            relative = here.gap / max(here.value + self.rest, 1e-300)
             if watch is not None:
                 watch(number, relative)
             stalled = 0 if here.gap < 0.9 * least else stalled + 1
@@ -161,10 +162,7 @@ class Interior:
         system = schur * scale[:, None] * scale[None, :]
 
         def solve(right: Array) -> Array:
-            try:
-                return scale * np.linalg.solve(system, scale * right)
-            except np.linalg.LinAlgError:  # two assets that all accounts hold in one proportion have one price
-                return scale * np.linalg.lstsq(system, scale * right)[0]
+            return scale * linear.solve(system, scale * right)  # two assets that all hold in one proportion have one price
 
         return solve, [solve(self.required - closed + one), solve(two)]
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from .errors import EventError
 from .event import Event
 from .laws import Law, Scenarios
+from .shortfall import UNIT
 from .symbols import Symbols
-from .waterfill import water_level
+from .waterfill import clear_exactly, water_levels
 
 Array = NDArray[np.float64]
+_INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 
 
@@ -37,12 +39,13 @@ def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
         )
     amount, level = np.zeros(len(book.position)), np.full(len(book.assets), np.nan)
     equity = book.equity if equity is None else equity
-    for k in np.flatnonzero(event.side):
-        legs = np.flatnonzero(event.closable & (book.asset == k))
+    wanted = np.flatnonzero(event.side)
+    level[wanted] = 0.0
+    for some, legs in event.closable_legs.batches(wanted):
         # Contracts over (equity in contracts) is the leverage, so that clearing is exact in contracts.
-        contracts = equity[book.account[legs]] / book.price[k]
+        contracts = equity[book.account[legs]] / book.price[some, None]
         cap = event.size[legs] if event.capped else None
-        level[k], amount[legs] = water_level(event.held[legs], contracts, event.required[k], cap)
+        level[some], amount[legs] = water_levels(event.held[legs], contracts, event.required[some], cap)
     return amount, level
 
 
@@ -153,7 +156,7 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
     book = event.book
     least, most = amount.copy(), amount.copy()
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (book.asset == k))
+        legs = event.free_legs[k]
         if low[k] == high[k]:
             continue
         size, equity = event.size[legs], book.equity[book.account[legs]] / book.price[k]
@@ -162,7 +165,7 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
         floor = np.where(movable, np.minimum(low[k] * equity, left), left)
         ceiling = np.where(movable, np.maximum(np.minimum(high[k] * equity, size), left), left)
         # A rounding inside, lest an end lie beyond its kink.
-        down, up = (np.maximum(room - 1e-13 * size, 0.0) for room in (left - floor, ceiling - left))
+        down, up = (np.maximum(room - _INSIDE * size, 0.0) for room in (left - floor, ceiling - left))
         # What one account leaves more, the others must leave less.
         least[legs] = amount[legs] - np.minimum(up, _others(down))
         most[legs] = amount[legs] + np.minimum(down, _others(up))
@@ -174,14 +177,17 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
 
     least, most (legs,) as of one_asset_ranges. Exact: one requirement, so that the largest rooms first is the fewest.
     """
-    amount, book = least.copy(), event.book
+    amount = least.copy()
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (book.asset == k))
+        legs = event.free_legs[k]
         room = most[legs] - least[legs]
         order = np.lexsort((-room, least[legs] <= 1e-9 * event.size[legs]))
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
         before = np.cumsum(room[order]) - room[order]
-        amount[legs[order]] += np.clip(missing - before, 0.0, room[order])
+        taken = np.clip(missing - before, 0.0, room[order])
+        amount[legs[order]] += np.where(taken > 8 * _INSIDE * event.required[k], taken, 0.0)
+        touched = legs[amount[legs] > 0]  # who is spared takes no part of the last digit either
+        amount[touched] = clear_exactly(amount[touched], event.size[touched], float(event.required[k]))
     return amount
 
 
@@ -192,20 +198,27 @@ def _others(values: Array) -> Array:
     return before + after
 
 
-def gross_level(event: Event, k: int) -> float:
-    """The gross leverage (x of equity) at which levelling it by closing asset k alone meets the requirement; by bisection, 1e-12 relative.
+def gross_levels(event: Event, wanted: NDArray[np.integer]) -> Array:
+    """The gross leverage (x of equity) at which levelling it by closing one asset alone meets its requirement.
+
+    wanted (K,) asset numbers; (K,), by bisection, 1e-12 relative.
 
     In isolated margin this is the water level. Accounts whose other positions keep them above it are closed in full.
     """
     book = event.book
-    legs = event.closable & (book.asset == k)
-    size, equity = event.size[legs], book.equity[book.account[legs]]
-    leverage = (book.per_account(np.abs(book.notional)) / book.equity)[book.account[legs]]
-    low, high = 0.0, float(leverage.max(initial=0.0))
-    for _ in range(200):
-        level = (low + high) / 2
-        closed = np.clip((leverage - level) * equity / book.price[k], 0.0, size).sum()
-        low, high = (low, level) if closed < event.required[k] else (level, high)
-        if high - low <= 1e-12 * high:
-            break
-    return (low + high) / 2
+    gross = book.per_account(np.abs(book.notional)) / book.equity
+    level = np.zeros(len(event.side))
+    for some, legs in event.closable_legs.batches(wanted):  # (K,) assets, (K, m) legs
+        size, equity, leverage = event.size[legs], book.equity[book.account[legs]], gross[book.account[legs]]
+        low, high = np.zeros(len(some)), leverage.max(axis=1)
+        for _ in range(200):
+            middle = (low + high) / 2
+            contracts = (leverage - middle[:, None]) * equity / book.price[some, None]
+            closed = np.clip(contracts, 0.0, size).sum(axis=1)
+            wide = high - low > 1e-12 * high
+            low = np.where(wide & (closed >= event.required[some]), middle, low)
+            high = np.where(wide & (closed < event.required[some]), middle, high)
+            if not wide.any():
+                break
+        level[some] = (low + high) / 2
+    return level[wanted]

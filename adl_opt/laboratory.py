@@ -17,6 +17,7 @@ from .words import (
     BookFile,
     Force,
     Fund,
+    Meant,
     Move,
     Solvent,
     SolventBook,
@@ -59,6 +60,7 @@ def stress_command(
     move: Move = None,
     fund: Fund = "0",
     solvent: Solvent = False,
+    meant: Meant = False,
     output: SolventBook = None,
     force: Force = False,
 ) -> None:
@@ -72,7 +74,7 @@ def stress_command(
             f"stress needs a price move: --move {first}=-0.15 or {first}=-15%, one for each asset that moves; "
             f"--move {first}=0 marks the book where it stands"
         )
-    found = stress(before, pairs(move, "--move"), number(fund, "--fund"))
+    found = stress(before, pairs(move, "--move"), number(fund, "--fund"), meant=meant)
     files = []
     if output is not None and found.book is not None:
         write_frame(found.book.to_frame(), output)

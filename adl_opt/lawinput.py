@@ -1,21 +1,33 @@
 """What a law is given, checked: numbers, labels, vectors, covariance and correlation matrices."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
+from .meant import holds_truth
+from .readonly import ReadOnly, fixed
 
 Array = NDArray[np.float64]
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
 
 
 def frozen(array: Array) -> Array:
-    array = np.array(array, dtype=float)
-    array.setflags(write=False)
-    return array
+    return fixed(np.array(array, dtype=float))
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Raise LawError in place of LinAlgError: no driver of LAPACK takes the matrix apart."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise LawError(f"{name} cannot be decomposed: none of LAPACK's drivers converges ({error}); round its entries") from None
 
 
 def listing(names: Any, most: int = 6) -> str:
@@ -43,24 +55,32 @@ def entry(assets: tuple[str, ...] | None, k: int) -> str:
 
 def distinct(labels: tuple[str, ...] | None, name: str) -> None:
     if labels and len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
-        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {labels.count(twice)} times")
+        count = Counter(labels)
+        twice = next(label for label in labels if count[label] > 1)
+        raise LawError(f"the labels of {name} are not distinct: {twice!r} stands {count[twice]} times")
 
 
 def numbers_of(values: Any, name: str) -> Array:
     if values is None:
         raise LawError(f"{name} is missing: give numbers")
-    if np.iscomplexobj(values):
-        raise LawError(f"{name} must be real numbers, not complex ones")
     names = list(map(str, values)) if isinstance(values, Mapping) else None
     if hasattr(values, "index") and hasattr(values, "to_numpy") and np.ndim(values) == 1:
         names = [str(label) for label in values.index]
     values = list(values.values()) if isinstance(values, Mapping) else values
     try:
+        raw = np.asarray(values)
+        if np.iscomplexobj(raw):
+            raise LawError(f"{name} must be real numbers, not complex ones")
+        if holds_truth(values):
+            raise LawError(f"{name} must be numbers, not True or False: write 1 and 0 if those are meant")
+        if raw.dtype.kind in "mM":
+            raise LawError(f"{name} must be numbers, not of the type {raw.dtype}; dates belong in the index (set_index)")
         array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, LawError):
+            raise
         hint = "; dates belong in the index (set_index)" if "Timestamp" in str(error) else ""
-        raise LawError(f"{name} must be numbers: {error}{hint}") from None
+        raise LawError(f"{name} must be numbers: {str(error).splitlines()[0]}{hint}") from None
     if not np.isfinite(array).all():
         if not array.ndim:
             raise LawError(f"{name} is {float(array)}; it must be a finite number")
@@ -70,13 +90,20 @@ def numbers_of(values: Any, name: str) -> Array:
     return array
 
 
+def _places(labels: tuple[str, ...], assets: tuple[str, ...]) -> list[int]:
+    """Where each of the assets stands among the labels, which hold them all."""
+    number = {label: k for k, label in enumerate(labels)}
+    return [number[asset] for asset in assets]
+
+
 def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, default: float) -> Array:
     if values is None:
         return np.full(d, default)
     labels = labels_of(values)
     array = np.atleast_1d(numbers_of(values, name))
     if array.shape != (d,):
-        missing = [asset for asset in assets or () if labels is not None and asset not in labels]
+        known = set(labels or ())
+        missing = [asset for asset in assets or () if labels is not None and asset not in known]
         which = f": {missing[0]!r} is missing" if missing else ""
         raise LawError(f"{name} must have one number an asset ({d}), not {array.size}{which}")
     if labels is not None and assets is None:
@@ -84,11 +111,11 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels")
-        array = array[[labels.index(asset) for asset in assets]]
+        array = array[_places(labels, assets)]
     return array
 
 
-class FactorModel:
+class FactorModel(ReadOnly):
     """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian, or the scale matrix of StudentT.
 
     loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific: (d,) variances >= 0 of what is left. DataFrame, Series or
@@ -98,12 +125,12 @@ class FactorModel:
     def __init__(self, loading: Any, specific: Any) -> None:
         self.assets = labels_of(loading)
         table = numbers_of(loading, "loading")
-        self.loading = table[:, None] if table.ndim == 1 else table
+        self.loading = frozen(table[:, None] if table.ndim == 1 else table)
         if self.loading.ndim != 2 or not self.loading.size:
             raise LawError(f"loading must be a table (assets, factors), not of shape {table.shape}")
         if specific is None:
             raise LawError("specific is missing: give the variance of each asset that the factors do not explain (0 if none)")
-        self.specific = vector_of(specific, self.assets, len(self.loading), "specific", 0.0)
+        self.specific = frozen(vector_of(specific, self.assets, len(self.loading), "specific", 0.0))
         if (self.specific < 0).any():
             first = int(np.argmax(self.specific < 0))
             raise LawError(
@@ -144,7 +171,8 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
             f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
         )
     matrix = (matrix + matrix.T) / 2
-    least = float(np.linalg.eigvalsh(matrix)[0])
+    with understood(name):
+        least = linear.least_eigenvalue(matrix)
     if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
         raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
     return matrix, assets
@@ -170,7 +198,7 @@ def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
             raise LawError(f"correlation is labelled {listing(labels)}, volatility {listing(assets)}; use the same labels")
-        index = [labels.index(asset) for asset in assets]
+        index = _places(labels, assets)
         matrix = matrix[np.ix_(index, index)]
     return matrix, assets or labels
 

@@ -14,7 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import LawError
 from .lawinput import distinct, frozen, listing, numbers_of
+from .meant import ask_moves
 from .nodes import frame_like, inverse, sobol
+from .readonly import ReadOnly, fixed
+from .shortfall import UNIT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +26,7 @@ Array = NDArray[np.float64]
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
-class Law:
+class Law(ReadOnly):
     """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
 
     assets: tuple[str, ...] | None
@@ -42,20 +45,21 @@ class Law:
                     "label the law by asset (a Series, dict or DataFrame) or give one move an asset"
                 )
             return self._take(np.arange(len(assets)), assets)
-        missing = [asset for asset in assets if asset not in self.assets]
+        number = {asset: k for k, asset in enumerate(self.assets)}
+        missing = [asset for asset in assets if asset not in number]
         if missing:
             raise LawError(
                 f"{len(missing)} of {len(assets)} assets of the book have no law, first {missing[0]!r}; "
                 f"the law knows {listing(self.assets)}: add it to the law"
             )
-        return self._take(np.array([self.assets.index(asset) for asset in assets], dtype=int), assets)
+        return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
         n = whole_number(n)
         if isinstance(seed, (int, np.integer)) and seed < 0:
             raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
-        return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets))
+        return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets), meant=True)
 
     def quadrature(self, order: int) -> "Scenarios":
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
@@ -70,6 +74,16 @@ class Law:
         raise LawError(
             f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
         )
+
+    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+        """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in `shortfall_terms` (THEORY 11.1).
+
+        Of a function of degree 1 in notionals and equity: the gross of the sum of slope x argument whose net it is.
+        """
+        value, slope = self.shortfall_terms(asset, notional, equity, 1)
+        terms = slope * notional
+        gross = np.abs(terms).sum(axis=1) + np.abs(value - terms.sum(axis=1))
+        return (2 * asset.shape[1] + 12) * UNIT * gross
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity, wanted) -> terms."""
@@ -125,7 +139,10 @@ class Scenarios(Law):
     """Finitely many moves: moves (S, d) relative price moves, probability (S,) >= 0 summing to 1 (default: equal).
 
     moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one asset).
-    Raises LawError for moves that are not finite, or probabilities that are negative or do not sum to 1 within 1e-9.
+    Moves are fractions: 0.05 is 5 %. Those that look like percent or prices are asked about: any below -1 (no price
+    falls by more than 100 %), or an asset with more than half of its moves other than 0 above 1 in size. meant=True
+    says that they are right: the mathematics holds for any real moves. Raises LawError for moves that are not finite
+    or look like a slip, or probabilities that are negative or do not sum to 1 within 1e-9.
     """
 
     moves: Array
@@ -133,7 +150,9 @@ class Scenarios(Law):
     assets: tuple[str, ...] | None
     loading: Array | None  # of scenarios that OneFactor made
 
-    def __init__(self, moves: Any, probability: ArrayLike | None = None, *, loading: Array | None = None) -> None:
+    def __init__(
+        self, moves: Any, probability: ArrayLike | None = None, *, loading: Array | None = None, meant: bool = False
+    ) -> None:
         if isinstance(moves, Mapping):
             if len({np.shape(column) for column in moves.values()}) != 1:
                 raise LawError("moves by asset must be columns of one length, at least one")
@@ -144,13 +163,9 @@ class Scenarios(Law):
         if table.ndim != 2 or table.size == 0:
             raise LawError(f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}")
         distinct(assets, "moves")
-        prices = (table > 0).all(axis=0) & (np.median(table, axis=0) > _TYPICAL_MOVE) & (len(table) >= _HISTORY)
-        if prices.any():
-            k = int(np.argmax(prices))
-            raise LawError(
-                f"column {k + 1} of the moves is positive throughout with median {float(np.median(table[:, k])):.6g}: these are prices, "
-                "not moves (0.05 is 5 %); use Scenarios.from_prices"
-            )
+        if not meant:
+            _refuse_prices(table)
+            ask_moves(table, assets)
         weight = np.full(len(table), 1 / len(table)) if probability is None else numbers_of(probability, "probability")
         if weight.shape != (len(table),):
             raise LawError(f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}")
@@ -194,7 +209,7 @@ class Scenarios(Law):
                 f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column {column + 1}: {table[row, column]:.6g}"
             )
         assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
-        return cls(frame_like(table[steps:] / table[:-steps] - 1, assets))
+        return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
 
     @property
     def dimension(self) -> int:
@@ -209,7 +224,7 @@ class Scenarios(Law):
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "Scenarios":
         loading = None if self.loading is None else self.loading[index]
-        return Scenarios(frame_like(self.moves[:, index], assets), self.probability, loading=loading)
+        return Scenarios(frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True)
 
     def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """The mean over scenarios and, where it has one, its slope; there is no curvature."""
@@ -228,9 +243,19 @@ class Scenarios(Law):
         return self.moves[inverse(self.probability, uniforms[:, 0])]
 
 
+def _refuse_prices(table: Array) -> None:
+    prices = (table > 0).all(axis=0) & (np.median(table, axis=0) > _TYPICAL_MOVE) & (len(table) >= _HISTORY)
+    if prices.any():
+        k = int(np.argmax(prices))
+        raise LawError(
+            f"column {k + 1} of the moves is positive throughout with median {float(np.median(table[:, k])):.6g}: these are prices, "
+            "not moves (0.05 is 5 %); use Scenarios.from_prices"
+        )
+
+
 def set_fields(law: Any, **fields: Any) -> None:
     for name, value in fields.items():
-        object.__setattr__(law, name, value)
+        object.__setattr__(law, name, fixed(value))
 
 
 def described(law: Law) -> str:

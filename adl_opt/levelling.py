@@ -1,13 +1,13 @@
 """Levelling a leverage of cross-margined accounts under requirements in any assets: a quadratic program, made even and exact (THEORY 5)."""
 
 import contextlib
-import warnings
 
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from . import linear
 from .certificate import TOLERANCE, Proof, assess
 from .conic import clearing_rows
 from .event import Event, cleared
@@ -15,6 +15,7 @@ from .laws import Law
 from .objectives import FactorLeverageSquare, Objective
 from .route import ConicRoute, gap_of
 from .symbols import loading_of
+from .threads import filtered, shared
 from .waterfill import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
@@ -58,6 +59,7 @@ def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
     return level(FactorLeverageSquare(), event, law, whole)
 
 
+@shared
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2, of what may be closed."""
     book, legs = event.book, np.flatnonzero(event.free)
@@ -71,8 +73,10 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     notional = np.abs(event.notional[legs])
     size = np.sqrt(notional / notional.max())
     held = [cp.abs(effect @ (fraction - here)) <= 1e-9, matrix @ fraction == event.required[assets] / event.capacities[assets]]
-    with contextlib.suppress(cp.error.SolverError), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # what comes out is proved, or the first allocation stays
+    with (
+        contextlib.suppress(cp.error.SolverError),
+        filtered("ignore", UserWarning),
+    ):  # what comes out is proved, or the first allocation stays
         problem = cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(size, fraction))), held)
         problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     if fraction.value is None:
@@ -87,9 +91,14 @@ def polished(event: Event, whole: Array, amount: Array) -> Array:
 
     An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds gives an allocation.
     """
-    book, legs = event.book, np.flatnonzero(event.free)
-    if len(legs) > _MOST_POLISHED:
+    try:
+        return amount if event.free.sum() > _MOST_POLISHED else _polished(event, whole, amount)
+    except np.linalg.LinAlgError:  # no driver takes the rows apart
         return amount
+
+
+def _polished(event: Event, whole: Array, amount: Array) -> Array:
+    book, legs = event.book, np.flatnonzero(event.free)
     here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
     effect_of = event.closable_part(whole)
     moving, row = np.unique(book.account[legs], return_inverse=True)
@@ -106,11 +115,11 @@ def polished(event: Event, whole: Array, amount: Array) -> Array:
             fraction = full.astype(float)
         else:
             clear = rows[:, free] / size[free]
-            particular = np.linalg.pinv(clear, rcond=1e-12) @ (wanted - rows[:, full].sum(axis=1))
-            null = np.linalg.svd(clear, full_matrices=True)[2][np.linalg.matrix_rank(clear) :].T
+            null, solution = linear.null_space(clear)
+            particular = solution(wanted - rows[:, full].sum(axis=1))
             system = effect[:, free] / size[free] / root[:, None]
             left = (start - effect[:, full].sum(axis=1)) / root - system @ particular
-            step = np.linalg.lstsq(system @ null, left, rcond=1e-12)[0] if null.size else np.zeros(0)
+            step = linear.lstsq(system @ null, left, rcond=1e-12) if null.size else np.zeros(0)
             fraction = full.astype(float)
             fraction[free] = (particular + null @ step) / size[free]
         if fraction.min() >= -1e-12 and fraction.max() <= 1 + 1e-12 and np.abs(rows @ fraction - wanted).max() <= 1e-9:

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blackscholes
+from . import blackscholes, linear
 from .errors import LawError
 from .lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
 from .laws import Law, Scenarios, described, set_fields, whole_number
+from .meant import MOST_VOLATILE, MOST_YEARS
 from .nodes import frame_like, gauss_hermite, root, sobol
 
 Array = NDArray[np.float64]
-_MOST_VOLATILE, _MOST_DEVIATION = 20.0, 2.0  # a year and over the horizon; above both it is a percentage written as a number
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
 
 
@@ -25,7 +25,9 @@ class LogNormal(Law):
 
     volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
     correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365).
-    Raises LawError for volatility or horizon <= 0, or a correlation that is not positive semidefinite (eigenvalue named).
+    A volatility above 10 (1,000 % a year) or a horizon above 2 years is asked about: meant=True says that it is right.
+    Raises LawError for that, volatility or horizon <= 0, or a correlation that is not positive semidefinite
+    (eigenvalue named).
     """
 
     volatility: Array
@@ -34,7 +36,7 @@ class LogNormal(Law):
     assets: tuple[str, ...] | None
     together: ClassVar[int] = 64  # nodes are many
 
-    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None) -> None:
+    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False) -> None:
         assets = labels_of(volatility)
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
@@ -42,11 +44,11 @@ class LogNormal(Law):
         if horizon is None:
             raise LawError("horizon is missing: give a time in years, such as 10/365")
         horizon = numbers_of(horizon, "horizon")
-        percent = (vol > _MOST_VOLATILE) & (vol * np.sqrt(np.maximum(horizon, 0.0)) > _MOST_DEVIATION)
-        if percent.any():
-            first = int(np.argmax(percent))
+        if not meant and (vol > MOST_VOLATILE).any():
+            first = int(np.argmax(vol > MOST_VOLATILE))
             raise LawError(
-                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; write 0.6 for 60 %"
+                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; "
+                "write 0.6 for 60 %, or say meant=True"
             )
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))
@@ -55,6 +57,8 @@ class LogNormal(Law):
             )
         if np.ndim(horizon) or not horizon > 0:
             raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
+        if not meant and horizon > MOST_YEARS:
+            raise LawError(f"horizon = {horizon:g} years: write 10/365 for ten days, or say meant=True")
         matrix, assets = correlation_of(correlation, len(vol), assets)
         set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
 
@@ -73,7 +77,7 @@ class LogNormal(Law):
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
         nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self._moves(nodes), self.assets), probability)
+        return Scenarios(frame_like(self._moves(nodes), self.assets), probability, meant=True)
 
     def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth of a millisecond an account of two, four of three), where prices do not determine one another; else LawError."""
@@ -135,7 +139,7 @@ class LogNormal(Law):
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is held.
-        regular = np.linalg.eigvalsh(self.correlation)[0] > 1e-12
+        regular = linear.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
     def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> blackscholes.Accounts:

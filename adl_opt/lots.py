@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
-from .certificate import FEASIBLE, assess
+from .certificate import assess
+from .clearing import FEASIBLE, allowed_error
 from .errors import AllocationError
 from .event import Event, cleared
 from .laws import Law
+from .meant import plain
 from .objectives import ExpectedLoss, LeverageSquare
 from .waterfill import clear_exactly
 
@@ -99,7 +101,7 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     others = np.bincount(book.account, book.position != 0, len(book.accounts))[book.account] > 1
     amount, counts = np.zeros(len(before)), np.zeros(len(before), dtype=np.int64)
     for k, step in size_of_lot.items():
-        legs = np.flatnonzero(event.closable & (book.asset == k))
+        legs = event.closable_legs[k]
         wanted = _required_lots(event, k, step)
         most, whole = _floor(event.size[legs], step)
         if wanted > most.sum():
@@ -139,7 +141,9 @@ def _counts(closed: Array, step: Fraction, most: Counts, wanted: int, dear: Arra
 def _spread(room: Counts, total: int) -> Counts:
     """Whole numbers (n,) up to `room` that sum to `total`, the largest as small as can be; ones left over go in the order of the legs."""
     low, high = 0, int(room.max(initial=0))
-    while low < high:
+    for _ in range(int(high).bit_length() + 1):
+        if low >= high:
+            break
         middle = (low + high + 1) // 2
         low, high = (middle, high) if np.minimum(room, middle).sum() <= total else (low, middle - 1)
     given = np.minimum(room, low)
@@ -187,10 +191,7 @@ def _lots(event: Event, lot: Any) -> dict[int, Fraction]:
             raise AllocationError(
                 f"no lot is given for {asset!r}, which is to be closed; there are {', '.join(list(given)[:6]) or 'none'}"
             )
-        try:
-            value = float(given[asset])
-        except (TypeError, ValueError):
-            value = math.nan
+        value = plain(given[asset], text=True)
         if not (math.isfinite(value) and value > 0):
             raise AllocationError(f"the lot of {asset!r} is {given[asset]!r}; it must be a positive number of contracts")
         found[int(k)] = Fraction(repr(value))
@@ -199,9 +200,9 @@ def _lots(event: Event, lot: Any) -> dict[int, Fraction]:
 
 def _feasible(event: Event, amount: Array) -> Array:
     """`amount`, cleared to the last bit; AllocationError if it is infeasible."""
-    gap = np.array([math.fsum(amount[event.book.asset == k].tolist()) for k in range(len(event.side))]) - event.required
+    gap = event.book.legs_of.sums(amount) - event.required
     outside = np.maximum(-amount, amount - np.where(event.closable, event.size, 0.0)) > FEASIBLE * event.size
-    bad = np.abs(gap) > FEASIBLE * event.required
+    bad = np.abs(gap) > allowed_error(event)
     if bad.any() or outside.any():
         k = int(np.argmax(bad)) if bad.any() else int(event.book.asset[np.argmax(outside)])
         raise AllocationError(

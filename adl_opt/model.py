@@ -58,7 +58,8 @@ def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
             problem = Problem(model.objective, model.event(model.sizes[0], seed), model.law)
             conic, exact = (problem.solve(method=how).certificate for how in ("conic", "closed-form"))
             gaps = [math.inf if one.gap is None else one.gap for one in (conic, exact)]
-            worst = max(worst, abs(conic.objective - exact.objective) / max(abs(exact.reference), exact.floor), *gaps)
+            scale = max(abs(exact.reference), abs(exact.objective)) or 1.0
+            worst = max(worst, abs(conic.objective - exact.objective) / scale, *gaps)
         return worst
 
     return solver_agrees

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .errors import LawError
-from .lawinput import whole
+from .lawinput import understood, whole
 
 Array = NDArray[np.float64]
 
@@ -17,7 +18,8 @@ def root(matrix: Array) -> Array:
     try:
         return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        value, vector = np.linalg.eigh(matrix)
+        with understood("the covariance or correlation of the law"):
+            value, vector = linear.eigh(matrix)
         return vector * np.sqrt(np.maximum(value, 0.0))
 
 

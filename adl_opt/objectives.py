@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from .isolated import affine_around, fill
 from .laws import Law, Scenarios
+from .rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
+from .shortfall import UNIT
 from .supports import Dual, Minorant, closed_form_slope, scenario_support
 from .symbols import Symbols, loading_of
 
@@ -24,7 +27,8 @@ Array = NDArray[np.float64]
 
 _SAYS = ("value", "express", "money", "of")
 _PROOFS = (
-    "closed_form", "minorant", "scenario_weights", "flat", "ceiling", "fixes_leverage", "dual", "nearby", "below", "monotone", "unit", "__str__",
+    "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
+    "local_model", "lower_bound_objective", "monotone", "unit", "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
 
 
@@ -75,14 +79,14 @@ class Objective:
         """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S); None if it looks at no shortfall."""
         return None
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         """Isolated margin: leverages (d,), (d,) around each asset's water level between which reduced accounts may end at no cost.
 
         (level, level) says that water-filling is the only optimum (Thm 2). None: not known in closed form.
         """
         return None
 
-    def ceiling(self, loss: Array, probability: Array) -> Array | None:
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array | None:
         """For a measure that is curved in the total loss: limits (S,) such that, given the loss at one optimum, the optima are where no loss exceeds them."""
         return None
 
@@ -90,22 +94,28 @@ class Objective:
         """Whether every optimum has the same gross leverages, being strictly convex in them."""
         return False
 
-    def nearby(self, m: Symbols) -> "Objective | None":
+    def local_model(self, m: Symbols) -> "Objective | None":
         """An objective that agrees with this one to second order around `m` and is easier on solvers; minimised again and again it leads to the optimum."""
         return None
 
-    def below(self) -> "Objective | None":
+    def lower_bound_objective(self) -> "Objective | None":
         """For an objective that cannot be minimised: one that lies below it everywhere and can, for a bound."""
         return None
 
-    def parts(self) -> tuple[tuple[float, "Objective"], ...]:
+    def value_rounding(self, m: Symbols) -> float:
+        """A forward estimate of the rounding of `value` at `m`, in its unit (THEORY 11.1); from values at changed last digits where no formula is known."""
+        return perturbed_rounding(lambda other: evaluate(self, other), m)
+
+    def weighted_parts(self) -> tuple[tuple[float, "Objective"], ...]:
         """The weighted terms of which this objective is the sum."""
         return ((1.0, self),)
 
     def __add__(self, other: Any) -> "Sum":
         if not isinstance(other, Objective):
             raise ObjectiveError(f"cannot add {other!r} to the objective {self}: add another Objective")
-        return Sum(self.parts() + other.parts())
+        check_hooks(self)
+        check_hooks(other)
+        return Sum(self.weighted_parts() + other.weighted_parts())
 
     def __radd__(self, other: Any) -> "Objective":
         """sum([a, b]) starts at 0."""
@@ -120,15 +130,12 @@ class Objective:
         )
 
     def __mul__(self, weight: Any) -> "Sum":
-        if (
-            isinstance(weight, bool)
-            or not isinstance(weight, (int, float, np.integer, np.floating))
-            or not (math.isfinite(weight) and weight >= 0)
-        ):
+        if not (is_number(weight) and weight >= 0):
             raise ObjectiveError(
                 f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex"
             )
-        return Sum(tuple((float(weight) * w, part) for w, part in self.parts()))
+        check_hooks(self)
+        return Sum(tuple((float(weight) * w, part) for w, part in self.weighted_parts()))
 
     __rmul__ = __mul__
 
@@ -163,7 +170,7 @@ class Sum(Objective):
         return math.fsum(w * evaluate(part, m) for w, part in self.terms)
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
-        forms = [part.closed_form(event, law) for _, part in self.terms]
+        forms = [closed_form_of(part, event, law) for _, part in self.terms]
         if any(form is None for form in forms) or not all(np.array_equal(forms[0], form) for form in forms):
             return None
         return forms[0]
@@ -178,33 +185,36 @@ class Sum(Objective):
         total = Minorant(0.0, zero, zero)
         together = self.scenario_weights(m, dual)
         for j, (weight, part) in enumerate(self.terms):
-            below = part.minorant(m, dual.of(j, weight, together))
+            below = minorant_of(part, m, dual.of(j, weight, together))
             if below is None:
                 return None
             total = total.plus(below.times(weight))
         return total
 
-    def below(self) -> "Objective | None":
-        found = [part.below() for _, part in self.terms]
+    def value_rounding(self, m: Symbols) -> float:
+        return math.fsum(w * part.value_rounding(m) for w, part in self.terms if w > 0)
+
+    def lower_bound_objective(self) -> "Objective | None":
+        found = [part.lower_bound_objective() for _, part in self.terms]
         if all(one is None for one in found):
             return None
         return Sum(tuple((w, one or part) for one, (w, part) in zip(found, self.terms)))
 
-    def nearby(self, m: Symbols) -> "Objective | None":
-        found = [part.nearby(m) for _, part in self.terms]
+    def local_model(self, m: Symbols) -> "Objective | None":
+        found = [part.local_model(m) for _, part in self.terms]
         if all(one is None for one in found):
             return None
         return Sum(tuple((w, one or part) for one, (w, part) in zip(found, self.terms)))
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         # Water-filling minimises every term at once, so the sum's optima are those of all terms.
-        known = [part.flat(event, law, level) for w, part in self.terms if w > 0]
+        known = [part.leverage_band(event, law, level) for w, part in self.terms if w > 0]
         if not known or any(one is None for one in known):
             return None
         low, high = zip(*(one for one in known if one is not None))
         return np.max(low, axis=0), np.min(high, axis=0)
 
-    def parts(self) -> tuple[tuple[float, Objective], ...]:
+    def weighted_parts(self) -> tuple[tuple[float, Objective], ...]:
         return self.terms
 
     def __str__(self) -> str:
@@ -235,12 +245,22 @@ class ExpectedLoss(Objective):
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
         return m.probability if isinstance(m.law, Scenarios) else None
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def value_rounding(self, m: Symbols) -> float:
+        return scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
 
 class _GrossLeverage(Objective):
     """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated margin."""
+
+    p: float = 1.0  # the power of the leverages in it
+
+    def value_rounding(self, m: Symbols) -> float:
+        # Leverages are sums of terms of one sign.
+        held = np.bincount(m.event.book.account).max()
+        return float(held + self.p + 4) * UNIT * abs(evaluate(self, m))
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         return fill(event)[0] if event.book.isolated else None
@@ -258,6 +278,7 @@ class MaxLeverage(_GrossLeverage):
     money = 0
     unit = "x of equity"
     closed_form = _GrossLeverage.closed_form
+    value_rounding = _GrossLeverage.value_rounding
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -277,7 +298,7 @@ class MaxLeverage(_GrossLeverage):
         slope = self._slope(m, weight)
         return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         highest = Symbols(event, law, fill(event)[0]).leverage.max()
         return np.zeros_like(level), np.full_like(level, highest)
 
@@ -291,9 +312,10 @@ class LeveragePower(_GrossLeverage):
 
     p: float = 2.0
     closed_form = _GrossLeverage.closed_form
+    value_rounding = _GrossLeverage.value_rounding
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.p) and self.p >= 1):
+        if not (is_number(self.p) and self.p >= 1):
             raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
 
     def express(self, m: Any) -> Any:
@@ -314,7 +336,7 @@ class LeveragePower(_GrossLeverage):
         slope = self._slope(m, self.p * m.equity * m.leverage ** (self.p - 1))
         return Minorant(0.0, slope, slope)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return (level, level) if self.p > 1 else (np.zeros_like(level), np.full_like(level, np.inf))
 
     def fixes_leverage(self) -> bool:
@@ -358,26 +380,44 @@ class FactorLeverageSquare(Objective):
         slope = -2 * m.factor_leverage[book.account] * loading_of(m.law)[book.asset] * book.notional
         return Minorant(0.0, slope, slope)
 
+    def value_rounding(self, m: Symbols) -> float:
+        # Positions against one another cancel in a factor leverage: the gross of its terms is what rounds.
+        book = m.event.book
+        gross = book.per_account(np.abs(loading_of(m.law)[book.asset] * m.notional))
+        held = float(np.bincount(book.account).max())
+        return (held + 6) * UNIT * float((2 * np.abs(m.factor_leverage) * gross).sum())
+
+
+def normalised(objective: Objective) -> tuple[float, Objective]:
+    """(factor, other): objective = factor x other, with nothing rounded in `other`, so that no verdict depends on a weight (THEORY 11.1).
+
+    One weighted objective is itself; the weights of a sum are divided by a power of two, the largest then lying in [1, 2).
+    """
+    if type(objective) is not Sum:
+        return 1.0, objective
+    largest = max((w for w, _ in objective.terms), default=0.0)
+    if largest == 0:
+        return 1.0, objective
+    if len(objective.terms) == 1:
+        return objective.terms[0]
+    factor = math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    return factor, objective if factor == 1 else Sum(tuple((w / factor, part) for w, part in objective.terms))
+
 
 def trusted(objective: Objective) -> bool:
     """Whether every part is of the library itself: the test suite holds its `express` against its `value`."""
-    return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.parts())
+    return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.weighted_parts())
 
 
 def evaluate(objective: Objective, m: Any) -> float:
-    """objective.value(m) as a float; ObjectiveError if it is not one finite-or-not number."""
-    value = objective.value(m)
-    if np.ndim(value) != 0 or isinstance(value, (str, bytes)) or value is None:
-        raise ObjectiveError(
-            f"value of {objective} gives {type(value).__name__} of shape {np.shape(value)}; an objective is one number (.sum()?)"
-        )
-    return float(value)
+    """objective.value(m) as a float; ObjectiveError if it is not one real number, finite or not."""
+    return number_of(objective.value(m), f"value of {objective}")
 
 
 def values(objective: Objective, m: Any) -> Mapping[str, float]:
     """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not applied."""
     found: dict[str, float] = {}
-    for _, part in objective.parts():
+    for _, part in objective.weighted_parts():
         name, again = str(part), sum(key.split(" #")[0] == str(part) for key in found)
         found[f"{name} #{again + 1}" if again else name] = evaluate(part, m)
     return found

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .errors import LawError
 from .lawinput import frozen, labels_of, numbers_of, whole
 from .laws import Law, Scenarios, described, set_fields
+from .meant import ask_spread
 from .nodes import frame_like, inverse
 
 Array = NDArray[np.float64]
@@ -22,14 +23,15 @@ _SETTLED = 1e-10  # relative change with twice the points
 class OneFactor(Law):
     """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution or Scenarios).
 
-    Raises LawError if the factor has neither `ppf` nor one-dimensional scenarios.
+    An asset whose typical move, its loading times the median size of the factor, is above 200 % is
+    asked about: meant=True says that it is right. Raises LawError for that, and if the factor has neither `ppf` nor one-dimensional scenarios.
     """
 
     loading: Array
     factor: Any
     assets: tuple[str, ...] | None
 
-    def __init__(self, loading: Any, factor: Any) -> None:
+    def __init__(self, loading: Any, factor: Any, *, meant: bool = False) -> None:
         if not (callable(getattr(factor, "ppf", None)) or (isinstance(factor, Scenarios) and factor.dimension == 1)):
             raise LawError(
                 f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
@@ -45,6 +47,8 @@ class OneFactor(Law):
         values = np.atleast_1d(numbers_of(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
             raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
+        if not meant:
+            ask_spread(np.abs(values) * _typical(factor), np.zeros(len(values)), "typical size", labels_of(loading))
         set_fields(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
 
     @property
@@ -64,7 +68,8 @@ class OneFactor(Law):
         else:
             nodes, weights = np.polynomial.legendre.leggauss(whole(order))
             values, probability = self.factor.ppf((nodes + 1) / 2), weights / weights.sum()
-        return Scenarios(frame_like(np.outer(values, self.loading), self.assets), probability, loading=self.loading)
+        moves = frame_like(np.outer(values, self.loading), self.assets)
+        return Scenarios(moves, probability, loading=self.loading, meant=True)
 
     def exact(self) -> Law:
         """This law as scenarios, if its factor is a set of scenarios: nothing is lost."""
@@ -123,6 +128,14 @@ class OneFactor(Law):
         else:
             values = self.factor.ppf(uniforms[:, 0])
         return np.outer(values, self.loading)
+
+
+def _typical(factor: Any) -> float:
+    """The median size of a factor, or half the distance of its quartiles."""
+    if isinstance(factor, Scenarios):
+        return float(np.median(np.abs(factor.moves[:, 0])))
+    low, high = np.asarray(factor.ppf([0.25, 0.75]), float)
+    return float(high - low) / 2
 
 
 def tail_of(factor: Any, strike: Array, side: float) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from .certificate import Certificate, Proof, assess, with_bound
 from .elliptic import strictly_convex
 from .errors import LawError, SolveError
 from .event import Event, cleared
+from .hooks import closed_form_of
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
 from .route import ConicRoute
@@ -64,11 +65,15 @@ class Optima:
 
     @cached_property
     def _curved(self) -> bool:
-        return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        try:
+            return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+        except np.linalg.LinAlgError:  # whether the law is degenerate cannot be told
+            return False
 
     @property
     def _nothing_lost(self) -> bool:
-        return self.certificate.objective <= self.certificate.floor
+        """Whether the value is 0 or known up to rounding only."""
+        return self.certificate.objective == 0 or self.certificate.rounding > 0
 
     @property
     def _for_every_law(self) -> bool:
@@ -101,14 +106,14 @@ class Optima:
         known = closed_ranges(route, event)
         if self._curved:
             chosen = self.amount
-        elif prefer == "water-filling" and event.capped and route.objective.closed_form(event, route.law) is not None:
+        elif prefer == "water-filling" and event.capped and closed_form_of(route.objective, event, route.law) is not None:
             chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
             chosen = event.fixed_fraction * event.size
             chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
-        chosen = cleared(event, chosen)
+            chosen = cleared(event, chosen)
         other = assess(route.objective, event, route.law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
@@ -132,8 +137,7 @@ class Optima:
                 f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for programs over the optimal face "
                 f"(at most {_MOST_LEGS:,} and {_MOST_CELLS:,}), and no closed form is known here"
             )
-        # A loss below the floor counts as none: divided by it, the program would be rounding.
-        value = max(abs(self.certificate.objective), self.certificate.floor)
+        value = route.unit_near(event, self.certificate)
         return optimal_face(route.objective, event, route.law, self.amount, route.program(event), value, self.exact)
 
 
@@ -142,11 +146,11 @@ def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None
     if not event.book.isolated:
         return None
     amount, level = fill(event)
-    flat = route.objective.flat(event, route.law, level)
+    flat = route.objective.leverage_band(event, route.law, level)
     if flat is None and route.law is None and route.objective.monotone:
         flat = level, level
     fixes = route.law is None and route.objective.monotone
-    fixes |= any(part.fixes_leverage() for weight, part in route.objective.parts() if weight > 0)
+    fixes |= any(part.fixes_leverage() for weight, part in route.objective.weighted_parts() if weight > 0)
     if event.capped and not fixes:  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
         return None
     return None if flat is None else one_asset_ranges(event, amount, *flat)

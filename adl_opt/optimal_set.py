@@ -1,13 +1,13 @@
 """What is optimal besides: how much each leg can close at the least and at the most without leaving the optimum (THEORY 1, 2)."""
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import SolveError, UncertifiedWarning
+from .errors import SolveError
 from .problem import Problem
+from .threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +27,12 @@ def optimal_range(
 
     if not isinstance(problem, Problem):
         raise SolveError(f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, event, law))")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)
+    with unheard():
         best = problem.solve(short=short, long=long)
     if not best.certificate.certified:
         raise SolveError(
-            f"the optimum is not certified (relative gap {best.certificate.gap:.2g}), so that its ranges cannot be told; see problem.solve()"
+            f"the optimum is not certified but {best.certificate.status} (relative gap {best.certificate.gap:.2g}; "
+            f"{best.certificate.proof}), so that its ranges cannot be told; see problem.solve()"
         )
     least, most, how, within = problem.optima(best).ranges()
     book = best.event.book

@@ -1,17 +1,20 @@
 """A certificate for an allocation from anywhere: a policy's, an exchange's, a table's (§11, §12)."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .allocation import Allocation, amounts_from_frame
 from .certificate import TOLERANCE, Certificate, assess, with_bound
-from .errors import AllocationError, LawError, SolveError, UncertifiedWarning
+from .clearing import cleared_first, said_first
+from .errors import AllocationError, LawError, SolveError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
 from .problem import Problem
+from .threads import unheard
+from .tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,34 +25,43 @@ def certify(
 ) -> Certificate:
     """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed like the position).
 
-    If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure, that of a measure below it); the bound too is recomputed by us. Legs that a table does
-    not list close nothing. Raises AllocationError if the allocation belongs to another book.
+    If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure, that of a measure
+    below it); the bound too is recomputed by us. Legs that a table does not list close nothing. What misses the requirement by
+    little (1e-9 of what is closed or of what stays open) is cleared exactly before it is valued, and the proof says so; by more
+    it is infeasible. Raises AllocationError if the allocation belongs to another book, SolveError unless 0 < tol < 1.
     """
+    check_tolerance(tol)
     problem = Problem(objective, event, law)
-    if isinstance(allocation, Allocation):
-        book = allocation.event.book
-        if book is not event.book and not (
-            np.array_equal(book.accounts, event.book.accounts)
-            and np.array_equal(book.account, event.book.account)
-            and np.array_equal(book.asset, event.book.asset)
-            and book.assets == event.book.assets
-            and np.array_equal(book.position, event.book.position)
-        ):
-            raise AllocationError(
-                "the allocation belongs to another book: its accounts, assets or positions differ from the event's"
-            )
-        amount = allocation.amount
-    elif hasattr(allocation, "columns"):
-        amount = amounts_from_frame(event, allocation)
-    else:
-        raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
+    amount, words = cleared_first(event, _amount(event, allocation))
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
-    if own.status != "uncertified" or (law is None and objective.monotone):
-        return own  # without a law only water-filling itself is optimal: no bound can help
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UncertifiedWarning)
+    # Without a law only water-filling itself is optimal: no bound can help.
+    if own.status in ("uncertified", "negligible") and not (law is None and objective.monotone):
+        own = with_bound(own, _optimum(problem, law, tol) or own, tol)
+    return said_first(words, own)
+
+
+def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np.float64]:
+    if hasattr(allocation, "columns"):
+        return amounts_from_frame(event, allocation)
+    if not isinstance(allocation, Allocation):
+        raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
+    book = allocation.event.book
+    if book is not event.book and not (
+        np.array_equal(book.accounts, event.book.accounts)
+        and np.array_equal(book.account, event.book.account)
+        and np.array_equal(book.asset, event.book.asset)
+        and book.assets == event.book.assets
+        and np.array_equal(book.position, event.book.position)
+    ):
+        raise AllocationError("the allocation belongs to another book: its accounts, assets or positions differ from the event's")
+    return allocation.amount
+
+
+def _optimum(problem: Problem, law: Law | None, tol: float) -> Certificate | None:
+    """The certificate of the optimum, or of that of a measure below; None where no method solves it: what is proved without one stands."""
+    with unheard():
         try:
-            best = (problem if (under := objective.below()) is None else Problem(under, event, law)).solve(tol=tol).certificate
+            under = problem.objective.lower_bound_objective()
+            return (problem if under is None else Problem(under, problem.event, law)).solve(tol=tol).certificate
         except (LawError, SolveError):
-            return own  # no method for this law: what is proved without one stands
-    return with_bound(own, best, tol)
+            return None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from . import linear
 from .accounts import Batch
 from .event import Event
 from .laws import Law, Scenarios
@@ -209,10 +210,9 @@ def inverse_of(system: list[list[Array]], ridge: float) -> list[list[Array]]:
         for k in range(m):
             for j in range(k + 1):
                 table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j] + (ridge if j == k else 0.0)
-        try:
-            table = np.linalg.inv(table)
-        except np.linalg.LinAlgError:  # singular to the last digit: as below, a pivot that is rounding is made a small one
-            table = np.linalg.inv(table + 1e-13 * np.eye(m))
+        table = linear.inverse(
+            table
+        )  # where it is singular to the last digit, as below: a pivot that is rounding is made a small one
         return [[table[:, k, j] * scale[k] * scale[j] for j in range(k + 1)] for k in range(m)]
     # L D L' entry by entry, then the inverse of L.
     lower: list[list[Array]] = [[] for _ in range(m)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation
 from .errors import AllocationError
-from .isolated import gross_level
+from .isolated import gross_levels
 from .laws import Law
 from .reasons import volatility_leverage
 from .replaying import Replay
@@ -55,8 +55,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xlabel("account, by rank of leverage before")
-    for k in event.free_assets:
-        level = gross_level(event, int(k))
+    for k, level in zip(event.free_assets, gross_levels(event, event.free_assets)):
         name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
@@ -261,7 +260,7 @@ def _saved(figure: Any, path: str | Path | None) -> Any:
     if path is not None:
         try:
             figure.savefig(path, dpi=150)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise AllocationError(f"the picture cannot be written to {str(path)!r}: {error}") from None
     return figure
 

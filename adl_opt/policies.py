@@ -1,6 +1,7 @@
 """Policies: Event -> Allocation without a law. Water-filling, and shares in proportion to something; the queues are in queues.py."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from numpy.typing import NDArray
 
 from .allocation import Allocation, amounts_from_frame
 from .certificate import Proof, assess
+from .clearing import cleared_first, said_first
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
 from .laws import Law, Scenarios
+from .meant import plain
 from .objectives import FactorLeverageSquare, LeverageSquare, Objective
 from .onefactor import OneFactor
 from .waterfill import clear_exactly, clipped_level
@@ -60,7 +63,7 @@ def pro_rata(event: Event) -> Allocation:
     need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
-        legs = event.free & (event.book.asset == k)
+        legs = event.free_legs[k]
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
     return plain_allocation(event, amount, "pro_rata", unique=None)
 
@@ -88,10 +91,10 @@ def uniform(event: Event) -> Allocation:
 
 def _in_proportion(event: Event, weight: Array, name: str) -> Allocation:
     """Close min(size, level x weight), weight (legs,) >= 0; legs of weight 0 share what is left pro rata."""
-    amount, asset = event.fixed_fraction * event.size, event.book.asset
+    amount = event.fixed_fraction * event.size
     for k in event.free_assets:
         left = float(event.required[k])
-        legs = np.flatnonzero(event.free & (asset == k))
+        legs = event.free_legs[k]
         for some in (legs[weight[legs] > 0], legs[weight[legs] == 0]):
             own = np.where(weight[some] > 0, weight[some], event.size[some])
             if left >= event.size[some].sum():
@@ -113,7 +116,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     from .levelling import level_factor
 
     need_event(event)
-    law = OneFactor(loading, Scenarios([-1.0, 1.0])).align(event.book.assets)
+    law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
     return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")
 
 
@@ -140,7 +143,9 @@ def applied(rule: Policy, event: Event) -> Allocation:
     """
     found, name = rule(event), str(getattr(rule, "__name__", getattr(rule, "name", rule)))
     if hasattr(found, "columns"):
-        return plain_allocation(event, amounts_from_frame(event, found), name, unique=None)
+        amount, words = cleared_first(event, amounts_from_frame(event, found))
+        allocation = plain_allocation(event, amount, name, unique=None)
+        return replace(allocation, certificate=said_first(words, allocation.certificate))
     if not isinstance(found, Allocation):
         raise AdlError(
             f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event that it is given, not {type(found).__name__}"
@@ -203,9 +208,9 @@ def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
         asset = event.book.assets[k]
         if asset not in given:
             raise EventError(f"there is no closing price of {asset!r}; {len(given)} are given: {', '.join(list(given)[:6])}")
-        value = given[asset]
-        if not (isinstance(value, (int, float, np.number)) and np.isfinite(value) and value > 0):
-            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {value!r}")
+        value = plain(given[asset])
+        if not (np.isfinite(value) and value > 0):
+            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {given[asset]!r}")
         at[k] = value
     return at
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .certificate import Certificate
 from .errors import LawError, SolveError
 from .event import Event
+from .hooks import minorant_of
 from .laws import Scenarios
 from .route import ConicRoute
 from .supports import Dual, Minorant
@@ -35,11 +36,11 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
     amount (legs,) contracts: an optimum; price (d,): a right price.
     """
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
-    if not certificate.certified or 0 < certificate.objective <= certificate.floor:
-        return low, high  # of next to nothing, what a contract saves is rounding
+    if not certificate.certified or certificate.rounding > 0:
+        return low, high  # where the value is rounding, so is what a contract saves
     m = Symbols(event, route.law, amount)
     try:
-        support = route.objective.minorant(m, Dual())
+        support = minorant_of(route.objective, m, Dual())
     except LawError:
         return low, high
     closable = event.book.per_account(event.closable.astype(float))
@@ -55,7 +56,7 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
         try:
             program = route.program(event)
             if program.linear and not program.brings_variables:
-                low, high = _from_program(event, program, max(abs(certificate.objective), certificate.floor))
+                low, high = _from_program(event, program, route.unit_near(event, certificate))
         except SolveError:
             return low, high
     # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is that price.
@@ -68,7 +69,7 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
 
 
 def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
-    legs = np.flatnonzero(event.closable & (event.book.asset == k))
+    legs = event.closable_legs[k]
     size, held = event.size[legs], event.held[legs]
     share = m.amount[legs] / size
     near = _BOUND if kinks else _SMOOTH_BOUND

@@ -1,7 +1,6 @@
 """Problem: objective + event + law, declared; solved by a closed form, by accounts answering prices, or as a conic program; proved."""
 
 import contextlib
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +10,19 @@ from numpy.typing import NDArray
 from . import separable
 from .allocation import Allocation
 from .certificate import TOLERANCE, Proof, assess
-from .errors import LawError, ObjectiveError, SolveError, UncertifiedWarning
+from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, requirement_pairs
+from .hooks import check_hooks, closed_form_of
 from .laws import Law, Scenarios
-from .objectives import Objective
+from .objectives import Objective, normalised
 from .onefactor import OneFactor
 from .optima import Optima
 from .prices import price_ranges
 from .progress import bar
 from .route import ConicRoute, gap_of
 from .symbols import Symbols
+from .threads import uncertified
+from .tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +36,16 @@ _MOST_COLUMNS = 100  # accounts whose leverages a sweep shows
 class Problem:
     """An objective to minimise over the allocations of an event, under a law of price moves (None where none is needed).
 
-    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Raises LawError if it does
-    not fit, ObjectiveError if `objective` is not an Objective.
+    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Threads may share a Problem: its
+    programs are solved one after the other. Copies, by pickle or `copy`, compile anew. Raises LawError if the law does not fit,
+    ObjectiveError if `objective` is not an Objective.
     """
 
     def __init__(self, objective: Objective, event: Event, law: Law | None = None) -> None:
         if not isinstance(objective, Objective):
             hint = f"; write {objective.__name__}()" if isinstance(objective, type) and issubclass(objective, Objective) else ""
             raise ObjectiveError(f"{objective!r} is not an objective{hint}")
+        check_hooks(objective)
         if not isinstance(event, Event):
             raise SolveError(f"a Problem takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
         if law is not None and not isinstance(law, Law):
@@ -51,11 +55,15 @@ class Problem:
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
         self.law = None if law is None else law.align(event.book.assets).exact()
-        self._route = ConicRoute(objective, self.law)
+        self._weight, self._inner = normalised(objective)  # what is solved and proved; the weight comes back at the end
+        self._route = ConicRoute(self._inner, self.law)
 
     @property
     def cvxpy(self) -> Any:
-        """The compiled cp.Problem, in its own scaled units (§10): fractions closed, objective 1 at pro rata."""
+        """The compiled cp.Problem, in its own scaled units (§10): fractions closed, objective 1 at pro rata.
+
+        It is the one that `solve` uses: in threads solve a copy.deepcopy of this Problem, whose cp.Problem is its own.
+        """
         program = self._route.program(self.event)
         program.set(self.event, self._route.reference(self.event))
         return program.problem
@@ -79,7 +87,8 @@ class Problem:
         prefer: which optimum, where there are several: "water-filling" (leverages as level as can be, in the sense of LeverageSquare; the default
         where a closed form gives it), "fewest-accounts" (as few accounts reduced as can be) or "keep-hedges" (least notional closed of positions against the
         rest of their account). progress: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during them keeps the best allocation so far, with what
-        is proved about it. An open gap is a UncertifiedWarning and status "uncertified", never silence. Raises SolveError if the method does not apply or no
+        is proved about it. An open gap is a UncertifiedWarning and status "uncertified", never silence; an open gap below a millionth of the objective at
+        pro rata is the status "negligible", without a warning. Raises SolveError if the method does not apply or no
         point is found, ObjectiveError if the objective is not convex or its two definitions disagree (§17).
         """
         self._check_options(method, solver, tol, time_limit)
@@ -102,17 +111,21 @@ class Problem:
         optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+        weight, said = self._scale, proof.times(self._scale, self._measure(proof))
+
+        def ends() -> tuple[Array, Array]:
+            low, high = price_ranges(self._route, event, amount, proof.price, proof.certificate)
+            return weight * low, weight * high
+
         allocation = Allocation(
-            event, amount, chosen, str(self.objective), proof.certificate, proof.price, proof.parts, optima.unique,
-            lambda: price_ranges(self._route, event, amount, proof.price, proof.certificate), self.law, self.objective,
+            event, amount, chosen, str(self.objective), said.certificate, said.price, said.parts, optima.unique, ends, self.law,
+            self.objective,
         )  # fmt: skip
-        if not proof.certificate.certified:
-            c = proof.certificate
-            warnings.warn(
+        if said.certificate.status == "uncertified":
+            c = said.certificate
+            uncertified(
                 f"not certified by {chosen}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative gap {c.gap:.2g} above {tol:.2g}; "
-                "the allocation is feasible, its optimality is not proved (§11)",
-                UncertifiedWarning,
-                stacklevel=2,
+                "the allocation is feasible, its optimality is not proved (§11)"
             )
         return allocation
 
@@ -176,23 +189,31 @@ class Problem:
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
-        return Optima(
-            self._route, best.event, best.amount, best.certificate, best.method == "closed-form" and best.event.book.isolated
-        )
+        inner = best.certificate.times(1 / self._scale, str(self._inner))
+        return Optima(self._route, best.event, best.amount, inner, best.method == "closed-form" and best.event.book.isolated)
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
 
+    @property
+    def _scale(self) -> float:
+        """What the inner objective's certificate is multiplied by; LeverageSquare stands in for a monotone objective without a law as it is."""
+        return 1.0 if self.law is None and self.objective.monotone else self._weight
+
+    def _measure(self, proof: Proof) -> str:
+        return proof.certificate.measure if self._scale == 1.0 else str(self.objective)
+
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
         if method not in METHODS:
             raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-        if not _positive(tol):
-            raise SolveError(f"tol = {tol!r}: the relative gap to reach must be a positive number")
+        check_tolerance(tol)
         if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
         if solver is not None:
+            if not isinstance(solver, str):
+                raise SolveError(f"solver is the name of a CVXPY solver, such as 'CLARABEL', not {type(solver).__name__}")
             if method in ("closed-form", "separable"):
                 raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
             import cvxpy as cp
@@ -208,8 +229,8 @@ class Problem:
         if not event.free.any():
             amount = event.fixed_fraction * event.size
         elif solver is None and method in ("auto", "closed-form"):
-            amount = self.objective.closed_form(event, self.law)
-            if amount is None and self.objective.monotone and getattr(self.law, "loading", None) is not None:
+            amount = closed_form_of(self._inner, event, self.law)
+            if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
                 from .levelling import level_factor
 
                 amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
@@ -223,22 +244,22 @@ class Problem:
                 )
                 raise SolveError(f"no closed form is known for {self.objective} here: {known}; use method='auto'")
         if amount is None and method == "separable":
-            separable.refuse(self.objective, event, self.law)
+            separable.refuse(self._inner, event, self.law)
         wanted = method == "separable" or (method == "auto" and solver is None)
         if (
             amount is None
             and wanted
             and self.law is not None
-            and separable.applies(self.objective, event, self.law) is None
-            and (method == "separable" or separable.pays(self.objective, event, self.law))
+            and separable.applies(self._inner, event, self.law) is None
+            and (method == "separable" or separable.pays(self._inner, event, self.law))
         ):
             chosen = "separable"
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
-                amount, evidence, interrupted = separable.solve(self.objective, event, self.law, tol, watch)
+                amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
             if interrupted:
                 chosen = "separable, interrupted"
-        return None if amount is None else (amount, assess(self.objective, event, self.law, amount, evidence, tol), chosen)
+        return None if amount is None else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
 
 
 def _positive(number: object) -> bool:
-    return isinstance(number, (int, float, np.integer, np.floating)) and np.isfinite(number) and number > 0
+    return isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool) and 0 < number <= 1e300

@@ -1,5 +1,6 @@
 """QueueRule: accounts ranked by profit term x leverage term and closed one after the other, as exchanges do; what a tie decides (§16)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from .allocation import Allocation
 from .errors import AdlError, EventError
 from .event import Event
+from .meant import plain
 from .policies import entry_prices, need_event, plain_allocation, unrealized
 from .waterfill import clear_exactly
 
@@ -88,6 +90,16 @@ def _gross_leverage(event: Event) -> Array:
     return (book.per_account(np.abs(book.notional)) / book.equity)[book.account]
 
 
+def _rate(rule: "QueueRule", event: Event) -> float:
+    """The one rate of a maintenance margin. Raises EventError beside a column that says each position's own."""
+    if event.book.unused:
+        raise EventError(
+            f"{rule.name} ranks by a maintenance margin, and the book has the column {event.book.unused[0]!r}, which is not "
+            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column to rank so"
+        )
+    return rule.maintenance
+
+
 PNL: dict[str, Term] = {
     "none": lambda rule, event: np.ones(len(event.size)),
     "return on entry": lambda rule, event: _return(rule, event, True),  # unrealized profit / value at entry
@@ -101,8 +113,8 @@ LEVERAGE: dict[str, Term] = {
     "leverage": lambda rule, event: np.abs(event.book.notional) / _equity(event),  # the position's notional / equity
     "account leverage": lambda rule, event: _gross_leverage(event),
     "open leverage": _open_leverage,  # value at entry / margin
-    "maintenance ratio": lambda rule, event: rule.maintenance * _gross_leverage(event),  # maintenance margin / equity
-    "margin ratio": lambda rule, event: 1 / np.maximum(rule.maintenance, 1 / np.maximum(_gross_leverage(event), 1e-300)),
+    "maintenance ratio": lambda rule, event: _rate(rule, event) * _gross_leverage(event),  # maintenance margin / equity
+    "margin ratio": lambda rule, event: 1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), 1e-300)),
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "divide": lambda pnl, leverage: pnl / leverage,
@@ -151,7 +163,7 @@ class QueueRule:
         for key in self._ties[:-1]:
             _known(self.name, "ties before the last", key, tuple(_KEYS))
         _known(self.name, "the last of ties", self._ties[-1] if self._ties else None, TIES)
-        if not (np.isfinite(self.maintenance) and self.maintenance > 0):
+        if not (math.isfinite(rate := plain(self.maintenance)) and rate > 0):
             raise AdlError(f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional")
 
     @property
@@ -191,8 +203,8 @@ class QueueRule:
         import pandas as pd
 
         closed, keys = self(event).amount, self._keys(event)
-        score = keys[0]
-        found: list[pd.DataFrame] = []
+        book, score = event.book, keys[0]
+        found = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))]
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
             size = event.size[legs]
@@ -200,13 +212,12 @@ class QueueRule:
             room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[group]  # what the tied close together
             least, most = np.maximum(room - (total[group] - size), 0.0), np.minimum(room, size)
             open_ = most - least > _TIED * size
-            j = legs[open_]
-            sign = np.sign(event.book.position[j])
-            columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least[open_], "most": sign * most[open_]}
-            names = {"account": event.book.accounts[event.book.account[j]], "asset": event.book.assets[k]}
-            found.append(pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}}))
-        empty = pd.DataFrame(columns=["account", "asset", "score", "closed", "least", "most"])
-        return pd.concat([one for one in found if len(one)] or [empty], ignore_index=True)
+            found.append((legs[open_], least[open_], most[open_]))
+        j, least, most = (np.concatenate(column) for column in zip(*found))
+        sign = np.sign(book.position[j])
+        columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least, "most": sign * most}
+        names = {"account": book.accounts[book.account[j]], "asset": np.array(book.assets, dtype=object)[book.asset[j]]}
+        return pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}})
 
     def _keys(self, event: Event) -> list[Array]:
         """The score and what decides between equal ones, by leg, highest first."""
@@ -214,7 +225,8 @@ class QueueRule:
 
     def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
-        legs = np.flatnonzero(event.closable & (event.book.asset == k) & (by[0] != -np.inf))
+        legs = event.closable_legs[k]
+        legs = legs[by[0][legs] != -np.inf]
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + 1e-12):
             raise EventError(

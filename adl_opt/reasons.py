@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .errors import AdlError, AllocationError
 from .event import Event
+from .hooks import minorant_of
 from .laws import Law
 from .objectives import Objective
 from .supports import Dual, Minorant
@@ -131,7 +132,7 @@ def _by_law(law: Law | None, before: Symbols, after: Symbols, i: int) -> dict[tu
 
 def _support(aim: Objective | None, m: Symbols) -> Minorant | None:
     try:
-        return None if aim is None else aim.minorant(m, Dual())
+        return None if aim is None else minorant_of(aim, m, Dual())
     except AdlError:
         return None
 

@@ -105,7 +105,8 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
 def _cleared(event: Event, amount: Array, partial: NDArray[np.int64]) -> Array:
     """`amount` with the solver's rounding taken up by the positions closed in part."""
     for k in event.free_assets:
-        legs = np.flatnonzero(event.free & (event.book.asset == k) & (amount > 0))
+        legs = event.free_legs[k]
+        legs = legs[amount[legs] > 0]
         mine, required = np.intersect1d(legs, partial), float(event.required[k])
         if mine.size:
             rest = math.fsum([required, *(-amount[np.setdiff1d(legs, mine)]).tolist()])
@@ -126,9 +127,9 @@ def _minima(event: Event, least: Mapping[str, float]) -> Array:
         raise EventError(f"least maps assets to the contracts that remain at least, such as {{'BTC': 0.1}}, not {least!r}")
     for asset, value in least.items():
         number = float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else math.nan
-        if str(asset) not in event.book.assets or not (number > 0):
+        if str(asset) not in event.book.number_of or not (number > 0):
             raise EventError(
                 f"least[{str(asset)!r}] = {value!r}: give a positive number of contracts of an asset that the book holds ({', '.join(event.book.assets[:6])})"
             )
-        found[event.book.assets.index(str(asset))] = number
+        found[event.book.number_of[str(asset)]] = number
     return found

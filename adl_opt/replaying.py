@@ -105,6 +105,8 @@ def replay(
     import pandas as pd
 
     _check(waves)
+    if law is not None and not isinstance(law, Law):
+        raise AdlError(f"replay takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one")
     given = rules("replay", policies, measures)
     chosen: dict[str, Policy | None] = {REALIZED: None}
     isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(np.unique(waves.account))

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ObjectiveError
+from .hooks import dual_of
 from .objectives import Objective
+from .rounding import measure_rounding, scenario_rounding
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 
@@ -47,14 +49,14 @@ class RiskMeasure(Objective, template=True):
 
         Raises ObjectiveError if the measure says no dual.
         """
-        loss, probability = np.asarray(loss, float), np.asarray(probability, float)
+        loss, probability = (_numbers(values, self) for values in (loss, probability))
         if loss.ndim != 1 or loss.shape != probability.shape:
             raise ObjectiveError(
                 f"loss and probability must be arrays of one length, not of shapes {loss.shape} and {probability.shape}"
             )
         if not np.isfinite(loss).all() or (probability < 0).any() or abs(math.fsum(probability.tolist()) - 1) > 1e-9:
             raise ObjectiveError("losses must be finite and probabilities at least 0 with sum 1")
-        found = self.dual(loss, probability)
+        found = dual_of(self, loss, probability)
         if found is None:
             raise ObjectiveError(f"{self} says no dual(loss, probability), so that its worst weights are not known")
         return found[0]
@@ -63,11 +65,11 @@ class RiskMeasure(Objective, template=True):
         # As the solver left them: its multipliers are shares of these, whatever is made of the weights afterwards.
         if (said := dual.weights.get(0)) is not None:
             return said if said.ndim == 1 else said.sum(axis=0)
-        found = self.dual(m.loss, m.probability)
+        found = dual_of(self, m.loss, m.probability)
         return None if found is None else found[0]
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
-        found = self.dual(m.loss, m.probability, dual.weights.get(0))
+        found = dual_of(self, m.loss, m.probability, dual.weights.get(0))
         if found is None:
             return None
         weights, slack = found
@@ -76,6 +78,17 @@ class RiskMeasure(Objective, template=True):
             m, weights, dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual))
         )
         return Minorant(below.slack + slack, below.low, below.high, one_sided=False)
+
+    def value_rounding(self, m: Symbols) -> float:
+        # What the losses round to, by what a unit of loss in each scenario costs; then what the measure itself rounds.
+        found = self.dual(m.loss, m.probability)
+        if found is None:
+            return super().value_rounding(m)
+        return scenario_rounding(m, found[0]) + self.measure_rounding(m.loss, m.probability)
+
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        """A forward estimate of the rounding of `of` at exact losses, quote currency."""
+        return measure_rounding(lambda other: self.of(other, probability), loss)
 
     def _check(self, loss: Array, probability: Array, weights: Array, slack: float, least: float) -> None:
         """§17 for a dual: the affine function that it states must lie below the measure. A test that can refute, not a proof."""
@@ -100,8 +113,16 @@ def need(name: str, value: Any, legal: bool, range_: str) -> None:
         raise ObjectiveError(f"{name} = {value!r}: {range_}")
 
 
-def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and math.isfinite(value)
+def _numbers(values: Any, measure: Any) -> Array:
+    try:
+        given = np.asarray(values)
+    except ValueError:  # lists of several lengths
+        given = np.array(None)
+    if given.dtype.kind not in "iuf":
+        raise ObjectiveError(
+            f"worst weights of {measure} are of losses and probabilities, lists of numbers, not {str(values)[:40]!r}"
+        )
+    return given.astype(float)
 
 
 def mean_of(values: Array, weights: Array) -> float:

@@ -1,14 +1,15 @@
 """The conic route: solved in units that suit the event, refined where cones are hard on solvers, polished and proved (§10, §11, §17)."""
 
 import contextlib
+import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import separable
-from .certificate import Evidence, Proof, assess, scales, with_bound
+from .certificate import Certificate, Evidence, Proof, assess, with_bound
 from .elliptic import cut_below, newton_at
 from .elliptical import Gaussian
 from .errors import LawError, ObjectiveError, SolveError
@@ -17,6 +18,7 @@ from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
 from .symbols import Symbols, needed
 from .tails import WorstCase
+from .threads import alone
 
 if TYPE_CHECKING:
     from .conic import Point, Program
@@ -26,6 +28,11 @@ _AGREE = 1e-6  # relative difference between what the solver minimised and `valu
 _CUTS, _NEWTON = 25, 1e-4  # rounds of cuts at most, and the gap from which Newton's model takes over
 _TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds
 _HALVINGS = 8  # of a step that leads uphill
+_MATERIAL, _TOLD_APART = (
+    1e-6,
+    1e-8,
+)  # of pro rata, and of the value before closing or the mean account: smaller is not told apart by a program
+_NEARLY_ALL, _LITTLE = 1e-9, 1e-14  # all but this fraction of a capacity is closed; this fraction of the mean account is lost
 _MOST_CHECKED = 200_000  # accounts x scenarios up to which a user's objective is compiled only to be compared with its value
 
 
@@ -35,7 +42,16 @@ class ConicRoute:
     def __init__(self, objective: Objective, law: Law | None) -> None:
         self.objective, self.law = objective, law
         self._programs: dict[tuple[bytes, bytes], Program] = {}
+        self.lock = threading.RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Neither locks nor compiled programs travel: a copy compiles anew.
+        return {"objective": self.objective, "law": self.law}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)
+
+    @alone
     def program(self, event: Event) -> "Program":
         """The compiled program of the legs that this event leaves to be decided."""
         from .conic import Program
@@ -47,10 +63,28 @@ class ConicRoute:
         return self._programs[key]
 
     def reference(self, event: Event) -> float:
-        """What counts as 1 in the program: the value at pro rata, unless that is rounding (§10)."""
-        pro_rata, floor = scales(self.objective, event, self.law)
-        value = max(abs(pro_rata), 10 * floor)
+        """What counts as 1 in the program: the value at pro rata, unless that is rounding (§10). A matter of conditioning, not of proof."""
+        pro_rata, least = self._scales(event)
+        value = max(abs(pro_rata), 10 * least)
         return value if np.isfinite(value) and value > 1e-200 else 1.0
+
+    def unit_near(self, event: Event, optimum: Certificate) -> float:
+        """What counts as 1 in a program near an optimum: its value, where that is not too small to be told apart."""
+        return max(abs(optimum.objective), _MATERIAL * abs(optimum.reference)) or self.reference(event)
+
+    def _scales(self, event: Event) -> tuple[float, float]:
+        """(value at pro rata, what a program in float numbers still tells apart): a millionth of it; where it is rounding itself, because all but a
+        rounding of a capacity is closed or next to nothing is lost, 1e-8 of the value before closing or of the mean account."""
+        objective, book, k = self.objective, event.book, event.free_assets
+        pro_rata = evaluate(objective, Symbols(event, self.law, event.pro_rata_fraction * event.size))
+        account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean()) if objective.money else 1.0
+        nearly_all = bool((event.capacities[k] - event.required[k] <= _NEARLY_ALL * event.capacities[k]).any())
+        little = abs(pro_rata) <= _LITTLE * account
+        if not nearly_all and not little:
+            return pro_rata, _MATERIAL * abs(pro_rata)
+        before = abs(evaluate(objective, Symbols(event, self.law, np.zeros(len(event.size))))) if nearly_all else 0.0
+        other = max(before if np.isfinite(before) else 0.0, account if little else 0.0)
+        return pro_rata, max(_MATERIAL * abs(pro_rata), _TOLD_APART * other)
 
     def solve(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """An amount (legs,) contracts and its proof. Raises SolveError if no solver returns a point, ObjectiveError as in §17."""
@@ -167,15 +201,16 @@ class ConicRoute:
             if gap_of(best[1]) <= _TIGHT or stalled > 1:
                 break
             m = Symbols(event, self.law, here[0])
-            near = self.objective.nearby(m) or newton_at(self.objective, m)
+            near = self.objective.local_model(m) or newton_at(self.objective, m)
             if near is None:
                 break
             program, c = Program(near, event, self.law), here[1].certificate
-            natural = min([abs(c.objective), *(getattr(part, "natural", np.inf) for _, part in near.parts())])
+            scales_of = [getattr(part, "solver_scale", np.inf) for _, part in near.weighted_parts() if trusted(part)]
+            natural = min([abs(c.objective), *scales_of])
             point = None
             for scale, accuracy in ((natural, 1e-10), (abs(c.objective), 1e-10), (natural, 1e-8)):
                 with contextlib.suppress(SolveError):
-                    point = program.solve(event, max(scale, c.floor), None, accuracy, time_limit)
+                    point = program.solve(event, max(scale, _MATERIAL * abs(c.reference)), None, accuracy, time_limit)
                     break
             if point is None:
                 break
@@ -212,8 +247,8 @@ class ConicRoute:
         Left out for the library's own objectives, without an `express`, where the law is no set of scenarios, and above _MOST_CHECKED accounts x scenarios.
         """
         cells = len(event.book.accounts) * len(self.law.probability) if isinstance(self.law, Scenarios) else 0
-        said = [part for _, part in self.objective.parts() if type(part).express is not Objective.express]
-        if trusted(self.objective) or len(said) < len(self.objective.parts()) or cells > _MOST_CHECKED:
+        said = [part for _, part in self.objective.weighted_parts() if type(part).express is not Objective.express]
+        if trusted(self.objective) or len(said) < len(self.objective.weighted_parts()) or cells > _MOST_CHECKED:
             return
         with contextlib.suppress(LawError):
             program = self.program(event)
@@ -233,7 +268,7 @@ class ConicRoute:
         program = self.program(event)
         value = evaluate(self.objective, Symbols(event, self.law, amount))
         said = program.expressed(point.fraction)
-        floor = scales(self.objective, event, self.law)[1]
+        floor = self._scales(event)[1]
         noise = 1e-12 * abs(evaluate(self.objective, Symbols(event, self.law, np.zeros(len(event.size))))) + 1e-14 * program.money
         if said is None:
             scale, other, noise = max(abs(value), self.reference(event)), point.objective, noise + 1e-8 * program.money
@@ -242,8 +277,10 @@ class ConicRoute:
         else:
             scale, other = max(abs(value), abs(said), floor), said
             close = abs(value - other) <= _AGREE * scale + noise
-            if close or trusted(self.objective):  # the library's own differ by rounding only: then the bound does not count
+            if trusted(self.objective):  # the library's own differ by rounding only: then the bound does not count
                 return close
+            if close:  # where both are next to nothing, what a user's two definitions differ by may be all there is
+                return abs(value - other) <= _AGREE * max(abs(value), abs(said)) + noise
         self._disagree(event, value, other, "the solver minimised")
         return False
 

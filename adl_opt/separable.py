@@ -70,7 +70,7 @@ def open_rows(event: Event, law: Scenarios) -> int:
 
 
 def is_expected_loss(objective: Objective) -> bool:
-    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.parts())
+    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
 
 
 def tail_cost(objective: Objective, law: Law | None) -> Array | None:
@@ -93,7 +93,9 @@ def solve(
         cost = tail_cost(objective, law)
         if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
             weights = cost / cost.sum()
-            amount, evidence, interrupted = solve(ExpectedLoss(), event, Scenarios(law.moves, weights), tolerance, watch)
+            amount, evidence, interrupted = solve(
+                ExpectedLoss(), event, Scenarios(law.moves, weights, meant=True), tolerance, watch
+            )
             return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
         coupled = Coupled(event, law, cost)
         amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
@@ -128,8 +130,10 @@ def polish(event: Event, law: Scenarios, amount: Array) -> Array:
 
 def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
     """`amount` with the legs of asset k chosen to minimise the expected loss, the others as they are."""
-    legs = np.flatnonzero(event.free & (event.book.asset == k))
-    leg, length, slope = _pieces(event, law, np.where(event.free & (event.book.asset == k), 0.0, amount), legs)
+    legs = event.free_legs[k]
+    others = amount.copy()
+    others[legs] = 0.0
+    leg, length, slope = _pieces(event, law, others, legs)
     size, required = event.size[legs], float(event.required[k])
     per_contract = slope / size[leg]
     order = np.argsort(per_contract, kind="stable")

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from .book import Book
 from .errors import EventError
 from .event import Event
+from .groups import Groups
+from .meant import MOST_MOVE, plain
 from .tables import figure
 from .text import nearest
 
@@ -119,11 +120,12 @@ class Stress:
         return f"Stress({self.summary().replace(chr(10), '; ')})"
 
 
-def stress(book: Book, move: Any, fund: float = 0.0) -> Stress:
+def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:
     """Mark `book` at moved prices: who becomes insolvent, what the fund cannot pay, and the Event for the solvent accounts opposite.
 
-    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move. An account's equity changes by the sum of position x
-    price x move; it is insolvent if its equity is then <= 0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
+    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move. 0.05 is
+    5 %, and a move above 1, which more than doubles a price, is asked about unless meant=True. An account's equity
+    changes by the sum of position x price x move; it is insolvent if its equity is then <= 0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
     asset; what remains net long is closed against solvent shorts, net short against solvent longs, at the moved price. The event is the same whether or not
     the fund covers the deficit: someone must hold the other side of every position (and insolvent accounts never offset one another in every asset, for then they
     would have kept the equity they had). If the opposite side is too small, the event requires all of it and
@@ -134,7 +136,7 @@ def stress(book: Book, move: Any, fund: float = 0.0) -> Stress:
     a negative fund, and prices or equities beyond what a float holds.
     """
     need_solvent(book)
-    return shocked(book, relative_moves(book, move), checked_fund(fund))
+    return shocked(book, relative_moves(book, move, meant=meant), checked_fund(fund))
 
 
 def shocked(book: Book, move: Array, fund: float) -> Stress:
@@ -168,10 +170,7 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
 
 def _by_asset(book: Book, values: Array, legs: NDArray[np.bool_]) -> Array:
     """Correctly rounded sums of the chosen legs by asset, (d,)."""
-    chosen = np.flatnonzero(legs)
-    chosen = chosen[np.argsort(book.asset[chosen], kind="stable")]
-    ends = np.searchsorted(book.asset[chosen], np.arange(len(book.assets) + 1))
-    return np.array([math.fsum(values[chosen[a:b]].tolist()) for a, b in pairwise(ends)])
+    return Groups(book.asset, len(book.assets), legs).sums(values)
 
 
 def need_solvent(book: object) -> None:
@@ -187,11 +186,14 @@ def need_solvent(book: object) -> None:
         )
 
 
-def relative_moves(book: Book, move: Any, where: str = "") -> Array:
-    """Relative moves by asset number, (d,); EventError, begun with `where`, for unknown assets and what is no move above -1."""
+def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = False) -> Array:
+    """Relative moves by asset number, (d,). EventError, begun with `where`, for unknown assets and what is no move above -1.
+
+    Moves above 1 must be meant.
+    """
     if not isinstance(move, Mapping) and not hasattr(move, "items"):
         raise EventError(f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}")
-    found, known = np.zeros(len(book.assets)), {asset: k for k, asset in enumerate(book.assets)}
+    found, known = np.zeros(len(book.assets)), book.number_of
     seen: set[str] = set()
     for name, value in move.items():
         asset = str(name)
@@ -205,13 +207,15 @@ def relative_moves(book: Book, move: Any, where: str = "") -> Array:
             )
             raise EventError(f"{where}the move names {asset!r} {why} (§9)")
         seen.add(asset)
-        try:
-            amount = float(value)
-        except (TypeError, ValueError):
-            amount = math.nan
+        amount = plain(value, text=True)
         if not math.isfinite(amount) or amount <= -1:
             raise EventError(
-                f"{where}the move of {asset!r} is {value!r}; it must be a relative price move above -1 (-0.15 is 15 % down)"
+                f"{where}the move of {asset!r} is {value!r:.40}; it must be a relative price move above -1 (-0.15 is 15 % down)"
+            )
+        if amount > MOST_MOVE and not meant:
+            raise EventError(
+                f"{where}the move of {asset!r} is {amount:.6g}, which is {100 * amount:+,.6g} %; "
+                f"write {amount / 100:.6g} for {amount:.6g} %, or say meant=True"
             )
         found[known[asset]] = amount
     return found

@@ -22,11 +22,12 @@ Array = NDArray[np.float64]
 
 
 def stress_path(
-    book: Book, moves: "pd.DataFrame", policies: "Sequence[Policy | str] | None" = None, fund: float = 0.0
+    book: Book, moves: "pd.DataFrame", policies: "Sequence[Policy | str] | None" = None, fund: float = 0.0, *, meant: bool = False
 ) -> "pd.DataFrame":
     """What a price path costs the exchange under each policy: `stress` step by step, the state carried forward. One line a policy.
 
-    moves: a row a step, a column an asset, relative moves. In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
+    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`).
+    In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
     and the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata) closes solvent positions at mark: equities stay,
     positions shrink. What no solvent account can take is closed at mark outside the book, and its event counts as not filled.
 
@@ -43,7 +44,10 @@ def stress_path(
         raise EventError("a path is a DataFrame of relative moves with at least one row: a row a step, a column an asset")
     if moves.columns.duplicated().any():
         raise EventError(f"the moves have the column {moves.columns[moves.columns.duplicated()][0]!r} more than once")
-    steps = [relative_moves(book, dict(zip(moves.columns, row)), f"step {i + 1}: ") for i, row in enumerate(moves.to_numpy(object))]
+    steps = [
+        relative_moves(book, dict(zip(moves.columns, row)), f"step {i + 1}: ", meant=meant)
+        for i, row in enumerate(moves.to_numpy(object))
+    ]
     levels = [water_filling] if book.isolated else [gross_water_filling]
     given = rules("stress_path", policies, None)
     chosen = [*levels, pro_rata] if given is None else given

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+UNIT = 2.0**-53  # unit roundoff: the relative error of one operation
 _ROOT_TWO_PI = np.sqrt(2 * np.pi)
 _NEAR, _FRACTION_TERMS = 6.0, 25  # of the continued fraction, which converges faster than any power from there on
 _TAIL_NODES = 100

@@ -39,7 +39,7 @@ def say(lines: Iterable[str]) -> None:
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     c = allocation.certificate
     required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
-    colour = {"certified": "green", "negligible": "green", "uncertified": "yellow"}.get(c.status, "red")
+    colour = {"certified": "green", "negligible": "yellow", "uncertified": "yellow"}.get(c.status, "red")
     said = "; ".join([f"close {', '.join(required)} contracts", *event.limits, f"{len(event.book.accounts):,} accounts", law])
     say([said])
     proved = f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"
@@ -50,7 +50,10 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     )
     if c.bound is not None:
         proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
-        proof.add_row("gap (fraction of the value, or of 1e-6 of pro rata)", f"{c.gap:.2g}")
+        proof.add_row(
+            "gap (fraction of the value)" if not c.rounding else "gap (fraction of the value, or of its rounding / tolerance)",
+            f"{c.gap:.2g}",
+        )
     proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import BookError
+from .filetypes import file_of, is_parquet
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]
+_INVISIBLE = "\ufeff\u200b\u200e\u200f \t\r\n\xa0"  # what editors and spreadsheets leave around a name
 
 
-def read_columns(path: Path) -> tuple[dict[str, Any], str]:
+def read_columns(given: Any, what: str = "a table") -> tuple[dict[str, Any], str]:
+    """(columns by name, what to call the file) of a CSV or Parquet file. Raises BookError."""
     import pyarrow as pa
 
-    if not path.is_file():
-        raise BookError(f"there is no file {str(path)!r}")
-    if path.stat().st_size == 0:
-        raise BookError(f"{str(path)!r} is empty: a book needs a header and at least one position")
-    with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            raise BookError(f"{str(path)!r} is UTF-16 text; save it as UTF-8")
+    path = file_of(given, what)
     try:
-        table = _read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else _read_csv(path)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError, OSError) as error:
+        table = _read_parquet(path) if is_parquet(path) else _read_csv(path)
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         text = str(error).splitlines()[0]
         hint = (
             "; save it as UTF-8 text" if "utf" in text.lower() else "; columns are separated by commas" if "columns" in text else ""
         )
         raise BookError(f"{str(path)!r} cannot be read: {text}{hint}") from None
-    twice = [name for name in table.column_names if table.column_names.count(name) > 1]
-    if twice:
-        raise BookError(f"{str(path)!r} has the column {twice[0]!r} {table.column_names.count(twice[0])} times")
-    return {name.strip(): table.column(name) for name in table.column_names}, repr(str(path))
+    return arrow_columns(table, repr(str(path))), repr(str(path))
+
+
+def arrow_columns(table: Any, where: str) -> dict[str, Any]:
+    return dict(zip(once_each(table.column_names, where), table.columns))
+
+
+def once_each(names: Iterable[Any], where: str) -> list[str]:
+    """Column names without the blanks around them. Raises BookError for two that differ by blanks or case alone."""
+    given = [str(name) for name in names]
+    same: dict[str, list[str]] = {}
+    for name in given:
+        same.setdefault("".join(name.strip(_INVISIBLE).split()).casefold(), []).append(name)
+    for alike in same.values():
+        if len(alike) > 1:
+            spelled = f", as {', '.join(map(repr, alike[:3]))}" if len(set(alike)) > 1 else ""
+            raise BookError(
+                f"{where} has the column {alike[0].strip(_INVISIBLE).strip()!r} {len(alike)} times{spelled}; "
+                "keep one, rename or drop the others"
+            )
+    return [name.strip(_INVISIBLE).strip() for name in given]
 
 
 def _read_csv(path: Path) -> Any:
@@ -71,16 +85,32 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
 
 
 def arrow(values: Any) -> Any:
+    """Any column as an arrow array; long doubles become floats, mixed objects and numbers beyond 64 bits text."""
     import pyarrow as pa
 
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    kind = getattr(values, "dtype", None)
+    if kind in (np.longdouble, np.float16):
+        with np.errstate(over="ignore"):
+            values = np.asarray(values, dtype=float)
     try:
         array = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # mixed Python objects
-        missing = [value is None or value != value for value in values]
-        array = pa.array([None if gone else str(value) for value, gone in zip(values, missing)], pa.string())
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        array = pa.array([None if _absent(value) else _text_of(value) for value in values], pa.string())
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _absent(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+
+
+def _text_of(value: Any) -> str:
+    """str(value), also of whole numbers of more digits than Python writes out: those are beyond any float."""
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    except ValueError:
+        return "inf" if value > 0 else "-inf"
 
 
 def text_column(values: Any, name: str) -> Any:
@@ -98,7 +128,7 @@ def text_column(values: Any, name: str) -> Any:
         raise BookError(
             f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as text or whole numbers (§4)"
         )
-    array = array.cast(pa.string())
+    array = _as_text(array, name)
     spaced = pc.not_equal(array, pc.utf8_trim_whitespace(array))
     if pc.any(spaced).as_py():
         first = pc.index(spaced, True).as_py()
@@ -108,14 +138,35 @@ def text_column(values: Any, name: str) -> Any:
     return array
 
 
+def _as_text(array: Any, name: str) -> Any:
+    """Cast to valid UTF-8. Raises BookError for lists, tables within the table, and bytes of another encoding."""
+    import pyarrow as pa
+
+    try:
+        text = array.cast(pa.string())
+        text.validate(full=True)
+    except pa.ArrowException:
+        binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type) or pa.types.is_fixed_size_binary(array.type)
+        if not (binary or pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            raise BookError(f"the {name} column holds {array.type}, not text; write one {name} id a row (§4)") from None
+        rows = array.cast(pa.large_binary()).to_pylist()
+        odd = [row for row, value in enumerate(rows) if value.decode("utf-8", "replace").encode() != value]
+        raise BookError(
+            f"{len(odd)} of {len(rows)} rows of the {name} column are not UTF-8 text, first row {odd[0] + 1}: "
+            f"{rows[odd[0]][:40]!r}; write ids as UTF-8 text (§4)"
+        ) from None
+    return text
+
+
 def number_column(values: Any, name: str, accounts: Any) -> Array:
+    """A column as finite floats, or BookError. Text is read as a number; True and False are none, nor are complex numbers."""
     import pyarrow as pa
 
     array = arrow(values)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        numbers = np.array([_parsed(text, name, row, accounts) for row, text in enumerate(array.to_pylist())])
+        numbers = np.array([_parsed(text, name, row, accounts) for row, text in enumerate(_as_text(array, name).to_pylist())])
     elif (
         pa.types.is_integer(array.type)
         or pa.types.is_floating(array.type)
@@ -140,9 +191,11 @@ def _parsed(text: str | None, name: str, row: int, accounts: Any) -> float:
     try:
         return math.nan if text is None else float(text.replace("_", "?"))
     except ValueError:
+        hint = "; write it without separators, with a decimal point" if text and "," in text else ""
+        hint = "; it must be a real number" if text and text.strip("()").endswith("j") else hint
         raise BookError(
-            f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) holds {text!r}"
-            + ("; write it without separators, with a decimal point" if text and "," in text else "")
+            f"the column {name} must hold numbers; row {row + 1} (account {accounts[row].as_py()!r}) "
+            f"holds {(text or '')[:40]!r}{hint}"
         ) from None
 
 

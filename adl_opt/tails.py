@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from .errors import ObjectiveError
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around, fill
 from .laws import Law
+from .meant import holds_truth
 from .objectives import Objective, evaluate
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
+from .rounding import scenario_rounding
+from .shortfall import UNIT
 from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 
@@ -75,7 +79,10 @@ class CVaR(RiskMeasure):
         weights = tail_weights(loss, probability, self.level, near)
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 / (1 - self.level)) * UNIT * float(loss.max())
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level)
 
 
@@ -92,9 +99,11 @@ class Spectral(RiskMeasure):
     def __post_init__(self) -> None:
         given = self.weights
         try:
-            weights = np.atleast_1d(np.asarray(given, float))
-        except (TypeError, ValueError):
-            raise ObjectiveError(f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1") from None
+            weights = np.atleast_1d(np.asarray(given, float)) if not holds_truth(given) else None
+        except (TypeError, ValueError, OverflowError):
+            weights = None
+        if weights is None:
+            raise ObjectiveError(f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1")
         if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
             raise ObjectiveError(
                 f"weights of shape {weights.shape}: spectral weights are a list of finite numbers, nondecreasing, that sum to 1"
@@ -152,7 +161,10 @@ class Spectral(RiskMeasure):
         )
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 * self.weights[-1] * len(self.weights)) * UNIT * float(loss.max())
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, float(self.mixture[0][0]))
 
     def __str__(self) -> str:
@@ -178,7 +190,10 @@ class WorstCase(RiskMeasure):
         weights = worst / worst.sum() if worst.sum() > 0 else probability
         return weights, slack_of(value, loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 0.0
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, 1.0)
 
 
@@ -238,5 +253,9 @@ class AccountCVaR(Objective):
         under = math.fsum(float((np.maximum(argument, 0.0) * weights[a:b]).sum()) for a, b, argument in m.arguments())
         return Minorant(below.slack + max(worst - under, 0.0), below.low, below.high, one_sided=False)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def value_rounding(self, m: Symbols) -> float:
+        most = math.fsum(float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments())
+        return scenario_rounding(m, self._weights(m, None)) + (4 + 2 / (1 - self.level)) * UNIT * most
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self.level, coupled=False)

@@ -35,7 +35,7 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     if not isinstance(event, Event):
         raise EventError(f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
     book = event.book
-    weight = OneFactor(loading, Scenarios([-1.0, 1.0])).align(book.assets).loading
+    weight = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(book.assets).loading
     effect = weight[book.asset] * event.notional
     start = book.per_account(weight[book.asset] * book.notional - effect * event.fixed_fraction)
     legs = np.flatnonzero(event.free)

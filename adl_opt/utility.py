@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .event import Event
+from .hooks import is_number
 from .isolated import affine_around
 from .laws import Law
 from .objectives import Objective
-from .risk import RiskMeasure, is_number, mean_of, need, slack_of
+from .risk import RiskMeasure, mean_of, need, slack_of
+from .shortfall import UNIT
 from .symbols import Symbols
 from .tails import tail_weights
 
 Array = NDArray[np.float64]
+_MOST_EXPONENT = 700.0  # of a number whose exponential, summed over scenarios, is still a float
 
 
 def _normal(raised: Array, loss: Array, probability: Array) -> Array:
@@ -62,10 +65,13 @@ class Entropic(RiskMeasure):
     def of(self, loss: Array, probability: Array) -> float:
         possible = probability > 0
         scaled, weight = self.aversion * loss[possible], probability[possible]
-        top = scaled.max()
-        if top <= 1:  # no digits lost where the losses are small
+        if scaled.max() < _MOST_EXPONENT:  # log E exp loses digits where a large loss is rare; this does not
             return math.log1p(mean_of(np.expm1(scaled), weight)) / self.aversion
-        return (top + math.log(mean_of(np.exp(scaled - top), weight))) / self.aversion
+        shifted = scaled + np.log(weight)
+        top = shifted.max()
+        if top < _MOST_EXPONENT:
+            return math.log1p(math.fsum((np.exp(shifted) - weight).tolist())) / self.aversion
+        return (top + math.log(math.fsum(np.exp(shifted - top).tolist()))) / self.aversion
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         scaled = np.where(probability > 0, self.aversion * loss, -np.inf)  # an impossible loss may be of any size
@@ -84,13 +90,16 @@ class Entropic(RiskMeasure):
         slack = mean_of(np.maximum(terms, 0.0), worst) / self.aversion
         return (weights, slack) if slack <= 1e-8 * abs(self.of(loss, probability)) else (worst, 0.0)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return 4 * UNIT * self.of(loss, probability) * (1 + self.aversion * float(loss[probability > 0].max()))
+
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
 
-    def nearby(self, m: Symbols) -> "Objective":
+    def local_model(self, m: Symbols) -> "Objective":
         return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
 
 
@@ -102,7 +111,7 @@ class _Tilted(RiskMeasure):
 
     def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
         self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
-        self.natural = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
+        self.solver_scale = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
         with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
             self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
 
@@ -179,7 +188,10 @@ class OCE(RiskMeasure):
         weights = self.below * probability + (1 - self.below) * tail_weights(loss, probability, self._level, own)
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (4 + 2 * self.above) * UNIT * float(loss.max())
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
 
@@ -235,7 +247,13 @@ class MonotoneMeanVariance(RiskMeasure):
         terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
         return weights, mean_of(terms, probability)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        # The target is the best one, so that its own error, a roundoff of the scale, counts to second order only.
+        target = self._start(loss, probability) + self.scale
+        z = np.abs(np.maximum(loss - target, -self.scale))
+        return 8 * UNIT * (abs(target) + mean_of(z + z**2 / (2 * self.scale), probability) + UNIT * self.scale)
+
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)
 
 
@@ -282,7 +300,15 @@ class ShortfallRisk(RiskMeasure):
         spread = mean_of((z - 1) ** 2, probability)
         return weights, max(self.scale * spread / (1 + math.sqrt(1 + spread)) - mean_of(above, weights), 0.0)
 
-    def ceiling(self, loss: Array, probability: Array) -> Array:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        # The error of what Newton's method makes 0, over its slope.
+        t = self.of(loss, probability)
+        u = np.maximum((loss - t) / self.scale, -1.0)
+        slope = mean_of(1 + u, probability)
+        off = self.scale * mean_of(np.abs(u) * (2 + np.abs(u)), probability) / slope if slope > 0 else 0.0
+        return 4 * UNIT * (off + abs(t) + float(loss.max()))
+
+    def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self.of(loss, probability) - self.scale), np.inf)
 
 
@@ -335,5 +361,8 @@ class Expectile(RiskMeasure):
         weights = probability * density / mean_of(density, probability)
         return weights, slack_of(value, loss, weights)
 
-    def flat(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+    def measure_rounding(self, loss: Array, probability: Array) -> float:
+        return (8 + 2 * math.sqrt(len(loss))) * UNIT * self.of(loss, probability)  # ratios of running sums of one sign
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)

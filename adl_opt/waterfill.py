@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .capping import capped_level
 from .errors import EventError
+from .magnitudes import LEAST, MOST
+from .meant import holds_truth, plain
 
 Array = NDArray[np.float64]
-_PIECE, _SAMPLE = 16_384, 50_000
+_PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
+_FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
 _MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
@@ -29,10 +32,13 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
-    size, equity = np.asarray(size, float), np.asarray(equity, float)
-    most = size if cap is None else np.asarray(cap, float)
-    level, closed = filled(size, equity, required, None if cap is None else most)
-    return level, clear_exactly(closed, most, required, share=equity) if closed.any() else closed
+    size, equity = _numbers(size, "size"), _numbers(equity, "equity")
+    _check_digits(size, equity)
+    most = size if cap is None else _numbers(cap, "cap")
+    if math.isnan(wanted := plain(required)):
+        raise EventError(f"required = {required!r}: the requirement is one number, in the unit of size")
+    level, closed = filled(size, equity, wanted, None if cap is None else most)
+    return level, clear_exactly(closed, most, wanted, share=equity) if closed.any() else closed
 
 
 def filled(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
@@ -56,6 +62,9 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
             return 0.0 if cap is None else float(((size - cap) / equity).min()), most.copy()
     if cap is not None:
         return capped_level(size, equity, cap, required)
+    if len(size) <= _FEW:
+        level, closed = sorted_levels(size[None], equity[None], np.array([required]))
+        return float(level[0]), closed[0]
     reference, below = _cut(size, equity, required)
     # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what lies below the cut is small.
     closed, spare = np.empty_like(size), np.empty(_PIECE)
@@ -68,6 +77,37 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
     return max(reference - below, 0.0), closed
 
 
+def water_levels(size: Array, equity: Array, required: Array, cap: Array | None = None) -> tuple[Array, Array]:
+    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level (K,)."""
+    inside = (required > 0) & (required < size.sum(axis=1) * (1 - 1e-9))
+    plain = cap is None and size.shape[1] <= _FEW and (size >= 0).all() and ((equity > 0) & np.isfinite(equity)).all()
+    level, closed = np.empty(len(size)), np.empty_like(size)
+    for k in np.flatnonzero(~inside) if plain else range(len(size)):
+        level[k], closed[k] = water_level(size[k], equity[k], float(required[k]), None if cap is None else cap[k])
+    if plain and inside.any():
+        level[inside], closed[inside] = sorted_levels(size[inside], equity[inside], required[inside])
+        for k in np.flatnonzero(inside):
+            if math.fsum(closed[k].tolist()) != required[k]:
+                closed[k] = clear_exactly(closed[k], size[k], float(required[k]), share=equity[k])
+    return level, closed
+
+
+def sorted_levels(size: Array, equity: Array, required: Array) -> tuple[Array, Array]:
+    """`filled` of K assets that m accounts each hold, by a sort of each row; 0 < required (K,) < sums of size (K, m)."""
+    leverage = size / equity
+    order = np.argsort(-leverage, axis=1, kind="stable")
+    top, weights = np.take_along_axis(leverage, order, 1), np.cumsum(np.take_along_axis(equity, order, 1), axis=1)
+    # What lies above each account's leverage, summed from the top.
+    depth = np.zeros_like(size)
+    np.cumsum(weights[:, :-1] * (top[:, :-1] - top[:, 1:]), axis=1, out=depth[:, 1:])
+    cut = (depth <= required[:, None]).sum(axis=1) - 1
+    row = np.arange(len(size))
+    below = (required - depth[row, cut]) / weights[row, cut]
+    reference = top[row, cut]
+    closed = np.clip((leverage - reference[:, None] + below[:, None]) * equity, 0.0, size)
+    return np.maximum(reference - below, 0.0), closed
+
+
 def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     """(reference, below): the level is `below` under the lowest leverage above it, measured from there.
 
@@ -76,8 +116,8 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     """
     level = _sampled_level(size, equity, required)
     level = _newton(size, equity, required, level)
-    width, tries = 2e-3, 0
-    while True:
+    width = 2e-3
+    for tries in range(_TRIES + 1):
         low, high = level * (1 - width), level * (1 + width)
         volume, weight, leverage, own = _around(size, equity, low, high)
         order = np.argsort(-leverage, kind="stable")
@@ -86,8 +126,9 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
         at_low = depth[-1] + weights[-1] * (top[-1] - low)
         if depth[0] <= required <= at_low or (low == 0 and required >= depth[0]):
             break
-        tries += 1
-        if tries > 3:  # Newton's method moves by rounding: all accounts, sorted
+        if tries == _TRIES:
+            raise EventError(_lost_in_rounding(size, equity, required))
+        if tries == _TRIES - 1:  # Newton's method moves by rounding: all accounts, sorted
             level, width = max(float((s / e).max()) for _, s, e in _pieces(size, equity)), 1.0
             continue
         for _ in range(2):  # from below each step comes nearer, and few are left to pass
@@ -96,6 +137,16 @@ def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     if weights[cut] == 0:  # nobody above: the highest is the reference
         cut += 1
     return float(top[cut]), float((required - depth[cut]) / weights[cut])
+
+
+def _lost_in_rounding(size: Array, equity: Array, required: float) -> str:
+    with np.errstate(over="ignore"):
+        leverage = size / equity
+    first = int(np.argmax(leverage))
+    return (
+        f"no water level is found for the requirement {required!r}: leverages go up to {leverage[first]:.6g}, of entry number {first + 1} "
+        f"with size {size[first]:.6g} on equity {equity[first]:.6g}, beyond what floats sum; leave that entry out, or use other units"
+    )
 
 
 def _newton(size: Array, equity: Array, required: float, level: float) -> float:
@@ -147,6 +198,15 @@ def _pieces(size: Array, equity: Array) -> Iterator[tuple[int, Array, Array]]:
     return ((a, size[a : a + _PIECE], equity[a : a + _PIECE]) for a in range(0, len(size), _PIECE))
 
 
+def _numbers(values: ArrayLike, name: str) -> Array:
+    try:
+        if holds_truth(values) or np.iscomplexobj(values):
+            raise TypeError("neither True nor complex numbers are")
+        return np.asarray(values, float)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EventError(f"{name} must be real numbers: {error}") from None
+
+
 def _check_range(size: Array, equity: Array) -> None:
     if all(s.min() >= 0 and e.min() > 0 and s.max() < np.inf and e.max() < np.inf for _, s, e in _pieces(size, equity)):
         return
@@ -158,6 +218,32 @@ def _check_range(size: Array, equity: Array) -> None:
             raise EventError(
                 f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number {first + 1}: {values[first]:.6g}"
             )
+
+
+def _floats(name: str, values: object) -> Array:
+    try:
+        given = np.asarray(values)
+        floats = given.astype(float) if given.dtype.kind in "iuf" else None
+    except ValueError:  # lists of several lengths
+        floats = None
+    if floats is None or (name == "required" and floats.ndim):
+        raise EventError(f"{name} must be {'a number' if name == 'required' else 'an array of numbers'}, not {str(values)[:40]!r}")
+    return floats
+
+
+def _check_digits(size: Array, equity: Array) -> None:
+    """Sizes and leverages whose squares floats hold: what the entries of a Book keep to."""
+    if size.shape != equity.shape:
+        return
+    with np.errstate(all="ignore"):
+        for name, values in (("size", size), ("size / equity", size / equity)):
+            bad = (size > 0) & (equity > 0) & ~((values >= LEAST) & (values <= MOST))
+            if bad.any():
+                first = int(np.argmax(bad))
+                raise EventError(
+                    f"{bad.sum()} of {len(bad)} entries of {name} are above {MOST:g} or below {LEAST:g}, first number {first + 1}: "
+                    f"{values[first]:.6g}; leave it out, or use other units"
+                )
 
 
 def exact_sum(values: Array) -> Fraction:
@@ -181,7 +267,9 @@ def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple
     edges = np.sort(np.concatenate([low / equity, high / equity]))
     # The sum is piecewise linear in the level: find its piece by bisection over the edges, then interpolate.
     first, last = 0, len(edges) - 1
-    while last - first > 1:
+    for _ in range(len(edges).bit_length()):
+        if last - first <= 1:
+            break
         middle = (first + last) // 2
         if np.clip(edges[middle] * equity, low, high).sum() <= total:
             first = middle
@@ -200,9 +288,9 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
     proportion the legs with room take the residual (default: their room). Raises EventError if no
     leg can represent the last part, which needs more than n ulps of required to be wrong.
     """
-    closed = np.asarray(closed, float).copy()
+    closed, required = np.asarray(closed, float).copy(), float(required)
     for _ in range(20):
-        residual = _excess(closed, required)
+        residual = _Sum(closed).less(required)
         if abs(residual) <= 4 * np.finfo(float).eps * required:
             break
         room = closed if residual > 0 else size - closed
@@ -211,27 +299,40 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
         weight = np.where(legs, room if share is None else share, 0.0)
         if weight.sum() == 0:
             break
-        closed = np.clip(closed - float(residual) * (weight / weight.sum()), 0.0, size)
+        closed = np.clip(closed - residual * (weight / weight.sum()), 0.0, size)
     return _last_part(closed, size, required)
 
 
-def _excess(closed: Array, required: float) -> Fraction:
-    return exact_sum(closed) - Fraction(required)
+class _Sum:
+    """The exact sum of floats, some of which change, rounded once when asked for; by `math.fsum` if they are few."""
+
+    def __init__(self, values: Array) -> None:
+        self._few = values.tolist() if len(values) <= _FEW else []
+        self._rest = exact_sum(values) if len(values) > _FEW else Fraction(0)
+
+    def less(self, *taken: float) -> float:
+        """The sum less these numbers, correctly rounded."""
+        if self._rest == 0:
+            return math.fsum([*self._few, *(-x for x in taken)])
+        return float(self._rest + sum(map(Fraction, self._few)) - sum(map(Fraction, taken)))
+
+    def change(self, before: float, after: float) -> None:
+        self._few += [-before, after]
 
 
 def _last_part(closed: Array, size: Array, required: float) -> Array:
-    total = exact_sum(closed)
+    total = _Sum(closed)
     for _ in range(len(closed) + 3):
-        if float(total) == required:
+        if total.less() == required:
             return closed
-        residual = float(total - Fraction(required))
+        residual = total.less(required)
         fits = np.flatnonzero((closed - residual >= 0) & (closed - residual <= size))
         # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account it may be much.
         untouched = (closed[fits] == 0) | (closed[fits] == size[fits])
         fits = fits[np.lexsort((-closed[fits], untouched))]
         for leg in fits[:64]:
             after = closed[leg] - residual
-            if float(total - Fraction(closed[leg]) + Fraction(after)) == required:
+            if total.less(closed[leg], -after) == required:
                 closed[leg] = after
                 return closed
         # No leg can take it all: those with most room are used up, then the next takes what it can.
@@ -240,7 +341,7 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
         used = order[: int(np.searchsorted(np.cumsum(room[order]), abs(residual)))]
         if used.size and room[used[0]] > 0:
             closed[used] = 0.0 if residual > 0 else size[used]
-            total = exact_sum(closed)
+            total = _Sum(closed)
             continue
         leg = int(order[0])
         moved = min(max(closed[leg] - residual, 0.0), size[leg])
@@ -248,9 +349,9 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
             moved = min(max(np.nextafter(closed[leg], -np.inf if residual > 0 else np.inf), 0.0), size[leg])
         if moved == closed[leg]:
             break
-        total += Fraction(moved) - Fraction(closed[leg])
+        total.change(closed[leg], moved)
         closed[leg] = moved
     raise EventError(
-        f"the closed sizes miss the requirement {required!r} by {float(_excess(closed, required)):.3g} and no leg can represent the "
+        f"the closed sizes miss the requirement {required!r} by {_Sum(closed).less(required):.3g} and no leg can represent the "
         "difference: sizes and requirement differ by more digits than a float has (§6)"
     )

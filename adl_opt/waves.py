@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .book import Book, columns_of
+from .columns import refuse_meanings
 from .errors import BookError
-from .tables import arrow, factorize, need_columns, number_column, read_columns, text_column
+from .readonly import ReadOnly, fixed, keep
+from .tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +25,7 @@ OPTIONAL = ("entry_price", "margin", "profit_ratio")
 
 
 @dataclass(frozen=True, eq=False)
-class Waves:
+class Waves(ReadOnly):
     """What accounts held in each wave before it closed them, and what it closed; make one with `read`, `from_frame`, `from_hyperreplay`.
 
     labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j says that in wave number wave[j] account number account[j]
@@ -42,6 +45,9 @@ class Waves:
     realized: Array
     extra: Mapping[str, Array]
 
+    def __post_init__(self) -> None:
+        keep(self, "accounts", "wave", "account", "asset", "position", "equity", "price", "realized", "extra")
+
     @classmethod
     def read(cls, path: str | Path) -> "Waves":
         """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price, realized_closed; a row a position in a wave.
@@ -49,24 +55,32 @@ class Waves:
         wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and profit_ratio are kept for rules that rank by them. Raises
         BookError, naming the first culprit, for what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
         """
-        return cls._build(*read_columns(Path(path)))
+        return cls._build(*read_columns(path, "an event"))
 
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Waves":
         """Waves from a DataFrame with the columns of `Waves.read`; the index is ignored."""
-        return cls._build(columns_of(frame), "the frame")
+        return cls._build(columns_of(frame, "an event"), "the frame")
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> "Waves":
-        """Waves from a dict of columns; pandas is not needed."""
-        return cls._build(columns, "the dict")
+        """Waves from a dict of columns, lists or arrays of one length; pandas is not needed."""
+        if not isinstance(columns, Mapping):
+            raise BookError(f"from_columns takes a dict of columns, not {type(columns).__name__}; from_frame takes a DataFrame")
+        lengths = [-1 if isinstance(values, str) or not hasattr(values, "__len__") else len(values) for values in columns.values()]
+        if len(set(lengths)) > 1 or -1 in lengths:
+            said = ", ".join(f"{name!r} {'no list' if n < 0 else n}" for name, n in zip(columns, lengths))
+            raise BookError(f"the columns of the dict are lists of one length; their lengths are {said[:200]}")
+        return cls._build(dict(zip(once_each(columns, "the dict"), columns.values())), "the dict")
 
     @classmethod
     def from_hyperreplay(cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity") -> "Waves":
         """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see hyperreplay.py for what is assumed."""
         from .hyperreplay import tidy
 
-        columns, where = read_columns(Path(source)) if isinstance(source, (str, Path)) else (columns_of(source), "the frame")
+        columns, where = (
+            (columns_of(source, "an event"), "the frame") if hasattr(source, "columns") else read_columns(source, "an event")
+        )
         return cls._build(tidy(columns, where, every, equity), where)
 
     @classmethod
@@ -79,17 +93,19 @@ class Waves:
         if len(clock) == 2:
             raise BookError(f"{where} has the columns 'wave' and 'time'; keep the one that says which rows are one wave")
         need_columns(columns, (*(clock or ("wave",)), *NEEDED), where)
-        odd = [name for name in columns if name not in (*clock, *NEEDED, *OPTIONAL)]
-        if odd:
-            raise BookError(
-                f"{where} has {len(odd)} unknown column{'s' * (len(odd) > 1)}, first {odd[0]!r}; "
-                f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
-            )
         names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
         if len(names) == 0:
             raise BookError(f"{where} has no rows: an event needs at least one closing")
         wanted = (*NEEDED[2:], *(name for name in OPTIONAL if name in columns))
         number = {name: number_column(columns[name], name, names) for name in wanted}
+        known = (*clock, *NEEDED, *OPTIONAL)
+        refuse_meanings(columns, known, number["position"], names, where)
+        odd = [name for name in columns if name not in known]
+        if odd:
+            raise BookError(
+                f"{where} has {len(odd)} unknown column{'s' * (len(odd) > 1)}, first {odd[0]!r}; "
+                f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
+            )
         (accounts, account), (assets, asset) = factorize(names), factorize(labels)
         when, said = _clock(columns[clock[0]], clock[0], names)
         back = np.flatnonzero(np.diff(when) < 0)
@@ -148,24 +164,29 @@ class Waves:
         """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the event. Raises BookError for another label."""
         if wave not in self.labels:
             raise BookError(f"there is no wave {wave!r}; there are {len(self.labels)}, from {self.labels[0]} to {self.labels[-1]}")
-        rows = np.flatnonzero(self.wave == self.labels.index(wave))
+        w = self.labels.index(wave)
+        rows = self.rows_of(w)
         rows = rows[np.argsort(self.account[rows], kind="stable")]
         own, account = np.unique(self.account[rows], return_inverse=True)
-        price = self.price_by_wave[self.labels.index(wave)]
+        price = self.price_by_wave[w]
         equity = np.empty(len(own))
         equity[account] = self.equity[rows]
         extra = {name: values[rows] for name, values in self.extra.items()} | {"realized_closed": self.realized[rows]}
         asset = self.asset[rows].astype(np.int32)
         return Book(self.accounts[own], self.assets, price, equity, account.astype(np.int32), asset, self.position[rows], extra)
 
-    @property
+    def rows_of(self, w: int) -> Index:
+        """The rows of wave number w: they stand together."""
+        return np.arange(*np.searchsorted(self.wave, [w, w + 1]))
+
+    @cached_property
     def price_by_wave(self) -> Array:
         """Price of each asset in each wave, (w, d) quote currency: the latest that was listed, and before that the first."""
         price = np.full((len(self.labels), len(self.assets)), np.nan)
         price[self.wave, self.asset] = self.price
         known = np.maximum.accumulate(np.where(np.isnan(price), -1, np.arange(len(price))[:, None]), axis=0)
         first = np.argmax(~np.isnan(price), axis=0)
-        return price[np.where(known < 0, first, known), np.arange(len(self.assets))]
+        return fixed(price[np.where(known < 0, first, known), np.arange(len(self.assets))])
 
     def solvent(self) -> "Waves":
         """Without every account whose equity is not positive in some wave: all its rows, so that what it closed is required of nobody. BookError if none is left."""

@@ -22,6 +22,7 @@ from .lognormal import LogNormal
 from .objectives import ExpectedLoss, Objective
 from .parsing import fraction, number, pairs
 from .problem import PREFER
+from .tables import read_columns
 
 LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
@@ -77,6 +78,10 @@ ScenarioFile = Annotated[
     typer.Option(
         "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
     ),
+]
+Meant = Annotated[
+    bool,
+    typer.Option("--meant", help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant"),
 ]
 LawName = Annotated[str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")]
 Dof = Annotated[float | None, typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False)]
@@ -172,6 +177,7 @@ def law_of(
     seed: int,
     name: str = "lognormal",
     dof: float | None = None,
+    meant: bool = False,
 ) -> Law | None:
     if name not in LAWS:
         raise AdlError(f"--law {name!r} is not known; there are {', '.join(LAWS)}")
@@ -184,7 +190,7 @@ def law_of(
             raise AdlError(
                 "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
             )
-        return scenarios_of(scenarios)
+        return scenarios_of(scenarios, meant)
     if not volatility:
         if any(option is not None for option in (correlation, horizon, quadrature, sample)):
             raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
@@ -201,9 +207,9 @@ def law_of(
     if set(given) == {"all"}:
         given = dict.fromkeys(book.assets, given["all"])
     rho = None if correlation is None else fraction(correlation, "--correlation")
-    law: Law = LogNormal(given, rho, number(horizon, "--horizon"))
+    law: Law = LogNormal(given, rho, number(horizon, "--horizon"), meant=meant)
     if name != "lognormal":
-        law = _elliptical(law, dof)
+        law = _elliptical(law, dof, meant)
     if quadrature is not None and sample is not None:
         raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
     if quadrature is not None:
@@ -211,25 +217,20 @@ def law_of(
     return law if sample is None else law.sample(sample, seed)
 
 
-def _elliptical(law: LogNormal, dof: float | None) -> Law:
+def _elliptical(law: LogNormal, dof: float | None, meant: bool) -> Law:
     """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the horizon."""
     import pandas as pd
 
     labels = list(law.assets or ())
     covariance = law.correlation * np.outer(law.deviation, law.deviation)
     frame = pd.DataFrame(covariance, index=labels, columns=labels)
-    return Gaussian(frame) if dof is None else StudentT(frame * (dof - 2) / dof, dof)
+    return Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
 
 
-def scenarios_of(path: Path) -> Scenarios:
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path) if path.suffix.lower() in (".parquet", ".pq") else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise AdlError(f"--scenarios {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
-    weight = frame.pop("probability") if "probability" in frame.columns else None
-    return Scenarios(frame, weight)
+def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
+    columns = {name: values.to_pandas() for name, values in read_columns(path, "--scenarios")[0].items()}
+    weight = columns.pop("probability", None)
+    return Scenarios(columns, weight, meant=meant)
 
 
 def objective_of(name: str, settings: list[str] | None) -> Objective:
@@ -253,7 +254,7 @@ def next_command(event: Event, file: Path) -> str:
     words = ["adl-opt", "solve", str(file)]
     for option, amounts in (("--short", event.short), ("--long", event.long)):
         for asset, amount in amounts.items():
-            whole = amount == event.capacities[event.book.assets.index(asset)]
+            whole = amount == event.capacities[event.book.number_of[asset]]
             words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
     if not event.book.isolated:
         words += ["--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian"]

@@ -126,7 +126,11 @@ BUILDER = (
 )
 
 
-SPECS = (*(model_spec(name) for name in catalog.names() if adl.load(name).objective.below() is None), *BUILDER, *scale.SCALE)
+SPECS = (
+    *(model_spec(name) for name in catalog.names() if adl.load(name).objective.lower_bound_objective() is None),
+    *BUILDER,
+    *scale.SCALE,
+)
 
 _COLD = {"spec": "builder, cold", "size": 4, "at_most": 1.0, "aim": 0.25}
 _AGAIN = {"spec": "builder, re-solve", "size": 4, "at_most": 1.0}

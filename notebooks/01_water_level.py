@@ -113,9 +113,9 @@ def _(mo):
     No answer has to be believed. Each carries a certificate, recomputed from its numbers; no solver is trusted:
 
     - **objective**: its cost (USD). **bound**: no allocation costs less (USD). **clearing error**: missing BTC.
-    - **gap**: (objective − bound) / objective, a fraction (or / a millionth of pro rata's cost, if that is more).
-    - **status**: `certified` if it clears and the gap is at most 0.000001; `uncertified` if it clears, but the gap is
-      open; `infeasible` if it does not clear or closes more of a position than there is.
+    - **gap**: (objective − bound) / objective, a fraction (or / what rounding explains, where that is all there is).
+    - **status**: `certified` if it clears and the gap is at most 0.000001; `negligible` or
+      `uncertified` if it clears, but the gap is open, by less or more than a millionth of pro rata's cost; `infeasible` if it does not clear or closes more of a position than there is.
 
     Theorem 1 in numbers: the *same* water level is certified under four laws. The linear program costs as little under
     its ten moves, although it closes other amounts: between two kinks $1/R$ the loss is linear in the leverage, and it

@@ -33,8 +33,8 @@ def _():
 def _(mo):
     mo.md(r"""
     ## Data
-    The event's data may not be copied, so this notebook draws a *twin*: made-up accounts with the published figures (leverage with median 0.18, 95th
-    percentile 4.2, 99th 74 x; 94 % closed), here a thirtieth in size. A row is one position in one wave, as it stood before closing; positions and `realized_closed` in
+    The event's data may not be copied, so this notebook draws a *twin*: made-up accounts with the published figures (as corrected in December 2025:
+    leverage at closing with median 0.196, 95th percentile 5.10, 99th 122.7 x; 89.7 % closed), here a thirtieth in size. A row is one position in one wave, as it stood before closing; positions and `realized_closed` in
     contracts, short negative, equity and price in USD.
     """)
     return
@@ -108,7 +108,7 @@ def _(mo, result):
     rata and {end.leverage_p99["gross_water_filling"]:.1f} x under water-filling; the highest {end.leverage_max["realized"]:,.0f}, {end.leverage_max["pro_rata"]:,.0f} and
     {end.leverage_max["gross_water_filling"]:.1f} x.
 
-    And yet only {end.elsewhere["gross_water_filling"]:.0%} of the notional is closed elsewhere: 94 % of all that is listed must go, so that there is little to choose. Leverage is
+    And yet only {end.elsewhere["gross_water_filling"]:.0%} of the notional is closed elsewhere: 90 % of all that is listed must go, so that there is little to choose. Leverage is
     decided by that little.
     """)
     return
@@ -142,7 +142,7 @@ def _(mo):
     mo.md(r"""
     ## What a replay cannot say
     Prices and requirements are those of reality, whatever the policy does; nobody reacts; profit on positions held longer is not booked. Above all, public data list only *those who were closed*: whoever
-    was spared is in no row, and no policy can close him. A policy looks as if it had 6 % to choose from; an exchange, which knows its whole book, has far more.
+    was spared is in no row, and no policy can close him. A policy looks as if it had 10 % to choose from; an exchange, which knows its whole book, has far more.
     """)
     return
 

@@ -78,4 +78,4 @@ def scenarios(rng: np.random.Generator, d: int, count: int = 20) -> adl.Scenario
     moves[-1] = moves[0]
     weight = rng.random(count)
     weight[1] = 0.0
-    return adl.Scenarios(moves, weight / weight.sum())
+    return adl.Scenarios(moves, weight / weight.sum(), meant=True)  # the mathematics holds for any moves

@@ -289,8 +289,9 @@ def test_the_floor_does_not_certify_what_is_worse_than_pro_rata():
                 c = adl.Problem(adl.LeveragePower(p), event).solve().certificate
             except adl.SolveError:
                 continue
-        assert c.floor == pytest.approx(1e-6 * c.reference) and c.objective <= c.reference
-        assert not c.certified or (c.objective - c.bound) <= 1e-6 * max(c.objective, c.floor)
+        assert c.objective <= c.reference
+        assert not c.certified or (c.objective - c.bound) <= max(1e-6 * c.objective, c.rounding)
+        assert c.rounding <= 1e-12 * c.reference
 
 
 class SquaresMixin:
@@ -337,11 +338,14 @@ class TailMean(adl.Objective):
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e5, 1e10])
-def test_nothing_is_lost_and_that_is_certified(scale):
+def test_nothing_is_lost_and_what_that_proves(scale):
     event = one_asset(-np.array([0.5, 1.0, 0.5]) * scale, np.full(3, scale), 0.8 * scale)
     law = adl.Scenarios([0.3, -0.2, 0.5, 0.1])
-    solved = adl.Problem(TailMean(), event, law).solve()
-    assert solved.certificate.certified and abs(solved.certificate.objective) <= 1e-9 * scale
+    with pytest.warns(adl.UncertifiedWarning):  # the value is 0 without rounding, and a solver's bound is never quite 0
+        solved = adl.Problem(TailMean(), event, law).solve()
+    assert solved.certificate.objective == 0 and -1e-9 * scale <= solved.certificate.bound < 0
+    library = adl.Problem(adl.CVaR(0.5), event, law).solve(method="conic")
+    assert library.certificate.certified and library.certificate.objective == 0
 
 
 @pytest.mark.parametrize("shift", [1e6, -1e6, 3.5e8, -1e9])
@@ -360,8 +364,8 @@ def test_bounds_charge_the_rounding_of_large_variables(shift):
 def test_one_scenario_and_wide_stress_are_laws():
     wide = adl.Scenarios({"BTC": [0.01, -0.02], "DOGE": [3.0, -0.9]})
     assert wide.align(("DOGE",)).moves.tolist() == [[3.0], [-0.9]]
-    assert adl.Scenarios([3.0]).sample(4, seed=0).moves.shape == (4, 1)
-    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41))).quadrature(5).moves.shape == (41, 1)
+    assert adl.Scenarios([3.0], meant=True).sample(4, seed=0).moves.shape == (4, 1)
+    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41), meant=True)).quadrature(5).moves.shape == (41, 1)
     assert adl.LogNormal(25.0, None, 1 / 8766).dimension == 1
     ordered = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["t8", "t9", "t10"])
     assert adl.Scenarios.from_prices(ordered).moves.ravel().tolist() == [1.0, 0.5]
@@ -393,7 +397,7 @@ def test_the_tail_decides_exactly(seed):
         event = one_asset(-turn * sizes, equity, 0.6 * float(sizes.sum()), side=side)
         moves = np.sort(np.concatenate([[0.04, 0.05], rng.uniform(0.1, 3, 12)]))
         weight = np.where(moves < 0.06, 1.0, 10.0 ** -rng.uniform(10, 18, len(moves)))
-        law = adl.Scenarios(turn * moves, weight / weight.sum())
+        law = adl.Scenarios(turn * moves, weight / weight.sum(), meant=True)
 
         def loss(amount, event=event, law=law):
             return Symbols(event, law, amount).expected_loss
@@ -514,8 +518,8 @@ def test_uniqueness_is_not_claimed_where_it_is_rounding():
     singular = adl.Gaussian(np.outer([0.2, 0.3], [0.2, 0.3]) * (1 + 1e-16))
     assert adl.Problem(adl.ExpectedLoss(), event, singular).solve().unique is None
     calm = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(np.diag([1e-9, 1e-9])))
-    assert calm.solve().certificate.certified and calm.solve().unique is None
-    with pytest.raises(adl.SolveError, match="there are no ranges to tell"):
+    assert calm.solve().certificate.status == "negligible" and calm.solve().unique is None
+    with pytest.raises(adl.SolveError, match=r"negligible .* cannot be told"):
         adl.optimal_range(calm)
 
 
@@ -546,7 +550,7 @@ def test_a_singular_covariance_is_solved_by_accounts_too():
         one, two = (adl.Problem(adl.ExpectedLoss(), event, law).solve(method=how).certificate for how in ("auto", "conic"))
         assert one.certified and two.certified and one.objective == pytest.approx(two.objective, rel=1e-6)
         near = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable", tol=1e-3).certificate
-        assert near.certified and near.objective <= 1.001 * two.objective
+        assert near.status in ("certified", "negligible") and near.objective <= 1.001 * two.objective
 
 
 def test_a_factor_far_in_the_money_is_integrated():
@@ -556,7 +560,7 @@ def test_a_factor_far_in_the_money_is_integrated():
         assert law.expected_shortfall(np.array([[-100.0]]), np.array([1.0]))[0] == pytest.approx(truth, rel=1e-9)
     for factor in (stats.gamma(0.05), stats.lognorm(3, -1), stats.t(1.02), stats.pareto(1.5), stats.beta(0.5, 0.5)):
         strike = np.array([1e-6, 0.3, 0.9])
-        value = adl.OneFactor([1.0], factor).expected_shortfall(-np.ones((3, 1)), strike)
+        value = adl.OneFactor([1.0], factor, meant=True).expected_shortfall(-np.ones((3, 1)), strike)
         points = np.concatenate([[0.0], 10.0 ** np.arange(-12, 13)])
         for k, mine in zip(strike, value):
             exact = sum(integrate.quad(factor.sf, k + a, k + b, limit=400, epsrel=1e-12)[0] for a, b in itertools.pairwise(points))

@@ -34,7 +34,7 @@ def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
 
 
 def test_every_model_has_a_spec():
-    solvable = {name for name in catalog.names() if adl.load(name).objective.below() is None}
+    solvable = {name for name in catalog.names() if adl.load(name).objective.lower_bound_objective() is None}
     assert {f"model {name}" for name in solvable} <= {spec.name for spec in specs.SPECS}
     assert set(catalog.names()) - solvable == {"mean_variance"}  # a measure that cannot be minimised
 

@@ -294,5 +294,32 @@ def test_stress_in_cross_margin_names_a_law_and_broke_accounts_an_option(run):
     code, _, err = run("stress", "broke.csv", "--move", "X=-0.1")
     assert code == 2 and "'d' with -3" in err and "--solvent" in err and "book.solvent" not in err
     assert "left out 1 of 4" in run("stress", "broke.csv", "--move", "X=-0.1", "--solvent")[1]
-    code, out, _ = run("stress", "book.csv", "--move", "X=9")
+    code, _, err = run("stress", "book.csv", "--move", "X=9")
+    assert code == 2 and "which is +900 %; write 0.09 for 9 %, or say --meant" in err
+    code, out, _ = run("stress", "book.csv", "--move", "X=9", "--meant")
     assert code == 0 and "missing" in out
+
+
+def test_laws_that_look_like_slips_are_asked_about_and_meant_is_the_answer(run):
+    Path("percent.csv").write_text("X,probability\n5,0.5\n-3,0.5\n", encoding="utf-8")
+    for law, says in (
+        (["--scenarios", "percent.csv"], "1 of 2 moves are below -1, first number 2 of 'X': -3"),
+        (["--volatility", "0.6", "--horizon", "10"], "horizon = 10 years: write 10/365"),
+        (["--volatility", "60", "--horizon", "1/365"], "'X' is 60, 6,000 % a year"),
+        (["--volatility", "0.6", "--horizon", "10", "--law", "gaussian"], "horizon = 10 years"),
+        (["--volatility", "60", "--horizon", "1/365", "--law", "student", "--dof", "4"], "6,000 % a year"),
+    ):
+        for command in ("solve", "range", "compare"):
+            code, _, err = run(command, "book.csv", "--short", "X=6", *law)
+            assert code == 2 and says in err and "say --meant" in err and "meant=True" not in err
+        assert run("solve", "book.csv", "--short", "X=6", "--meant", *law)[0] == 0
+
+
+def test_scenario_files_are_read_like_books(run):
+    Path("twice.csv").write_text("X, X\n0.1,0.2\n", encoding="utf-8")
+    code, _, err = run("solve", "book.csv", "--short", "X=6", "--scenarios", "twice.csv")
+    assert code == 2 and "has the column 'X' 2 times, as 'X', ' X'" in err
+    Path("gone.csv").write_text('X\n0.1\n""\n', encoding="utf-8")
+    assert "missing or infinite" in run("solve", "book.csv", "--short", "X=6", "--scenarios", "gone.csv")[2]
+    pd.DataFrame({"X": [0.5, -0.2], "probability": [0.25, 0.75]}).to_parquet("moves.parquet")
+    assert "certified" in run("solve", "book.csv", "--short", "X=6", "--scenarios", "moves.parquet")[1]

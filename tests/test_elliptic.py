@@ -78,8 +78,8 @@ def test_only_expected_losses_under_elliptical_laws_are_replaced():
     assert cut_below(adl.MaxLeverage(), law, [m]) is None and newton_at(adl.LeverageSquare(), m) is None
     assert cut_below(adl.ExpectedLoss(), scenarios(draw, 2), [m]) is None
     both = cut_below(adl.ExpectedLoss() + 2 * adl.MaxLeverage(), law, [m])
-    assert [type(part) for _, part in both.parts()] == [Cuts, adl.MaxLeverage]
-    assert type(newton_at(adl.ExpectedLoss(), m).parts()[0][1]) is Newton
+    assert [type(part) for _, part in both.weighted_parts()] == [Cuts, adl.MaxLeverage]
+    assert type(newton_at(adl.ExpectedLoss(), m).weighted_parts()[0][1]) is Newton
 
 
 @pytest.mark.fuzz

@@ -94,7 +94,7 @@ def test_the_bound_is_never_violated_and_counts_clear_exactly():
         assert rounded.bound.loss == pytest.approx(rounded.bound.under(law), rel=TOL.rounding)
         near += rise.mean() > 0.5 * rounded.bound.loss + room
         # Move by move too, and in leverage.
-        pathwise = [rounded.bound.under(adl.Scenarios(law.moves[[s]])) for s in (0, 7)]
+        pathwise = [rounded.bound.under(adl.Scenarios(law.moves[[s]], meant=True)) for s in (0, 7)]
         assert (rise[[0, 7]] <= np.array(pathwise) + room).all()
         lift = rounded.leverages()[1] - before.leverages()[1]
         assert rounded.bound.leverage == pytest.approx(max(lift.max(), 0.0), abs=TOL.rounding * before.leverages()[0].max())
@@ -113,7 +113,7 @@ def test_least_bound_of_all_roundings_and_near_the_integer_optimum(seed):
     book = adl.Book.from_frame(pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity"]))
     required = float(rng.integers(1, int(np.abs(position).sum())))
     event = adl.Event(book, short={"X": required})
-    law = adl.Scenarios({a: rng.standard_t(3, 40) * 0.4 for a in book.assets})
+    law = adl.Scenarios({a: rng.standard_t(3, 40) * 0.4 for a in book.assets}, meant=True)
     best = adl.Problem(adl.ExpectedLoss(), event, law).solve()
     rounded = adl.round_to_lots(best, {"X": 1.0}, law)
     legs = np.flatnonzero(event.closable)
@@ -150,7 +150,7 @@ def test_by_hand():
 
 def test_the_bound_is_attained():
     # 1.5 contracts each in lots of 3: the first of the tie closes 3, the other none and, far under water at +200 %, loses 1.5 x 2 more.
-    law = adl.Scenarios([2.0])
+    law = adl.Scenarios([2.0], meant=True)
     other = adl.round_to_lots(adl.pro_rata(one_asset([-3.0, -3.0], [100.0, 1.0], 3.0)), {"X": 3.0}, law)
     event = other.event
     rise = loss(event, law, other.amount) - loss(event, law, adl.pro_rata(event).amount)

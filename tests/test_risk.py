@@ -297,9 +297,9 @@ def test_value_only_measures_are_compared_and_certified():
     for seed in range(20):  # the bounds' reason: the hulls lie below
         loss, p = losses(seed)
         mean, spread = loss @ p, math.sqrt((loss - loss @ p) ** 2 @ p)
-        assert adl.MeanVariance(0.3).below().of(loss, p) <= mean + 0.3 * spread**2 + 1e-12
+        assert adl.MeanVariance(0.3).lower_bound_objective().of(loss, p) <= mean + 0.3 * spread**2 + 1e-12
         for c in (0.2, 0.5, 2.0):
-            assert adl.MeanDeviation(c).below().of(loss, p) <= mean + c * spread + 1e-12
+            assert adl.MeanDeviation(c).lower_bound_objective().of(loss, p) <= mean + c * spread + 1e-12
 
 
 def test_measures_need_scenarios_and_say_so():
