@@ -26,7 +26,7 @@ from .lawinput import FactorModel
 from .laws import Law, Scenarios
 from .lognormal import LogNormal
 from .lots import LotAllocation, LotBound, round_to_lots
-from .model import Claim, Model, claim, methods_agree, verify
+from .model import Claim, Model, claim, methods_agree, value_by_hand, verify
 from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
 from .onefactor import OneFactor
 from .optimal_set import optimal_range
@@ -61,5 +61,5 @@ __all__ = [
     "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
     "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
     "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
-    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "value_by_hand", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip

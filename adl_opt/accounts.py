@@ -5,6 +5,7 @@ numpy and scipy only. Positions of 0 contracts take no part: they cannot be clos
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,17 @@ class Batch(NamedTuple):
     leg: Index
 
 
+_KNOWN: WeakKeyDictionary[Book, list[Batch]] = WeakKeyDictionary()  # a book does not change
+
+
 def batches(book: Book) -> list[Batch]:
-    """The accounts with a position, grouped by how many, in pieces that fit into memory."""
+    """The accounts with a position, grouped by how many, in pieces that fit into memory; found once a book."""
+    if book not in _KNOWN:
+        _KNOWN[book] = _grouped(book)
+    return _KNOWN[book]
+
+
+def _grouped(book: Book) -> list[Batch]:
     held = np.flatnonzero(book.position != 0)
     account = book.account[held]
     count = np.bincount(account, minlength=len(book.accounts))

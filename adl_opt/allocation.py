@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from . import stored
 from .certificate import Certificate
+from .counting import reduced
 from .errors import AdlError, AllocationError
 from .event import Event
 from .isolated import gross_levels
@@ -248,7 +249,7 @@ class Allocation:
         proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
         return (
             f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g} ({c.unit}), {proof}; "
-            f"{int((self.amount > 0).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
+            f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation import Allocation
+from .counting import accounts, left, reduced
 
 Array = NDArray[np.float64]
 _TOP = 10  # the most levered tenth
@@ -20,10 +21,9 @@ def bearing(allocation: Allocation) -> dict[str, float]:
     price = book.price[book.asset]
     closed = book.per_account(allocation.amount * price)
     could = book.per_account(np.where(event.closable, event.size, 0.0)) > 0
-    mine = np.where(event.closable, event.held - allocation.amount, 0.0)
-    whole = could & (book.per_account(mine) == 0)
+    whole = could & ~accounts(event, event.closable & left(event, allocation.amount))
     return {
-        "accounts reduced": int((closed > 0).sum()),
+        "accounts reduced": int(accounts(event, reduced(event, allocation.amount)).sum()),
         "wholly closed": int(whole.sum()),
         "top tenth bears": _top_share(closed[could], book.leverage.to_numpy()[could]),
         "Gini": gini(closed[could]),

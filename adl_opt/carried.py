@@ -1,8 +1,10 @@
 """The state of a policy through the waves of an event: what it holds, what it closes, and what is measured then.
 
 How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the data list the position again, the policy holds the
-listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd and are not: a position that the data show smaller
-than e (its owner closed it himself, the policy already had) is 0, its excess reported as `overtaken`; one that the data show on the other side than before starts anew.
+listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd
+and are not: a position that the data show smaller than e (its owner closed it himself, the policy already had) is 0,
+its excess reported as `overtaken`; one that the data show on the other side than before starts anew, and what the
+policy held of it more than reality is reported as `dropped`, what it had closed more as `overtaken`.
 Accounts join when they first appear. One that is not listed in a wave stands still: its last position less what was closed, its last equity, and the latest price of
 each asset; so policies may close whom reality closed before, or spared. Equity is that of the data.
 
@@ -19,13 +21,13 @@ from numpy.typing import NDArray
 
 from .book import Book
 from .certificate import FEASIBLE, assess, relative_gap
+from .counting import NOTHING
 from .errors import AdlError, AllocationError, SolveError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
 from .policies import Policy, applied
 from .problem import Problem
-from .symbols import Symbols
 from .threads import unheard
 from .waterfill import exact_sum
 from .waves import Waves
@@ -108,22 +110,24 @@ class State:
     def __init__(self, legs: int) -> None:
         self.ahead, self.side = np.zeros((2, legs))
 
-    def hold(self, tape: Tape) -> tuple[Array, float]:
-        """What the policy holds (seen,) contracts, and the notional that was overtaken."""
-        position, dust = tape.position, _DUST * tape.largest
+    def hold(self, tape: Tape) -> tuple[Array, float, float]:
+        """What the policy holds (seen,) contracts, and the notional that was overtaken, and dropped."""
+        position, dust, price = tape.position, _DUST * tape.largest, tape.price[tape.asset]
         side = np.sign(position)
-        self.ahead[side * self.side < 0] = 0.0  # on the other side than before: opened anew
+        anew = side * self.side < 0  # on the other side than before
+        more = np.where(anew, -self.side * self.ahead, 0.0)  # held more than in reality, or closed more
+        self.ahead[anew] = 0.0
         self.side = np.where(side != 0, side, self.side)
         beyond = self.side * (self.ahead - position)  # > 0: the owner closed what the policy already had
-        overtaken = float((beyond * tape.price[tape.asset])[beyond > dust].sum())
+        overtaken = (beyond * price)[beyond > dust].sum() - (more * price)[more < -dust].sum()
         self.ahead = np.where((beyond >= -dust) & (self.ahead != 0), position, self.ahead)
-        return (position - self.ahead)[tape.seen], overtaken
+        return (position - self.ahead)[tape.seen], float(overtaken), float((more * price)[more > dust].sum())
 
     def step(
         self, tape: Tape, name: str, policy: Policy | None, need: Array, law: Law | None, measures: list[Objective], prove: bool
     ) -> Done:
         """One wave: what is closed (seen,) contracts signed like the position, what is missing (2, d) contracts, and the line of the table."""
-        held, overtaken = self.hold(tape)
+        held, overtaken, dropped = self.hold(tape)
         book = tape.book(held)
         both = (need > 0).all(axis=0)
         parts = [need * [[1.0], [0.0]] + need * ~both * [[0.0], [1.0]], need * both * [[0.0], [1.0]]][: 1 + bool(both.any())]
@@ -139,16 +143,20 @@ class State:
             )
             closed += np.sign(event.book.position) * amount
         self.ahead[tape.seen] += closed - tape.realized[tape.seen]
-        m = Symbols(event, None, amount)
-        gross, after = book.per_account(np.abs(book.notional)), book.per_account(np.abs(m.notional))
-        by_leg = book.price[book.asset]
+        by_leg, dust = book.price[book.asset], NOTHING * tape.largest[tape.seen]
+        remains = np.abs(held - closed)
+        remains = np.where(remains > dust, remains, 0.0)
+        leverage = book.per_account(remains * by_leg) / book.equity
+        before, after, touched = (
+            book.per_account((one > dust).astype(float)) > 0 for one in (np.abs(held), remains, np.abs(closed))
+        )
         required, lacking = (float((amounts * book.price).sum()) for amounts in (need, missing))
         moved = float((np.abs(closed - tape.realized[tape.seen]) * by_leg).sum())
         line = {
-            "required": required, "missing": lacking, "overtaken": overtaken, "accounts": tape.size,
-            "touched": int((book.per_account(closed != 0) > 0).sum()), "wholly_closed": int(((gross > 0) & (after == 0)).sum()),
+            "required": required, "missing": lacking, "overtaken": overtaken, "dropped": dropped, "accounts": tape.size,
+            "touched": int(touched.sum()), "wholly_closed": int((before & ~after).sum()),
             "contracts_closed": math.fsum(np.abs(closed).tolist()), "notional_closed": math.fsum((np.abs(closed) * by_leg).tolist()),
-            "leverage_max": float(m.leverage.max()), "leverage_p99": float(np.quantile(m.leverage, 0.99)), "leverage_median": float(np.median(m.leverage)),
+            "leverage_max": float(leverage.max()), "leverage_p99": float(np.quantile(leverage, 0.99)), "leverage_median": float(np.median(leverage)),
             "elsewhere": (moved + lacking) / 2 / required if required > 0 else 0.0,
         }  # fmt: skip
         for measure in measures:

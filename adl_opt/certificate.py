@@ -19,10 +19,11 @@ from .groups import row_sums
 from .hooks import minorant_of
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import ExpectedLoss, LeverageSquare, Objective, Sum, evaluate, normalised, values
+from .objectives import LeverageSquare, Objective, evaluate, normalised, values
 from .rounding import BOTH, amounts_rounding
 from .supports import Dual, Minorant
 from .symbols import LossSymbols, Symbols
+from .trials import believed, check_monotone, other_losses, try_minorant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,13 +205,15 @@ def _bounds(
     nothing = np.full(len(event.side), np.nan)
     below = minorant_of(measured, m, evidence.dual)
     at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
+    tried = try_minorant(measured, event, m, (below, at_point))
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
     for support, how in ((at_point, "subgradient"), (below, "scenario multipliers") if below is not at_point else (None, "")):
         if support is not None and event.free.any():
             gap, price = knapsack(event, m, support)
-            bounds.append((value - gap, f"{how} and water level" if event.book.isolated else f"{how} and knapsack", price))
+            how += " and water level" if event.book.isolated else " and knapsack"
+            bounds.append((value - gap, how + believed(measured, tried) * (tried > 0), price))
     if evidence.conic_bound is not None and math.isfinite(evidence.conic_bound):
         assumed = evidence.conic_assumed
         how = "conic dual" + (f", auxiliary variables assumed within {assumed:.3g}" if assumed else "")
@@ -356,9 +359,15 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
     else:
         return []
     least = np.maximum(m.loss - gap, 0.0)
-    check_monotone(objective, m.loss, law.probability)
+    check_monotone(objective, m.loss, law.probability, other_losses(event, law))
     bound = evaluate(objective, LossSymbols(least, law.probability))
-    return [(min(bound, value), f"no allocation loses less in any scenario ({theorem})", np.full(len(event.side), np.nan))]
+    return [
+        (
+            min(bound, value),
+            f"no allocation loses less in any scenario ({theorem}){believed(objective)}",
+            np.full(len(event.side), np.nan),
+        )
+    ]
 
 
 def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
@@ -376,27 +385,6 @@ def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
         slope = book.notional * law.moves[s, book.asset] * lost[book.account, s]
         gaps[s] = knapsack(event, m, Minorant(float(slack[s]), slope, slope))[0]
     return gaps
-
-
-def check_monotone(objective: Objective, loss: Array, probability: Array) -> None:
-    """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value (§17).
-
-    Tried scenario by scenario and on random sets of scenarios: a test that can refute, not a proof. ExpectedLoss is known to be monotone.
-    """
-    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
-        return
-    here = evaluate(objective, LossSymbols(loss, probability))
-    rng = np.random.default_rng(0)
-    bumps = [np.arange(len(loss)) == s for s in range(min(len(loss), 32))] + [rng.random(len(loss)) < 0.5 for _ in range(32)]
-    size = max(float(np.abs(loss).max(initial=0.0)), 1.0)
-    for bump in bumps:
-        for step in (0.01 * size, size):
-            more = evaluate(objective, LossSymbols(loss + step * bump, probability))
-            if more < here - 1e-9 * size - 1e-6 * max(abs(here), abs(more)):
-                raise ObjectiveError(
-                    f"{objective} says monotone = True, but its value falls from {here:.9g} to {more:.9g} when the loss grows in "
-                    f"{int(bump.sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"
-                )
 
 
 def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:

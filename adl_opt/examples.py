@@ -9,6 +9,7 @@ from .event import Event
 from .laws import Scenarios
 from .lognormal import LogNormal
 from .synthetic import twin as twin
+from .waterfill import water_level
 
 Array = NDArray[np.float64]
 
@@ -93,3 +94,22 @@ def any_allocation(event: Event, rng: np.random.Generator) -> Array:
             low, high = (scale, high) if closed.sum() < event.required[k] else (low, scale)
         amount[legs] = closed
     return amount
+
+
+def losses(event: Event, amount: Array, moves: Array) -> Array:
+    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,): by definition, with nothing of the library's symbols."""
+    left = np.sign(event.book.position) * (np.abs(event.book.position) - amount) * event.book.price[0]
+    return np.maximum(-np.multiply.outer(moves, left) - event.book.equity, 0.0).sum(axis=1)
+
+
+def optimal_ends(event: Event, moves: Array) -> tuple[Array, Array]:
+    """Least and most (legs,) contracts that isolated shorts of one asset close at an optimum of the expected loss over `moves` (S,): Thm 2 word for word.
+
+    Leverages may end anywhere between the two kinks 1 / move around the water level.
+    """
+    size, equity, kink = event.size, event.book.equity / event.book.price[0], 1 / moves[moves > 0]
+    level = water_level(size, equity, float(event.required[0]))[0]
+    low, high = kink[kink < level].max(initial=0.0) * equity, kink[kink > level].min(initial=np.inf) * equity
+    low, high = np.minimum(low, size), np.where(size > low, np.minimum(high, size), size)
+    left = size.sum() - event.required[0]
+    return size - np.minimum(high, left - low.sum() + low), size - np.maximum(low, left - high.sum() + high)

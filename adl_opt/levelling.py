@@ -14,6 +14,7 @@ from .event import Event, cleared
 from .laws import Law
 from .objectives import FactorLeverageSquare, Objective
 from .route import ConicRoute, gap_of
+from .snapping import assess_at_ends
 from .symbols import loading_of
 from .threads import filtered, shared
 from .waterfill import clipped_level
@@ -33,7 +34,7 @@ def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> 
     amount, proof = ConicRoute(objective, law).solve(event, None, TOLERANCE, None)
     even = evenly(event, event.closable_part(whole), amount)
     for candidate in (even, polished(event, whole, even)):
-        other = assess(objective, event, law, candidate)
+        candidate, other = assess_at_ends(objective, event, law, candidate)
         if gap_of(other) <= max(gap_of(proof), TOLERANCE / 1000):
             amount, proof = candidate, other
     return amount, proof

@@ -2,24 +2,33 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from . import soundness
 from .allocation import Allocation
 from .errors import ModelError
 from .event import Event
 from .laws import Law
 from .objectives import Objective
+from .outside import certify
+from .policies import gross_water_filling, pro_rata
 from .problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to `tolerance` (rounding).
 
+    None: there is nothing to ask of this model.
     A claim is true for every seed it was given; one that finds its counterexample reports how badly it fails. fails: the statement is known to be false of this model;
     it stays in sight with its measured violation, which must exceed the tolerance.
     """
@@ -27,7 +36,7 @@ class Claim:
     name: str
     statement: str
     source: str
-    check: Callable[["Model"], float]
+    check: Callable[["Model"], float | None]
     tolerance: float
     fails: bool = False
 
@@ -48,21 +57,79 @@ def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
     """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value, and both are certified."""
 
     @claim(
-        "the solver finds the value of the closed form, both certified (relative to pro rata)",
-        "two independent definitions",
+        "the solver, the objective's formula and the model's policy find one value, all certified (relative to pro rata)",
+        "independent definitions",
         tolerance,
     )
     def solver_agrees(model: "Model") -> float:
         worst = 0.0
         for seed in range(seeds):
             problem = Problem(model.objective, model.event(model.sizes[0], seed), model.law)
-            conic, exact = (problem.solve(method=how).certificate for how in ("conic", "closed-form"))
-            gaps = [math.inf if one.gap is None else one.gap for one in (conic, exact)]
-            scale = max(abs(exact.reference), abs(exact.objective)) or 1.0
-            worst = max(worst, abs(conic.objective - exact.objective) / scale, *gaps)
+            found = [problem.solve(method=how).certificate for how in ("conic", "closed-form")]
+            if model.closed_form is not None:
+                found.append(certify(model.objective, problem.event, model.law, model.closed_form(problem.event)))
+            values = [one.objective for one in found]
+            gaps = [math.inf if one.gap is None else one.gap for one in found]
+            worst = max(worst, (max(values) - min(values)) / (abs(found[0].reference) or 1.0), *gaps)
         return worst
 
     return solver_agrees
+
+
+def value_by_hand(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Callable[[Event, Array], float]], Claim]:
+    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective or law, into the claim that the value is that.
+
+    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation is relative.
+    """
+
+    def made(formula: Callable[[Event, Array], float]) -> Claim:
+        @claim(f"the value by hand: {statement} (relative)", source, tolerance)
+        def by_hand(model: "Model") -> float:
+            worst = 0.0
+            for seed in range(2):
+                event = model.event(model.sizes[0], seed)
+                for policy in (pro_rata, model.closed_form or gross_water_filling):
+                    allocation = policy(event)
+                    said, value = certify(model.objective, event, model.law, allocation), float(formula(event, allocation.amount))
+                    worst = max(worst, abs(said.objective - value) / abs(value or said.reference))
+            return worst
+
+        return replace(by_hand, name=formula.__name__)
+
+    return made
+
+
+def _of_every_model() -> tuple[Claim, ...]:
+    """What is claimed of every model without being written there (soundness.py); a check with nothing to ask returns None."""
+    said = (
+        (
+            "express_is_value",
+            soundness.express_against_value,
+            "in CVXPY and in numpy the objective is one: pro rata, at random, in queues, optimally (relative)",
+            1e-6,
+        ),
+        (
+            "gaps_are_gaps",
+            soundness.gaps_are_gaps,
+            "other allocations: a gap is (objective - bound) / objective, a bound is below all of them",
+            1e-9,
+        ),
+        (
+            "prices_are_slopes",
+            soundness.prices_are_slopes,
+            "a shadow price lies between the difference quotients of the least value (relative)",
+            1e-3,
+        ),
+    )
+    return tuple(
+        Claim(
+            name=name, statement=words, source="of every model", check=lambda model, ask=ask: ask(model.problem()), tolerance=most
+        )
+        for name, ask, words, most in said
+    )
+
+
+OF_EVERY_MODEL = _of_every_model()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +154,7 @@ class Model:
     def __post_init__(self) -> None:
         if not self.sizes or not self.claims:
             raise ModelError(f"model {self.name!r} needs at least one size and one claim")
-        names = [claim.name for claim in self.claims]
+        names = [claim.name for claim in (*self.claims, *OF_EVERY_MODEL)]
         if len(set(names)) < len(names):
             raise ModelError(f"model {self.name!r} has two claims named {next(n for n in names if names.count(n) > 1)!r}")
 
@@ -115,13 +182,21 @@ class Verdict:
         return math.isfinite(self.violation) and self.violation > self.claim.tolerance if self.claim.fails else self.holds
 
 
+def checked(model: Model, one: Claim) -> Verdict | None:
+    """The verdict on one claim; None where there is nothing to ask of this model."""
+    try:
+        violation = one.check(model)
+    except Exception as error:  # a claim is anyone's code: it must not hide the others
+        return Verdict(model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}")
+    return None if violation is None else Verdict(model=model.name, claim=one, violation=float(violation))
+
+
 def verdicts(model: Model) -> Iterator[Verdict]:
-    """Check claim after claim, as they are asked for."""
-    for one in model.claims:
-        try:
-            yield Verdict(model=model.name, claim=one, violation=float(one.check(model)))
-        except Exception as error:  # a claim is anyone's code: it must not hide the others
-            yield Verdict(model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}")
+    """Check claim after claim, as they are asked for: the model's own, then those of every model."""
+    for one in (*model.claims, *OF_EVERY_MODEL):
+        verdict = checked(model, one)
+        if verdict is not None:
+            yield verdict
 
 
 def verify(model: Model) -> "pd.DataFrame":

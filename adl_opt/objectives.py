@@ -409,6 +409,14 @@ def trusted(objective: Objective) -> bool:
     return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.weighted_parts())
 
 
+def foreign_part(objective: Objective) -> Objective | None:
+    """What of a sum is a user's, to be tried; None if all of it is the library's."""
+    foreign = tuple(term for term in objective.weighted_parts() if not trusted(term[1]))
+    if len(foreign) == len(objective.weighted_parts()):
+        return objective
+    return Sum(foreign) if foreign else None
+
+
 def evaluate(objective: Objective, m: Any) -> float:
     """objective.value(m) as a float; ObjectiveError if it is not one real number, finite or not."""
     return number_of(objective.value(m), f"value of {objective}")

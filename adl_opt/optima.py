@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate, Proof, assess, with_bound
+from .certificate import Certificate, Proof, with_bound
 from .elliptic import strictly_convex
 from .errors import LawError, SolveError
 from .event import Event, cleared
@@ -15,6 +15,7 @@ from .hooks import closed_form_of
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
 from .route import ConicRoute
+from .snapping import assess_at_ends
 
 if TYPE_CHECKING:
     from .face import Face
@@ -114,7 +115,7 @@ class Optima:
             chosen = event.fixed_fraction * event.size
             chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
             chosen = cleared(event, chosen)
-        other = assess(route.objective, event, route.law, chosen, tolerance=tol)
+        chosen, other = assess_at_ends(route.objective, event, route.law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
             raise SolveError(

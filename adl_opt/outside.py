@@ -35,9 +35,9 @@ def certify(
     amount, words = cleared_first(event, _amount(event, allocation))
     own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
     # Without a law only water-filling itself is optimal: no bound can help.
-    if own.status in ("uncertified", "negligible") and not (law is None and objective.monotone):
-        own = with_bound(own, _optimum(problem, law, tol) or own, tol)
-    return said_first(words, own)
+    if own.status in ("certified", "infeasible") or (law is None and objective.monotone):
+        return said_first(words, problem.doubted(event, amount, own))
+    return said_first(words, with_bound(own, _optimum(problem, own, law, tol) or own, tol))
 
 
 def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np.float64]:
@@ -57,11 +57,13 @@ def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np
     return allocation.amount
 
 
-def _optimum(problem: Problem, law: Law | None, tol: float) -> Certificate | None:
+def _optimum(problem: Problem, own: Certificate, law: Law | None, tol: float) -> Certificate | None:
     """The certificate of the optimum, or of that of a measure below; None where no method solves it: what is proved without one stands."""
+    under = problem.objective.lower_bound_objective()
+    other = problem if under is None else Problem(under, problem.event, law)
+    other.note(own.objective, "the allocation to be certified")
     with unheard():
         try:
-            under = problem.objective.lower_bound_objective()
-            return (problem if under is None else Problem(under, problem.event, law)).solve(tol=tol).certificate
+            return other.solve(tol=tol).certificate
         except (LawError, SolveError):
             return None

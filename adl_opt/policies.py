@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .allocation import Allocation, amounts_from_frame
 from .certificate import Proof, assess
 from .clearing import cleared_first, said_first
+from .counting import accounts, left, reduced
 from .errors import AdlError, EventError
 from .event import Event
 from .isolated import fill
@@ -59,7 +60,11 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
 
 
 def pro_rata(event: Event) -> Allocation:
-    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal."""
+    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal.
+
+    In one asset and isolated margin it keeps the order of leverages; in cross margin, where other positions
+    stay, it can reverse it.
+    """
     need_event(event)
     amount = event.pro_rata_fraction * event.size
     for k in event.free_assets:
@@ -123,7 +128,8 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
 def gross_water_filling(event: Event) -> Allocation:
     """Level the gross leverages as far as the requirements allow: least sum of equity x leverage^2, evenly. Blind to hedges, and so a yardstick.
 
-    In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the loss: see the model hedge_matters.
+    In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the
+    loss: see the model hedge_matters; and to split an account can pay, which in isolated margin it cannot.
     """
     need_event(event)
     if event.book.isolated:
@@ -228,14 +234,13 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
         raise EventError(f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}")
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
-    left = event.held - allocation.amount > 1e-12 * event.held
-    reduced = book.per_account(allocation.amount) > 0
+    closing = reduced(event, allocation.amount)
     frame = pd.DataFrame(
         {
             "account": book.accounts,
             "closed_notional": book.per_account(allocation.amount * book.price[book.asset]),
             "transfer": book.per_account(allocation.closed * gone),
-            "wholly_closed": reduced & (book.per_account(left.astype(float)) == 0),
+            "wholly_closed": accounts(event, closing) & ~accounts(event, left(event, allocation.amount)),
         }
     )
     frame.attrs["units"] = {"closed_notional": "quote currency", "transfer": "quote currency, given up > 0"}

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from . import separable
 from .allocation import Allocation
-from .certificate import TOLERANCE, Proof, assess
+from .certificate import TOLERANCE, Certificate, Proof, assess
 from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, requirement_pairs
 from .hooks import check_hooks, closed_form_of
@@ -20,6 +21,7 @@ from .optima import Optima
 from .prices import price_ranges
 from .progress import bar
 from .route import ConicRoute, gap_of
+from .snapping import assess_at_ends
 from .symbols import Symbols
 from .threads import uncertified
 from .tolerance import check_tolerance
@@ -111,6 +113,7 @@ class Problem:
         optima = Optima(self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+        proof = replace(proof, certificate=self._route.doubted(event, amount, proof.certificate))
         weight, said = self._scale, proof.times(self._scale, self._measure(proof))
 
         def ends() -> tuple[Array, Array]:
@@ -197,6 +200,15 @@ class Problem:
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
 
+    def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
+        """A certificate of this objective, held against every value seen (`ConicRoute.doubted`)."""
+        inner = certificate.times(1 / self._scale, str(self._inner))
+        return self._route.doubted(event, amount, inner).times(self._scale, certificate.measure)
+
+    def note(self, value: float, where: str) -> None:
+        """A value of this objective that an allocation of the event has, to hold bounds against."""
+        self._route.valued.note(self.event, value / self._scale, where)
+
     @property
     def _scale(self) -> float:
         """What the inner objective's certificate is multiplied by; LeverageSquare stands in for a monotone objective without a law as it is."""
@@ -256,8 +268,8 @@ class Problem:
             chosen = "separable"
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
                 amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
-            if interrupted:
-                chosen = "separable, interrupted"
+            chosen = "separable, interrupted" if interrupted else chosen
+            return *assess_at_ends(self._inner, event, self.law, amount, evidence, tol), chosen
         return None if amount is None else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
 
 

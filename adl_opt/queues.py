@@ -136,7 +136,8 @@ class QueueRule:
     """A ranking rule: highest score closed first, whole positions, the last one in part; asset by asset, only the side that is required.
 
     score = pnl term x leverage term (names in queues.PNL and queues.LEVERAGE; notional at the mark, equity of the account). losers, with an unrealized
-    loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never closed). price: where positions are closed, as documented; it changes no size (see adl.burden).
+    loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never closed; where the others hold less
+    than is required by a rounding, all that they hold is closed). price: where positions are closed, as documented; it changes no size (see adl.burden).
     ties (§16), required: what decides between equal scores (equal to 12 digits): any of "unrealized profit", "lowest balance", "largest position", then last
     "account order", "newest first" (the last account of the book is the newest), "in proportion" (to position) or "random start" (cyclic in account order from
     an account drawn with `seed`). maintenance: maintenance margin as a fraction of notional, one for all. source, sure (whether it leaves nothing open) and
@@ -191,7 +192,9 @@ class QueueRule:
         amount = np.zeros(len(event.size))
         for k in np.flatnonzero(event.required > 0):
             legs, group = self._ranked(event, keys, int(k))
-            amount[legs] = _taken(event.size[legs], self._shared(group), float(event.required[k]))
+            # Whom the rule leaves may hold less than is required, by the rounding of two sums.
+            required = min(float(event.required[k]), math.fsum(event.size[legs].tolist()))
+            amount[legs] = _taken(event.size[legs], self._shared(group), required)
         return plain_allocation(event, amount, self.name, unique=None)
 
     def tied(self, event: Event) -> "pd.DataFrame":
@@ -267,5 +270,7 @@ def _taken(size: Array, group: NDArray[np.int64], required: float) -> Array:
     total = np.bincount(group, size)
     before = np.cumsum(total) - total
     share = np.clip(required - before, 0.0, total) / np.where(total > 0, total, 1.0)
+    whole = np.round(share)
+    share = np.where(np.abs(share - whole) <= _TIED, whole, share)  # what sums leave by rounding is nothing
     last = int(np.searchsorted(before + total, required * (1 - 1e-15)))
     return clear_exactly(share[group] * size, size, required, share=np.where(group == last, size, 0.0))

@@ -6,6 +6,7 @@ import difflib
 import numpy as np
 from numpy.typing import NDArray
 
+from .counting import finished, reduced
 from .errors import AdlError, AllocationError
 from .event import Event
 from .hooks import minorant_of
@@ -16,7 +17,6 @@ from .symbols import Symbols
 from .tables import figure
 
 Array = NDArray[np.float64]
-_DUST = 1e-6  # of a position: closed by less is not closed, and so at its other end
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
 
 
@@ -27,16 +27,16 @@ def explained(event: Event, law: Law | None, aim: Objective | None, amount: Arra
     before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
     legs = np.flatnonzero(book.account == i)
     mine = legs[event.closable[legs]]
-    share = amount[mine] / event.size[mine]
+    some, whole = reduced(event, amount)[mine], finished(event, amount)[mine]
     what = (
         "protected, nothing of it may be closed"
-        if not share.size and event.shielded[legs].any()
+        if not mine.size and event.shielded[legs].any()
         else "has nothing to close"
-        if not share.size
+        if not mine.size
         else "spared"
-        if not share.any()
+        if not some.any()
         else ("closed to its cap" if (event.size[mine] < event.held[mine]).any() else "closed whole")
-        if (share == 1).all()
+        if whole.all()
         else "reduced"
     )
     lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} quote currency)"]
@@ -74,7 +74,8 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
             else other or f"only {'shorts' if event.side[k] < 0 else 'longs'} are closed"
         )
         return f"{position}: stays, {why}" + (_hedge(support, j, held, book.position[j]) if event.side[k] == 0 else "")
-    did = f"{position}: closed {figure(amount)}" if amount else f"{position}: not closed"
+    some, all_of_it = bool(reduced(event, amounts)[j]), bool(finished(event, amounts)[j])
+    did = f"{position}: closed {figure(amount)}" if some else f"{position}: not closed"
     price = float(prices[k])
     if event.required[k] in (0.0, event.capacities[k]):
         return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it that may be closed' if event.capped else 'all of it'} is required, nothing is decided"
@@ -85,7 +86,7 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
         return f"{did}; {at}; what one of its contracts saves is not recorded (solve the Problem again)"
     more, last = -float(support.high[j]) / held, -float(support.low[j]) / held
     slack = _SAME * max(abs(price), abs(more), abs(last))
-    if _DUST * size < amount < (1 - _DUST) * size:
+    if some and not all_of_it:
         if last < more or not more - slack <= price <= last + slack:
             return f"{did}, in part: on the margin, {at}"  # a kink in several positions, or a measure that couples accounts: no slope of its own
         saves = (
@@ -94,7 +95,7 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
             else f"one more contract saves {figure(more)}"
         )
         return f"{did}; {saves}: on the margin, {at}"
-    if amount <= _DUST * size:
+    if not some:
         if more > price + slack:
             return f"{did}: spared, {at}"
         if more < 0:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 REALIZED = "realized"
 UNITS = {
-    "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency", "accounts": "number", "touched": "accounts",
+    "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency", "dropped": "quote currency", "accounts": "number", "touched": "accounts",
     "wholly_closed": "accounts", "contracts_closed": "contracts, of all assets", "notional_closed": "quote currency", "leverage_max": "x of equity, gross",
     "leverage_p99": "x of equity, gross", "leverage_median": "x of equity, gross", "elsewhere": "fraction of the required notional",
 }  # fmt: skip
@@ -43,8 +43,10 @@ class Replay:
         """One line a wave and policy, "realized" first (units in attrs["units"]).
 
         required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or 1e-13 of all that was ever held of the asset, it is rounding
-        and not counted), overtaken: notional, quote currency. accounts: in the book of the wave; touched,
-        wholly_closed: how many of them closed something, or everything. contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
+        and not counted), overtaken, dropped (what a policy held more than reality of positions that the data then
+        show on the other side): notional, quote currency. accounts: in the book of the wave; touched,
+        wholly_closed: how many of them closed something, or everything (1e-12 of what a position ever was is
+        nothing). contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
         the accounts of the book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional) between what was closed and what was realized,
         with what is missing as a place of its own, over the required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified gap.
         """
@@ -69,13 +71,14 @@ class Replay:
         ).infer_objects()
 
     def total(self) -> "pd.DataFrame":
-        """One line a policy over all waves: notional closed and missing (quote currency), accounts touched, leverage after the last wave, elsewhere by position."""
+        """One line a policy over all waves: notional closed, missing, overtaken and dropped (quote currency),
+        accounts touched, leverage after the last wave, elsewhere by position."""
         import pandas as pd
 
         lines = []
         for name, group in self.frame.groupby("policy", sort=False):
             last = group.iloc[-1]
-            line = {"policy": name, **{c: group[c].sum() for c in ("notional_closed", "missing", "overtaken")}}
+            line = {"policy": name, **{c: group[c].sum() for c in ("notional_closed", "missing", "overtaken", "dropped")}}
             line["touched"] = self.closed(str(name))["account"].nunique()
             line |= {c: last[c] for c in ("leverage_max", "leverage_p99", "leverage_median")}
             line["elsewhere"] = (group["elsewhere"] * group["required"]).sum() / max(group["required"].sum(), 1e-300)

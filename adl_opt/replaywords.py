@@ -143,7 +143,7 @@ def _print(result: Replay, law: str) -> None:
     for _, row in frame.iterrows():
         table.add_row(escape(str(row["wave"])), escape(str(row["policy"])), *(_cell(c, row[c]) for c in (*columns, *measures)))
     console.print(table)
-    _print_total(result, ("notional_closed", "missing", "overtaken", "touched", "leverage_max", "elsewhere"))
+    _print_total(result, ("notional_closed", "missing", "overtaken", "dropped", "touched", "leverage_max", "elsewhere"))
 
 
 def _print_total(result: Replay, columns: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from .supports import Dual, Minorant, scenario_support
 from .symbols import Symbols
 
 Array = NDArray[np.float64]
+TRIED = 12  # losses at which a dual is held against its measure
 
 
 class RiskMeasure(Objective, template=True):
@@ -94,7 +95,7 @@ class RiskMeasure(Objective, template=True):
         """§17 for a dual: the affine function that it states must lie below the measure. A test that can refute, not a proof."""
         rng = np.random.default_rng(0)
         here, scale = self.of(loss, probability), max(float(loss.max(initial=0.0)), least)
-        for k in range(12):
+        for k in range(TRIED):
             other = (
                 loss * rng.random(len(loss))
                 if k % 2

@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import separable
-from .certificate import Certificate, Evidence, Proof, assess, with_bound
+from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, with_bound
 from .elliptic import cut_below, newton_at
 from .elliptical import Gaussian
 from .errors import LawError, ObjectiveError, SolveError
 from .event import Event, cleared
 from .laws import Law, Scenarios
 from .objectives import ExpectedLoss, Objective, evaluate, trusted
+from .ownvariables import DISAGREE, Trial
+from .snapping import assess_at_ends
 from .symbols import Symbols, needed
 from .tails import WorstCase
 from .threads import alone
+from .valued import Valued, downhill, key_of
 
 if TYPE_CHECKING:
     from .conic import Point, Program
@@ -43,6 +46,8 @@ class ConicRoute:
         self.objective, self.law = objective, law
         self._programs: dict[tuple[bytes, bytes], Program] = {}
         self.lock = threading.RLock()
+        self._trials: dict[bytes, Trial] = {}
+        self.valued = Valued()
 
     def __getstate__(self) -> dict[str, Any]:
         # Neither locks nor compiled programs travel: a copy compiles anew.
@@ -92,7 +97,7 @@ class ConicRoute:
             if (found_so := without_scenarios(event, solver, tol, time_limit)) is not None:
                 return found_so
         program, reference = self.program(event), self.reference(event)
-        program.check_own_variables(event, self.law, reference)
+        self.trial(event)
         # Next to nothing may be lost at pro rata: divided by it, the program is hard; then once more in larger units.
         larger = max(reference, 1e-4 * program.money)
         attempts = [(reference, solver), (larger, solver)] + ([(larger, "CLARABEL")] if solver is None else [])
@@ -110,7 +115,9 @@ class ConicRoute:
                 break
             except SolveError:
                 if number == len(attempts) and not easier:
-                    raise
+                    if not self._bounded(solver, time_limit):
+                        raise
+                    found.append(self._at_pro_rata(event, tol))
         if not found:
             found = self._starts(event, tol, time_limit)
         value = found[0][1].certificate.objective
@@ -129,10 +136,16 @@ class ConicRoute:
         best = self._refined(event, min(found, key=_better), tol, time_limit)
         found.append(best)
         if not best[1].certificate.certified and best[1].certificate.objective > best[1].certificate.reference:
-            amount = cleared(event, event.pro_rata_fraction * event.size)  # a solver that loses to pro rata
-            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
-            best = min(found, key=_better)
+            best = min([*found, self._at_pro_rata(event, tol)], key=_better)  # a solver that loses to pro rata
         return best
+
+    def _at_pro_rata(self, event: Event, tol: float) -> tuple[Array, Proof]:
+        amount = cleared(event, event.pro_rata_fraction * event.size)
+        return amount, self._assess(event, amount, tolerance=tol)
+
+    def _bounded(self, solver: str | None, time_limit: float | None) -> bool:
+        """Whether a solver of our choice without a point is lost in rounding: our own objectives have an optimum."""
+        return solver is None and time_limit is None and trusted(self.objective)
 
     def _by_cuts(self, event: Event, solver: str | None, tol: float, time_limit: float | None) -> tuple[Array, Proof] | None:
         """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds prove; None where they do not apply."""
@@ -144,21 +157,22 @@ class ConicRoute:
             if below is None:
                 return None
             cuts = ConicRoute(below, self.law)
-            program = cuts.program(event)
-            program.check_own_variables(event, self.law, self.reference(event))
+            cuts._trials, program = self._trials, cuts.program(event)  # a user's terms beside it are tried once
+            cuts.trial(event)
             try:
                 point = program.solve(event, self.reference(event), solver, 1e-10, time_limit)
             except SolveError:
-                if not found:
+                if not found and not self._bounded(solver, time_limit):
                     raise
+                found = found or [self._at_pro_rata(event, tol)]
                 break
             amount = self._amount(event, point)
             bound = point.bound if cuts._same_value(event, amount, point) else None  # §17 holds for a user's terms beside it
             amount = cleared(event, amount)
             evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
             before = min((gap_of(one[1]) for one in found), default=np.inf)
-            found.append((amount, assess(self.objective, event, self.law, amount, evidence, tol)))
-            amounts.append(amount)
+            found.append(self._at_ends(event, amount, evidence, tol))
+            amounts.append(found[-1][0])
             stalled = 0 if gap_of(found[-1][1]) < before else stalled + 1
             # Newton is faster at the end, where all is smooth; kinks of other parts need the cuts' bounds to the last.
             if min(before, gap_of(found[-1][1])) <= (_NEWTON if smooth else 10 * _TIGHT) or stalled > 2:
@@ -176,7 +190,7 @@ class ConicRoute:
         if covariance is not None:
             with contextlib.suppress(SolveError):
                 amount = ConicRoute(self.objective, Gaussian(covariance)).solve(event, solver, tol, time_limit)[0]
-        return self._refined(event, (amount, assess(self.objective, event, self.law, amount, tolerance=tol)), tol, time_limit)
+        return self._refined(event, (amount, self._assess(event, amount, tolerance=tol)), tol, time_limit)
 
     @staticmethod
     def _amount(event: Event, point: "Point") -> Array:
@@ -187,9 +201,9 @@ class ConicRoute:
     def _starts(self, event: Event, tol: float, time_limit: float | None) -> list[tuple[Array, Proof]]:
         """Where linear programs would go: the least expected loss and the least worst case, assessed by this objective."""
         found = []
-        for easy in (ExpectedLoss(), WorstCase()):
+        for easy in (one for one in (ExpectedLoss(), WorstCase()) if type(one) is not type(self.objective)):  # not itself, for ever
             amount = ConicRoute(easy, self.law).solve(event, None, tol, time_limit)[0]
-            found.append((amount, assess(self.objective, event, self.law, amount, tolerance=tol)))
+            found.append((amount, self._assess(event, amount, tolerance=tol)))
         return found
 
     def _refined(self, event: Event, best: tuple[Array, Proof], tol: float, time_limit: float | None) -> tuple[Array, Proof]:
@@ -215,11 +229,23 @@ class ConicRoute:
             if point is None:
                 break
             amount = self._downhill(event, here[0], cleared(event, self._amount(event, point)))
-            again = amount, assess(self.objective, event, self.law, amount, Evidence(point.dual, price=point.price), tol)
+            again = self._at_ends(event, amount, Evidence(point.dual, price=point.price), tol)
             # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
             stalled = 0 if again[1].certificate.objective < c.objective or gap_of(again[1]) < gap_of(best[1]) else stalled + 1
             here, best = again, min(best, again, key=_better)
         return best
+
+    def _assess(self, event: Event, amount: Array, evidence: Evidence | None = None, tolerance: float = TOLERANCE) -> Proof:
+        return self._noted(event, assess(self.objective, event, self.law, amount, evidence, tolerance))
+
+    def _at_ends(self, event: Event, amount: Array, evidence: Evidence, tolerance: float) -> tuple[Array, Proof]:
+        amount, proof = assess_at_ends(self.objective, event, self.law, amount, evidence, tolerance)
+        return amount, self._noted(event, proof)
+
+    def _noted(self, event: Event, proof: Proof) -> Proof:
+        if proof.certificate.status != "infeasible":
+            self.valued.note(event, proof.certificate.objective, "an allocation found on the way")
+        return proof
 
     def _downhill(self, event: Event, here: Array, there: Array) -> Array:
         """`there`, or, where a model of second order led too far, the first halving of the way at which the value falls."""
@@ -238,7 +264,7 @@ class ConicRoute:
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
             amount = separable.polish(event, self.law, amount) if small else amount
         evidence = Evidence(point.dual, point.bound if trusted else None, point.assumed, point.price)
-        proof = assess(self.objective, event, self.law, amount, evidence, tol)
+        amount, proof = self._at_ends(event, amount, evidence, tol)
         return amount, replace(proof, price=np.where(np.isnan(proof.price), point.price, proof.price))
 
     def check(self, event: Event, amount: Array) -> None:
@@ -251,20 +277,52 @@ class ConicRoute:
         if trusted(self.objective) or len(said) < len(self.objective.weighted_parts()) or cells > _MOST_CHECKED:
             return
         with contextlib.suppress(LawError):
-            program = self.program(event)
-            program.check_own_variables(event, self.law, self.reference(event))
-            other = program.expressed((amount / np.where(event.size > 0, event.size, 1.0))[event.free])
-            value = evaluate(self.objective, Symbols(event, self.law, amount))
+            program, value = self.program(event), evaluate(self.objective, Symbols(event, self.law, amount))
+            fraction = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
+            other = program.expressed(fraction)
+            if (trial := self.trial(event)) is not None:
+                trial.compare(fraction)
             if other is not None and abs(value - other) > _AGREE * max(abs(value), abs(other), self.reference(event)):
                 self._disagree(event, value, other, "express says")
+
+    def trial(self, event: Event) -> Trial | None:
+        """§17 for objectives with variables of their own, once for each requirement; None where there are none. Raises ObjectiveError."""
+        key = key_of(event)
+        if key not in self._trials and (rows := self.program(event).own_rows) is not None:
+            trial = Trial(event, self.law, rows, self.reference(event))
+            trial.run()
+            self._trials[key] = trial
+            if rows.objective is self.objective:
+                self.valued.note(event, trial.lowest, "an allocation tried")
+        return self._trials.get(key)
+
+    def _doubtful(self, event: Event) -> bool:
+        return (trial := self.trial(event)) is not None and trial.doubtful
+
+    def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
+        """The certificate of amount (legs,), its bound held against every value seen and, for a user's objective, those downhill; it says what is believed.
+
+        Raises ObjectiveError if the bound is above one of them (§17).
+        """
+        c, more = certificate, 0
+        if c.status == "infeasible" or not event.free.any() or (self.law is None and self.objective.monotone):
+            return c  # without a law another objective stands for a monotone one
+        self.valued.note(event, c.objective, "the answer")
+        self.valued.note(event, c.reference, "pro rata")
+        if not trusted(self.objective) and c.bound is not None:
+            more, lowest = downhill(self.objective, event, self.law, amount)
+            self.valued.note(event, lowest, "an allocation downhill from the answer")
+        self.valued.refuse(self.objective, event, c)
+        trial = self._trials.get(key_of(event))
+        if trial is None or not trial.rows.own or "conic dual" not in c.proof:
+            return c
+        return replace(c, proof=c.proof.replace("conic dual", "conic dual of `express`", 1) + trial.words(1 + more))
 
     def _same_value(self, event: Event, amount: Array, point: "Point") -> bool:
         """§17: `value` at the solver's point against what `express` says there, or, if it brings variables, what the solver minimised.
 
         Raises ObjectiveError if they differ; False if only the solver's accuracy is in doubt, so that its bound must not count.
         """
-        from .conic import DISAGREE
-
         program = self.program(event)
         value = evaluate(self.objective, Symbols(event, self.law, amount))
         said = program.expressed(point.fraction)
@@ -273,7 +331,7 @@ class ConicRoute:
         if said is None:
             scale, other, noise = max(abs(value), self.reference(event)), point.objective, noise + 1e-8 * program.money
             if not point.accurate or trusted(self.objective) or abs(value - other) <= DISAGREE * scale + noise:
-                return not program.doubtful and abs(value - other) <= _AGREE * scale + noise
+                return not self._doubtful(event) and abs(value - other) <= _AGREE * scale + noise
         else:
             scale, other = max(abs(value), abs(said), floor), said
             close = abs(value - other) <= _AGREE * scale + noise

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .allocation import Allocation
+from .counting import reduced
 from .event import Event
 from .tables import figure
 
@@ -39,7 +40,7 @@ def say(lines: Iterable[str]) -> None:
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     c = allocation.certificate
     required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
-    colour = {"certified": "green", "negligible": "yellow", "uncertified": "yellow"}.get(c.status, "red")
+    colour = {"certified": "green", "negligible": "green", "uncertified": "yellow"}.get(c.status, "red")
     said = "; ".join([f"close {', '.join(required)} contracts", *event.limits, f"{len(event.book.accounts):,} accounts", law])
     say([said])
     proved = f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"
@@ -50,10 +51,8 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     )
     if c.bound is not None:
         proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
-        proof.add_row(
-            "gap (fraction of the value)" if not c.rounding else "gap (fraction of the value, or of its rounding / tolerance)",
-            f"{c.gap:.2g}",
-        )
+        how = " (or of its rounding / tolerance)" if c.rounding else ""
+        proof.add_row(f"gap (fraction of the value){how}", f"{c.gap:.2g}")
     proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":
@@ -104,10 +103,10 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
 
 
 def _accounts(event: Event, allocation: Allocation) -> Table:
-    reduced = (allocation.amount > 0).nonzero()[0]
+    closing = reduced(event, allocation.amount).nonzero()[0]
     notional = allocation.amount * event.book.price[event.book.asset]
-    shown = reduced[(-notional[reduced]).argsort(kind="stable")][:_SHOWN]
-    more = f", the {_SHOWN} largest of {len(reduced):,} (-o writes all)" if len(reduced) > len(shown) else ""
+    shown = closing[(-notional[closing]).argsort(kind="stable")][:_SHOWN]
+    more = f", the {_SHOWN} largest of {len(closing):,} (-o writes all)" if len(closing) > len(shown) else ""
     table = table_of(
         f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
         "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),

@@ -36,17 +36,18 @@ def _above(start: adl.Event, level: float) -> np.ndarray:
     "the ranges of all optima are those of the cutoff: nothing below it is touched, anything goes above", "cutoff theorem", 1e-9
 )
 def cutoff_set(model):
-    worst = 0.0
+    worst, seen = 0.0, 0
     for seed in range(20):
         start = model.event(model.sizes[0], seed)
         above, required = _above(start, model.objective.level), start.required[0]
         if above.sum() <= required:
             continue
+        seen += 1
         others = above.sum() - above
         least, most = np.maximum(required - others, 0.0), np.minimum(above, required)
         found = adl.optimal_range(adl.Problem(model.objective, start, model.law))
         worst = max(worst, np.abs(-found["least"] - least).max() / required, np.abs(-found["most"] - most).max() / required)
-    return worst
+    return worst if seen > 10 else 1.0
 
 
 @adl.claim(
@@ -85,7 +86,7 @@ def _queue(start: adl.Event) -> np.ndarray:
     "a queue is optimal exactly if it leaves every account that it cuts above the cutoff", "corollary of the cutoff theorem", 0.0
 )
 def queue_iff_above_the_cutoff(model):
-    wrong = [0, 0]
+    wrong, seen = 0, [0, 0]
     for seed in range(60):
         rng = np.random.default_rng(seed)
         start = model.event(8, seed)
@@ -95,8 +96,9 @@ def queue_iff_above_the_cutoff(model):
         keeps = bool((amount <= _above(start, model.objective.level) * (1 + 1e-12)).all())
         table = book.to_frame()[["account", "asset"]].assign(closed=-amount)
         gap = adl.certify(model.objective, start, model.law, table).gap
-        wrong[keeps] += (gap <= 1e-9) != keeps
-    return float(sum(wrong))
+        seen[keeps] += 1
+        wrong += (gap <= 1e-9) != keeps
+    return float(wrong) if min(seen) > 5 else 1.0
 
 
 @adl.claim(
@@ -123,6 +125,12 @@ def sum_over_accounts(model):
     return float(np.max(np.abs(total / by_account - 1)))
 
 
+@adl.value_by_hand("the least of t + the mean of (L - t)_+ / (1 - level) over t", "Rockafellar and Uryasev")
+def value_by_hand(start, amount):
+    loss = adl.examples.losses(start, amount, LAW.moves[:, 0])
+    return min(t + np.maximum(loss - t, 0).mean() / (1 - 0.95) for t in loss)
+
+
 MODEL = adl.Model(
     name="cvar",
     title="CVaR in isolated margin: any allocation that stays above a leverage cutoff",
@@ -132,5 +140,7 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(20, 500),
-    claims=(cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts, adl.methods_agree()),
-)
+    claims=(
+        cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts, value_by_hand, adl.methods_agree(),
+    ),
+)  # fmt: skip

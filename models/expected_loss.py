@@ -29,7 +29,7 @@ def _state(model, seed):
     return start, np.abs(start.book.position), start.book.equity, start.required[0]
 
 
-@adl.claim("reduced accounts end on one leverage, the others are below it and untouched", "Thm 1")
+@adl.claim("reduced accounts end on one leverage, the water level; the others are below it and untouched", "Thm 1")
 def one_leverage(model):
     worst = 0.0
     for seed in range(20):
@@ -37,8 +37,8 @@ def one_leverage(model):
         closed = model.closed_form(start).amount
         left = (size - closed) * start.book.price[0] / equity
         partly = (closed > 0) & (closed < size)
-        level = left[partly].max() if partly.any() else 0.0
-        worst = max(worst, np.ptp(left[partly]) / level if partly.any() else 0.0, (left.max() - level) / max(left.max(), 1))
+        level = adl.waterfill.water_level(size, equity / start.book.price[0], start.required[0])[0]
+        worst = max(worst, np.abs(left[partly] / level - 1).max(initial=0.0), left.max() / level - 1)
     return worst
 
 
@@ -129,6 +129,13 @@ def solver_agrees(model):
     return worst
 
 
+@adl.value_by_hand("sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3): Student t with 3 degrees of freedom", "calculus")
+def value_by_hand(start, amount):
+    s = 0.05 * np.maximum(start.size - amount, 1e-9) * start.book.price[0]
+    u = start.book.equity / s / 3**0.5
+    return s @ (1 - u * np.arctan2(1, u)) * 3**0.5 / np.pi
+
+
 MODEL = adl.Model(
     name="expected_loss",
     title="expected loss in isolated margin: one common leverage, for every law",
@@ -140,6 +147,6 @@ MODEL = adl.Model(
     sizes=(30, 1_000, 100_000),
     claims=(
         one_leverage, pathwise_dominance, distribution_free, path_independent, split_proof, wash_trade_resistant,
-        merging_can_help, solver_agrees,
+        merging_can_help, solver_agrees, value_by_hand,
     ),
 )  # fmt: skip

@@ -8,6 +8,8 @@ positive definite: the allocation itself is unique. Accounts closed in part in e
 Source: Campbell et al. (2026), elliptical laws; equality of exposures per equity and uniqueness proved by us (only for fully interior accounts).
 """
 
+import math
+
 import numpy as np
 
 import adl_opt as adl
@@ -76,6 +78,14 @@ def limit_of_samples(model):
     return abs(sampled / exact - 1)
 
 
+@adl.value_by_hand("sum s phi(z) - E Phi(-z), z = E / s", "definition")
+def value_by_hand(start, amount):
+    left = ((start.book.position - np.sign(start.book.position) * amount) * PRICE[start.book.asset]).reshape(-1, 3)
+    s = np.sqrt(((left @ COVARIANCE) * left).sum(axis=1))
+    z = start.book.equity / s
+    return s @ np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) - start.book.equity @ [math.erfc(x / 2**0.5) / 2 for x in z]
+
+
 MODEL = adl.Model(
     name="gaussian",
     title="expected loss in cross margin under Gaussian moves: exact, without scenarios",
@@ -84,5 +94,5 @@ MODEL = adl.Model(
     law=adl.Gaussian({a: dict(zip(ASSETS, row)) for a, row in zip(ASSETS, COVARIANCE.tolist())}),
     event=event,
     sizes=(8, 50),
-    claims=(certified, one_exposure_per_equity, price_is_slope, limit_of_samples),
+    claims=(certified, one_exposure_per_equity, price_is_slope, limit_of_samples, value_by_hand),
 )

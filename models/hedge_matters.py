@@ -8,6 +8,8 @@ leverage closes the same of both: it takes away A's hedge. The optimum closes B 
 Source: Campbell et al. (2026), cross margin: what is levelled is marginal risk, not leverage.
 """
 
+import math
+
 import numpy as np
 
 import adl_opt as adl
@@ -33,9 +35,12 @@ def _pair(model):
     return start, adl.Problem(model.objective, start, model.law).solve(), adl.gross_water_filling(start)
 
 
-@adl.claim("both accounts have the same gross leverage", "by construction", 1e-12)
-def equal_gross_leverage(model):
-    return float(np.ptp(model.event(2, 0).book.leverage))
+@adl.value_by_hand("sum s phi(z) - E Phi(-z), z = E / s", "definition")
+def value_by_hand(start, amount):
+    left = ((start.book.position - np.sign(start.book.position) * amount) * start.book.price[start.book.asset]).reshape(-1, 2)
+    s = np.sqrt(((left @ COVARIANCE) * left).sum(axis=1))
+    z = start.book.equity / s
+    return s @ np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) - start.book.equity @ [math.erfc(x / 2**0.5) / 2 for x in z]
 
 
 @adl.claim("levelling gross leverage closes the same of both; the optimum closes the unhedged account only", "cross margin", 1e-6)
@@ -77,5 +82,5 @@ MODEL = adl.Model(
     law=adl.Gaussian({"BTC": {"BTC": 0.05**2, "ETH": COVARIANCE[0, 1]}, "ETH": {"BTC": COVARIANCE[0, 1], "ETH": 0.06**2}}),
     event=event,
     sizes=(2, 50),
-    claims=(equal_gross_leverage, the_optimum_keeps_the_hedge, gross_levelling_costs, closing_a_hedge_hurts, in_a_crowd),
+    claims=(value_by_hand, the_optimum_keeps_the_hedge, gross_levelling_costs, closing_a_hedge_hurts, in_a_crowd),
 )

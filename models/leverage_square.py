@@ -65,8 +65,13 @@ def least_for_every_convex_function(model):
 @adl.claim("the only optimum: both ends of every range are the water level's (of a position)", "strict convexity", 1e-12)
 def unique(model):
     start = model.event(model.sizes[0], 4)
-    found = adl.optimal_range(adl.Problem(model.objective, start))
-    return float(np.max((found["least"] - found["most"]).abs() / np.maximum(start.size, 1e-300)))
+    found, level = adl.optimal_range(adl.Problem(model.objective, start)), model.closed_form(start).amount
+    return float(max(np.max(np.abs(-found[end] - level) / np.maximum(start.size, 1e-300)) for end in ("least", "most")))
+
+
+@adl.value_by_hand("sum (p left)^2 / E", "definition")
+def value_by_hand(start, amount):
+    return float((((start.size - amount) * start.book.price[0]) ** 2 / start.book.equity).sum())
 
 
 MODEL = adl.Model(
@@ -78,5 +83,12 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(30, 1_000, 100_000),
-    claims=(the_program_finds_the_level, serves_every_law, least_for_every_convex_function, unique),
+    claims=(
+        the_program_finds_the_level,
+        serves_every_law,
+        least_for_every_convex_function,
+        unique,
+        value_by_hand,
+        adl.methods_agree(),
+    ),
 )

@@ -36,8 +36,8 @@ def event(n: int, seed: int) -> adl.Event:
     return adl.examples.random_shorts(n, seed)
 
 
-def _amounts(position, equity, required):
-    return adl.pro_rata(adl.examples.shorts(position, equity, required)).amount
+def _amounts(model, position, equity, required):
+    return model.closed_form(adl.examples.shorts(position, equity, required)).amount
 
 
 def _random(seed):
@@ -49,12 +49,12 @@ def _random(seed):
 @adl.claim("splitting an account anyhow, or merging two, changes nobody's total (of the requirement)", "THEORY 3", 1e-12)
 def split_and_merge_proof(model):
     worst = 0.0
-    for seed in range(50):
+    for seed in range(20):
         rng, position, equity, required = _random(seed)
         a, b = rng.uniform(0.01, 0.99, 2)
-        whole = _amounts(position, equity, required)
+        whole = _amounts(model, position, equity, required)
         parts = _amounts(
-            np.append([a * position[0], (1 - a) * position[0]], position[1:]), np.append([b, 1 - b], equity[1:]), required
+            model, np.append([a * position[0], (1 - a) * position[0]], position[1:]), np.append([b, 1 - b], equity[1:]), required
         )
         worst = max(worst, abs(parts[:2].sum() - whole[0]) / required, np.abs(parts[2:] - whole[1:]).max() / required)
     return worst
@@ -63,18 +63,20 @@ def split_and_merge_proof(model):
 @adl.claim("half now and half later is the whole at once (of the requirement)", "THEORY 3", 1e-12)
 def path_independent(model):
     worst = 0.0
-    for seed in range(50):
+    for seed in range(20):
         _, position, equity, required = _random(seed)
-        first = _amounts(position, equity, required / 2)
-        both = first + _amounts(position - first, equity, required / 2)
-        worst = max(worst, np.abs(both - _amounts(position, equity, required)).max() / required)
+        first = _amounts(model, position, equity, required / 2)
+        both = first + _amounts(model, position - first, equity, required / 2)
+        worst = max(worst, np.abs(both - _amounts(model, position, equity, required)).max() / required)
     return worst
 
 
 @adl.claim("the highest leverage it leaves is the least possible (above it, of it)", "false: THEORY 3, n2", 1e-6, fails=True)
 def least_highest_leverage(model):
     start = model.event(model.sizes[0], 1)
-    mine, best = (adl.certify(adl.MaxLeverage(), start, None, rule(start)).objective for rule in (adl.pro_rata, adl.water_filling))
+    mine, best = (
+        adl.certify(adl.MaxLeverage(), start, None, rule(start)).objective for rule in (model.closed_form, adl.water_filling)
+    )
     return mine / best - 1
 
 
@@ -83,7 +85,12 @@ def least_highest_leverage(model):
 )
 def least_expected_loss(model):
     start = model.event(model.sizes[0], 1)
-    return adl.certify(adl.ExpectedLoss(), start, LAW, adl.pro_rata(start)).gap
+    return adl.certify(adl.ExpectedLoss(), start, LAW, model.closed_form(start)).gap
+
+
+@adl.value_by_hand("p sum x^2 / q", "definition")
+def value_by_hand(start, amount):
+    return start.book.price[0] * float((amount[start.size > 0] ** 2 / start.size[start.size > 0]).sum())
 
 
 MODEL = adl.Model(
@@ -95,5 +102,12 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.pro_rata,
     sizes=(30, 1_000, 100_000),
-    claims=(adl.methods_agree(), split_and_merge_proof, path_independent, least_highest_leverage, least_expected_loss),
+    claims=(
+        adl.methods_agree(),
+        value_by_hand,
+        split_and_merge_proof,
+        path_independent,
+        least_highest_leverage,
+        least_expected_loss,
+    ),
 )

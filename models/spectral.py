@@ -54,6 +54,36 @@ def optima_are_those_of_the_tail(model):
     return worst
 
 
+@adl.claim(
+    "each end of a range by hand (Thm 2), in closed form and by programs that know no theorem (of a position)",
+    "two independent definitions",
+    1e-7,
+)
+def programs_agree(model):
+    class Unknown(adl.Spectral):
+        """The same measure, its closed forms forgotten."""
+
+        def of(self, loss, probability):
+            return super().of(loss, probability)
+
+    start = model.event(12, 0)
+    closed, programs = (
+        adl.optimal_range(adl.Problem(kind(model.objective.weights), start, model.law)) for kind in (adl.Spectral, Unknown)
+    )
+    if "closed form" in programs.attrs["how"] or "closed form" not in closed.attrs["how"]:
+        return 1.0
+    by_hand = adl.examples.optimal_ends(start, np.sort(LAW.moves[:, 0])[80:])  # the first two fifths weigh nothing
+    size = np.maximum(start.size, 1e-300)
+    ends = zip(("least", "most"), by_hand)
+    return max(np.max(np.abs(-found[end] - hand) / size) for end, hand in ends for found in (closed, programs))
+
+
+@adl.value_by_hand("the weighted mean of the fifths of the sorted losses", "definition")
+def value_by_hand(start, amount):
+    loss = adl.examples.losses(start, amount, LAW.moves[:, 0])
+    return np.sort(loss).reshape(5, -1).mean(axis=1) @ [0.0, 0.0, 0.1, 0.3, 0.6]
+
+
 MODEL = adl.Model(
     name="spectral",
     title="spectral risk in isolated margin: optimal under every spectrum, free where the spectrum does not look",
@@ -63,5 +93,5 @@ MODEL = adl.Model(
     event=event,
     closed_form=adl.water_filling,
     sizes=(20, 500),
-    claims=(mixture_of_cvars, distribution_free, optima_are_those_of_the_tail, adl.methods_agree()),
+    claims=(mixture_of_cvars, distribution_free, optima_are_those_of_the_tail, programs_agree, value_by_hand, adl.methods_agree()),
 )

@@ -87,6 +87,14 @@ def a_normal_plan_costs(model):
     return max(0.0, 0.05 - max(costs)) + max(0.0, -1e-9 - min(costs))
 
 
+@adl.value_by_hand("sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3): 3 degrees of freedom", "calculus")
+def value_by_hand(start, amount):
+    left = ((start.book.position - np.sign(start.book.position) * amount) * start.book.price[start.book.asset]).reshape(-1, 2)
+    s = np.sqrt(((left @ COVARIANCE) * left).sum(axis=1) / 3)  # the scale matrix is a third of the covariance
+    u = start.book.equity / s / 3**0.5
+    return s @ (1 - u * np.arctan2(1, u)) * 3**0.5 / np.pi
+
+
 MODEL = adl.Model(
     name="student",
     title="cross margin under Student t moves: fat tails, no scenarios",
@@ -95,5 +103,5 @@ MODEL = adl.Model(
     law=law(DOF),
     event=event,
     sizes=(20, 400),
-    claims=(one_optimum, one_marginal_risk, gaussian_in_the_limit, a_normal_plan_costs),
+    claims=(one_optimum, one_marginal_risk, gaussian_in_the_limit, a_normal_plan_costs, value_by_hand),
 )

@@ -79,3 +79,9 @@ def scenarios(rng: np.random.Generator, d: int, count: int = 20) -> adl.Scenario
     weight = rng.random(count)
     weight[1] = 0.0
     return adl.Scenarios(moves, weight / weight.sum(), meant=True)  # the mathematics holds for any moves
+
+
+def gaussian(rng: np.random.Generator, d: int) -> adl.Gaussian:
+    """Correlated normal moves of a few percent."""
+    factor = rng.normal(size=(d, d)) * 0.05
+    return adl.Gaussian(factor @ factor.T + 1e-4 * np.eye(d))

@@ -144,9 +144,12 @@ class Limited(adl.Objective):
 class LimitedByOwn(Limited):
     """The same through a variable of its own."""
 
+    def __init__(self, most=0.1):
+        self._most = most
+
     def express(self, m):
         own = cp.Variable()
-        m.subject_to(own >= m.fraction[0], own <= 0.1)
+        m.subject_to(own >= m.fraction[0], own <= self._most)
         return m.equity @ cp.square(m.leverage) + 0 * own
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +19,7 @@ from scipy.sparse import csr_array
 import adl_opt as adl
 from adl_opt import catalog, cli, plots, separable, waterfill, words
 from adl_opt.certificate import Evidence, assess
+from adl_opt.conic import Program
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.face import Face, optimal_face
 from adl_opt.objectives import Sum
@@ -101,6 +104,18 @@ class NoExpression(adl.Objective):
 
     def value(self, m):
         return 0.0
+
+
+class Cheaper(adl.Objective):
+    """Its value falls where `express` does not see it, away from the answer and from pro rata."""
+
+    def express(self, m):
+        import cvxpy as cp
+
+        return m.equity @ cp.square(m.leverage)
+
+    def value(self, m):
+        return float(m.equity @ m.leverage**2) - (1e9 if m.fraction[0] > 0.55 else 0.0)
 
 
 class ForeignProof(adl.Objective):
@@ -317,6 +332,13 @@ def replayed(*policies, table=WAVES):
 def too_few(event):
     allocation = adl.pro_rata(event)
     return replace(allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate)
+
+
+def unvalued(_):
+    """A solver that fails where an objective is valued at an allocation that is held."""
+    program = Program(adl.CVaR(0.9), PAPER, PAPER_LAW)
+    with mock.patch.object(cp.Problem, "solve", side_effect=cp.error.SolverError("it fails")):
+        program.held(PAPER, PAPER.pro_rata_fraction * PAPER.size, 1.0)
 
 
 def unfinite(_):
@@ -727,6 +749,21 @@ CASES = [
     Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
     Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
     Case("bind the allocation alone", lambda _: adl.Problem(Limited(), PAPER).solve(), adl.ObjectiveError),
+    Case(
+        "at pro rata, which is feasible: the proof is of another objective",
+        lambda _: assess(adl.ExpectedLoss(), EVENT, adl.Scenarios([-0.5, 0.2]), np.array([0.0, 6.0]), Evidence(conic_bound=0.3)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "the value of Cheaper at an allocation downhill from the answer",
+        lambda _: adl.certify(Cheaper(), EVENT, None, frame(["a0"], "X", None, None, None).assign(closed=-6.0)),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"LimitedByOwn.* exclude an allocation that closes 6 of 'X'",
+        lambda _: adl.Problem(LimitedByOwn(0.5), EVENT).solve(),
+        adl.ObjectiveError,
+    ),
     Case("exclude pro rata", lambda _: adl.Problem(LimitedByOwn(), PAPER).solve(), adl.ObjectiveError),
     Case(
         "HiddenVariance: at pro rata express says",
@@ -741,7 +778,7 @@ CASES = [
     Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
     Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
     Case(
-        "above 1.3030303, the value of ForeignProof at pro rata",
+        "minorant of ForeignProof states 2 as a bound for an allocation whose value is 1",
         lambda _: adl.Problem(ForeignProof(), PAPER).solve(),
         adl.ObjectiveError,
     ),
@@ -824,6 +861,7 @@ CASES = [
     Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
     Case("returned no point", lambda _: adl.Problem(Unbounded(), PAPER, PAPER_LAW).solve(), adl.SolveError),
     Case("not finite", unfinite, adl.SolveError),
+    Case("HIGHS cannot value CVaR", unvalued, adl.SolveError),
     Case(
         "too many rows for the conic method",
         lambda _: adl.Problem(

@@ -301,7 +301,10 @@ class OwnCVaR(adl.Objective):
 def test_free_variables_go_to_clarabel(paper, law):
     problem = adl.Problem(OwnCVaR(), paper, law)
     solved = problem.solve()
-    assert solved.certificate.certified and solved.certificate.proof == "conic dual"  # proved without an assumed box
+    proof = solved.certificate.proof  # without an assumed box
+    assert solved.certificate.certified and proof.startswith(
+        "conic dual of `express`; that `express` is at most `value` was tried at"
+    )
     program = problem._route.program(paper)
     assert program.linear and program.brings_variables
 

@@ -1,0 +1,110 @@
+"""Programs in cones as Clarabel takes them: which rows form a cone, and which can lack something (THEORY 11.2)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import clarabel
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+_INSIDE_EXP, _INSIDE_POWER = [-1.0, 1.0, 1.0], [1.0, 1.0, 0.0]  # points inside these cones
+_ACCURACY = 1e-9
+
+
+@dataclass(frozen=True)
+class Cones:
+    """Which rows form a cone: number (rows,) of the cone of each row.
+
+    inside (rows,): a direction into the cone, 0 in equations. head (rows,): rows that may grow without limit, whatever
+    the others. single: by cone None for an equation, 1 for an inequality, else Clarabel's cone.
+    """
+
+    number: NDArray[np.int64]
+    inside: Array
+    head: NDArray[np.bool_]
+    single: list[Any]
+
+    @classmethod
+    def of(cls, dims: Any, given: NDArray[np.bool_]) -> "Cones":
+        """given (rows,): where the allocation stands; a cone of three gives way in those rows alone, if that helps."""
+        single: list[Any] = [None] * dims.zero + [1] * dims.nonneg
+        single += [clarabel.SecondOrderConeT(size) for size in dims.soc]
+        single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [clarabel.PowerConeT(a) for a in dims.p3d]
+        sizes = [1] * (dims.zero + dims.nonneg) + [*dims.soc] + [3] * (dims.exp + len(dims.p3d))
+        number, first = np.repeat(np.arange(len(sizes)), sizes), dims.zero + dims.nonneg + sum(dims.soc)
+        head = np.arange(len(number)) >= dims.zero
+        head[dims.zero + dims.nonneg :] = False
+        head[dims.zero + dims.nonneg + np.cumsum([0, *dims.soc[:-1]], dtype=int)[: len(dims.soc)]] = True
+        inside = head.astype(float)
+        threes = given[first:].reshape(-1, 3)
+        full = np.array([_INSIDE_EXP] * dims.exp + [_INSIDE_POWER] * len(dims.p3d)).reshape(-1, 3)
+        last = np.where(np.arange(len(threes)) < dims.exp, threes[:, 1], threes[:, 2]) | ~threes.any(axis=1)
+        inside[first:] = np.where(last[:, None] | threes, full, 0.0).ravel()
+        return cls(number, inside, head, single)
+
+    @property
+    def equation(self) -> NDArray[np.bool_]:
+        """(rows,): those that never give way."""
+        return np.array([one is None for one in self.single], bool)[self.number]
+
+    @property
+    def kinds(self) -> list[Any]:
+        hard, soft = sum(one is None for one in self.single), sum(isinstance(one, int) for one in self.single)
+        found = [clarabel.ZeroConeT(hard)] * (hard > 0) + [clarabel.NonnegativeConeT(soft)] * (soft > 0)
+        return found + [one for one in self.single if one is not None and not isinstance(one, int)]
+
+    def those(self, kept: NDArray[np.bool_]) -> "Cones":
+        rows = kept[self.number]
+        number = (np.cumsum(kept) - 1)[self.number[rows]]
+        return Cones(number, self.inside[rows], self.head[rows], [one for one, stays in zip(self.single, kept) if stays])
+
+    def any(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(cones,): whether one of its rows is."""
+        return np.bincount(self.number, rows, len(self.single)) > 0
+
+    def largest(self, values: Array) -> Array:
+        """(cones,): the largest of its rows' values; 1 where there is none."""
+        top = np.zeros(len(self.single))
+        np.maximum.at(top, self.number, values)
+        return np.where(top > 0, top, 1.0)
+
+
+def binding_cones(A: Any, cones: Cones) -> NDArray[np.bool_]:
+    """(cones,): those that can lack something. The others have a variable that only ever helps, or an equation's own."""
+    binding = np.ones(len(cones.single), bool)
+    entry, (height, width) = sp.coo_array(A), A.shape
+    while True:
+        alive = binding[cones.number[entry.row]]
+        row, column, value = entry.row[alive], entry.col[alive], entry.data[alive]
+        seen = np.bincount(column, minlength=width)
+        heads = [np.bincount(column, cones.head[row] & (sign * value > 0), width) == seen for sign in (1, -1)]
+        alone = (seen == 1) & (np.bincount(column, cones.equation[row], width) == 1)
+        helps = (seen > 0) & (heads[0] | heads[1] | alone)
+        met = cones.any(np.bincount(row, helps[column], height) > 0) & binding
+        if not met.any():
+            return binding
+        binding &= ~met
+
+
+@dataclass(frozen=True)
+class Found:
+    status: str
+    value: float
+    x: Array
+    z: Array
+
+
+_STATUS = {"Solved": "solved", "AlmostSolved": "solved", "PrimalInfeasible": "impossible", "DualInfeasible": "endless"}
+
+
+def solved(curve: Any, cost: Array, A: Any, b: Array, kinds: list[Any]) -> Found:
+    """minimise cost't + t'(curve)t / 2 subject to b - A t in K, by Clarabel."""
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _ACCURACY
+    settings.max_threads = 1
+    quadratic = sp.csc_array((len(cost),) * 2) if curve is None else sp.csc_array(sp.triu(curve))
+    found = clarabel.DefaultSolver(quadratic, cost, sp.csc_array(A), b, kinds, settings).solve()
+    return Found(_STATUS.get(str(found.status), "unknown"), float(found.obj_val), np.array(found.x), np.array(found.z))

@@ -1,0 +1,114 @@
+"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone (§17, THEORY 11.2).
+
+Tests that can refute, not proofs: a certificate that rests on them says so. The test suite tries the library's own.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ObjectiveError
+from .event import Event
+from .laws import Scenarios
+from .objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
+from .risk import TRIED, RiskMeasure
+from .supports import Minorant
+from .symbols import LossSymbols, Symbols
+from .vertices import queue, random_queue
+
+Array = NDArray[np.float64]
+_QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each
+_MOST_CELLS = 20_000_000  # accounts x scenarios that the losses of other allocations may cost
+_ROUNDING = 1e-9
+
+
+def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
+    """At how many allocations; 0 for the library's own.
+
+    Raises ObjectiveError where an affine function that `objective` states at `m` lies above its value: at random
+    queues, pro rata, the lowest of the function itself, and points on the way to each.
+    """
+    told = [one for one in supports if one is not None]
+    if foreign_part(objective) is None or not told or not event.free.any():
+        return 0
+    rng, here = np.random.default_rng(3), evaluate(objective, m)
+    away = [random_queue(event, rng) for _ in range(_QUEUES)] + [event.pro_rata_fraction[event.free]]
+    away += [queue(event, -(one.low + one.high) / 2) for one in told]
+    held = np.where(event.held > 0, event.held, 1.0)
+    for fraction in away:
+        there = event.fixed_fraction * event.size
+        there[event.free] = fraction * event.size[event.free]
+        for way in (1.0, 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-5, -2)):
+            other = m.amount + way * (there - m.amount)
+            value, step = evaluate(objective, Symbols(event, m.law, other)), (other - m.amount) / held
+            for one in told:
+                change = np.maximum(one.low * step, one.high * step)  # it states this for every slope between
+                stated = here - one.slack + change.sum()
+                if stated > value + _ROUNDING * (abs(here) + abs(value) + np.abs(change).sum()):
+                    raise ObjectiveError(
+                        f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose value is "
+                        f"{value:.9g}: minorant and value disagree; it must lie below the value of every allocation (§17)"
+                    )
+    return 3 * len(away)
+
+
+def believed(objective: Objective, tried: int = 0) -> str:
+    """What is taken on trust from a user's classes, in words; nothing of the library's.
+
+    tried: at how many allocations minorants were; 0: that they are monotone is what is believed.
+    """
+    parts = [part for weight, part in objective.weighted_parts() if weight > 0 and not trusted(part)]
+    if not parts:
+        return ""
+    names = " and ".join(str(part) for part in parts)
+    if not tried:
+        return f"; that {names} is monotone was tried, not proved"
+    dual = all(isinstance(part, RiskMeasure) and type(part).minorant is RiskMeasure.minorant for part in parts)
+    at = f"{TRIED} losses and {tried} allocations" if dual else f"{tried} allocations"
+    return f"; the {'dual' if dual else 'minorant'} of {names} was tried at {at}, not proved"
+
+
+def other_losses(event: Event, law: Scenarios) -> Iterator[Array]:
+    """The total losses (S,) of random queues, quote currency; fewer on large books."""
+    rng, cells = np.random.default_rng(4), len(event.book.accounts) * len(law.probability)
+    for _ in range(int(np.clip(_MOST_CELLS // max(cells, 1), 1, _QUEUES))):
+        amount = event.fixed_fraction * event.size
+        amount[event.free] = random_queue(event, rng) * event.size[event.free]
+        yield Symbols(event, law, amount).loss
+
+
+def check_monotone(objective: Objective, loss: Array, probability: Array, others: Iterable[Array] = ()) -> None:
+    """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value (§17).
+
+    Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps towards what
+    other allocations lose beyond it. ExpectedLoss is known to be monotone.
+    """
+    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
+        return
+    rng, here = np.random.default_rng(0), evaluate(objective, LossSymbols(loss, probability))
+    size = float(np.abs(loss).max(initial=0.0)) or 1.0
+    bumps = [np.arange(len(loss)) == s for s in range(min(len(loss), 32))] + [rng.random(len(loss)) < 0.5 for _ in range(32)]
+    for bump in bumps:
+        steps = [0.01, 1.0] if trusted(objective) else np.sort([0.01, 1.0, *10 ** rng.uniform(-4, 0, 2)])
+        _climb(objective, here, loss, size * bump, steps, probability)
+    if trusted(objective):
+        return
+    for other in others:
+        steps = np.sort([*rng.random(_STEPS // 2), *10 ** rng.uniform(-4, 0, _STEPS // 2), 1.0])
+        _climb(objective, here, loss, np.maximum(other - loss, 0.0), steps, probability)
+        _climb(objective, -np.inf, np.minimum(loss, other), np.maximum(loss - other, 0.0), [0.0, *steps], probability)
+
+
+def _climb(objective: Objective, highest: float, loss: Array, more: Array, steps: Iterable[float], probability: Array) -> None:
+    """The value must not fall along loss + step x more, steps rising; highest: what it was before them."""
+    size = max(float(loss.max(initial=0.0)), float(more.max(initial=0.0)))
+    for step in steps:
+        value = evaluate(objective, LossSymbols(loss + step * more, probability))
+        if value < highest - _ROUNDING * size - 1e-6 * max(abs(value), abs(highest) if math.isfinite(highest) else 0.0):
+            raise ObjectiveError(
+                f"{objective} says monotone = True, but its value falls from {highest:.9g} to {value:.9g} when the loss "
+                f"grows in {int((more > 0).sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"
+            )
+        highest = max(highest, value)
