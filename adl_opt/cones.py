@@ -1,6 +1,7 @@
 """Programs in cones as Clarabel takes them: which rows form a cone, and which can lack something (THEORY 11.2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import clarabel
@@ -44,13 +45,14 @@ class Cones:
         inside[first:] = np.where(last[:, None] | threes, full, 0.0).ravel()
         return cls(number, inside, head, single)
 
-    @property
+    @cached_property
     def equation(self) -> NDArray[np.bool_]:
         """(rows,): those that never give way."""
         return np.array([one is None for one in self.single], bool)[self.number]
 
-    @property
+    @cached_property
     def kinds(self) -> list[Any]:
+        """As Clarabel takes them."""
         hard, soft = sum(one is None for one in self.single), sum(isinstance(one, int) for one in self.single)
         found = [clarabel.ZeroConeT(hard)] * (hard > 0) + [clarabel.NonnegativeConeT(soft)] * (soft > 0)
         return found + [one for one in self.single if one is not None and not isinstance(one, int)]
@@ -100,11 +102,10 @@ _STATUS = {"Solved": "solved", "AlmostSolved": "solved", "PrimalInfeasible": "im
 
 
 def solved(curve: Any, cost: Array, A: Any, b: Array, kinds: list[Any]) -> Found:
-    """minimise cost't + t'(curve)t / 2 subject to b - A t in K, by Clarabel."""
+    """minimise cost't + t'(curve)t / 2 subject to b - A t in K, by Clarabel; A by columns."""
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _ACCURACY
     settings.max_threads = 1
-    quadratic = sp.csc_array((len(cost),) * 2) if curve is None else sp.csc_array(sp.triu(curve))
-    found = clarabel.DefaultSolver(quadratic, cost, sp.csc_array(A), b, kinds, settings).solve()
+    found = clarabel.DefaultSolver(sp.csc_array(sp.triu(curve)), cost, A, b, kinds, settings).solve()
     return Found(_STATUS.get(str(found.status), "unknown"), float(found.obj_val), np.array(found.x), np.array(found.z))

@@ -105,6 +105,8 @@ class OwnRows:
         self.cones = self._all.those(binding)
         entries = abs(self._A[self._rows])
         self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)  # (cones,): the allocation stands there too
+        self._beside = sp.csc_array(self._A[:, self._own])
+        self._giving = sp.csc_array(self._beside[self._rows])
         self._scale = self.cones.largest(entries.max(axis=1).toarray().ravel() if len(self._rows) else np.zeros(0))
 
     def least(self, fraction: Array, reference: float = 1.0) -> Answer:
@@ -115,8 +117,8 @@ class OwnRows:
         given, back = self._filled(fraction), reference / self.money
         cost = self._cost + self._curve @ given
         curve = self._curve[self._own][:, self._own]
-        beside, right = self._A[:, self._own], self._b - self._A @ given
-        found = solved(curve / back, cost[self._own] / back, beside, right, self._all.kinds)
+        right = self._b - self._A @ given
+        found = solved(curve / back, cost[self._own] / back, self._beside, right, self._all.kinds)
         if found.status != "solved":
             return Answer(found.status)
         t = np.zeros(len(given))
@@ -127,14 +129,16 @@ class OwnRows:
 
     def lacking(self, fraction: Array, weight: Array) -> Answer:
         """By how much the cones, each times its `weight` (cones,), must give way before any t fits; < 0: room."""
-        given, A = self._filled(fraction), self._A[self._rows]
         give = -self.cones.inside * (weight * self._scale)[self.cones.number]
-        beside = sp.hstack([A[:, self._own], sp.csr_array(give[:, None])], format="csc")
+        giving = sp.hstack([self._giving, sp.csc_array(give[:, None])], format="csc")
         cost = np.append(np.zeros(len(self._own)), 1.0)
-        found = solved(None, cost, beside, self._b[self._rows] - A @ given, self.cones.kinds)
+        right = (self._b - self._A @ self._filled(fraction))[self._rows]
+        found = solved(sp.csc_array((len(cost),) * 2), cost, giving, right, self.cones.kinds)
         if found.status != "solved":
             return Answer(found.status)
-        return Answer("solved", found.value, self._slope(fraction, A.T @ found.z))
+        z = np.zeros(len(self._b))
+        z[self._rows] = found.z
+        return Answer("solved", found.value, self._slope(fraction, self._A.T @ z))
 
     @property
     def entries(self) -> int:
