@@ -29,22 +29,22 @@ CLOSE = "book.csv --solvent --short BTC=30%"
 LINES = """
 demo --plot d.png --force -> d.png
 solve BOOK --long ETH=1 --protect a --cap 50% --model cvar --set level=95% --method conic --prefer water-filling LAW --quadrature 3 --explain b -o s.csv --plot s.png --force -> s.csv s.png
-solve BOOK --method auto LAW --law student --dof 4 --sample 16 --seed 2 -o s.json -> s.json
+solve BOOK --method auto --meant LAW --law student --dof 4 --sample 16 --seed 2 -o s.json -> s.json
 solve BOOK --scenarios moves.csv -o s.parquet -> s.parquet
 range BOOK --long ETH=1 --protect a --cap 0.9 --model cvar --set level=0.9 LAW --law gaussian --quadrature 3 -o r.csv --force -> r.csv
-range BOOK --scenarios moves.csv
+range BOOK --meant --scenarios moves.csv
 range BOOK LAW --law student --dof 4 --sample 8 --seed 3
 compare BOOK --long ETH=1 --protect a --cap 90% --policy pro_rata --model cvar LAW --quadrature 3 -o c.csv --plot c.png --force -> c.csv c.png
-compare BOOK --scenarios moves.csv
+compare BOOK --meant --scenarios moves.csv
 compare BOOK LAW --law student --dof 4 --sample 8 --seed 3
 compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv
 axioms water_filling --seed 2 -o a.csv --force -> a.csv
-stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 -o t.csv --force -> t.csv
+stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 --meant -o t.csv --force -> t.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
 replay --twin --scale 0.3% --isolated --policy pro_rata LAW --law gaussian --sample 8 --seed 2 -o p.csv --plot p.png --force -> p.csv p.png
 replay waves.csv --solvent --policy pro_rata
-replay waves.csv --solvent --policy pro_rata --scenarios moves.csv
+replay waves.csv --solvent --policy pro_rata --meant --scenarios moves.csv
 replay waves.csv --solvent --policy pro_rata LAW --law student --dof 4 --sample 8 --seed 2
 replay waves.csv --solvent --policy pro_rata LAW --quadrature 3
 models
