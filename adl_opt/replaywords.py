@@ -22,6 +22,7 @@ from .words import (
     Force,
     Horizon,
     LawName,
+    Meant,
     Quadrature,
     Sample,
     ScenarioFile,
@@ -69,6 +70,7 @@ def replay(
     seed: ReplaySeed = 1,
     law_name: LawName = "lognormal",
     dof: Dof = None,
+    meant: Meant = False,
     output: Table = None,
     plot: Picture = None,
     force: Force = False,
@@ -93,7 +95,8 @@ def replay(
         )
     if isolated:
         waves = waves.isolated()
-    law = law_of(waves.book(waves.labels[0]), volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof)
+    first = waves.book(waves.labels[0])
+    law = law_of(first, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
     result = replay_waves(waves, policies or None, law)
     files = save_frame(result.to_frame(), output)
     if plot is not None:

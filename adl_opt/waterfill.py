@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .capping import capped_level
 from .errors import EventError
 from .magnitudes import LEAST, MOST
-from .meant import holds_truth, plain
+from .meant import holds_truth
 
 Array = NDArray[np.float64]
 _PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
@@ -32,13 +32,12 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
     Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
     account at the cut: a reference at the top loses all digits when leverages span many decades.
     """
-    size, equity = _numbers(size, "size"), _numbers(equity, "equity")
+    size, equity = _floats("size", size), _floats("equity", equity)
+    required = float(_floats("required", required))
     _check_digits(size, equity)
-    most = size if cap is None else _numbers(cap, "cap")
-    if math.isnan(wanted := plain(required)):
-        raise EventError(f"required = {required!r}: the requirement is one number, in the unit of size")
-    level, closed = filled(size, equity, wanted, None if cap is None else most)
-    return level, clear_exactly(closed, most, wanted, share=equity) if closed.any() else closed
+    most = size if cap is None else _floats("cap", cap)
+    level, closed = filled(size, equity, required, None if cap is None else most)
+    return level, clear_exactly(closed, most, required, share=equity) if closed.any() else closed
 
 
 def filled(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
@@ -198,15 +197,6 @@ def _pieces(size: Array, equity: Array) -> Iterator[tuple[int, Array, Array]]:
     return ((a, size[a : a + _PIECE], equity[a : a + _PIECE]) for a in range(0, len(size), _PIECE))
 
 
-def _numbers(values: ArrayLike, name: str) -> Array:
-    try:
-        if holds_truth(values) or np.iscomplexobj(values):
-            raise TypeError("neither True nor complex numbers are")
-        return np.asarray(values, float)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EventError(f"{name} must be real numbers: {error}") from None
-
-
 def _check_range(size: Array, equity: Array) -> None:
     if all(s.min() >= 0 and e.min() > 0 and s.max() < np.inf and e.max() < np.inf for _, s, e in _pieces(size, equity)):
         return
@@ -223,7 +213,7 @@ def _check_range(size: Array, equity: Array) -> None:
 def _floats(name: str, values: object) -> Array:
     try:
         given = np.asarray(values)
-        floats = given.astype(float) if given.dtype.kind in "iuf" else None
+        floats = given.astype(float) if given.dtype.kind in "iuf" and not holds_truth(values) else None
     except ValueError:  # lists of several lengths
         floats = None
     if floats is None or (name == "required" and floats.ndim):

@@ -132,7 +132,7 @@ MAGNITUDES = [
         r"1 of 2 gross leverages .* first 1e\+200 of account 'A'",
         lambda _: adl.Event(book([-1e100, -1.0], equity=[1e-100, 1.0]), short={"K": 1.0}),
     ),
-    ("the requirement of 'K' must be a number", lambda _: adl.Event(book(), short={"K": 10**400})),
+    ("cannot close inf contracts of 'K': requirements are finite", lambda _: adl.Event(book(), short={"K": 10**400})),
     (
         r"1 of 2 entries of size are above 1e\+150 or below 1e-150, first number 2: 1e\+200",
         lambda _: adl.waterfill.water_level([1.0, 1e200], [1.0, 1.0], 1.0),

@@ -39,12 +39,12 @@ compare BOOK --meant --scenarios moves.csv
 compare BOOK LAW --law student --dof 4 --sample 8 --seed 3
 compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv
-axioms water_filling --seed 3 -o a.csv --force -> a.csv
-stress book.csv --solvent --meant --move BTC=-20% --move ETH=0.1 --fund 1e3 -o t.csv --force -> t.csv
+axioms water_filling --seed 2 -o a.csv --force -> a.csv
+stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 --meant -o t.csv --force -> t.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
 replay --twin --scale 0.3% --isolated --policy pro_rata LAW --law gaussian --sample 8 --seed 2 -o p.csv --plot p.png --force -> p.csv p.png
 replay waves.csv --solvent --policy pro_rata
-replay waves.csv --solvent --policy pro_rata --scenarios moves.csv
+replay waves.csv --solvent --policy pro_rata --meant --scenarios moves.csv
 replay waves.csv --solvent --policy pro_rata LAW --law student --dof 4 --sample 8 --seed 2
 replay waves.csv --solvent --policy pro_rata LAW --quadrature 3
 models
