@@ -88,7 +88,9 @@ def test_a_table_of_15_digits_comes_back_certified(seed, digits):
     law = scenarios(rng, len(event.book.assets))
     best = adl.Problem(adl.ExpectedLoss(), event, law).solve()
     text = best.to_frame()[["account", "asset", "closed"]].to_csv(index=False, float_format=f"%.{digits}g")
-    c = adl.certify(adl.ExpectedLoss(), event, law, pd.read_csv(io.StringIO(text), dtype={"account": str}))
+    c = adl.certify(
+        adl.ExpectedLoss(), event, law, pd.read_csv(io.StringIO(text), dtype={"account": str}, float_precision="round_trip")
+    )
     assert c.status == best.certificate.status == "certified" and c.clearing_error == 0
     assert "cleared" not in c.proof
     assert c.objective >= best.certificate.bound - TOL.rounding * abs(best.certificate.objective)
@@ -129,7 +131,22 @@ def test_the_tolerance_is_checked_alike_in_certify_and_solve(tol):
 
 @pytest.mark.parametrize(
     "closed",
-    [[-6 + 5j], [1j], [True], [None], [np.nan], [np.inf], ["x"], ["1,000"], [[1.0]], [object()], [10**400], [{}], [pd.NaT], [b"1"]],
+    [
+        [-6 + 5j],
+        [1j],
+        [True],
+        [None],
+        [np.nan],
+        [np.inf],
+        ["x"],
+        ["1,000"],
+        [[1.0]],
+        [object()],
+        [{}],
+        [pd.NaT],
+        [b"1"],
+        pd.Series([10**400], dtype=object),
+    ],
 )
 def test_sizes_that_are_no_real_numbers_are_refused(closed):
     table = pd.DataFrame({"account": ["a"], "asset": "K", "closed": pd.Series(closed)})
