@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 TIGHT = 1e-9  # a gap up to which no further proof is tried
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
-_ABOVE = 1e-9  # relative: a bound this much above a value that is possible is of another objective (§17)
+_AGREES, _ABOVE = 1e-6, 1e-9  # of a value that is possible, of another: a bound so much above it is of another objective (§17)
 _LEVEL = 1e-10  # relative: leverages this close are one level
 _SMALLEST = 2.0**-1000  # of an account: under unbounded moves smaller losses have lost their digits
 
@@ -157,7 +157,7 @@ def assess(
 
     below, bounds = _bounds(measured, event, law, m, value, evidence or Evidence(), tolerance)
     bound, how, price = _best(bounds, value, tolerance)
-    _refuse_contradiction(measured, event, value, reference, bound, how, max(tolerance, _ABOVE))
+    _refuse_contradiction(m, measured, value, reference, bound, how)
     rounding = 0.0
     if relative_gap(value, bound) > tolerance:
         rounding = _rounding(measured, event, m, below)
@@ -234,24 +234,34 @@ def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float
     return float(bound), how, price
 
 
-def _refuse_contradiction(
-    measured: Objective, event: Event, value: float, reference: float, bound: float, how: str, relative: float
-) -> None:
-    """§17: no bound lies above the value of an allocation that is possible, this one or pro rata."""
-    if bound - value > max(relative * abs(value), _ABOVE * abs(reference)):
+def _refuse_contradiction(m: Symbols, measured: Objective, value: float, reference: float, bound: float, how: str) -> None:
+    """§17: no bound lies above the value of an allocation that is possible, this one or pro rata, by more than rounding."""
+    event, law = m.event, m.law
+    if above(bound, value, reference) and bound - value > rounding_at(measured, event, law, m.amount):
         raise ObjectiveError(
             f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and value disagree, "
             "or it is not convex (§17)"
         )
-    if event.free.any() and bound - reference > max(relative * abs(reference), _ABOVE * abs(value)):
+    pro_rata = event.pro_rata_fraction * event.size
+    if event.free.any() and above(bound, reference, value) and bound - reference > rounding_at(measured, event, law, pro_rata):
         raise ObjectiveError(
             f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: "
             "the proof is of another objective (§17)"
         )
 
 
+def above(bound: float, value: float, other: float) -> bool:
+    """Whether a bound is so much above a value that it may be of another objective; other: a value of the same problem."""
+    return bound - value > max(_AGREES * abs(value), _ABOVE * abs(other))
+
+
+def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Array) -> float:
+    """What value - bound may be by rounding alone (THEORY 11.1) at amount (legs,): of the value, twice and with its margin, and of the amounts."""
+    m = Symbols(event, law, amount)
+    return _rounding(measured, event, m, minorant_of(measured, m, Dual()))
+
+
 def _rounding(measured: Objective, event: Event, m: Symbols, below: Minorant | None) -> float:
-    """What value - bound may be by rounding alone (THEORY 11.1): of the value, twice and with its margin, and of the amounts."""
     slope = np.zeros(len(m.amount)) if below is None else np.maximum(np.abs(below.low), np.abs(below.high))
     return BOTH * measured.value_rounding(m) + amounts_rounding(event, m.amount, slope)
 

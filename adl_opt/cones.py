@@ -77,7 +77,7 @@ def binding_cones(A: Any, cones: Cones) -> NDArray[np.bool_]:
     """(cones,): those that can lack something. The others have a variable that only ever helps, or an equation's own."""
     binding = np.ones(len(cones.single), bool)
     entry, (height, width) = sp.coo_array(A), A.shape
-    while True:
+    for _ in range(len(binding) + 1):  # each round but the last meets a cone
         alive = binding[cones.number[entry.row]]
         row, column, value = entry.row[alive], entry.col[alive], entry.data[alive]
         seen = np.bincount(column, minlength=width)
@@ -86,8 +86,9 @@ def binding_cones(A: Any, cones: Cones) -> NDArray[np.bool_]:
         helps = (seen > 0) & (heads[0] | heads[1] | alone)
         met = cones.any(np.bincount(row, helps[column], height) > 0) & binding
         if not met.any():
-            return binding
+            break
         binding &= ~met
+    return binding
 
 
 @dataclass(frozen=True)

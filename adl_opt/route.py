@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import separable
-from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, with_bound
+from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, rounding_at, with_bound
 from .elliptic import cut_below, newton_at
 from .elliptical import Gaussian
 from .errors import LawError, ObjectiveError, SolveError
@@ -312,7 +312,8 @@ class ConicRoute:
         if not trusted(self.objective) and c.bound is not None:
             more, lowest = downhill(self.objective, event, self.law, amount)
             self.valued.note(event, lowest, "an allocation downhill from the answer")
-        self.valued.refuse(self.objective, event, c)
+        places = (amount, event.pro_rata_fraction * event.size)
+        self.valued.refuse(self.objective, event, c, lambda: max(rounding_at(self.objective, event, self.law, at) for at in places))
         trial = self._trials.get(key_of(event))
         if trial is None or not trial.rows.own or "conic dual" not in c.proof:
             return c

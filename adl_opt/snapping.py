@@ -181,8 +181,10 @@ def evened(event: Event, before: Array, below: Minorant, amount: Array, after: M
         saved, saves, change = -below.high[legs] / held, -after.high[legs] / held, there - before[legs]
         fall, scale = saved - saves, np.maximum(np.abs(saved), np.abs(saves))
         told = (np.abs(fall) > _ROUNDING * scale) & (np.abs(fall) < _STRAIGHT * scale) & (fall * change > 0)
-        # Contracts that a leg closes more if the price falls by 1.
-        give = np.divide(change, fall, out=np.zeros_like(fall), where=told)
+        # Contracts that a leg closes more if the price falls by 1; not where slopes are next to nothing.
+        with np.errstate(over="ignore"):
+            give = np.divide(change, fall, out=np.zeros_like(fall), where=told)
+        told &= np.isfinite(give)
         moving = told & (there > 0) & (there < size)
         if not moving.any():
             continue

@@ -122,7 +122,7 @@ def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation)
     scale = np.maximum(np.abs(value), 1e-6 * largest)
     wrong = np.abs(np.maximum(value - bound, 0.0) / scale - said)
     slack = np.maximum((least - bound) / scale - [proof.tolerance for proof in proofs], (bound - least) / scale)
-    called = [float(proof.certified != (proof.gap <= proof.tolerance)) for proof in proofs]
+    called = [float(proof.certified != (gap <= proof.tolerance)) for proof, gap in zip(proofs, said)]
     return float(max(wrong.max(), slack.max(), *called))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate
+from .certificate import Certificate, above
 from .errors import ObjectiveError
 from .event import Event
 from .laws import Law, Scenarios
@@ -33,10 +33,10 @@ class Valued:
         if np.isfinite(value) and value < self._lowest.get(key, (np.inf, ""))[0]:
             self._lowest[key] = (float(value), where)
 
-    def refuse(self, objective: Objective, event: Event, c: Certificate) -> None:
-        """Raise ObjectiveError if the certificate's bound lies above a value that was seen."""
+    def refuse(self, objective: Objective, event: Event, c: Certificate, rounding: Callable[[], float]) -> None:
+        """Raise ObjectiveError if the certificate's bound lies above a value that was seen, by more than `rounding` explains."""
         value, where = self._lowest.get(key_of(event), (np.inf, ""))
-        if c.bound is not None and c.bound - value > max(max(c.tolerance, _ROUNDING) * abs(value), _ROUNDING * abs(c.reference)):
+        if c.bound is not None and above(c.bound, value, c.reference) and c.bound - value > rounding():
             raise ObjectiveError(
                 f"{c.proof} puts a bound {c.bound:.9g} above {value:.9g}, the value of {objective} at {where}: the proof "
                 "is of another objective. Its express or minorant and its value disagree, it narrows the allocations, or "

@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, shortfall, waterfill
+from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, shortfall, snapping, waterfill
 from adl_opt.allocation import Allocation
 from adl_opt.book import Book
 from adl_opt.deviation import _ValueOnly
@@ -228,7 +228,12 @@ def _solvers(plant: Plant) -> None:
         return amount, certificate.assess(route.objective, event, route.law, amount)
 
     plant.method(route.ConicRoute, "solve", conic)
-    plant.function(separable.solve, lambda answer, objective, event, *_: (moved(event, answer[0]), *answer[1:]))
+
+    def at_ends(answer: tuple[Any, ...], objective: Any, event: adl.Event, law: Any, *_: Any) -> tuple[Any, ...]:
+        amount = moved(event, answer[0])  # after what puts legs in their places: that would put them back
+        return amount, certificate.assess(objective, event, law, amount)
+
+    plant.function(snapping.assess_at_ends, at_ends)
 
 
 def _unclear(plant: Plant) -> None:

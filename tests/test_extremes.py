@@ -157,7 +157,11 @@ def test_a_twin_s_pairs_are_found_where_every_pair_is_taken(seed):
 
 def test_every_while_has_a_bound():
     """Loops are `for` over a range; of each `while` that is left the bound is said here."""
-    said = {("axioms", "better and tried < _MOST_SHRUNK"): "a round that finds nothing better ends it, and each counts its tries"}
+    said = {
+        ("axioms", "better and tried < _MOST_SHRUNK"): "a round that finds nothing better ends it, and each counts its tries",
+        ("narrowing", "found.programs < most"): "each round counts a program",
+        ("readonly", "isinstance(base, np.ndarray) and (not base.flags.writeable)"): "views of views end at an array of its own",
+    }
     found = set()
     for path in Path(adl.__file__).parent.glob("**/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
