@@ -107,7 +107,8 @@ def test_a_full_disk_is_said(folder):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_is_exit_130_and_no_traceback(folder):
     slow = (
-        "import time, sys; from adl_opt import cli, words; "
+        "import signal, time, sys; from adl_opt import cli, words; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job in the background ignores it
         "words.Book.read = lambda path: (print('reading', file=sys.stderr, flush=True), time.sleep(60)); "
         "sys.argv = ['adl-opt', 'solve', 'book.csv', '--short', 'X=6']; cli.main()"
     )
