@@ -269,7 +269,8 @@ class Problem:
             with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
                 amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
             chosen = "separable, interrupted" if interrupted else chosen
-            return *assess_at_ends(self._inner, event, self.law, amount, evidence, tol), chosen
+            if not separable.piece_by_piece(self._inner, event, self.law):
+                return *assess_at_ends(self._inner, event, self.law, amount, evidence, tol), chosen
         return None if amount is None else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
 
 

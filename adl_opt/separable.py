@@ -50,7 +50,7 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
 
 def pays(objective: Objective, event: Event, law: Law) -> bool:
     """Whether the method is the one to take: not for few rows of scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
-    if not isinstance(law, Scenarios) or (len(event.free_assets) <= 1 and is_expected_loss(objective)):
+    if not isinstance(law, Scenarios) or piece_by_piece(objective, event, law):
         return True
     cells = len(event.book.accounts) * len(law.probability)
     return cells > _MANY or (cells > _OPEN and open_rows(event, law) > _OPEN)
@@ -67,6 +67,11 @@ def open_rows(event: Event, law: Scenarios) -> int:
         least = argument + np.add.reduceat(np.minimum(change, 0.0), start, axis=0)
         count += int(((most > 0) & (least < 0)).sum())
     return count
+
+
+def piece_by_piece(objective: Objective, event: Event, law: Law) -> bool:
+    """Whether linear pieces are filled until the requirement is met: then no leg is left next to an end by an interior point."""
+    return isinstance(law, Scenarios) and len(event.free_assets) <= 1 and is_expected_loss(objective)
 
 
 def is_expected_loss(objective: Objective) -> bool:
@@ -101,7 +106,7 @@ def solve(
         amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
         dual = Dual() if coupled.multipliers is None else Dual(coupled.multipliers, {0: coupled.weights})
         return cleared(event, amount), Evidence(dual), coupled.interrupted
-    if not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
+    if not piece_by_piece(objective, event, law):
         interior = Interior(event, law)
         # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
         fraction = interior.solve(
