@@ -19,7 +19,7 @@ from .groups import row_sums
 from .hooks import minorant_of
 from .isolated import fill, pathwise_gap
 from .laws import Law, Scenarios
-from .objectives import LeverageSquare, Objective, evaluate, normalised, values
+from .objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
 from .rounding import BOTH, amounts_rounding
 from .supports import Dual, Minorant
 from .symbols import LossSymbols, Symbols
@@ -170,7 +170,7 @@ def assess(
             if status == "certified"
             else f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for every law"
         )
-    elif status == "certified" and event.free.any() and _underflows(m, value):
+    elif status == "certified" and event.free.any() and _of_losses(measured) and _underflows(m, value):
         status, how = _without_digits(measured, event, m, tolerance)
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price.
@@ -264,6 +264,11 @@ def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Arra
 def _rounding(measured: Objective, event: Event, m: Symbols, below: Minorant | None) -> float:
     slope = np.zeros(len(m.amount)) if below is None else np.maximum(np.abs(below.low), np.abs(below.high))
     return BOTH * measured.value_rounding(m) + amounts_rounding(event, m.amount, slope)
+
+
+def _of_losses(measured: Objective) -> bool:
+    """Whether the value may look at losses; the library's objectives of leverages do not."""
+    return any(part.monotone or not trusted(part) for _, part in measured.weighted_parts())
 
 
 def _underflows(m: Symbols, value: float) -> bool:

@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, shortfall, snapping, waterfill
+from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, shortfall, snapping, waterfill
 from adl_opt.allocation import Allocation
 from adl_opt.book import Book
 from adl_opt.deviation import _ValueOnly
@@ -234,6 +234,7 @@ def _solvers(plant: Plant) -> None:
         return amount, certificate.assess(objective, event, law, amount)
 
     plant.function(snapping.assess_at_ends, at_ends)
+    plant.function(separable.solve, lambda answer, objective, event, *_: (moved(event, answer[0]), *answer[1:]))
 
 
 def _unclear(plant: Plant) -> None:

@@ -165,7 +165,9 @@ def test_smooth_laws(seed):
     root = rng.normal(size=(3, len(event.book.assets)))
     for law in (adl.Gaussian(0.02 * root.T @ root), adl.StudentT(0.02 * root.T @ root, 3.5)):
         ways = [adl.Problem(adl.ExpectedLoss(), event, law).solve(method=method) for method in ("separable", "conic")]
-        assert all(way.certificate.certified and within(event, way.amount) for way in ways)
+        # A program is lost in rounding where 1e-22 of the loss at pro rata is possible: then it says negligible.
+        assert ways[0].certificate.certified and ways[1].certificate.status in ("certified", "negligible")
+        assert all(within(event, way.amount) for way in ways)
         assert same_value(ways[0].certificate.objective, ways[1].certificate.objective, ways[1].certificate)
 
 
@@ -290,7 +292,7 @@ def test_factors_under_limits(seed):
     """Thm 3 is of any boxes: levelled factor leverages are best in every scenario of the factor."""
     event, _ = drawn(40_000 + seed)
     rng = np.random.default_rng(seed)
-    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(rng.standard_t(3, 8) * 0.3))
+    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(rng.standard_t(3, 8) * 0.3, meant=True))
     level = adl.factor_water_filling(event, law.loading)
     assert level.certificate.certified and within(event, level.amount)
     aligned = law.align(event.book.assets).exact()

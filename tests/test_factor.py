@@ -119,7 +119,7 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
     rng = np.random.default_rng(160_000 + seed)
     event = cross(rng)
     moves = rng.standard_t(3, 12) * 0.3
-    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(moves, rng.dirichlet(np.ones(12))))
+    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(moves, rng.dirichlet(np.ones(12)), meant=True))
     amounts = []
     for measure in (
         adl.ExpectedLoss(),

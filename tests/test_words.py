@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -149,7 +150,10 @@ def no_dust(problem, allocation):
         moved = allocation.amount.copy()
         moved[j] = size[j] if share[j] > 0.5 else 0.0
         other = assess(problem.objective, event, problem.law, cleared(event, moved)).certificate
-        assert other.gap > max(own.gap, TOL.formula)
+        if np.isinf(own.gap):  # without slopes the value decides
+            assert other.objective > own.objective
+        else:
+            assert other.gap > max(own.gap, TOL.formula)
 
 
 @pytest.mark.fuzz
@@ -228,7 +232,9 @@ def test_plans_in_lots_agree(seed):
     book = adl.Book.from_frame(pd.concat(sides))
     most = adl.Event(book, short={"X0": "all"}).capacity["X0"]
     event = adl.Event(book, short={"X0": float(rng.integers(1, most))})
-    allocation = adl.Problem(adl.ExpectedLoss(), event, gaussian(rng, 2)).solve()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", adl.UncertifiedWarning)  # 1e-49 is lost, and nothing is proved of that
+        allocation = adl.Problem(adl.ExpectedLoss(), event, gaussian(rng, 2)).solve()
     lots = adl.round_to_lots(allocation, {"X0": 1.0})
     told = closing(lots)
     assert (told == (lots.lots > 0)).all() and lots.lots.sum() == event.required[0]
