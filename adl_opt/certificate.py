@@ -362,7 +362,11 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
     if not (objective.monotone and isinstance(law, Scenarios)):
         return []
-    if event.book.isolated:
+    price = np.full(len(event.side), np.nan)
+    if not m.loss.any():  # then no contract more would save anything
+        gap, theorem = np.zeros(len(law.probability)), "nothing is lost"
+        price[event.free_assets] = 0.0
+    elif event.book.isolated:
         gap, theorem = pathwise_gap(event, law, m.amount), "Thm 1"
     elif law.loading is not None and event.free.any():
         gap, theorem = factor_gap(event, law, m), "Thm 3"
@@ -375,7 +379,7 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
         (
             min(bound, value),
             f"no allocation loses less in any scenario ({theorem}){believed(objective)}",
-            np.full(len(event.side), np.nan),
+            price,
         )
     ]
 
