@@ -161,6 +161,7 @@ def assess(
     rounding = 0.0
     if relative_gap(value, bound) > tolerance:
         rounding = _rounding(measured, event, m, below)
+        rounding = rounding if math.isfinite(rounding) else 0.0  # a value that is none nearby: not known, so it explains nothing
     gap, status = verdict(value, bound, rounding, reference, tolerance)
     if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
         gap = max(gap, _departure(event, m))

@@ -700,3 +700,40 @@ def test_nothing_lost_is_certified_by_the_separable_method() -> None:
     solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[-0.3125, -0.125]])).solve(method="separable")
     assert solved.certificate.objective == 0.0 and solved.certificate.certified
     assert solved.shadow_prices["A"] == 0.0
+
+
+class OfTiers(LossByHand):
+    """The expected loss and half of what accounts of a leverage of 10 and more keep, quote currency."""
+
+    def value(self, m):
+        return super().value(m) + 0.5 * float((m.leverage_before >= 10) @ (m.equity * m.leverage))
+
+    def express(self, m):
+        return super().express(m) + 0.5 * ((m.leverage_before >= 10) * m.equity) @ m.leverage
+
+
+class AtTheEdge(LossByHand):
+    """The expected loss, which is no number where an equity is below 1."""
+
+    def value(self, m):
+        with np.errstate(invalid="ignore"):
+            return super().value(m) + 0 * float(np.sqrt(m.event.book.equity - 1.0).sum())
+
+
+class RaisingAtTheEdge(LossByHand):
+    """The expected loss, which raises where an equity is below 1."""
+
+    def value(self, m):
+        return super().value(m) + 0 * sum(map(math.sqrt, m.event.book.equity - 1.0))
+
+
+@pytest.mark.parametrize("objective", [OfTiers(), AtTheEdge(), AtTheEdge() + adl.CVaR(0.5), RaisingAtTheEdge()], ids=str)
+def test_what_changed_inputs_decide_is_no_rounding(objective: adl.Objective) -> None:
+    # The estimate changes inputs in their last digits: an equity of 1 is then less, a leverage of 10 is then below it.
+    event = one_asset([-10.0, -10.0, -3.0], [1.0, 4.0, 2.0], 5.0)
+    law = adl.Scenarios([[0.2], [0.4], [-0.1]])
+    best = adl.Problem(objective, event, law).solve().certificate
+    said = adl.certify(objective, event, law, adl.pro_rata(event))
+    assert best.certified and said.objective > 1.5 * best.objective
+    assert said.status == "uncertified" and said.gap == pytest.approx(1 - best.objective / said.objective, rel=1e-5)
+    assert said.rounding < 1e-12 * said.objective
