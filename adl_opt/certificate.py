@@ -161,6 +161,7 @@ def assess(
     rounding = 0.0
     if relative_gap(value, bound) > tolerance:
         rounding = _rounding(measured, event, m, below)
+        rounding = rounding if math.isfinite(rounding) else 0.0  # a value that is none nearby: not known, so it explains nothing
     gap, status = verdict(value, bound, rounding, reference, tolerance)
     if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
         gap = max(gap, _departure(event, m))
@@ -367,7 +368,11 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
     if not (objective.monotone and isinstance(law, Scenarios)):
         return []
-    if event.book.isolated:
+    price = np.full(len(event.side), np.nan)
+    if not m.loss.any():  # then no contract more would save anything
+        gap, theorem = np.zeros(len(law.probability)), "nothing is lost"
+        price[event.free_assets] = 0.0
+    elif event.book.isolated:
         gap, theorem = pathwise_gap(event, law, m.amount), "Thm 1"
     elif law.loading is not None and event.free.any():
         gap, theorem = factor_gap(event, law, m), "Thm 3"
@@ -380,7 +385,7 @@ def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, v
         (
             min(bound, value),
             f"no allocation loses less in any scenario ({theorem}){believed(objective)}",
-            np.full(len(event.side), np.nan),
+            price,
         )
     ]
 

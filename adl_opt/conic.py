@@ -179,13 +179,16 @@ class Program:
         gap, assumed = dual_bound(data, raw)
         gap += 1e-13  # the rounding of a program whose objective is of order 1
         back = 1 / float(self.inverse.value) * self.money
+        bound = (found.opt_val - gap) * back
+        if self._plain.is_nonneg():  # by CVXPY's rules of signs: where nothing is lost, rounding must not say less than nothing
+            bound = max(bound, 0.0)
         dual = Dual(self._multipliers(found.dual_vars, back), self._weights(found.dual_vars, back))
         price = np.full(len(event.side), np.nan)
         if found.dual_vars and self.clearing.id in found.dual_vars:
             k = event.free_assets
             price[k] = np.ravel(found.dual_vars[self.clearing.id]) * back / event.capacities[k]
         return Point(
-            fraction, found.opt_val * back, (found.opt_val - gap) * back, assumed, dual, price,
+            fraction, found.opt_val * back, bound, assumed, dual, price,
             found.status == cp.OPTIMAL, name, float(found.attr.get("solve_time") or 0.0),
         )  # fmt: skip
 

@@ -31,6 +31,7 @@ _EXACT = {
     "small_matrix_value": 1e-12, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10, "mip_feasibility_tolerance": 1e-9,
 }  # fmt: skip
 _INTERIOR = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
+TELLABLE = 1e-8  # of a position: where less can move at most, programs do not tell optima apart
 _SNAP = 1e-9  # fractions this close to 0 or 1, or to one another, are the solver's rounding
 
 
@@ -75,12 +76,38 @@ class Face:
 
     def unique(self) -> bool | None:
         """Whether the face is one allocation: two random linear functions are constant on it. None where accuracy does not tell."""
+        room = self.room
+        if room < TELLABLE:
+            return None
         notional = np.abs(self.event.notional[self.event.free])
-        plain = np.random.default_rng(0).normal(size=len(self.at))
+        plain = self._random_costs()
         # Where a tolerance decides, dust accounts may have any freedom in it: then only what weighs by notional counts as freedom.
-        least, most = self.extremes(np.array([plain, plain * notional / notional.max()]))
-        width, heavy = most - least
-        return True if width <= 1e-7 else False if (heavy if self.curved else width) > (1e-2 if self.curved else 1e-6) else None
+        least, most = self.extremes(np.array([*plain, plain[0] * notional / notional.max()]))
+        width, heavy = (most - least)[:2].max(), (most - least)[2]
+        if width <= min(1e-7, 1e-2 * room):
+            return True
+        return False if (heavy if self.curved else width) > (1e-2 if self.curved else 1e-6) else None
+
+    @property
+    def room(self) -> float:
+        """What can move at most, as a fraction of the largest position of its asset; of the asset where it is least."""
+        event = self.event
+        k = event.free_assets
+        room = np.minimum(event.required[k], event.capacities[k] - event.required[k])
+        return float(min(r / event.size[event.free_legs[j]].max() for j, r in zip(k, room)))
+
+    def ends(self) -> list[Array]:
+        """Allocations of the face, fractions (free legs,), that are far apart where it is more than one."""
+        solver, columns, found = self.solver(), self.at.astype(np.int32), []
+        for cost in self._random_costs():
+            for sign in (1.0, -1.0):
+                solver.changeColsCost(len(columns), columns, sign * cost)
+                _run(solver)
+                found.append(np.array(solver.getSolution().col_value, float)[self.at])
+        return found
+
+    def _random_costs(self) -> Array:
+        return np.random.default_rng(0).normal(size=(2, len(self.at)))
 
     @shared
     def best(self, kind: str, time_limit: float | None = None) -> Array:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate, Proof, with_bound
+from .certificate import Certificate, Proof, rounding_at, with_bound
 from .elliptic import strictly_convex
 from .errors import LawError, SolveError
 from .event import Event, cleared
 from .hooks import closed_form_of
 from .isolated import fewest_touched, fill, one_asset_ranges
 from .laws import Scenarios
+from .objectives import evaluate
 from .route import ConicRoute
 from .snapping import assess_at_ends
+from .symbols import Symbols
 
 if TYPE_CHECKING:
     from .face import Face
@@ -26,6 +28,7 @@ _MOST_LEGS, _MOST_CELLS = (
     2_000,
     500_000,
 )  # positions, and accounts x scenarios, up to which programs over the optimal face are worth waiting for
+_EQUAL = 1e-12  # relative: values of two vertices of a linear program that are one
 _NOISE = 1e-6  # the same, where optima are known within a tolerance only
 
 
@@ -93,9 +96,25 @@ class Optima:
         if self._curved:
             return None if self._nothing_lost else True
         try:
-            return self.face().unique()
+            face = self.face()
+            unique = face.unique()
+            # Multipliers next to nothing count as none in a face: another optimum is one where its value says so.
+            return None if unique is False and not face.curved and not self._another(face) else unique
         except (SolveError, LawError):
             return None
+
+    def _another(self, face: "Face") -> bool:
+        """Whether an end of the face, away from the amount, is no worse than rounding explains."""
+        route, event, size = self._route, self.event, self.event.size
+        allowed = max(rounding_at(route.objective, event, route.law, self.amount), _EQUAL * abs(self.certificate.objective))
+        for fraction in face.ends():
+            other = event.fixed_fraction * size
+            other[event.free] = np.clip(fraction, 0.0, 1.0) * size[event.free]
+            other = cleared(event, other)
+            apart = (np.abs(other - self.amount) > _SAME * size).any()
+            if apart and evaluate(route.objective, Symbols(event, route.law, other)) <= self.certificate.objective + allowed:
+                return True
+        return False
 
     def preferred(self, prefer: str, price: Array, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """Another optimum, proved by the bound of the first; price (d,): the first one's shadow prices. Raises SolveError if it cannot be found or proved."""

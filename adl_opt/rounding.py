@@ -21,7 +21,7 @@ from .symbols import Symbols, needed
 Array = NDArray[np.float64]
 BOTH = 4.0  # estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each
 _AMOUNTS = 8 * UNIT  # relative: what is closed is a float, and so are its sum and what is left
-_LINES, _POINTS = 3, np.arange(-4, 4)
+_LINES, _POINTS = 3, np.arange(1, 9)  # on one side: what an input decides by reaching a limit exactly is no noise
 _SAFETY = 16.0 / BOTH  # of noise that is itself estimated from a few values: its error was up to 11 times the estimate
 _FIRST, _WIDER, _WIDENED = 2.0**-44, 64.0, 5  # relative step between points; its growth where neighbours are equal; times at most
 _SINGLE = 2.0**-23  # relative: the last digit of single precision
@@ -62,7 +62,8 @@ def amounts_rounding(event: Event, amount: Array, slope: Array) -> float:
 def perturbed_rounding(value: Callable[[Symbols], float], m: Symbols) -> float:
     """Of a value known only by evaluating it: its noise along lines of changed prices, equities and positions, and what its amounts' digits change.
 
-    A bias that is smooth in the inputs (a coarse quadrature, a root found to 1e-9) does not show in the last digits and is not seen.
+    A bias that is smooth in the inputs (a coarse quadrature, a root found to 1e-9) does not show in the last digits and is not seen. Infinite
+    where the value is no number nearby.
     """
     rng = np.random.default_rng(0)
     book, event, here = m.event.book, m.event, value(m)
@@ -77,7 +78,10 @@ def perturbed_rounding(value: Callable[[Symbols], float], m: Symbols) -> float:
                 equity=book.equity * (1 + step * equity),
                 position=book.position * (1 + step * position),
             )
-            return value(Symbols(_with_book(event, other), m.law, m.amount * (1 + step * position)))
+            try:
+                return value(Symbols(_with_book(event, other), m.law, m.amount * (1 + step * position)))
+            except Exception:  # anyone's code, at inputs that nobody gave it: no number there
+                return math.nan
 
         return at
 
@@ -97,7 +101,7 @@ def measure_rounding(of: Callable[[Array], float], loss: Array) -> float:
 
 
 def line_noise(at: Callable[[float], float]) -> float:
-    """Noise and trend of a function along a line, from its values at -4 to 3 steps; `at` is given a relative change of its inputs.
+    """Noise and trend of a function along a line, from its values at 1 to 8 steps; `at` is given a relative change of its inputs.
 
     The noise is the least level of its differences of orders 3 to 6; the trend is what a change of the inputs in their last
     digit does. A function that is flat at first and then moves by a constant quantum (single precision) has that noise.

@@ -90,6 +90,11 @@ def reviewed(event: Event, amount: Array, c: Certificate) -> Certificate:
     check_tolerance(c.tolerance)
     if not np.isfinite(c.objective) or (c.status != "infeasible" and (c.bound is None or c.gap is None)):
         raise AllocationError(f"its status is {c.status}, but its objective, bound or gap is no number")
+    odd = [name for name in ("reference", "rounding") if not np.isfinite(getattr(c, name))] or ["rounding"] * (c.rounding < 0)
+    if odd:
+        raise AllocationError(
+            f"the {odd[0]} of its certificate is {getattr(c, odd[0])}, no number that a value or its rounding can be"
+        )
     found, words = _borne_out(event, amount, c)
     if words:
         found = replace(found, proof=f"{c.proof}; the file says {c.status}, but {words}")

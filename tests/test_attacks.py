@@ -642,3 +642,98 @@ def test_aster_ranks_by_the_return_on_the_mark_also_from_profit_ratios():
     for book in (ratios, ratios.drop(columns="entry_price")):
         event = adl.Event(adl.Book.from_frame(book), long={"X": 10.0})
         assert adl.policy("aster")(event).amount.tolist() == [10.0, 0.0]
+
+
+def hedged_shorts(size, equity) -> adl.Book:
+    """Accounts short of A and, by as much, of B, each at 128."""
+    return book([(i, asset, -x, 128.0, e) for i, (x, e) in enumerate(zip(size, equity)) for asset in "AB"])
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-9, 1e-12, 1 - 1e-6, 1 - 1e-9, 1 - 1e-12])
+def test_optima_are_not_called_unique_where_little_can_move(share: float) -> None:
+    # Both lose in the one scenario whatever is closed: which of them closes makes no difference.
+    event = adl.Event(hedged_shorts([4.0, 5.0, 3.0], [0.5, 0.5, 0.5]), short={"A": share * 12.0})
+    law = adl.Scenarios([[0.5, 0.5]])
+    solved = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="conic")
+    assert solved.certificate.certified
+    assert solved.unique is not True
+
+
+def test_one_optimum_is_not_called_several_where_contracts_weigh_little() -> None:
+    # By exact fractions only account 3 closes; a contract of A weighs a millionth of what B loses, less than a program tells apart.
+    price, size = (1.43e-3, 2445.0), [(-1.89e-3, 1.93e-3), (-9.58e-4, -1.88e-3), (-5.53e-4, 5.26e-4), (-1.695, -0.977)]
+    rows = [(i, a, x, p, e) for i, e in enumerate([24.86, 8.26, 7.84, 33.58]) for a, x, p in zip("AB", size[i], price)]
+    law = adl.Scenarios([[0.288, 0.161], [-0.26, 0.075]], [0.9929, 0.0071])
+    problem = adl.Problem(adl.ExpectedLoss(), adl.Event(book(rows), short={"A": 1.428}), law)
+    solved = problem.solve()
+    assert solved.certificate.certified and not solved.closed[:-2].any()
+    assert solved.unique is not False
+
+
+class LossByHand(adl.Objective):
+    """The expected loss, quote currency."""
+
+    money = 1
+
+    def value(self, m) -> float:
+        return float(m.probability @ m.loss)
+
+    def express(self, m):
+        return m.probability @ m.loss
+
+
+@pytest.mark.parametrize("objective", [LossByHand(), 1e-6 * LossByHand(), adl.ExpectedLoss()], ids=str)
+@pytest.mark.parametrize("left", [1e-6, 1e-9, 1e-12])
+def test_nothing_lost_is_certified_near_the_capacity(objective: adl.Objective, left: float) -> None:
+    event = adl.Event(hedged_shorts([4.0, 5.0, 3.0], [150.0, 200.0, 120.0]), short={"A": 12.0 * (1 - left)})
+    problem = adl.Problem(objective, event, adl.Scenarios([[0.5, 0.0], [0.2, 0.1], [-0.2, -0.1]]))
+    for method in ("auto", "conic"):
+        certificate = problem.solve(method=method).certificate
+        assert certificate.status == "certified" and certificate.objective == 0.0 == certificate.bound
+
+
+def test_nothing_lost_is_certified_by_the_separable_method() -> None:
+    # All but rounding of the capacity is closed, and the kinks are there: no slope proves it, that nothing is lost does.
+    size, equity = [(7, 5), (2, -7), (5, 4), (5, 0), (6, -8)], [2.0**20, 16.0, 1.0, 2.0**-6, 2.0]
+    rows = [(i, a, -x, 2.0, equity[i]) for i in range(5) for a, x in zip("AB", size[i]) if x]
+    event = adl.Event(book(rows), short={"A": 24.99999999999975})
+    solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[-0.3125, -0.125]])).solve(method="separable")
+    assert solved.certificate.objective == 0.0 and solved.certificate.certified
+    assert solved.shadow_prices["A"] == 0.0
+
+
+class OfTiers(LossByHand):
+    """The expected loss and half of what accounts of a leverage of 10 and more keep, quote currency."""
+
+    def value(self, m):
+        return super().value(m) + 0.5 * float((m.leverage_before >= 10) @ (m.equity * m.leverage))
+
+    def express(self, m):
+        return super().express(m) + 0.5 * ((m.leverage_before >= 10) * m.equity) @ m.leverage
+
+
+class AtTheEdge(LossByHand):
+    """The expected loss, which is no number where an equity is below 1."""
+
+    def value(self, m):
+        with np.errstate(invalid="ignore"):
+            return super().value(m) + 0 * float(np.sqrt(m.event.book.equity - 1.0).sum())
+
+
+class RaisingAtTheEdge(LossByHand):
+    """The expected loss, which raises where an equity is below 1."""
+
+    def value(self, m):
+        return super().value(m) + 0 * sum(map(math.sqrt, m.event.book.equity - 1.0))
+
+
+@pytest.mark.parametrize("objective", [OfTiers(), AtTheEdge(), AtTheEdge() + adl.CVaR(0.5), RaisingAtTheEdge()], ids=str)
+def test_what_changed_inputs_decide_is_no_rounding(objective: adl.Objective) -> None:
+    # The estimate changes inputs in their last digits: an equity of 1 is then less, a leverage of 10 is then below it.
+    event = one_asset([-10.0, -10.0, -3.0], [1.0, 4.0, 2.0], 5.0)
+    law = adl.Scenarios([[0.2], [0.4], [-0.1]])
+    best = adl.Problem(objective, event, law).solve().certificate
+    said = adl.certify(objective, event, law, adl.pro_rata(event))
+    assert best.certified and said.objective > 1.5 * best.objective
+    assert said.status == "uncertified" and said.gap == pytest.approx(1 - best.objective / said.objective, rel=1e-5)
+    assert said.rounding < 1e-12 * said.objective
