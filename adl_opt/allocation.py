@@ -240,7 +240,7 @@ class Allocation:
         certificate = stored.reviewed(event, amount, stored.certificate_of(content.get("certificate")))
         return cls(
             event, amount, stored.text(content, "method"), stored.text(content, "objective"), certificate,
-            stored.numbers(content, "price", len(book.assets), missing=True), stored.parts_of(content), stored.unique_of(content),
+            stored.numbers(content, "price", len(book.assets), missing=True), stored.parts_of(content), stored.unique_of(content) if certificate.certified else None,
             stored.ends_of(content, len(book.assets)),
         )  # fmt: skip
 
