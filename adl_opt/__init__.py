@@ -1,14 +1,14 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from . import axioms, examples, waterfill
-from .allocation import Allocation
-from .book import Book
-from .catalog import load
-from .certificate import Certificate
-from .comparison import compare
-from .deviation import MeanDeviation, MeanSemideviation, MeanVariance
-from .elliptical import Gaussian, StudentT
-from .errors import (
+from adl_opt import axioms, examples, waterfill
+from adl_opt.allocation import Allocation
+from adl_opt.book import Book
+from adl_opt.catalog import load
+from adl_opt.certificate import Certificate
+from adl_opt.comparison import compare
+from adl_opt.deviation import MeanDeviation, MeanSemideviation, MeanVariance
+from adl_opt.elliptical import Gaussian, StudentT
+from adl_opt.errors import (
     AdlError,
     AllocationError,
     BookError,
@@ -19,19 +19,19 @@ from .errors import (
     SolveError,
     UncertifiedWarning,
 )
-from .event import Event
-from .exchanges import drift_charge, policy
-from .history import realized, realized_event
-from .lawinput import FactorModel
-from .laws import Law, Scenarios
-from .lognormal import LogNormal
-from .lots import LotAllocation, LotBound, round_to_lots
-from .model import Claim, Model, claim, methods_agree, value_by_hand, verify
-from .objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
-from .onefactor import OneFactor
-from .optimal_set import optimal_range
-from .outside import certify
-from .policies import (
+from adl_opt.event import Event
+from adl_opt.exchanges import drift_charge, policy
+from adl_opt.history import realized, realized_event
+from adl_opt.lawinput import FactorModel
+from adl_opt.laws import Law, Scenarios
+from adl_opt.lognormal import LogNormal
+from adl_opt.lots import LotAllocation, LotBound, round_to_lots
+from adl_opt.model import Claim, Model, claim, methods_agree, value_by_hand, verify
+from adl_opt.objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from adl_opt.onefactor import OneFactor
+from adl_opt.optimal_set import optimal_range
+from adl_opt.outside import certify
+from adl_opt.policies import (
     burden,
     factor_water_filling,
     gross_water_filling,
@@ -42,18 +42,18 @@ from .policies import (
     water_filling,
     water_filling_at,
 )
-from .problem import Problem
-from .queues import QueueRule
-from .remainders import without_remainders
-from .replaying import Replay, replay
-from .risk import RiskMeasure
-from .shock import Stress, stress
-from .shockpath import stress_path
-from .supports import Minorant
-from .tails import AccountCVaR, CVaR, Spectral, WorstCase
-from .targets import factor_targets
-from .utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
-from .waves import Waves
+from adl_opt.problem import Problem
+from adl_opt.queues import QueueRule
+from adl_opt.remainders import without_remainders
+from adl_opt.replaying import Replay, replay
+from adl_opt.risk import RiskMeasure
+from adl_opt.shock import Stress, stress
+from adl_opt.shockpath import stress_path
+from adl_opt.supports import Minorant
+from adl_opt.tails import AccountCVaR, CVaR, Spectral, WorstCase
+from adl_opt.targets import factor_targets
+from adl_opt.utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
+from adl_opt.waves import Waves
 
 __version__ = "0.1.0"
 __all__ = [

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .laws import Law
+from adl_opt.book import Book
+from adl_opt.laws import Law
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

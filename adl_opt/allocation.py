@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import stored
-from .certificate import Certificate
-from .counting import reduced
-from .errors import AdlError, AllocationError
-from .event import Event
-from .isolated import gross_levels
-from .laws import Law
-from .objectives import Objective
-from .symbols import Symbols
+from adl_opt import stored
+from adl_opt.certificate import Certificate
+from adl_opt.counting import reduced
+from adl_opt.errors import AdlError, AllocationError
+from adl_opt.event import Event
+from adl_opt.isolated import gross_levels
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective
+from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ class Allocation:
         Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them; a file keeps neither law nor
         objective, so that after `load` only leverage and shadow price are told. Raises AllocationError for an account that the book does not have.
         """
-        from .reasons import explained
+        from adl_opt.reasons import explained
 
         return explained(self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account)
 
@@ -182,7 +182,7 @@ class Allocation:
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure (saved to `path` if given)."""
-        from . import plots
+        from adl_opt import plots
 
         return plots.allocation(self, path)
 

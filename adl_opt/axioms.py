@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AdlError, EventError
-from .instances import SEEDS, Choice, Probe, State, random_state
-from .policies import Policy
-from .promises import AXIOMS, Axiom, Found
+from adl_opt.errors import AdlError, EventError
+from adl_opt.instances import SEEDS, Choice, Probe, State, random_state
+from adl_opt.policies import Policy
+from adl_opt.promises import AXIOMS, Axiom, Found
 
 if TYPE_CHECKING:
     import pandas as pd

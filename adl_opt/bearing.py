@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .counting import accounts, left, reduced
+from adl_opt.allocation import Allocation
+from adl_opt.counting import accounts, left, reduced
 
 Array = NDArray[np.float64]
 _TOP = 10  # the most levered tenth

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .errors import LawError
-from .lawinput import understood
-from .shortfall import mills_step
+from adl_opt.errors import LawError
+from adl_opt.lawinput import understood
+from adl_opt.numerics import lapack
+from adl_opt.numerics.tail_integrals import mills_step
 
 Array = NDArray[np.float64]
 MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too many
@@ -76,7 +76,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so correlated that no position is left to smooth.
     """
     with understood("the correlation of an account's prices"):
-        inverse, regular = linear.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
+        inverse, regular = lapack.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
     own = np.where(regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0)  # deviation of each given the others
     weak = (own < _SINGULAR).any(axis=1)
     if weak.any():
@@ -91,7 +91,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     row = np.arange(n)[:, None]
     permuted = correlation[np.arange(n)[:, None, None], order[:, :, None], order[:, None, :]]
     with understood("the correlation of an account's prices"):
-        root = linear.lower_root(permuted)
+        root = lapack.lower_root(permuted)
     return Accounts(notional[row, order], equity, deviation[row, order], root, order)
 
 

@@ -5,8 +5,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from .errors import ModelError
-from .model import Model
+from adl_opt.errors import ModelError
+from adl_opt.model import Model
 
 
 def folder() -> Path:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .clearing import FEASIBLE, allowed_error, clearing_errors
-from .errors import LawError, ObjectiveError
-from .event import Event
-from .groups import row_sums
-from .hooks import minorant_of
-from .isolated import fill, pathwise_gap
-from .laws import Law, Scenarios
-from .objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
-from .rounding import BOTH, amounts_rounding
-from .supports import Dual, Minorant
-from .symbols import LossSymbols, Symbols
-from .trials import believed, check_monotone, other_losses, try_minorant
+from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.errors import LawError, ObjectiveError
+from adl_opt.event import Event
+from adl_opt.hooks import minorant_of
+from adl_opt.isolated import fill, pathwise_gap
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.groups import row_sums
+from adl_opt.objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
+from adl_opt.rounding import BOTH, amounts_rounding
+from adl_opt.supports import Dual, Minorant
+from adl_opt.symbols import LossSymbols, Symbols
+from adl_opt.trials import believed, check_monotone, other_losses, try_minorant
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .event import Event
-from .waterfill import clear_exactly
+from adl_opt.event import Event
+from adl_opt.numerics.exact_sums import clear_exactly
 
 Array = NDArray[np.float64]
 FEASIBLE = 1e-9  # a small slip: of what is closed or of what stays open, whichever is less; of a position, beyond its box

@@ -12,17 +12,17 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import __version__, catalog, examples, laboratory, replaywords
-from .allocation import Allocation
-from .comparison import compare as compare_policies
-from .errors import AdlError, UncertifiedWarning
-from .laws import Law
-from .model import verdicts
-from .optimal_set import optimal_range
-from .pipes import outlived
-from .problem import METHODS, Problem
-from .show import console, print_allocation, print_comparison, print_ranges, say, table_of
-from .words import (
+from adl_opt import __version__, catalog, examples, laboratory, replaywords
+from adl_opt.allocation import Allocation
+from adl_opt.comparison import compare as compare_policies
+from adl_opt.errors import AdlError, UncertifiedWarning
+from adl_opt.laws import Law
+from adl_opt.model import verdicts
+from adl_opt.optimal_set import optimal_range
+from adl_opt.pipes import outlived
+from adl_opt.problem import METHODS, Problem
+from adl_opt.show import console, print_allocation, print_comparison, print_ranges, say, table_of
+from adl_opt.words import (
     BookFile,
     Cap,
     ComparisonPlot,
@@ -240,7 +240,7 @@ def compare(
     frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
     files = save_frame(frame.reset_index(), output)
     if plot is not None:
-        from . import plots
+        from adl_opt import plots
 
         plots.comparison(frame, plot)
         files.append(f"drew {plot}: what each policy exceeds the proved optimum by, and who bears it")

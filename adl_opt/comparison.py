@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .allocation import Allocation
-from .bearing import bearing
-from .certificate import assess, relative_gap
-from .errors import AdlError
-from .event import Event
-from .exchanges import policy
-from .hooks import check_hooks
-from .laws import Law
-from .objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
-from .policies import Policy, applied, gross_water_filling, pro_rata, water_filling
-from .problem import Problem
-from .threads import unheard
+from adl_opt.allocation import Allocation
+from adl_opt.bearing import bearing
+from adl_opt.certificate import assess, relative_gap
+from adl_opt.errors import AdlError
+from adl_opt.event import Event
+from adl_opt.exchanges import policy
+from adl_opt.hooks import check_hooks
+from adl_opt.laws import Law
+from adl_opt.objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
+from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
+from adl_opt.problem import Problem
+from adl_opt.threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,16 +15,16 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
-from .conicsymbols import ConicSymbols
-from .dualbound import dual_bound
-from .errors import ObjectiveError, SolveError
-from .event import Event
-from .laws import Law
-from .objectives import Objective, foreign_part
-from .ownrows import OwnRows
-from .supports import Dual
-from .threads import SHARED, alone, shared
+from adl_opt import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
+from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.dualbound import dual_bound
+from adl_opt.errors import ObjectiveError, SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective, foreign_part
+from adl_opt.ownrows import OwnRows
+from adl_opt.supports import Dual
+from adl_opt.threads import SHARED, alone, shared
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .errors import SolveError
-from .event import Event
-from .laws import Law, Scenarios
-from .symbols import Symbols, loading_of, no_symbol, scenarios_of
+from adl_opt.errors import SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.symbols import Symbols, loading_of, no_symbol, scenarios_of
 
 Array = NDArray[np.float64]
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at

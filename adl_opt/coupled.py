@@ -10,16 +10,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .accounts import Batch, batches
-from .event import Event
-from .interior import KEEP, Multipliers
-from .kinks import Kinks
-from .laws import Scenarios
-from .pieces import Piece, reach
-from .quantile import WIDE, Quantile
-from .symbols import Symbols
-from .threads import filtered
+from adl_opt.accounts import Batch, batches
+from adl_opt.event import Event
+from adl_opt.interior import KEEP, Multipliers
+from adl_opt.kinks import Kinks
+from adl_opt.laws import Scenarios
+from adl_opt.numerics import lapack
+from adl_opt.pieces import Piece, reach
+from adl_opt.quantile import WIDE, Quantile
+from adl_opt.symbols import Symbols
+from adl_opt.threads import filtered
 
 Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
@@ -313,7 +313,7 @@ def _solver(system: Array) -> Callable[[Array], Array]:
         try:
             factors = lu_factor(system, check_finite=False)
         except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price
-            return lambda right: linear.lstsq(system, right)
+            return lambda right: lapack.lstsq(system, right)
 
     def solve(right: Array) -> Array:
         found = lu_solve(factors, right, check_finite=False)

@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
-from .event import Event
-from .hooks import is_number
-from .isolated import affine_around
-from .laws import Law
-from .objectives import Objective
-from .risk import RiskMeasure, mean_of, need, slack_of
-from .rounding import scenario_rounding
-from .shortfall import UNIT
-from .symbols import Symbols
-from .utility import MonotoneMeanVariance
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.hooks import is_number
+from adl_opt.isolated import affine_around
+from adl_opt.laws import Law
+from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.objectives import Objective
+from adl_opt.risk import RiskMeasure, mean_of, need, slack_of
+from adl_opt.rounding import scenario_rounding
+from adl_opt.symbols import Symbols
+from adl_opt.utility import MonotoneMeanVariance
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
+from adl_opt.numerics import lapack
 
 Array = NDArray[np.float64]
 _MOST_REPAIRED = 500  # unboxed variables up to which the repair is worth a dense system
@@ -69,7 +69,7 @@ def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: A
     for _ in range(4):
         residual = cost[columns] + part.T @ moved
         try:
-            step = linear.lstsq(part.T * weight @ part, -residual, rcond=1e-14)
+            step = lapack.lstsq(part.T * weight @ part, -residual, rcond=1e-14)
         except np.linalg.LinAlgError:  # what was reached so far is as valid
             break
         moved = _projected(moved + weight * (part @ step), dims)

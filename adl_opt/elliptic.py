@@ -11,14 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import linear
-from .accounts import answers, batches
-from .elliptical import Gaussian
-from .event import Event
-from .laws import Law, Scenarios
-from .nodes import root
-from .objectives import ExpectedLoss, Objective, Sum
-from .symbols import Symbols, needed
+from adl_opt.accounts import answers, batches
+from adl_opt.elliptical import Gaussian
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics import lapack
+from adl_opt.numerics.sampling import root
+from adl_opt.objectives import ExpectedLoss, Objective, Sum
+from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change
@@ -109,7 +109,7 @@ class Newton(Objective):
         for batch, (_, slope, curvature) in answers(book, needed(m.law), m.notional, 2):
             self._slope[batch.leg] = slope
             # Halves of the curvature: H = V diag(w) V', stacked into one sparse matrix (legs, legs).
-            w, v = linear.eigh(curvature)
+            w, v = lapack.eigh(curvature)
             half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
             halves.append((half, *np.broadcast_arrays(batch.leg[:, :, None], batch.leg[:, None, :])))
         data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))

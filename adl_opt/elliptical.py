@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .errors import LawError
-from .lawinput import frozen, listing, matrix_of, vector_of
-from .laws import Law, Scenarios, described, set_fields
-from .meant import ask_spread
-from .nodes import frame_like, gauss_hermite, root
-from .shortfall import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
+from adl_opt.errors import LawError
+from adl_opt.inputs import ask_spread
+from adl_opt.lawinput import frozen, listing, matrix_of, vector_of
+from adl_opt.laws import Law, Scenarios, described, set_fields
+from adl_opt.numerics import lapack
+from adl_opt.numerics.sampling import frame_like, gauss_hermite, root
+from adl_opt.numerics.tail_integrals import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]
 
@@ -153,7 +153,7 @@ class Gaussian(Law):
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
-        return np.full(len(equity), linear.least_eigenvalue(scaled) > 1e-12)  # a singular matrix has an eigenvalue that is rounding
+        return np.full(len(equity), lapack.least_eigenvalue(scaled) > 1e-12)  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .errors import EventError
-from .groups import Groups
-from .limits import caps, protected_accounts
-from .magnitudes import check_leverages
-from .meant import plain
-from .readonly import ReadOnly, fixed
-from .text import nearest
-from .waterfill import clear_exactly
+from adl_opt.book import Book
+from adl_opt.errors import EventError
+from adl_opt.inputs import plain
+from adl_opt.limits import caps, protected_accounts
+from adl_opt.magnitudes import check_leverages
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.groups import Groups
+from adl_opt.numerics.readonly import ReadOnly, fixed
+from adl_opt.text import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

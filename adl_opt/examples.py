@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .book import Book
-from .errors import BookError
-from .event import Event
-from .laws import Scenarios
-from .lognormal import LogNormal
-from .synthetic import twin as twin
-from .waterfill import water_level
+from adl_opt.book import Book
+from adl_opt.errors import BookError
+from adl_opt.event import Event
+from adl_opt.laws import Scenarios
+from adl_opt.lognormal import LogNormal
+from adl_opt.synthetic import twin as twin
+from adl_opt.waterfill import water_level
 
 Array = NDArray[np.float64]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .book import Book
-from .errors import AdlError, EventError
-from .history import realized
-from .meant import plain
-from .policies import (
+from adl_opt.book import Book
+from adl_opt.errors import AdlError, EventError
+from adl_opt.history import realized
+from adl_opt.inputs import plain
+from adl_opt.policies import (
     Policy,
     gross_water_filling,
     pro_rata,
@@ -19,7 +19,7 @@ from .policies import (
     uniform,
     water_filling,
 )
-from .queues import QueueRule
+from adl_opt.queues import QueueRule
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,14 +15,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .conic import Program, clearing_rows
-from .conicsymbols import ConicSymbols
-from .errors import SolveError
-from .event import Event
-from .laws import Law, Scenarios
-from .objectives import Objective, evaluate
-from .symbols import Symbols
-from .threads import SHARED, filtered, shared
+from adl_opt.conic import Program, clearing_rows
+from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.errors import SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.objectives import Objective, evaluate
+from adl_opt.symbols import Symbols
+from adl_opt.threads import SHARED, filtered, shared
 
 Array = NDArray[np.float64]
 WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron

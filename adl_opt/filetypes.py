@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .errors import BookError
+from adl_opt.errors import BookError
 
 _HEAD = 1 << 16
 _CSV = "save it as CSV"

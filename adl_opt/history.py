@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .book import Book
-from .errors import EventError
-from .event import Event
-from .groups import Groups
-from .policies import need_event, plain_allocation
+from adl_opt.allocation import Allocation
+from adl_opt.book import Book
+from adl_opt.errors import EventError
+from adl_opt.event import Event
+from adl_opt.numerics.groups import Groups
+from adl_opt.policies import need_event, plain_allocation
 
 Array = NDArray[np.float64]
 

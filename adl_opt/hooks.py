@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
-from .event import Event
-from .laws import Law
-from .supports import Dual, Minorant
-from .symbols import Symbols
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.supports import Dual, Minorant
+from adl_opt.symbols import Symbols
 
 Array = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .errors import AdlError
-from .event import Event
-from .exchanges import policy as policy_by_name
-from .policies import Policy, applied
+from adl_opt.book import Book
+from adl_opt.errors import AdlError
+from adl_opt.event import Event
+from adl_opt.exchanges import policy as policy_by_name
+from adl_opt.policies import Policy, applied
 
 Array = NDArray[np.float64]
 Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is tried with

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .accounts import Batch, batches
-from .event import Event
-from .kinks import Kinks
-from .laws import Law, Scenarios
-from .pieces import Piece, Sums
+from adl_opt.accounts import Batch, batches
+from adl_opt.event import Event
+from adl_opt.kinks import Kinks
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics import lapack
+from adl_opt.pieces import Piece, Sums
 
 Array = NDArray[np.float64]
 _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2
@@ -162,7 +162,7 @@ class Interior:
         system = schur * scale[:, None] * scale[None, :]
 
         def solve(right: Array) -> Array:
-            return scale * linear.solve(system, scale * right)  # two assets that all hold in one proportion have one price
+            return scale * lapack.solve(system, scale * right)  # two assets that all hold in one proportion have one price
 
         return solve, [solve(self.required - closed + one), solve(two)]
 

@@ -5,12 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import EventError
-from .event import Event
-from .laws import Law, Scenarios
-from .shortfall import UNIT
-from .symbols import Symbols
-from .waterfill import clear_exactly, water_levels
+from adl_opt.errors import EventError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.symbols import Symbols
+from adl_opt.waterfill import water_levels
 
 Array = NDArray[np.float64]
 _INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it

@@ -8,10 +8,10 @@ are left out. numpy only.
 import numpy as np
 from numpy.typing import NDArray
 
-from .accounts import Batch
-from .event import Event
-from .laws import Scenarios
-from .pieces import Piece, reach
+from adl_opt.accounts import Batch
+from adl_opt.event import Event
+from adl_opt.laws import Scenarios
+from adl_opt.pieces import Piece, reach
 
 Array = NDArray[np.float64]
 _WIDE = 0.1  # of an account's notional or equity: the width over which losses are smoothed at the start

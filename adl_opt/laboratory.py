@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import axioms
-from .errors import AdlError
-from .exchanges import policy
-from .parsing import number, pairs
-from .queues import QueueRule
-from .shock import stress
-from .show import console, say, table_of
-from .words import (
+from adl_opt import axioms
+from adl_opt.errors import AdlError
+from adl_opt.exchanges import policy
+from adl_opt.parsing import number, pairs
+from adl_opt.queues import QueueRule
+from adl_opt.shock import stress
+from adl_opt.show import console, say, table_of
+from adl_opt.words import (
     BookFile,
     Force,
     Fund,

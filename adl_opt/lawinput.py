@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .errors import LawError
-from .meant import holds_truth
-from .readonly import ReadOnly, fixed
+from adl_opt.errors import LawError
+from adl_opt.inputs import holds_truth
+from adl_opt.numerics import lapack
+from adl_opt.numerics.readonly import ReadOnly, fixed
 
 Array = NDArray[np.float64]
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
@@ -172,7 +172,7 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
         )
     matrix = (matrix + matrix.T) / 2
     with understood(name):
-        least = linear.least_eigenvalue(matrix)
+        least = lapack.least_eigenvalue(matrix)
     if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
         raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
     return matrix, assets

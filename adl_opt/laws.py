@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import LawError
-from .lawinput import distinct, frozen, listing, numbers_of
-from .meant import ask_moves
-from .nodes import frame_like, inverse, sobol
-from .readonly import ReadOnly, fixed
-from .shortfall import UNIT
+from adl_opt.errors import LawError
+from adl_opt.inputs import ask_moves
+from adl_opt.lawinput import distinct, frozen, listing, numbers_of
+from adl_opt.numerics.readonly import ReadOnly, fixed
+from adl_opt.numerics.sampling import frame_like, inverse, sobol
+from adl_opt.numerics.tail_integrals import UNIT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,17 +7,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from . import linear
-from .certificate import TOLERANCE, Proof, assess
-from .conic import clearing_rows
-from .event import Event, cleared
-from .laws import Law
-from .objectives import FactorLeverageSquare, Objective
-from .route import ConicRoute, gap_of
-from .snapping import assess_at_ends
-from .symbols import loading_of
-from .threads import filtered, shared
-from .waterfill import clipped_level
+from adl_opt.certificate import TOLERANCE, Proof, assess
+from adl_opt.conic import clearing_rows
+from adl_opt.event import Event, cleared
+from adl_opt.laws import Law
+from adl_opt.numerics import lapack
+from adl_opt.objectives import FactorLeverageSquare, Objective
+from adl_opt.route import ConicRoute, gap_of
+from adl_opt.snapping import assess_at_ends
+from adl_opt.symbols import loading_of
+from adl_opt.threads import filtered, shared
+from adl_opt.waterfill import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
 Array = NDArray[np.float64]
@@ -116,11 +116,11 @@ def _polished(event: Event, whole: Array, amount: Array) -> Array:
             fraction = full.astype(float)
         else:
             clear = rows[:, free] / size[free]
-            null, solution = linear.null_space(clear)
+            null, solution = lapack.null_space(clear)
             particular = solution(wanted - rows[:, full].sum(axis=1))
             system = effect[:, free] / size[free] / root[:, None]
             left = (start - effect[:, full].sum(axis=1)) / root - system @ particular
-            step = linear.lstsq(system @ null, left, rcond=1e-12) if null.size else np.zeros(0)
+            step = lapack.lstsq(system @ null, left, rcond=1e-12) if null.size else np.zeros(0)
             fraction = full.astype(float)
             fraction[free] = (particular + null @ step) / size[free]
         if fraction.min() >= -1e-12 and fraction.max() <= 1 + 1e-12 and np.abs(rows @ fraction - wanted).max() <= 1e-9:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .errors import EventError
+from adl_opt.book import Book
+from adl_opt.errors import EventError
 
 Array = NDArray[np.float64]
 

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import blackscholes, linear
-from .errors import LawError
-from .lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
-from .laws import Law, Scenarios, described, set_fields, whole_number
-from .meant import MOST_VOLATILE, MOST_YEARS
-from .nodes import frame_like, gauss_hermite, root, sobol
+from adl_opt import blackscholes
+from adl_opt.errors import LawError
+from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
+from adl_opt.lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
+from adl_opt.laws import Law, Scenarios, described, set_fields, whole_number
+from adl_opt.numerics import lapack
+from adl_opt.numerics.sampling import frame_like, gauss_hermite, root, sobol
 
 Array = NDArray[np.float64]
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
@@ -139,7 +140,7 @@ class LogNormal(Law):
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is held.
-        regular = linear.least_eigenvalue(self.correlation) > 1e-12
+        regular = lapack.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
     def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> blackscholes.Accounts:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .certificate import assess
-from .clearing import FEASIBLE, allowed_error
-from .errors import AllocationError
-from .event import Event, cleared
-from .laws import Law
-from .meant import plain
-from .objectives import ExpectedLoss, LeverageSquare
-from .waterfill import clear_exactly
+from adl_opt.allocation import Allocation
+from adl_opt.certificate import assess
+from adl_opt.clearing import FEASIBLE, allowed_error
+from adl_opt.errors import AllocationError
+from adl_opt.event import Event, cleared
+from adl_opt.inputs import plain
+from adl_opt.laws import Law
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.objectives import ExpectedLoss, LeverageSquare
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

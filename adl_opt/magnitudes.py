@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import AdlError, BookError, EventError
+from adl_opt.errors import AdlError, BookError, EventError
 
 Array = NDArray[np.float64]
 LEAST, MOST = 1e-150, 1e150  # in size, where not 0: squares and ratios of such numbers are floats of full precision

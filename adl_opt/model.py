@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from . import soundness
-from .allocation import Allocation
-from .errors import ModelError
-from .event import Event
-from .laws import Law
-from .objectives import Objective
-from .outside import certify
-from .policies import gross_water_filling, pro_rata
-from .problem import Problem
+from adl_opt import soundness
+from adl_opt.allocation import Allocation
+from adl_opt.errors import ModelError
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective
+from adl_opt.outside import certify
+from adl_opt.policies import gross_water_filling, pro_rata
+from adl_opt.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .event import Event
-from .vertices import queue, random_queue
+from adl_opt.event import Event
+from adl_opt.vertices import queue, random_queue
 
 if TYPE_CHECKING:
-    from .ownrows import OwnRows
+    from adl_opt.ownrows import OwnRows
 
 Array = NDArray[np.float64]
 LACKING = 1e-6  # of the largest entry of a row: rows that must give way by more forbid the allocation

@@ -12,19 +12,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
-from .event import Event
-from .hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
-from .isolated import affine_around, fill
-from .laws import Law, Scenarios
-from .rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
-from .shortfall import UNIT
-from .supports import Dual, Minorant, closed_form_slope, scenario_support
-from .symbols import Symbols, loading_of
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
+from adl_opt.isolated import affine_around, fill
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
+from adl_opt.supports import Dual, Minorant, closed_form_slope, scenario_support
+from adl_opt.symbols import Symbols, loading_of
 
 Array = NDArray[np.float64]
 
 
+_PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
 _PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
@@ -406,7 +407,7 @@ def normalised(objective: Objective) -> tuple[float, Objective]:
 
 def trusted(objective: Objective) -> bool:
     """Whether every part is of the library itself: the test suite holds its `express` against its `value`."""
-    return all(type(part).__module__.startswith(f"{__package__}.") for _, part in objective.weighted_parts())
+    return all(type(part).__module__.partition(".")[0] == _PACKAGE for _, part in objective.weighted_parts())
 
 
 def foreign_part(objective: Objective) -> Objective | None:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import LawError
-from .lawinput import frozen, labels_of, numbers_of, whole
-from .laws import Law, Scenarios, described, set_fields
-from .meant import ask_spread
-from .nodes import frame_like, inverse
+from adl_opt.errors import LawError
+from adl_opt.inputs import ask_spread
+from adl_opt.lawinput import frozen, labels_of, numbers_of, whole
+from adl_opt.laws import Law, Scenarios, described, set_fields
+from adl_opt.numerics.sampling import frame_like, inverse
 
 Array = NDArray[np.float64]
 _CHUNK = 2_000  # accounts at once

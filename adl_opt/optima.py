@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate, Proof, rounding_at, with_bound
-from .elliptic import strictly_convex
-from .errors import LawError, SolveError
-from .event import Event, cleared
-from .hooks import closed_form_of
-from .isolated import fewest_touched, fill, one_asset_ranges
-from .laws import Scenarios
-from .objectives import evaluate
-from .route import ConicRoute
-from .snapping import assess_at_ends
-from .symbols import Symbols
+from adl_opt.certificate import Certificate, Proof, rounding_at, with_bound
+from adl_opt.elliptic import strictly_convex
+from adl_opt.errors import LawError, SolveError
+from adl_opt.event import Event, cleared
+from adl_opt.hooks import closed_form_of
+from adl_opt.isolated import fewest_touched, fill, one_asset_ranges
+from adl_opt.laws import Scenarios
+from adl_opt.objectives import evaluate
+from adl_opt.route import ConicRoute
+from adl_opt.snapping import assess_at_ends
+from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
-    from .face import Face
+    from adl_opt.face import Face
 
 Array = NDArray[np.float64]
 _SAME = 1e-9  # of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all
@@ -145,7 +145,7 @@ class Optima:
 
     def face(self) -> "Face":
         """The optimal face, by linear or conic programs."""
-        from .face import optimal_face
+        from adl_opt.face import optimal_face
 
         route, event = self._route, self.event
         legs, cells = (

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import SolveError
-from .problem import Problem
-from .threads import unheard
+from adl_opt.errors import SolveError
+from adl_opt.problem import Problem
+from adl_opt.threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd

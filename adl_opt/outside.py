@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation, amounts_from_frame
-from .certificate import TOLERANCE, Certificate, assess, with_bound
-from .clearing import cleared_first, said_first
-from .errors import AllocationError, LawError, SolveError
-from .event import Event
-from .laws import Law
-from .objectives import Objective
-from .problem import Problem
-from .threads import unheard
-from .tolerance import check_tolerance
+from adl_opt.allocation import Allocation, amounts_from_frame
+from adl_opt.certificate import TOLERANCE, Certificate, assess, with_bound
+from adl_opt.clearing import cleared_first, said_first
+from adl_opt.errors import AllocationError, LawError, SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective
+from adl_opt.problem import Problem
+from adl_opt.threads import unheard
+from adl_opt.tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd

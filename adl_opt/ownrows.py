@@ -14,13 +14,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .cones import Cones, binding_cones, solved
-from .conicsymbols import ConicSymbols
-from .event import Event
-from .laws import Law
-from .objectives import Objective
-from .supports import point_support
-from .symbols import Symbols
+from adl_opt.cones import Cones, binding_cones, solved
+from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective
+from adl_opt.supports import point_support
+from adl_opt.symbols import Symbols
 
 Array = NDArray[np.float64]
 _GIVEN = {

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
-from .event import Event
-from .laws import Law
-from .narrowing import Search, search
-from .objectives import evaluate
-from .symbols import Symbols
-from .vertices import queue, random_queue
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.laws import Law
+from adl_opt.narrowing import Search, search
+from adl_opt.objectives import evaluate
+from adl_opt.symbols import Symbols
+from adl_opt.vertices import queue, random_queue
 
 if TYPE_CHECKING:
-    from .ownrows import OwnRows
+    from adl_opt.ownrows import OwnRows
 
 Array = NDArray[np.float64]
 # `express` with variables of its own is known through a solver only: below this relative difference from `value` the

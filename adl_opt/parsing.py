@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from .errors import AdlError
+from adl_opt.errors import AdlError
 
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?%?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+%?")

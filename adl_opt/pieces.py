@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .accounts import Batch
-from .event import Event
-from .laws import Law, Scenarios
+from adl_opt.accounts import Batch
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics import lapack
 
 Array = NDArray[np.float64]
 _SMALL = 4  # positions up to which systems are factored entry by entry, all accounts at once
@@ -210,7 +210,7 @@ def inverse_of(system: list[list[Array]], ridge: float) -> list[list[Array]]:
         for k in range(m):
             for j in range(k + 1):
                 table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j] + (ridge if j == k else 0.0)
-        table = linear.inverse(
+        table = lapack.inverse(
             table
         )  # where it is singular to the last digit, as below: a pivot that is rounding is made a small one
         return [[table[:, k, j] * scale[k] * scale[j] for j in range(k + 1)] for k in range(m)]

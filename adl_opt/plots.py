@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .errors import AllocationError
-from .isolated import gross_levels
-from .laws import Law
-from .reasons import volatility_leverage
-from .replaying import Replay
-from .symbols import Symbols
+from adl_opt.allocation import Allocation
+from adl_opt.errors import AllocationError
+from adl_opt.isolated import gross_levels
+from adl_opt.laws import Law
+from adl_opt.reasons import volatility_leverage
+from adl_opt.replaying import Replay
+from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation, amounts_from_frame
-from .certificate import Proof, assess
-from .clearing import cleared_first, said_first
-from .counting import accounts, left, reduced
-from .errors import AdlError, EventError
-from .event import Event
-from .isolated import fill
-from .laws import Law, Scenarios
-from .meant import plain
-from .objectives import FactorLeverageSquare, LeverageSquare, Objective
-from .onefactor import OneFactor
-from .waterfill import clear_exactly, clipped_level
+from adl_opt.allocation import Allocation, amounts_from_frame
+from adl_opt.certificate import Proof, assess
+from adl_opt.clearing import cleared_first, said_first
+from adl_opt.counting import accounts, left, reduced
+from adl_opt.errors import AdlError, EventError
+from adl_opt.event import Event
+from adl_opt.inputs import plain
+from adl_opt.isolated import fill
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.objectives import FactorLeverageSquare, LeverageSquare, Objective
+from adl_opt.onefactor import OneFactor
+from adl_opt.waterfill import clipped_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     clears every asset exactly. Of the allocations with these factor leverages it closes the most evenly: least sum of notional x fraction^2, which is unique and
     keeps proportional splits neutral. Raises LawError if a loading is missing, SolveError if no solver finds the allocation.
     """
-    from .levelling import level_factor
+    from adl_opt.levelling import level_factor
 
     need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
@@ -136,7 +137,7 @@ def gross_water_filling(event: Event) -> Allocation:
         amount = fill(event)[0]
         solved = amount, assess(LeverageSquare(), event, None, amount)
     else:
-        from .levelling import level
+        from adl_opt.levelling import level
 
         solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")

@@ -10,17 +10,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .certificate import Certificate
-from .errors import LawError, SolveError
-from .event import Event
-from .hooks import minorant_of
-from .laws import Scenarios
-from .route import ConicRoute
-from .supports import Dual, Minorant
-from .symbols import Symbols
+from adl_opt.certificate import Certificate
+from adl_opt.errors import LawError, SolveError
+from adl_opt.event import Event
+from adl_opt.hooks import minorant_of
+from adl_opt.laws import Scenarios
+from adl_opt.route import ConicRoute
+from adl_opt.supports import Dual, Minorant
+from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
-    from .conic import Program
+    from adl_opt.conic import Program
 
 Array = NDArray[np.float64]
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import separable
-from .allocation import Allocation
-from .certificate import TOLERANCE, Certificate, Proof, assess
-from .errors import LawError, ObjectiveError, SolveError
-from .event import Event, requirement_pairs
-from .hooks import check_hooks, closed_form_of
-from .laws import Law, Scenarios
-from .objectives import Objective, normalised
-from .onefactor import OneFactor
-from .optima import Optima
-from .prices import price_ranges
-from .progress import bar
-from .route import ConicRoute, gap_of
-from .snapping import assess_at_ends
-from .symbols import Symbols
-from .threads import uncertified
-from .tolerance import check_tolerance
+from adl_opt import separable
+from adl_opt.allocation import Allocation
+from adl_opt.certificate import TOLERANCE, Certificate, Proof, assess
+from adl_opt.errors import LawError, ObjectiveError, SolveError
+from adl_opt.event import Event, requirement_pairs
+from adl_opt.hooks import check_hooks, closed_form_of
+from adl_opt.laws import Law, Scenarios
+from adl_opt.objectives import Objective, normalised
+from adl_opt.onefactor import OneFactor
+from adl_opt.optima import Optima
+from adl_opt.prices import price_ranges
+from adl_opt.progress import bar
+from adl_opt.route import ConicRoute, gap_of
+from adl_opt.snapping import assess_at_ends
+from adl_opt.symbols import Symbols
+from adl_opt.threads import uncertified
+from adl_opt.tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,7 +243,7 @@ class Problem:
         elif solver is None and method in ("auto", "closed-form"):
             amount = closed_form_of(self._inner, event, self.law)
             if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
-                from .levelling import level_factor
+                from adl_opt.levelling import level_factor
 
                 amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
             if amount is not None:

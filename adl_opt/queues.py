@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .errors import AdlError, EventError
-from .event import Event
-from .meant import plain
-from .policies import entry_prices, need_event, plain_allocation, unrealized
-from .waterfill import clear_exactly
+from adl_opt.allocation import Allocation
+from adl_opt.errors import AdlError, EventError
+from adl_opt.event import Event
+from adl_opt.inputs import plain
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.policies import entry_prices, need_event, plain_allocation, unrealized
 
 if TYPE_CHECKING:
     import pandas as pd

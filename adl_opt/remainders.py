@@ -6,15 +6,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .certificate import assess
-from .errors import EventError, SolveError
-from .event import Event
-from .laws import Law, Scenarios
-from .objectives import ExpectedLoss
-from .policies import need_event
-from .symbols import Symbols, needed
-from .waterfill import clear_exactly
+from adl_opt.allocation import Allocation
+from adl_opt.certificate import assess
+from adl_opt.errors import EventError, SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.objectives import ExpectedLoss
+from adl_opt.policies import need_event
+from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 MOST_CELLS = 200_000  # accounts x scenarios

@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from . import examples
-from .errors import AdlError
-from .exchanges import POLICIES
-from .parsing import fraction
-from .plots import replay as draw
-from .replaying import Replay
-from .replaying import replay as replay_waves
-from .show import console, figure, say, table_of
-from .waves import Waves
-from .words import (
+from adl_opt import examples
+from adl_opt.errors import AdlError
+from adl_opt.exchanges import POLICIES
+from adl_opt.parsing import fraction
+from adl_opt.plots import replay as draw
+from adl_opt.replaying import Replay
+from adl_opt.replaying import replay as replay_waves
+from adl_opt.show import console, figure, say, table_of
+from adl_opt.waves import Waves
+from adl_opt.words import (
     Correlation,
     Dof,
     Force,

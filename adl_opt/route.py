@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import separable
-from .certificate import TOLERANCE, Certificate, Evidence, Proof, assess, rounding_at, with_bound
-from .elliptic import cut_below, newton_at
-from .elliptical import Gaussian
-from .errors import LawError, ObjectiveError, SolveError
-from .event import Event, cleared
-from .laws import Law, Scenarios
-from .objectives import ExpectedLoss, Objective, evaluate, trusted
-from .ownvariables import DISAGREE, Trial
-from .snapping import assess_at_ends
-from .symbols import Symbols, needed
-from .tails import WorstCase
-from .threads import alone
-from .valued import Valued, downhill, key_of
+from adl_opt import separable
+from adl_opt.certificate import TOLERANCE, Certificate, Evidence, Proof, assess, rounding_at, with_bound
+from adl_opt.elliptic import cut_below, newton_at
+from adl_opt.elliptical import Gaussian
+from adl_opt.errors import LawError, ObjectiveError, SolveError
+from adl_opt.event import Event, cleared
+from adl_opt.laws import Law, Scenarios
+from adl_opt.objectives import ExpectedLoss, Objective, evaluate, trusted
+from adl_opt.ownvariables import DISAGREE, Trial
+from adl_opt.snapping import assess_at_ends
+from adl_opt.symbols import Symbols, needed
+from adl_opt.tails import WorstCase
+from adl_opt.threads import alone
+from adl_opt.valued import Valued, downhill, key_of
 
 if TYPE_CHECKING:
-    from .conic import Point, Program
+    from adl_opt.conic import Point, Program
 
 Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
@@ -59,7 +59,7 @@ class ConicRoute:
     @alone
     def program(self, event: Event) -> "Program":
         """The compiled program of the legs that this event leaves to be decided."""
-        from .conic import Program
+        from adl_opt.conic import Program
 
         limits = event.size.tobytes() if event.capped else b""
         key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes() + limits)
@@ -208,7 +208,7 @@ class ConicRoute:
 
     def _refined(self, event: Event, best: tuple[Array, Proof], tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """Objectives that are hard on solvers, again by programs that agree with them to second order around the point found."""
-        from .conic import Program
+        from adl_opt.conic import Program
 
         here, stalled = best, 0
         for _ in range(_ROUNDS):

@@ -10,17 +10,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Evidence
-from .coupled import Coupled
-from .errors import SolveError
-from .event import Event, cleared
-from .interior import TARGET, Interior
-from .laws import Law, Scenarios
-from .objectives import ExpectedLoss, Objective
-from .supports import Dual
-from .symbols import Symbols
-from .tails import CVaR, WorstCase
-from .waterfill import clear_exactly
+from adl_opt.certificate import Evidence
+from adl_opt.coupled import Coupled
+from adl_opt.errors import SolveError
+from adl_opt.event import Event, cleared
+from adl_opt.interior import TARGET, Interior
+from adl_opt.laws import Law, Scenarios
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.objectives import ExpectedLoss, Objective
+from adl_opt.supports import Dual
+from adl_opt.symbols import Symbols
+from adl_opt.tails import CVaR, WorstCase
 
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .errors import EventError
-from .event import Event
-from .groups import Groups
-from .meant import MOST_MOVE, plain
-from .tables import figure
-from .text import nearest
+from adl_opt.book import Book
+from adl_opt.errors import EventError
+from adl_opt.event import Event
+from adl_opt.inputs import MOST_MOVE, plain
+from adl_opt.numerics.groups import Groups
+from adl_opt.tables import figure
+from adl_opt.text import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .allocation import Allocation
-from .counting import reduced
-from .event import Event
-from .tables import figure
+from adl_opt.allocation import Allocation
+from adl_opt.counting import reduced
+from adl_opt.event import Event
+from adl_opt.tables import figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,14 +13,15 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
-from .event import Event
-from .hooks import minorant_of
-from .laws import Law
-from .objectives import Objective, evaluate
-from .supports import Dual, Minorant
-from .symbols import Symbols
-from .waterfill import clear_exactly, clipped_level
+from adl_opt.certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
+from adl_opt.event import Event
+from adl_opt.hooks import minorant_of
+from adl_opt.laws import Law
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.objectives import Objective, evaluate
+from adl_opt.supports import Dual, Minorant
+from adl_opt.symbols import Symbols
+from adl_opt.waterfill import clipped_level
 
 Array = NDArray[np.float64]
 Mask, Legs = NDArray[np.bool_], NDArray[np.int64]

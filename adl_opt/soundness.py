@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation import Allocation
-from .errors import LawError, UncertifiedWarning
-from .event import Event, cleared
-from .examples import any_allocation
-from .laws import Law
-from .objectives import Objective, evaluate
-from .outside import certify
-from .problem import Problem
-from .symbols import Symbols
+from adl_opt.allocation import Allocation
+from adl_opt.errors import LawError, UncertifiedWarning
+from adl_opt.event import Event, cleared
+from adl_opt.examples import any_allocation
+from adl_opt.laws import Law
+from adl_opt.objectives import Objective, evaluate
+from adl_opt.outside import certify
+from adl_opt.problem import Problem
+from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
-    from .conic import Program
+    from adl_opt.conic import Program
 
 Array = NDArray[np.float64]
 _SAMPLES = (64, 256, 1024, 4096)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
@@ -81,7 +81,7 @@ def disagreement(program: "Program", law: Law | None, event: Event, tried: list[
 
 def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Program, Law | None] | None":
     """The compiled program and the law it is of; None where a law is needed and there is none."""
-    from .conic import Program
+    from adl_opt.conic import Program
 
     try:
         return Program(objective, event, law), law

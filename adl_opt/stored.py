@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .book import Book
-from .certificate import Certificate, verdict
-from .clearing import FEASIBLE, allowed_error, clearing_errors
-from .errors import AllocationError, UncertifiedWarning
-from .event import Event
-from .tolerance import check_tolerance
+from adl_opt.book import Book
+from adl_opt.certificate import Certificate, verdict
+from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.errors import AllocationError, UncertifiedWarning
+from adl_opt.event import Event
+from adl_opt.tolerance import check_tolerance
 
 Array = NDArray[np.float64]
 FORMAT, RECORDED = "adl_opt allocation 1", "recorded"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import accounts
-from .symbols import Symbols, needed
+from adl_opt import accounts
+from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 _KINK = 1e-12  # an account this close to zero loss, relative to its terms, may take either slope; charged to the slack

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import accounts
-from .errors import LawError, ObjectiveError
-from .event import Event
-from .laws import Law, Scenarios
+from adl_opt import accounts
+from adl_opt.errors import LawError, ObjectiveError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
 
 Array = NDArray[np.float64]
 SYMBOLS = (

@@ -6,11 +6,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .errors import EventError, SolveError
-from .event import Event
-from .laws import Scenarios
-from .onefactor import OneFactor
-from .waterfill import clipped_level
+from adl_opt.errors import EventError, SolveError
+from adl_opt.event import Event
+from adl_opt.laws import Scenarios
+from adl_opt.onefactor import OneFactor
+from adl_opt.waterfill import clipped_level
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
-from .errors import UncertifiedWarning
+from adl_opt.errors import UncertifiedWarning
 
 SHARED = threading.RLock()
 _UNHEARD: ContextVar[bool] = ContextVar("unheard", default=False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .errors import SolveError
+from adl_opt.errors import SolveError
 
 
 def check_tolerance(tol: object) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ObjectiveError
-from .event import Event
-from .laws import Scenarios
-from .objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
-from .risk import TRIED, RiskMeasure
-from .supports import Minorant
-from .symbols import LossSymbols, Symbols
-from .vertices import queue, random_queue
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.laws import Scenarios
+from adl_opt.objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
+from adl_opt.risk import TRIED, RiskMeasure
+from adl_opt.supports import Minorant
+from adl_opt.symbols import LossSymbols, Symbols
+from adl_opt.vertices import queue, random_queue
 
 Array = NDArray[np.float64]
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each

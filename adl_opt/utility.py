@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .event import Event
-from .hooks import is_number
-from .isolated import affine_around
-from .laws import Law
-from .objectives import Objective
-from .risk import RiskMeasure, mean_of, need, slack_of
-from .shortfall import UNIT
-from .symbols import Symbols
-from .tails import tail_weights
+from adl_opt.event import Event
+from adl_opt.hooks import is_number
+from adl_opt.isolated import affine_around
+from adl_opt.laws import Law
+from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.objectives import Objective
+from adl_opt.risk import RiskMeasure, mean_of, need, slack_of
+from adl_opt.symbols import Symbols
+from adl_opt.tails import tail_weights
 
 Array = NDArray[np.float64]
 _MOST_EXPONENT = 700.0  # of a number whose exponential, summed over scenarios, is still a float

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .certificate import Certificate, above
-from .errors import ObjectiveError
-from .event import Event
-from .laws import Law, Scenarios
-from .objectives import Objective, evaluate
-from .symbols import Symbols
-from .vertices import queue
+from adl_opt.certificate import Certificate, above
+from adl_opt.errors import ObjectiveError
+from adl_opt.event import Event
+from adl_opt.laws import Law, Scenarios
+from adl_opt.objectives import Objective, evaluate
+from adl_opt.symbols import Symbols
+from adl_opt.vertices import queue
 
 Array = NDArray[np.float64]
 _HALVINGS, _ROUNDS = 10, 3  # of the way to a queue; queues gone to

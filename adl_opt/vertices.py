@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .event import Event
+from adl_opt.event import Event
 
 Array = NDArray[np.float64]
 

@@ -16,12 +16,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 import adl_opt as adl
 
-from .books import cross, gaussian, isolated, one_asset, scenarios
+from .books import cross, gaussian, isolated, scenarios
 from .test_conformance import LAWS, OBJECTIVES
 from .test_conformance import _book as six_accounts
 
@@ -73,13 +72,22 @@ def solves():
         one = isolated(np.random.default_rng(11), 20, 4.0)
         add(f"isolated {name}", objective, one, adl.Scenarios({"X": [-0.5, -0.1, 0.0, 0.2, 0.6]}))
     for method in ("auto", "closed-form", "separable", "conic"):
-        add(f"method {method}", adl.ExpectedLoss(), adl.examples.random_shorts(50, 3), adl.LogNormal(0.9, None, 0.1).quadrature(20), method=method)
+        add(
+            f"method {method}",
+            adl.ExpectedLoss(),
+            adl.examples.random_shorts(50, 3),
+            adl.LogNormal(0.9, None, 0.1).quadrature(20),
+            method=method,
+        )
     for kind in ("fewest-accounts", "keep-hedges", "water-filling"):
         add(f"prefer {kind}", adl.WorstCase(), paper, nodes, prefer=kind)
     cov = np.array([[0.04, 0.03], [0.03, 0.09]])
     for name, other in {
-        "gaussian": adl.Gaussian(cov), "student": adl.StudentT(cov, dof=3), "lognormal": adl.LogNormal([0.6, 0.75], 0.85, 0.1),
-        "factor": adl.OneFactor([1.0, 1.4], stats.t(3, scale=0.15)), "moves": adl.Scenarios(LAWS["Scenarios"].moves, LAWS["Scenarios"].probability),
+        "gaussian": adl.Gaussian(cov),
+        "student": adl.StudentT(cov, dof=3),
+        "lognormal": adl.LogNormal([0.6, 0.75], 0.85, 0.1),
+        "factor": adl.OneFactor([1.0, 1.4], stats.t(3, scale=0.15)),
+        "moves": adl.Scenarios(LAWS["Scenarios"].moves, LAWS["Scenarios"].probability),
     }.items():
         add(f"law {name}", adl.ExpectedLoss(), six, other)
     add("factor nodes", adl.ExpectedLoss() + adl.CVaR(0.9), six, LAWS["OneFactor"])
@@ -93,7 +101,10 @@ def solves():
     for name, objective in {"loss": adl.ExpectedLoss(), "cvar": adl.CVaR(0.95), "worst": adl.WorstCase()}.items():
         add(f"interior {name}", objective, big, sample, method="separable")
         cases[f"iterates {name}"] = lambda objective=objective: _iterates(big, sample, objective)
-    for name, other in {"gaussian": adl.Gaussian(0.02 * np.eye(3) + 0.02), "lognormal": adl.LogNormal([0.9, 1.0, 1.1], 0.5, 0.05)}.items():
+    for name, other in {
+        "gaussian": adl.Gaussian(0.02 * np.eye(3) + 0.02),
+        "lognormal": adl.LogNormal([0.9, 1.0, 1.1], 0.5, 0.05),
+    }.items():
         add(f"interior {name}", adl.ExpectedLoss(), big, other, method="separable")
         cases[f"iterates {name}"] = lambda other=other: _iterates(big, other, adl.ExpectedLoss())
     for seed in range(8):
@@ -123,18 +134,47 @@ def rules():
     book["entry_price"] = 1.1 * book["price"]
     book["margin"] = 0.1 * book["price"] * book["position"].abs()
     entered = adl.Event(adl.Book.from_frame(book), short={"BTC": float(shorts.required[0])})
-    for name in ("bitmex", "binance", "aster", "okx", "bybit", "hyperliquid", "kucoin", "bitget", "coinex", "bluefin", "ethereal", "dydx", "leverage_queue"):
+    for name in (
+        "bitmex",
+        "binance",
+        "aster",
+        "okx",
+        "bybit",
+        "hyperliquid",
+        "kucoin",
+        "bitget",
+        "coinex",
+        "bluefin",
+        "ethereal",
+        "dydx",
+        "leverage_queue",
+    ):
         cases[f"exchange {name}"] = lambda name=name: amount(adl.policy(name), entered)
     cases["range"] = lambda: {"words": adl.optimal_range(adl.Problem(adl.WorstCase(), paper, _nodes())).to_string()}
-    cases["compare"] = lambda: {"words": adl.compare(paper, _nodes(), [adl.pro_rata, adl.gross_water_filling], [adl.ExpectedLoss(), adl.CVaR(0.9)]).to_string()}
+    cases["compare"] = lambda: {
+        "words": adl.compare(
+            paper, _nodes(), [adl.pro_rata, adl.gross_water_filling], [adl.ExpectedLoss(), adl.CVaR(0.9)]
+        ).to_string()
+    }
     cases["certify"] = lambda: {"words": str(adl.certify(adl.ExpectedLoss(), paper, _nodes(), adl.pro_rata(paper)))}
     whole = shorts.with_requirement(short={"BTC": 3740.353})
     cases["lots"] = lambda: {"words": str(adl.round_to_lots(adl.water_filling(whole), {"BTC": 0.001}))}
     cases["burden"] = lambda: {"words": str(adl.burden(adl.pro_rata(paper), float(paper.book.price[0])))}
-    cases["sweep"] = lambda: {"words": adl.Problem(adl.ExpectedLoss(), paper, _nodes()).sweep(short={"BTC": [1, 5, 10]}).to_string()}
+    cases["sweep"] = lambda: {
+        "words": adl.Problem(adl.ExpectedLoss(), paper, _nodes()).sweep(short={"BTC": [1, 5, 10]}).to_string()
+    }
     cases["axioms"] = lambda: {"words": str(adl.axioms.check(adl.pro_rata, books=40)) if hasattr(adl.axioms, "check") else ""}
-    cases["values"] = lambda: {"words": " ".join(f"{adl.certify(o, paper, _nodes(), adl.pro_rata(paper)).objective:.15g}" for o in (adl.MeanVariance(1.0), adl.MeanDeviation(0.5), adl.MeanSemideviation(0.5)))}
-    cases["models"] = lambda: {"words": "\n".join(str(adl.load(name)) + str(adl.load(name).objective) for name in sorted(n.stem for n in Path("models").glob("*.py")))}
+    cases["values"] = lambda: {
+        "words": " ".join(
+            f"{adl.certify(o, paper, _nodes(), adl.pro_rata(paper)).objective:.15g}"
+            for o in (adl.MeanVariance(1.0), adl.MeanDeviation(0.5), adl.MeanSemideviation(0.5))
+        )
+    }
+    cases["models"] = lambda: {
+        "words": "\n".join(
+            str(adl.load(name)) + str(adl.load(name).objective) for name in sorted(n.stem for n in Path("models").glob("*.py"))
+        )
+    }
     return cases
 
 

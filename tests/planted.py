@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, shortfall, snapping, waterfill
+from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, snapping, waterfill
 from adl_opt.allocation import Allocation
 from adl_opt.book import Book
 from adl_opt.deviation import _ValueOnly
@@ -24,6 +24,7 @@ from adl_opt.elliptical import Gaussian
 from adl_opt.laws import Scenarios
 from adl_opt.lognormal import LogNormal
 from adl_opt.model import OF_EVERY_MODEL, Model, Verdict, checked
+from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives import Objective
 from adl_opt.onefactor import OneFactor
 from adl_opt.queues import QueueRule

@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, stats
 
 import adl_opt as adl
-from adl_opt.shortfall import student_excess
+from adl_opt.numerics.tail_integrals import student_excess
 from adl_opt.waterfill import water_level
 
 from .books import count, cross, frame, one_asset, scenarios
@@ -109,7 +109,7 @@ def test_a_power_that_cvxpy_cannot_state_is_one_sentence():
 @pytest.mark.parametrize("z", [0.0, 2.0, 5.0, 10.0, 20.0])
 def test_student_t_tends_to_the_normal(z):
     """Relative difference to the normal is about (z^4 + ...)/(4 dof): at dof = 1e14 nothing is left of it."""
-    from adl_opt.shortfall import normal_excess
+    from adl_opt.numerics.tail_integrals import normal_excess
 
     assert student_excess(np.array([z]), 1e14) == pytest.approx(normal_excess(np.array([z])), rel=1e-8)
 
@@ -377,7 +377,7 @@ def test_one_scenario_and_wide_stress_are_laws():
 
 def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
     """Not timed; a quadratic loop here would take a minute and be noticed."""
-    from adl_opt.waterfill import clear_exactly
+    from adl_opt.numerics.exact_sums import clear_exactly
 
     rng = np.random.default_rng(5)
     size = np.round(rng.random(100_000), 2) + 0.01

@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg
 
 import adl_opt as adl
-from adl_opt import linear
+from adl_opt.numerics import lapack
 
 from .books import cross, frame, scenarios
 from .tolerances import TOL
@@ -44,13 +44,13 @@ def test_second_drivers_agree_with_the_first(rng, monkeypatch):
     singular, long = np.ones((4, 4)), rng.normal(size=4)
 
     def answers():
-        value, vector = linear.eigh(whole)
-        null, solution = linear.null_space(wide)
-        diagonal, regular = linear.inverse_diagonal(np.concatenate([whole, singular[None]]), 1e-15)
+        value, vector = lapack.eigh(whole)
+        null, solution = lapack.null_space(wide)
+        diagonal, regular = lapack.inverse_diagonal(np.concatenate([whole, singular[None]]), 1e-15)
         return [
-            linear.lstsq(wide, right), linear.lstsq(singular, long, 1e-12), linear.solve(whole[0], long), value,
-            vector @ (value[..., None] * np.swapaxes(vector, 1, 2)), np.array(linear.least_eigenvalue(whole[1])), diagonal, regular,
-            linear.inverse(whole), linear.lower_root(whole), null @ null.T, solution(right),
+            lapack.lstsq(wide, right), lapack.lstsq(singular, long, 1e-12), lapack.solve(whole[0], long), value,
+            vector @ (value[..., None] * np.swapaxes(vector, 1, 2)), np.array(lapack.least_eigenvalue(whole[1])), diagonal, regular,
+            lapack.inverse(whole), lapack.lower_root(whole), null @ null.T, solution(right),
         ]  # fmt: skip
 
     first = answers()

@@ -19,7 +19,7 @@ import adl_opt as adl
 from adl_opt.book import USED
 from adl_opt.columns import MEANINGS, RANKED_BY, plain_name
 from adl_opt.exchanges import PRESETS
-from adl_opt.meant import plain
+from adl_opt.inputs import plain
 from adl_opt.words import scenarios_of
 
 from .books import frame

@@ -6,7 +6,7 @@ import pytest
 from scipy import integrate, stats
 
 import adl_opt as adl
-from adl_opt.shortfall import lognormal_shortfall, normal_excess, normal_log_excess
+from adl_opt.numerics.tail_integrals import lognormal_shortfall, normal_excess, normal_log_excess
 
 from .tolerances import TOL
 

@@ -9,12 +9,13 @@ import pytest
 import adl_opt as adl
 from adl_opt import waterfill
 from adl_opt.certificate import assess, knapsack
-from adl_opt.groups import Groups
 from adl_opt.isolated import fill, gross_levels
+from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
+from adl_opt.numerics.groups import Groups
 from adl_opt.objectives import LeverageSquare
 from adl_opt.supports import Dual
 from adl_opt.symbols import Symbols
-from adl_opt.waterfill import clear_exactly, exact_sum, sorted_levels, water_level
+from adl_opt.waterfill import sorted_levels, water_level
 
 from . import books
 from .books import FULL, count

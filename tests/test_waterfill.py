@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import adl_opt as adl
-from adl_opt.waterfill import clear_exactly, water_level
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.waterfill import water_level
 
 from .books import count, isolated, one_asset
 from .tolerances import TOL
@@ -146,6 +147,6 @@ def test_passes_over_memory_against_the_sorted_depth_form(seed):
 @settings(max_examples=200)
 @given(st.lists(st.floats(-1e200, 1e200), max_size=30))
 def test_the_vectorised_sum_is_fsum(values):
-    from adl_opt.waterfill import exact_sum
+    from adl_opt.numerics.exact_sums import exact_sum
 
     assert float(exact_sum(np.array(values))) == math.fsum(values)

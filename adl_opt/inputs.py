@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import LawError
+from adl_opt.errors import LawError
 
 Array = NDArray[np.float64]
 MOST_MOVE, MOST_SPREAD, MOST_VOLATILE, MOST_YEARS = 1.0, 2.0, 10.0, 2.0  # +100 %; 200 % over the horizon; 1,000 % a year; years

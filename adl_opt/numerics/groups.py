@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .readonly import ReadOnly, fixed
+from adl_opt.numerics.readonly import ReadOnly, fixed
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import linear
-from .errors import LawError
-from .lawinput import understood, whole
+from adl_opt.errors import LawError
+from adl_opt.lawinput import understood, whole
+from adl_opt.numerics import lapack
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ def root(matrix: Array) -> Array:
         return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
         with understood("the covariance or correlation of the law"):
-            value, vector = linear.eigh(matrix)
+            value, vector = lapack.eigh(matrix)
         return vector * np.sqrt(np.maximum(value, 0.0))
 
 
