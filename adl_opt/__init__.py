@@ -2,10 +2,12 @@
 
 from adl_opt import axioms, examples, waterfill
 from adl_opt.allocation import Allocation
-from adl_opt.book import Book
 from adl_opt.catalog import load
 from adl_opt.certificate import Certificate
 from adl_opt.comparison import compare
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
+from adl_opt.data.waves import Waves
 from adl_opt.deviation import MeanDeviation, MeanSemideviation, MeanVariance
 from adl_opt.elliptical import Gaussian, StudentT
 from adl_opt.errors import (
@@ -19,7 +21,6 @@ from adl_opt.errors import (
     SolveError,
     UncertifiedWarning,
 )
-from adl_opt.event import Event
 from adl_opt.exchanges import drift_charge, policy
 from adl_opt.history import realized, realized_event
 from adl_opt.lawinput import FactorModel
@@ -53,7 +54,6 @@ from adl_opt.supports import Minorant
 from adl_opt.tails import AccountCVaR, CVaR, Spectral, WorstCase
 from adl_opt.targets import factor_targets
 from adl_opt.utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
-from adl_opt.waves import Waves
 
 __version__ = "0.1.0"
 __all__ = [

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
 from adl_opt.laws import Law
 
 Array = NDArray[np.float64]

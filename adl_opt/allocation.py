@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from adl_opt import stored
 from adl_opt.certificate import Certificate
 from adl_opt.counting import reduced
+from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
-from adl_opt.event import Event
 from adl_opt.isolated import gross_levels
 from adl_opt.laws import Law
 from adl_opt.objectives import Objective

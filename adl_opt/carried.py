@@ -19,18 +19,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
 from adl_opt.certificate import FEASIBLE, assess, relative_gap
 from adl_opt.counting import NOTHING
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
+from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, AllocationError, SolveError
-from adl_opt.event import Event
 from adl_opt.laws import Law
 from adl_opt.numerics.exact_sums import exact_sum
 from adl_opt.objectives import Objective
 from adl_opt.policies import Policy, applied
 from adl_opt.problem import Problem
 from adl_opt.threads import unheard
-from adl_opt.waves import Waves
 
 Array = NDArray[np.float64]
 _ROUNDING = 1e-13  # of all that was ever held of an asset: what may be missing by rounding

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
-from adl_opt.event import Event
 from adl_opt.hooks import minorant_of
 from adl_opt.isolated import fill, pathwise_gap
 from adl_opt.laws import Law, Scenarios

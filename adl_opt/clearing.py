@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 from adl_opt.numerics.exact_sums import clear_exactly
 
 Array = NDArray[np.float64]

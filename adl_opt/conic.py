@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from adl_opt import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
 from adl_opt.conicsymbols import ConicSymbols
+from adl_opt.data.event import Event
 from adl_opt.dualbound import dual_bound
 from adl_opt.errors import ObjectiveError, SolveError
-from adl_opt.event import Event
 from adl_opt.laws import Law
 from adl_opt.objectives import Objective, foreign_part
 from adl_opt.ownrows import OwnRows

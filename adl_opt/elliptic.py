@@ -12,8 +12,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from adl_opt.accounts import answers, batches
+from adl_opt.data.event import Event
 from adl_opt.elliptical import Gaussian
-from adl_opt.event import Event
 from adl_opt.laws import Law, Scenarios
 from adl_opt.numerics import lapack
 from adl_opt.numerics.sampling import root

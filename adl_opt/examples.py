@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
 from adl_opt.errors import BookError
-from adl_opt.event import Event
 from adl_opt.laws import Scenarios
 from adl_opt.lognormal import LogNormal
 from adl_opt.synthetic import twin as twin

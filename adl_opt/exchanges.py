@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
 from adl_opt.errors import AdlError, EventError
 from adl_opt.history import realized
 from adl_opt.inputs import plain

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
-from adl_opt.book import Book
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
 from adl_opt.errors import EventError
-from adl_opt.event import Event
 from adl_opt.numerics.groups import Groups
 from adl_opt.policies import need_event, plain_allocation
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
-from adl_opt.event import Event
 from adl_opt.exchanges import policy as policy_by_name
 from adl_opt.policies import Policy, applied
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.accounts import Batch, batches
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 from adl_opt.kinks import Kinks
 from adl_opt.laws import Law, Scenarios
 from adl_opt.numerics import lapack

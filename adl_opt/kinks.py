@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.accounts import Batch
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 from adl_opt.laws import Scenarios
 from adl_opt.pieces import Piece, reach
 

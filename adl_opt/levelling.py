@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adl_opt.certificate import TOLERANCE, Proof, assess
 from adl_opt.conic import clearing_rows
-from adl_opt.event import Event, cleared
+from adl_opt.data.event import Event, cleared
 from adl_opt.laws import Law
 from adl_opt.numerics import lapack
 from adl_opt.objectives import FactorLeverageSquare, Objective

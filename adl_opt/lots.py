@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from adl_opt.allocation import Allocation
 from adl_opt.certificate import assess
 from adl_opt.clearing import FEASIBLE, allowed_error
+from adl_opt.data.event import Event, cleared
 from adl_opt.errors import AllocationError
-from adl_opt.event import Event, cleared
 from adl_opt.inputs import plain
 from adl_opt.laws import Law
 from adl_opt.numerics.exact_sums import clear_exactly

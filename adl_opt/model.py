@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from adl_opt import soundness
 from adl_opt.allocation import Allocation
+from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
-from adl_opt.event import Event
 from adl_opt.laws import Law
 from adl_opt.objectives import Objective
 from adl_opt.outside import certify

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 from adl_opt.vertices import queue, random_queue
 
 if TYPE_CHECKING:

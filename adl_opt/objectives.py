@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.event import Event
 from adl_opt.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from adl_opt.isolated import affine_around, fill
 from adl_opt.laws import Law, Scenarios

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.certificate import Certificate, Proof, rounding_at, with_bound
+from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError
-from adl_opt.event import Event, cleared
 from adl_opt.hooks import closed_form_of
 from adl_opt.isolated import fewest_touched, fill, one_asset_ranges
 from adl_opt.laws import Scenarios

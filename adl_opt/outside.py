@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from adl_opt.allocation import Allocation, amounts_from_frame
 from adl_opt.certificate import TOLERANCE, Certificate, assess, with_bound
 from adl_opt.clearing import cleared_first, said_first
+from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
-from adl_opt.event import Event
 from adl_opt.laws import Law
 from adl_opt.objectives import Objective
 from adl_opt.problem import Problem

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.event import Event
 from adl_opt.laws import Law
 from adl_opt.narrowing import Search, search
 from adl_opt.objectives import evaluate

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.accounts import Batch
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 from adl_opt.laws import Law, Scenarios
 from adl_opt.numerics import lapack
 

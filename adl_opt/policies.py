@@ -11,8 +11,8 @@ from adl_opt.allocation import Allocation, amounts_from_frame
 from adl_opt.certificate import Proof, assess
 from adl_opt.clearing import cleared_first, said_first
 from adl_opt.counting import accounts, left, reduced
+from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
-from adl_opt.event import Event
 from adl_opt.inputs import plain
 from adl_opt.isolated import fill
 from adl_opt.laws import Law, Scenarios

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from adl_opt.certificate import Certificate
+from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
-from adl_opt.event import Event
 from adl_opt.hooks import minorant_of
 from adl_opt.laws import Scenarios
 from adl_opt.route import ConicRoute

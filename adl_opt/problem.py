@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from adl_opt import separable
 from adl_opt.allocation import Allocation
 from adl_opt.certificate import TOLERANCE, Certificate, Proof, assess
+from adl_opt.data.event import Event, requirement_pairs
 from adl_opt.errors import LawError, ObjectiveError, SolveError
-from adl_opt.event import Event, requirement_pairs
 from adl_opt.hooks import check_hooks, closed_form_of
 from adl_opt.laws import Law, Scenarios
 from adl_opt.objectives import Objective, normalised

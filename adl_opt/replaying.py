@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from adl_opt.carried import State, Tape
 from adl_opt.comparison import named, rules
+from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.history import realized
 from adl_opt.laws import Law
 from adl_opt.objectives import ExpectedLoss, Objective
 from adl_opt.policies import Policy, gross_water_filling, pro_rata, water_filling
 from adl_opt.progress import counted
-from adl_opt.waves import Waves
 
 if TYPE_CHECKING:
     import pandas as pd

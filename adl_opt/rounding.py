@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.accounts import batches
-from adl_opt.book import Book
-from adl_opt.event import Event
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.symbols import Symbols, needed
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from adl_opt.certificate import Evidence
 from adl_opt.coupled import Coupled
+from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
-from adl_opt.event import Event, cleared
 from adl_opt.interior import TARGET, Interior
 from adl_opt.laws import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly

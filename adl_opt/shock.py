@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
+from adl_opt.data.tables import figure
 from adl_opt.errors import EventError
-from adl_opt.event import Event
 from adl_opt.inputs import MOST_MOVE, plain
 from adl_opt.numerics.groups import Groups
-from adl_opt.tables import figure
 from adl_opt.text import nearest
 
 if TYPE_CHECKING:

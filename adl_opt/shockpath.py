@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
 from adl_opt.comparison import named, rules
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, EventError
-from adl_opt.event import Event
 from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from adl_opt.shock import checked_fund, need_solvent, relative_moves, shocked
 

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from adl_opt.allocation import Allocation
 from adl_opt.counting import reduced
-from adl_opt.event import Event
-from adl_opt.tables import figure
+from adl_opt.data.event import Event
+from adl_opt.data.tables import figure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
+from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
-from adl_opt.event import Event, cleared
 from adl_opt.examples import any_allocation
 from adl_opt.laws import Law
 from adl_opt.objectives import Objective, evaluate

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt import accounts
+from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
-from adl_opt.event import Event
 from adl_opt.laws import Law, Scenarios
 
 Array = NDArray[np.float64]

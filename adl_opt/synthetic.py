@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.waves import Waves
 from adl_opt.errors import BookError
 from adl_opt.inputs import plain
-from adl_opt.waves import Waves
 
 Array = NDArray[np.float64]
 CLOSINGS, ACCOUNTS, ASSETS = 34_983, 19_337, 162

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.event import Event
 from adl_opt.hooks import is_number
 from adl_opt.inputs import holds_truth
 from adl_opt.isolated import affine_around, fill

@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
-from adl_opt.event import Event
 from adl_opt.laws import Scenarios
 from adl_opt.onefactor import OneFactor
 from adl_opt.waterfill import clipped_level

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.event import Event
+from adl_opt.data.event import Event
 
 Array = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.capping import capped_level
+from adl_opt.data.magnitudes import LEAST, MOST
 from adl_opt.errors import EventError
 from adl_opt.inputs import holds_truth
-from adl_opt.magnitudes import LEAST, MOST
 from adl_opt.numerics.exact_sums import _FEW, clear_exactly, exact_sum
 
 Array = NDArray[np.float64]

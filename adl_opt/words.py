@@ -11,18 +11,18 @@ import typer
 
 from adl_opt import catalog
 from adl_opt.allocation import Allocation
-from adl_opt.book import Book
 from adl_opt.certificate import Certificate
+from adl_opt.data.book import Book
+from adl_opt.data.event import Event
+from adl_opt.data.tables import read_columns
 from adl_opt.elliptical import Gaussian, StudentT
 from adl_opt.errors import AdlError
-from adl_opt.event import Event
 from adl_opt.history import realized_event
 from adl_opt.laws import Law, Scenarios
 from adl_opt.lognormal import LogNormal
 from adl_opt.objectives import ExpectedLoss, Objective
 from adl_opt.parsing import fraction, number, pairs
 from adl_opt.problem import PREFER
-from adl_opt.tables import read_columns
 
 LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]

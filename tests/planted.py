@@ -18,7 +18,7 @@ import numpy as np
 import adl_opt as adl
 from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, snapping, waterfill
 from adl_opt.allocation import Allocation
-from adl_opt.book import Book
+from adl_opt.data.book import Book
 from adl_opt.deviation import _ValueOnly
 from adl_opt.elliptical import Gaussian
 from adl_opt.laws import Scenarios

@@ -48,7 +48,7 @@ def some_allocation(rng: np.random.Generator, event: adl.Event) -> adl.Allocatio
     if rng.random() < 0.3:
         return adl.pro_rata(event)
     amount = adl.examples.any_allocation(event, rng)
-    from adl_opt.event import cleared
+    from adl_opt.data.event import cleared
 
     base = adl.pro_rata(event)
     return adl.Allocation(event, cleared(event, amount), "any", base.objective, base.certificate, base.price, base.parts)

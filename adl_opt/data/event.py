@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
+from adl_opt.data.limits import caps, protected_accounts
+from adl_opt.data.magnitudes import check_leverages
 from adl_opt.errors import EventError
 from adl_opt.inputs import plain
-from adl_opt.limits import caps, protected_accounts
-from adl_opt.magnitudes import check_leverages
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed

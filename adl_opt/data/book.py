@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.columns import ranked_by, refuse_meanings
+from adl_opt.data.columns import ranked_by, refuse_meanings
+from adl_opt.data.magnitudes import check_book
+from adl_opt.data.tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
 from adl_opt.errors import BookError
-from adl_opt.magnitudes import check_book
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
-from adl_opt.tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book, columns_of
-from adl_opt.columns import refuse_meanings
+from adl_opt.data.book import Book, columns_of
+from adl_opt.data.columns import refuse_meanings
+from adl_opt.data.tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
 from adl_opt.errors import BookError
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
-from adl_opt.tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ class Waves(ReadOnly):
     @classmethod
     def from_hyperreplay(cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity") -> "Waves":
         """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see hyperreplay.py for what is assumed."""
-        from adl_opt.hyperreplay import tidy
+        from adl_opt.data.hyperreplay import tidy
 
         columns, where = (
             (columns_of(source, "an event"), "the frame") if hasattr(source, "columns") else read_columns(source, "an event")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.book import Book
+from adl_opt.data.book import Book
 from adl_opt.errors import EventError
 
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.filetypes import file_of, is_parquet
 from adl_opt.errors import BookError
-from adl_opt.filetypes import file_of, is_parquet
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int32]

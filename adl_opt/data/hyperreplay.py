@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.columns import refuse_meanings
+from adl_opt.data.columns import refuse_meanings
+from adl_opt.data.tables import factorize, need_columns, number_column, text_column
 from adl_opt.errors import BookError
 from adl_opt.inputs import plain
-from adl_opt.tables import factorize, need_columns, number_column, text_column
 
 Array = NDArray[np.float64]
 EQUITY = ("total_equity", "account_value_realtime")

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.data.tables import arrow, factorize
 from adl_opt.errors import BookError
-from adl_opt.tables import arrow, factorize
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.bool_]
