@@ -9,7 +9,6 @@ from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
 from adl_opt.deviation import MeanDeviation, MeanSemideviation, MeanVariance
-from adl_opt.elliptical import Gaussian, StudentT
 from adl_opt.errors import (
     AdlError,
     AllocationError,
@@ -23,13 +22,14 @@ from adl_opt.errors import (
 )
 from adl_opt.exchanges import drift_charge, policy
 from adl_opt.history import realized, realized_event
-from adl_opt.lawinput import FactorModel
-from adl_opt.laws import Law, Scenarios
-from adl_opt.lognormal import LogNormal
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.covariance import FactorModel
+from adl_opt.laws.elliptical import Gaussian, StudentT
+from adl_opt.laws.lognormal import LogNormal
+from adl_opt.laws.one_factor import OneFactor
 from adl_opt.lots import LotAllocation, LotBound, round_to_lots
 from adl_opt.model import Claim, Model, claim, methods_agree, value_by_hand, verify
 from adl_opt.objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
-from adl_opt.onefactor import OneFactor
 from adl_opt.optimal_set import optimal_range
 from adl_opt.outside import certify
 from adl_opt.policies import (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.data.book import Book
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

@@ -18,7 +18,7 @@ from adl_opt.counting import reduced
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.isolated import gross_levels
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
 from adl_opt.symbols import Symbols
 

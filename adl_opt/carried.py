@@ -25,7 +25,7 @@ from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, AllocationError, SolveError
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import exact_sum
 from adl_opt.objectives import Objective
 from adl_opt.policies import Policy, applied

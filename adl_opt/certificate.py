@@ -17,7 +17,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.hooks import minorant_of
 from adl_opt.isolated import fill, pathwise_gap
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.groups import row_sums
 from adl_opt.objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
 from adl_opt.rounding import BOTH, amounts_rounding

@@ -16,7 +16,7 @@ from adl_opt import __version__, catalog, examples, laboratory, replaywords
 from adl_opt.allocation import Allocation
 from adl_opt.comparison import compare as compare_policies
 from adl_opt.errors import AdlError, UncertifiedWarning
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.model import verdicts
 from adl_opt.optimal_set import optimal_range
 from adl_opt.pipes import outlived

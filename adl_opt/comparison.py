@@ -12,7 +12,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.exchanges import policy
 from adl_opt.hooks import check_hooks
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
 from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from adl_opt.problem import Problem

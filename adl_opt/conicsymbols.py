@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.symbols import Symbols, loading_of, no_symbol, scenarios_of
 
 Array = NDArray[np.float64]

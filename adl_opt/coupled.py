@@ -14,7 +14,7 @@ from adl_opt.accounts import Batch, batches
 from adl_opt.data.event import Event
 from adl_opt.interior import KEEP, Multipliers
 from adl_opt.kinks import Kinks
-from adl_opt.laws import Scenarios
+from adl_opt.laws.base import Scenarios
 from adl_opt.numerics import lapack
 from adl_opt.pieces import Piece, reach
 from adl_opt.quantile import WIDE, Quantile

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from adl_opt.accounts import answers, batches
 from adl_opt.data.event import Event
-from adl_opt.elliptical import Gaussian
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.elliptical import Gaussian
+from adl_opt.laws.sampling import root
 from adl_opt.numerics import lapack
-from adl_opt.numerics.sampling import root
 from adl_opt.objectives import ExpectedLoss, Objective, Sum
 from adl_opt.symbols import Symbols, needed
 

@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike, NDArray
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import BookError
-from adl_opt.laws import Scenarios
-from adl_opt.lognormal import LogNormal
+from adl_opt.laws.base import Scenarios
+from adl_opt.laws.lognormal import LogNormal
 from adl_opt.synthetic import twin as twin
 from adl_opt.waterfill import water_level
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.supports import Dual, Minorant
 from adl_opt.symbols import Symbols
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from adl_opt.accounts import Batch, batches
 from adl_opt.data.event import Event
 from adl_opt.kinks import Kinks
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics import lapack
 from adl_opt.pieces import Piece, Sums
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.symbols import Symbols

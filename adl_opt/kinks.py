@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adl_opt.accounts import Batch
 from adl_opt.data.event import Event
-from adl_opt.laws import Scenarios
+from adl_opt.laws.base import Scenarios
 from adl_opt.pieces import Piece, reach
 
 Array = NDArray[np.float64]

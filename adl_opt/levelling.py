@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adl_opt.certificate import TOLERANCE, Proof, assess
 from adl_opt.conic import clearing_rows
 from adl_opt.data.event import Event, cleared
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
 from adl_opt.objectives import FactorLeverageSquare, Objective
 from adl_opt.route import ConicRoute, gap_of

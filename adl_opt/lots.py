@@ -15,7 +15,7 @@ from adl_opt.clearing import FEASIBLE, allowed_error
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import AllocationError
 from adl_opt.inputs import plain
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import ExpectedLoss, LeverageSquare
 

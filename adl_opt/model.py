@@ -12,7 +12,7 @@ from adl_opt import soundness
 from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
 from adl_opt.outside import certify
 from adl_opt.policies import gross_water_filling, pro_rata

@@ -13,7 +13,7 @@ from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError
 from adl_opt.hooks import closed_form_of
 from adl_opt.isolated import fewest_touched, fill, one_asset_ranges
-from adl_opt.laws import Scenarios
+from adl_opt.laws.base import Scenarios
 from adl_opt.objectives import evaluate
 from adl_opt.route import ConicRoute
 from adl_opt.snapping import assess_at_ends

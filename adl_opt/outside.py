@@ -10,7 +10,7 @@ from adl_opt.certificate import TOLERANCE, Certificate, assess, with_bound
 from adl_opt.clearing import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
 from adl_opt.problem import Problem
 from adl_opt.threads import unheard

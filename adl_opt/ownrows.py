@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from adl_opt.cones import Cones, binding_cones, solved
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
 from adl_opt.supports import point_support
 from adl_opt.symbols import Symbols

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.narrowing import Search, search
 from adl_opt.objectives import evaluate
 from adl_opt.symbols import Symbols

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adl_opt.accounts import Batch
 from adl_opt.data.event import Event
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics import lapack
 
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from adl_opt.allocation import Allocation
 from adl_opt.errors import AllocationError
 from adl_opt.isolated import gross_levels
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.reasons import volatility_leverage
 from adl_opt.replaying import Replay
 from adl_opt.symbols import Symbols

@@ -15,10 +15,10 @@ from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
 from adl_opt.isolated import fill
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.one_factor import OneFactor
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import FactorLeverageSquare, LeverageSquare, Objective
-from adl_opt.onefactor import OneFactor
 from adl_opt.waterfill import clipped_level
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from adl_opt.data.event import Event
 from adl_opt.data.tables import figure
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.hooks import minorant_of
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
 from adl_opt.supports import Dual, Minorant
 from adl_opt.symbols import Symbols

@@ -10,7 +10,7 @@ from adl_opt.allocation import Allocation
 from adl_opt.certificate import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import ExpectedLoss
 from adl_opt.policies import need_event

@@ -12,9 +12,9 @@ from adl_opt import separable
 from adl_opt.certificate import TOLERANCE, Certificate, Evidence, Proof, assess, rounding_at, with_bound
 from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import cut_below, newton_at
-from adl_opt.elliptical import Gaussian
 from adl_opt.errors import LawError, ObjectiveError, SolveError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.elliptical import Gaussian
 from adl_opt.objectives import ExpectedLoss, Objective, evaluate, trusted
 from adl_opt.ownvariables import DISAGREE, Trial
 from adl_opt.snapping import assess_at_ends

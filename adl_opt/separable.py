@@ -15,7 +15,7 @@ from adl_opt.coupled import Coupled
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
 from adl_opt.interior import TARGET, Interior
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import ExpectedLoss, Objective
 from adl_opt.supports import Dual

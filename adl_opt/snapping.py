@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from adl_opt.certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
 from adl_opt.data.event import Event
 from adl_opt.hooks import minorant_of
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import Objective, evaluate
 from adl_opt.supports import Dual, Minorant

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from adl_opt import accounts
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 
 Array = NDArray[np.float64]
 SYMBOLS = (

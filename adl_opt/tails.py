@@ -14,7 +14,7 @@ from adl_opt.errors import ObjectiveError
 from adl_opt.hooks import is_number
 from adl_opt.inputs import holds_truth
 from adl_opt.isolated import affine_around, fill
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives import Objective, evaluate
 from adl_opt.risk import RiskMeasure, mean_of, need, slack_of

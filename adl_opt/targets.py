@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
-from adl_opt.laws import Scenarios
-from adl_opt.onefactor import OneFactor
+from adl_opt.laws.base import Scenarios
+from adl_opt.laws.one_factor import OneFactor
 from adl_opt.waterfill import clipped_level
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.laws import Scenarios
+from adl_opt.laws.base import Scenarios
 from adl_opt.objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
 from adl_opt.risk import TRIED, RiskMeasure
 from adl_opt.supports import Minorant

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adl_opt.data.event import Event
 from adl_opt.hooks import is_number
 from adl_opt.isolated import affine_around
-from adl_opt.laws import Law
+from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives import Objective
 from adl_opt.risk import RiskMeasure, mean_of, need, slack_of

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from adl_opt.certificate import Certificate, above
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.laws import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives import Objective, evaluate
 from adl_opt.symbols import Symbols
 from adl_opt.vertices import queue

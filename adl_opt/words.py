@@ -15,11 +15,11 @@ from adl_opt.certificate import Certificate
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.tables import read_columns
-from adl_opt.elliptical import Gaussian, StudentT
 from adl_opt.errors import AdlError
 from adl_opt.history import realized_event
-from adl_opt.laws import Law, Scenarios
-from adl_opt.lognormal import LogNormal
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.elliptical import Gaussian, StudentT
+from adl_opt.laws.lognormal import LogNormal
 from adl_opt.objectives import ExpectedLoss, Objective
 from adl_opt.parsing import fraction, number, pairs
 from adl_opt.problem import PREFER

@@ -20,13 +20,13 @@ from adl_opt import catalog, certificate, isolated, lots, optima, policies, rout
 from adl_opt.allocation import Allocation
 from adl_opt.data.book import Book
 from adl_opt.deviation import _ValueOnly
-from adl_opt.elliptical import Gaussian
-from adl_opt.laws import Scenarios
-from adl_opt.lognormal import LogNormal
+from adl_opt.laws.base import Scenarios
+from adl_opt.laws.elliptical import Gaussian
+from adl_opt.laws.lognormal import LogNormal
+from adl_opt.laws.one_factor import OneFactor
 from adl_opt.model import OF_EVERY_MODEL, Model, Verdict, checked
 from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives import Objective
-from adl_opt.onefactor import OneFactor
 from adl_opt.queues import QueueRule
 from adl_opt.risk import RiskMeasure
 from adl_opt.symbols import Symbols

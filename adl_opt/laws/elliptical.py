@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.lawinput import frozen, listing, matrix_of, vector_of
-from adl_opt.laws import Law, Scenarios, described, set_fields
+from adl_opt.laws.base import Law, Scenarios, described, set_fields
+from adl_opt.laws.covariance import matrix_of
+from adl_opt.laws.sampling import frame_like, gauss_hermite, root
+from adl_opt.laws.validation import frozen, listing, vector_of
 from adl_opt.numerics import lapack
-from adl_opt.numerics.sampling import frame_like, gauss_hermite, root
 from adl_opt.numerics.tail_integrals import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
 
 Array = NDArray[np.float64]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.lawinput import frozen, labels_of, numbers_of, whole
-from adl_opt.laws import Law, Scenarios, described, set_fields
-from adl_opt.numerics.sampling import frame_like, inverse
+from adl_opt.laws.base import Law, Scenarios, described, set_fields
+from adl_opt.laws.sampling import frame_like, inverse
+from adl_opt.laws.validation import frozen, labels_of, numbers_of, whole
 
 Array = NDArray[np.float64]
 _CHUNK = 2_000  # accounts at once

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.errors import LawError
-from adl_opt.lawinput import understood, whole
+from adl_opt.laws.validation import understood, whole
 from adl_opt.numerics import lapack
 
 Array = NDArray[np.float64]

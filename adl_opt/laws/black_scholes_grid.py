@@ -1,9 +1,4 @@
-"""Expected shortfall of accounts with several positions under lognormal prices: one price analytically, the others by quadrature (THEORY 8.6).
-
-Given the other prices, the loss of an account is a call or a put on the last one, whose value is Black and Scholes's. What is left to integrate
-is smooth, or smooth on either side of where the loss begins: the trapezoidal rule, or Gauss and Legendre's, converges faster than any power, and
-points are doubled until nothing changes. numpy and scipy.special only.
-"""
+"""The adaptive grid on which a cross-margin account's lognormal shortfall is integrated (THEORY 4)."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,14 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.errors import LawError
-from adl_opt.lawinput import understood
-from adl_opt.numerics import lapack
 from adl_opt.numerics.tail_integrals import mills_step
 
 Array = NDArray[np.float64]
-MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too many
 _SAME = 1e-8  # relative change at which points are doubled no more; what is left is then below 1e-10
-_SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below which nothing smooths the rest
 _RADIUS, _WIDEST = 10.0, 38.5  # standard deviations beyond a known shortfall, and from 0, where nothing is looked for
 _COARSEST = {1: 0.25, 2: 0.75}  # step of the lattice that finds where anything is lost, by number of prices integrated numerically
 _RULES = {  # by number of prices integrated numerically: the trapezoidal rule by step, Gauss and Legendre's by points on each side of a kink
@@ -36,7 +27,7 @@ _RULES = {  # by number of prices integrated numerically: the trapezoidal rule b
 }
 _EDGE = 0.45  # of a box, from its middle
 _NOTHING = 1e-19  # of the largest contribution: nodes that do not count
-_CHUNK = 2_000_000  # accounts x nodes held at once
+CHUNK = 2_000_000  # accounts x nodes held at once
 
 
 class Accounts(NamedTuple):
@@ -70,105 +61,10 @@ class Grid(NamedTuple):
         return self._replace(rule=self.rule - rules)
 
 
-def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array) -> Accounts:
-    """Positions reordered so that the last one moves the account most when the others are known.
-
-    notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so correlated that no position is left to smooth.
-    """
-    with understood("the correlation of an account's prices"):
-        inverse, regular = lapack.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
-    own = np.where(regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0)  # deviation of each given the others
-    weak = (own < _SINGULAR).any(axis=1)
-    if weak.any():
-        raise LawError(
-            f"{weak.sum()} of {len(weak)} accounts hold prices that determine one another (correlation within 1e-6 of singular), first number "
-            f"{int(np.argmax(weak)) + 1}; discretise the law, law.sample(4096, seed=1), or say adl.OneFactor if one factor moves them"
-        )
-    last = np.argmax(np.abs(notional) * deviation * own, axis=1)
-    n, m = notional.shape
-    order = np.tile(np.arange(m), (n, 1))
-    order[np.arange(n), last], order[:, -1] = m - 1, last
-    row = np.arange(n)[:, None]
-    permuted = correlation[np.arange(n)[:, None, None], order[:, :, None], order[:, None, :]]
-    with understood("the correlation of an account's prices"):
-        root = lapack.lower_root(permuted)
-    return Accounts(notional[row, order], equity, deviation[row, order], root, order)
-
-
-def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
-    """Expected shortfall (n,), its slope (n, m) and curvature (n, m, m) in the notionals, the first 1 + wanted of them; relative error about 1e-10 (tested to 1e-9).
-
-    Raises LawError for more than MOST_POSITIONS positions, or where more points do not settle the value.
-    """
-    n, m = accounts.notional.shape
-    if m > MOST_POSITIONS:
-        raise LawError(
-            f"LogNormal is integrated exactly for accounts of at most {MOST_POSITIONS} positions, and {n} have {m}; discretise the law: "
-            "law.sample(4096, seed=1)"
-        )
-    if m == 1:
-        return _restored(accounts, _on_nodes(accounts, np.zeros((n, 1, 0)), np.ones((n, 1)), wanted)[:-1])
-    grid, value = settled(accounts)
-    return (value,) if wanted == 0 else _restored(accounts, _on_grid(accounts, grid, wanted)[:-1])
-
-
-class Again:
-    """Accounts that are asked again and again, at other notionals: grids are kept as long as they hold what is lost.
-
-    First by the rule before the one that `integrated` takes, a quarter of its points, which is enough to come near; from `sharpen` on by the same.
-    """
-
-    def __init__(self, deviation: Array, correlation: Array) -> None:
-        self._deviation, self._correlation = deviation, correlation
-        self._known: tuple[Accounts, Grid] | None = None
-        self._rougher = 1
-
-    def sharpen(self) -> None:
-        """From now on as accurate as `integrated`."""
-        self._rougher, self._known = 0, None
-
-    def __call__(self, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """As `integrated`; positions in the order of the deviations (n, m)."""
-        m = notional.shape[1]
-        if m == 1 or m > MOST_POSITIONS:
-            return integrated(prepared(notional, equity, self._deviation, self._correlation), wanted)
-        if self._known is None:
-            accounts = prepared(notional, equity, self._deviation, self._correlation)
-            self._known = accounts, settled(accounts)[0].rougher(self._rougher)
-        accounts, grid = self._known
-        accounts = accounts._replace(notional=np.take_along_axis(notional, accounts.order, axis=1), equity=equity)
-        terms = _on_grid(accounts, grid, wanted)
-        pull = np.abs(accounts.notional) * accounts.deviation * np.abs(np.diagonal(accounts.root, axis1=1, axis2=2))
-        # What is lost has left the grid, or the position that smoothed it is all but closed.
-        stale = (terms[-1] > 1e-4 * terms[0]) | (terms[0] == 0) | (pull[:, -1] < 0.2 * pull.max(axis=1))
-        if stale.any():
-            fresh = prepared(notional[stale], equity[stale], self._deviation[stale], self._correlation[stale])
-            renewed = settled(fresh)[0].rougher(self._rougher)
-            accounts = Accounts(*(_put(old, stale, new) for old, new in zip(accounts, fresh)))
-            grid = Grid(*(_put(old, stale, new) for old, new in zip(grid, renewed)))
-            again = _on_grid(fresh, renewed, wanted)
-            terms = tuple(_put(old, stale, new) for old, new in zip(terms, again))
-            self._known = accounts, grid
-        return _restored(accounts, terms[:-1])
-
-
-def _put(table: Array, rows: NDArray[np.bool_], values: Array) -> Array:
+def put_rows(table: Array, rows: NDArray[np.bool_], values: Array) -> Array:
     table = table.copy()
     table[rows] = values
     return table
-
-
-def estimated(accounts: Accounts, normals: Array) -> Array:
-    """Expected shortfall (n,) by given normals (points, m - 1) for the prices that are not integrated analytically."""
-    n, points = len(accounts.equity), len(normals)
-    value = np.zeros(n)
-    step = max(1, _CHUNK // points)
-    for a in range(0, n, step):
-        part = accounts.rows(slice(a, a + step))
-        size = len(part.equity)
-        nodes = np.broadcast_to(normals, (size, *normals.shape))
-        value[a : a + step] = _on_nodes(part, nodes, np.full((size, points), 1 / points), 0)[0]
-    return value
 
 
 def settled(accounts: Accounts) -> tuple[Grid, Array]:
@@ -180,7 +76,7 @@ def settled(accounts: Accounts) -> tuple[Grid, Array]:
     left = np.arange(n)
     for number, (kind, _) in enumerate(rules):
         grid.rule[left] = number
-        now = _on_grid(accounts.rows(left), grid.rows(left), 0)[0]
+        now = on_grid(accounts.rows(left), grid.rows(left), 0)[0]
         # Both rules converge faster than any power: where twice the points change 1e-8, twice as many again change less than 1e-10.
         comparable = number > 0 and rules[number - 1][0] == kind
         same = (np.abs(now - before[left]) <= _SAME * now) & comparable
@@ -210,12 +106,12 @@ def _around_what_is_lost(accounts: Accounts) -> Grid:
         chosen = np.flatnonzero(half == count)
         line = step * np.arange(-count, count + 1)
         lattice = np.stack([axis.ravel() for axis in np.meshgrid(*[line] * (m - 1), indexing="ij")], axis=1)
-        per = max(1, _CHUNK // len(lattice))
+        per = max(1, CHUNK // len(lattice))
         for a in range(0, len(chosen), per):
             mine = chosen[a : a + per]
             nodes = np.broadcast_to(lattice, (len(mine), *lattice.shape))
             weight = np.broadcast_to(np.exp(-(lattice**2).sum(axis=1) / 2), nodes.shape[:2])
-            value = _on_nodes(accounts.rows(mine), nodes, weight, -1)[0]
+            value = on_nodes(accounts.rows(mine), nodes, weight, -1)[0]
             seen = (value > _NOTHING * value.max(axis=1, keepdims=True))[:, :, None]
             low[mine] = np.where(seen, nodes, np.inf).min(axis=1)
             high[mine] = np.where(seen, nodes, -np.inf).max(axis=1)
@@ -231,7 +127,7 @@ def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], 
         kind, size = _RULES[m - 1][number]
         chosen = np.flatnonzero(grid.rule == number)
         if kind == "split":
-            per = max(1, _CHUNK // (2 * int(size)) ** (m - 1))
+            per = max(1, CHUNK // (2 * int(size)) ** (m - 1))
             for a in range(0, len(chosen), per):
                 mine = chosen[a : a + per]
                 yield mine, *_split(accounts.rows(mine), grid.rows(mine), int(size))
@@ -242,7 +138,7 @@ def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], 
             alike = chosen[group.ravel() == k]
             lattice = np.stack([axis.ravel() for axis in np.meshgrid(*[np.arange(c + 1) for c in shape], indexing="ij")], axis=1)
             edge = (np.abs(lattice / shape - 0.5) > _EDGE).any(axis=1)
-            per = max(1, _CHUNK // len(lattice))
+            per = max(1, CHUNK // len(lattice))
             for a in range(0, len(alike), per):
                 mine = alike[a : a + per]
                 nodes = grid.low[mine, None, :] + size * lattice
@@ -285,17 +181,17 @@ def _begins(accounts: Accounts, known: Array, k: int) -> Array:
         return (normal - np.einsum("nl,njl->nj", root[:, k, :k], known)) / root[:, k, k, None]
 
 
-def _on_grid(accounts: Accounts, grid: Grid, wanted: int) -> tuple[Array, ...]:
-    """What _on_nodes gives, each account on its own grid; last the part of the value that lies near the edges, (n,)."""
+def on_grid(accounts: Accounts, grid: Grid, wanted: int) -> tuple[Array, ...]:
+    """What on_nodes gives, each account on its own grid; last the part of the value that lies near the edges, (n,)."""
     pieces = []
     for mine, nodes, weight, edge in _nodes(accounts, grid):
-        *terms, each = _on_nodes(accounts.rows(mine), nodes, weight, wanted)
+        *terms, each = on_nodes(accounts.rows(mine), nodes, weight, wanted)
         pieces.append((mine, (*terms, np.where(edge, each, 0.0).sum(axis=1))))
     back = np.argsort(np.concatenate([mine for mine, _ in pieces]), kind="stable")
     return tuple(np.concatenate(column)[back] for column in zip(*(terms for _, terms in pieces)))
 
 
-def _on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tuple[Array, ...]:
+def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tuple[Array, ...]:
     """Sums over nodes (n, J, m - 1) with weights (n, J) of the Black-Scholes value, slope and curvature; positions in the order of `accounts`.
 
     Last, what each node adds to the value, (n, J); wanted = -1: that alone.
@@ -373,14 +269,3 @@ def _likeliest(accounts: Accounts) -> Array:
             scale = np.abs(sensitive).max(axis=1, keepdims=True)
             sensitive = sensitive / np.where(scale > 0, scale, 1.0)
     return reached
-
-
-def _restored(accounts: Accounts, terms: tuple[Array, ...]) -> tuple[Array, ...]:
-    """Slopes and curvatures in the order in which the positions came."""
-    back = np.argsort(accounts.order, axis=1)
-    n = np.arange(len(back))
-    if len(terms) > 1:
-        terms = (terms[0], terms[1][n[:, None], back], *terms[2:])
-    if len(terms) > 2:
-        terms = (*terms[:2], terms[2][n[:, None, None], back[:, :, None], back[:, None, :]])
-    return terms

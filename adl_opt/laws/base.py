@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_moves
-from adl_opt.lawinput import distinct, frozen, listing, numbers_of
+from adl_opt.laws.sampling import frame_like, inverse, sobol
+from adl_opt.laws.validation import distinct, frozen, listing, numbers_of
 from adl_opt.numerics.readonly import ReadOnly, fixed
-from adl_opt.numerics.sampling import frame_like, inverse, sobol
 from adl_opt.numerics.tail_integrals import UNIT
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import blackscholes
 from adl_opt.errors import LawError
 from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
-from adl_opt.lawinput import correlation_of, entry, frozen, labels_of, listing, numbers_of
-from adl_opt.laws import Law, Scenarios, described, set_fields, whole_number
+from adl_opt.laws import black_scholes
+from adl_opt.laws.base import Law, Scenarios, described, set_fields, whole_number
+from adl_opt.laws.covariance import correlation_of
+from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
+from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of
 from adl_opt.numerics import lapack
-from adl_opt.numerics.sampling import frame_like, gauss_hermite, root, sobol
 
 Array = NDArray[np.float64]
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
@@ -84,18 +85,18 @@ class LogNormal(Law):
         """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth of a millisecond an account of two, four of three), where prices do not determine one another; else LawError."""
         held = np.count_nonzero(notional, axis=1)
         if wanted or notional.shape[1] == 0:
-            return blackscholes.integrated(self._accounts(asset, notional, equity), wanted)
+            return black_scholes.integrated(self._accounts(asset, notional, equity), wanted)
         # Positions of nothing have a slope, but no part in the value.
         value = np.zeros(len(equity))
         order = np.argsort(notional == 0, axis=1, kind="stable")
         asset, notional = np.take_along_axis(asset, order, axis=1), np.take_along_axis(notional, order, axis=1)
         for m in np.unique(held[held > 0]):
             mine = held == m
-            value[mine] = blackscholes.integrated(self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0)[0]
+            value[mine] = black_scholes.integrated(self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0)[0]
         return (value,)
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        return blackscholes.Again(self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]])
+        return black_scholes.Again(self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]])
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in the others, where it is not computed."""
@@ -129,9 +130,9 @@ class LogNormal(Law):
             asset = order[rows, :m]
             accounts = self._accounts(asset, exposure[rows[:, None], asset], equity[rows])
             if m == 1:
-                value[rows] = blackscholes.integrated(accounts, 0)[0]
+                value[rows] = black_scholes.integrated(accounts, 0)[0]
                 continue
-            drawn = [blackscholes.estimated(accounts, _normals(points, int(m) - 1, rng)) for _ in range(_REPLICATES)]
+            drawn = [black_scholes.estimated(accounts, _normals(points, int(m) - 1, rng)) for _ in range(_REPLICATES)]
             value[rows], error[rows] = np.mean(drawn, axis=0), np.std(drawn, axis=0, ddof=1) / math.sqrt(_REPLICATES)
         return value, error
 
@@ -143,9 +144,9 @@ class LogNormal(Law):
         regular = lapack.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
-    def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> blackscholes.Accounts:
+    def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> black_scholes.Accounts:
         correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
-        return blackscholes.prepared(notional, equity, self.deviation[asset], correlation)
+        return black_scholes.prepared(notional, equity, self.deviation[asset], correlation)
 
     def reach(self, k: int) -> tuple[float, float] | None:
         return -1.0, math.inf
