@@ -1,6 +1,6 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from adl_opt import axioms, examples, waterfill
+from adl_opt import axioms, examples
 from adl_opt.allocation import Allocation
 from adl_opt.catalog import load
 from adl_opt.certificate import Certificate
@@ -20,6 +20,7 @@ from adl_opt.errors import (
     SolveError,
     UncertifiedWarning,
 )
+from adl_opt.evaluation.minorants import Minorant
 from adl_opt.exchanges import drift_charge, policy
 from adl_opt.history import realized, realized_event
 from adl_opt.laws.base import Law, Scenarios
@@ -50,10 +51,10 @@ from adl_opt.replaying import Replay, replay
 from adl_opt.risk import RiskMeasure
 from adl_opt.shock import Stress, stress
 from adl_opt.shockpath import stress_path
-from adl_opt.supports import Minorant
 from adl_opt.tails import AccountCVaR, CVaR, Spectral, WorstCase
 from adl_opt.targets import factor_targets
 from adl_opt.utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
+from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"
 __all__ = [

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from adl_opt import stored
 from adl_opt.certificate import Certificate
-from adl_opt.counting import reduced
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
-from adl_opt.isolated import gross_levels
+from adl_opt.evaluation.counting import reduced
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
-from adl_opt.symbols import Symbols
+from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
-from adl_opt.counting import accounts, left, reduced
+from adl_opt.evaluation.counting import accounts, left, reduced
 
 Array = NDArray[np.float64]
 _TOP = 10  # the most levered tenth

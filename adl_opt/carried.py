@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.certificate import FEASIBLE, assess, relative_gap
-from adl_opt.counting import NOTHING
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, AllocationError, SolveError
+from adl_opt.evaluation.counting import NOTHING
 from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import exact_sum
 from adl_opt.objectives import Objective

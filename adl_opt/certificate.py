@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.certificates.pathwise import pathwise_gap
 from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.rounding import BOTH, amounts_rounding
+from adl_opt.evaluation.symbols import LossSymbols, Symbols
 from adl_opt.hooks import minorant_of
-from adl_opt.isolated import fill, pathwise_gap
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.groups import row_sums
 from adl_opt.objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
-from adl_opt.rounding import BOTH, amounts_rounding
-from adl_opt.supports import Dual, Minorant
-from adl_opt.symbols import LossSymbols, Symbols
 from adl_opt.trials import believed, check_monotone, other_losses, try_minorant
+from adl_opt.waterfill.isolated import fill
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,10 +20,10 @@ from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
 from adl_opt.dualbound import dual_bound
 from adl_opt.errors import ObjectiveError, SolveError
+from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective, foreign_part
 from adl_opt.ownrows import OwnRows
-from adl_opt.supports import Dual
 from adl_opt.threads import SHARED, alone, shared
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
+from adl_opt.evaluation.symbols import Symbols, loading_of, no_symbol, scenarios_of
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.symbols import Symbols, loading_of, no_symbol, scenarios_of
 
 Array = NDArray[np.float64]
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at

@@ -10,15 +10,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.accounts import Batch, batches
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import Batch, batches
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.interior import KEEP, Multipliers
 from adl_opt.kinks import Kinks
 from adl_opt.laws.base import Scenarios
 from adl_opt.numerics import lapack
 from adl_opt.pieces import Piece, reach
 from adl_opt.quantile import WIDE, Quantile
-from adl_opt.symbols import Symbols
 from adl_opt.threads import filtered
 
 Array = NDArray[np.float64]

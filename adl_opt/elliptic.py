@@ -11,14 +11,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt.accounts import answers, batches
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import answers, batches
+from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.sampling import root
 from adl_opt.numerics import lapack
 from adl_opt.objectives import ExpectedLoss, Objective, Sum
-from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change

@@ -9,7 +9,7 @@ from adl_opt.errors import BookError
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.synthetic import twin as twin
-from adl_opt.waterfill import water_level
+from adl_opt.waterfill.level import water_level
 
 Array = NDArray[np.float64]
 

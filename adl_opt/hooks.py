@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.supports import Dual, Minorant
-from adl_opt.symbols import Symbols
 
 Array = NDArray[np.float64]
 

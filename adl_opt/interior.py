@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.accounts import Batch, batches
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.kinks import Kinks
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics import lapack

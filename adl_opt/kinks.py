@@ -8,8 +8,8 @@ are left out. numpy only.
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.accounts import Batch
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Scenarios
 from adl_opt.pieces import Piece, reach
 

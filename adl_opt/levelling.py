@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from adl_opt.certificate import TOLERANCE, Proof, assess
 from adl_opt.conic import clearing_rows
 from adl_opt.data.event import Event, cleared
+from adl_opt.evaluation.symbols import loading_of
 from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
 from adl_opt.objectives import FactorLeverageSquare, Objective
 from adl_opt.route import ConicRoute, gap_of
 from adl_opt.snapping import assess_at_ends
-from adl_opt.symbols import loading_of
 from adl_opt.threads import filtered, shared
-from adl_opt.waterfill import clipped_level
+from adl_opt.waterfill.level import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
 Array = NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
-from adl_opt.vertices import queue, random_queue
+from adl_opt.evaluation.vertices import queue, random_queue
 
 if TYPE_CHECKING:
     from adl_opt.ownrows import OwnRows

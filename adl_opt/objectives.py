@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scenario_support
+from adl_opt.evaluation.rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
+from adl_opt.evaluation.symbols import Symbols, loading_of
 from adl_opt.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
-from adl_opt.isolated import affine_around, fill
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.tail_integrals import UNIT
-from adl_opt.rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
-from adl_opt.supports import Dual, Minorant, closed_form_slope, scenario_support
-from adl_opt.symbols import Symbols, loading_of
+from adl_opt.waterfill.isolated import fill
+from adl_opt.waterfill.optimal_ranges import affine_around
 
 Array = NDArray[np.float64]
 

@@ -11,13 +11,14 @@ from adl_opt.certificate import Certificate, Proof, rounding_at, with_bound
 from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import closed_form_of
-from adl_opt.isolated import fewest_touched, fill, one_asset_ranges
 from adl_opt.laws.base import Scenarios
 from adl_opt.objectives import evaluate
 from adl_opt.route import ConicRoute
 from adl_opt.snapping import assess_at_ends
-from adl_opt.symbols import Symbols
+from adl_opt.waterfill.isolated import fill
+from adl_opt.waterfill.optimal_ranges import fewest_touched, one_asset_ranges
 
 if TYPE_CHECKING:
     from adl_opt.face import Face

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from adl_opt.cones import Cones, binding_cones, solved
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
+from adl_opt.evaluation.minorants import point_support
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective
-from adl_opt.supports import point_support
-from adl_opt.symbols import Symbols
 
 Array = NDArray[np.float64]
 _GIVEN = {

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Law
 from adl_opt.narrowing import Search, search
 from adl_opt.objectives import evaluate
-from adl_opt.symbols import Symbols
-from adl_opt.vertices import queue, random_queue
 
 if TYPE_CHECKING:
     from adl_opt.ownrows import OwnRows

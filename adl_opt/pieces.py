@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.accounts import Batch
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics import lapack
 

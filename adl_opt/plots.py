@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
 from adl_opt.errors import AllocationError
-from adl_opt.isolated import gross_levels
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.reasons import volatility_leverage
 from adl_opt.replaying import Replay
-from adl_opt.symbols import Symbols
+from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from adl_opt.allocation import Allocation, amounts_from_frame
 from adl_opt.certificate import Proof, assess
 from adl_opt.clearing import cleared_first, said_first
-from adl_opt.counting import accounts, left, reduced
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
+from adl_opt.evaluation.counting import accounts, left, reduced
 from adl_opt.inputs import plain
-from adl_opt.isolated import fill
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import FactorLeverageSquare, LeverageSquare, Objective
-from adl_opt.waterfill import clipped_level
+from adl_opt.waterfill.isolated import fill
+from adl_opt.waterfill.level import clipped_level
 
 if TYPE_CHECKING:
     import pandas as pd

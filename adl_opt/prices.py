@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from adl_opt.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import minorant_of
 from adl_opt.laws.base import Scenarios
 from adl_opt.route import ConicRoute
-from adl_opt.supports import Dual, Minorant
-from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
     from adl_opt.conic import Program

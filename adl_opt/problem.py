@@ -13,6 +13,7 @@ from adl_opt.allocation import Allocation
 from adl_opt.certificate import TOLERANCE, Certificate, Proof, assess
 from adl_opt.data.event import Event, requirement_pairs
 from adl_opt.errors import LawError, ObjectiveError, SolveError
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import check_hooks, closed_form_of
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
@@ -22,7 +23,6 @@ from adl_opt.prices import price_ranges
 from adl_opt.progress import bar
 from adl_opt.route import ConicRoute, gap_of
 from adl_opt.snapping import assess_at_ends
-from adl_opt.symbols import Symbols
 from adl_opt.threads import uncertified
 from adl_opt.tolerance import check_tolerance
 

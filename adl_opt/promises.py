@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.instances import Choice, Probe, State
-from adl_opt.waterfill import water_level
+from adl_opt.waterfill.level import water_level
 
 Array = NDArray[np.float64]
 _SMALL, _JUMP = 1e-9, 1e-3  # a change this small, relative, must not move this share of the requirement

@@ -10,11 +10,11 @@ from adl_opt.allocation import Allocation
 from adl_opt.certificate import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
+from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import ExpectedLoss
 from adl_opt.policies import need_event
-from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 MOST_CELLS = 200_000  # accounts x scenarios

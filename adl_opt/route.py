@@ -13,12 +13,12 @@ from adl_opt.certificate import TOLERANCE, Certificate, Evidence, Proof, assess,
 from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import cut_below, newton_at
 from adl_opt.errors import LawError, ObjectiveError, SolveError
+from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.objectives import ExpectedLoss, Objective, evaluate, trusted
 from adl_opt.ownvariables import DISAGREE, Trial
 from adl_opt.snapping import assess_at_ends
-from adl_opt.symbols import Symbols, needed
 from adl_opt.tails import WorstCase
 from adl_opt.threads import alone
 from adl_opt.valued import Valued, downhill, key_of

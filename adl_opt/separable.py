@@ -14,12 +14,12 @@ from adl_opt.certificate import Evidence
 from adl_opt.coupled import Coupled
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.interior import TARGET, Interior
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import ExpectedLoss, Objective
-from adl_opt.supports import Dual
-from adl_opt.symbols import Symbols
 from adl_opt.tails import CVaR, WorstCase
 
 Array = NDArray[np.float64]

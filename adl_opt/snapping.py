@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from adl_opt.certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
 from adl_opt.data.event import Event
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import minorant_of
 from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives import Objective, evaluate
-from adl_opt.supports import Dual, Minorant
-from adl_opt.symbols import Symbols
-from adl_opt.waterfill import clipped_level
+from adl_opt.waterfill.level import clipped_level
 
 Array = NDArray[np.float64]
 Mask, Legs = NDArray[np.bool_], NDArray[np.int64]

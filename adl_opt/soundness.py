@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples import any_allocation
 from adl_opt.laws.base import Law
 from adl_opt.objectives import Objective, evaluate
 from adl_opt.outside import certify
 from adl_opt.problem import Problem
-from adl_opt.symbols import Symbols
 
 if TYPE_CHECKING:
     from adl_opt.conic import Program

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
+from adl_opt.evaluation.rounding import scenario_rounding
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import is_number
 from adl_opt.inputs import holds_truth
-from adl_opt.isolated import affine_around, fill
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives import Objective, evaluate
 from adl_opt.risk import RiskMeasure, mean_of, need, slack_of
-from adl_opt.rounding import scenario_rounding
-from adl_opt.supports import Dual, Minorant, scenario_support
-from adl_opt.symbols import Symbols
+from adl_opt.waterfill.isolated import fill
+from adl_opt.waterfill.optimal_ranges import affine_around
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.one_factor import OneFactor
-from adl_opt.waterfill import clipped_level
+from adl_opt.waterfill.level import clipped_level
 
 if TYPE_CHECKING:
     import pandas as pd

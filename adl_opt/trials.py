@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.minorants import Minorant
+from adl_opt.evaluation.symbols import LossSymbols, Symbols
+from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Scenarios
 from adl_opt.objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
 from adl_opt.risk import TRIED, RiskMeasure
-from adl_opt.supports import Minorant
-from adl_opt.symbols import LossSymbols, Symbols
-from adl_opt.vertices import queue, random_queue
 
 Array = NDArray[np.float64]
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.hooks import is_number
-from adl_opt.isolated import affine_around
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives import Objective
 from adl_opt.risk import RiskMeasure, mean_of, need, slack_of
-from adl_opt.symbols import Symbols
 from adl_opt.tails import tail_weights
+from adl_opt.waterfill.optimal_ranges import affine_around
 
 Array = NDArray[np.float64]
 _MOST_EXPONENT = 700.0  # of a number whose exponential, summed over scenarios, is still a float

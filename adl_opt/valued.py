@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from adl_opt.certificate import Certificate, above
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.vertices import queue
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives import Objective, evaluate
-from adl_opt.symbols import Symbols
-from adl_opt.vertices import queue
 
 Array = NDArray[np.float64]
 _HALVINGS, _ROUNDS = 10, 3  # of the way to a queue; queues gone to

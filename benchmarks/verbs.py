@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import adl_opt as adl
-from adl_opt import waterfill
 from adl_opt.certificate import Certificate
 from adl_opt.conic import Program
+from adl_opt.waterfill import level as waterfill
 
 Array = NDArray[np.float64]
 ACCURACY = 1e-9  # what Problem.solve asks of a solver; used where a Program is asked for its solver's own time

@@ -29,7 +29,7 @@ def _():
 
     import adl_opt as adl
     from adl_opt import separable
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.symbols import Symbols
 
     return Path, Symbols, adl, mo, np, pd, plt, separable
 

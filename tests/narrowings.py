@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 import adl_opt as adl
-from adl_opt.vertices import queue, random_queue
+from adl_opt.evaluation.vertices import queue, random_queue
 
 KINDS = ("box", "boxes", "corner", "factors", "groups", "pairs", "norm", "euclidean", "chain", "floor")
 TOPS = ("box", "boxes", "corner", "groups", "pairs")  # t >= rows @ fraction, t <= limit

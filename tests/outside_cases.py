@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 import adl_opt as adl
-from adl_opt import waterfill
-from adl_opt.supports import Minorant
+from adl_opt.evaluation.minorants import Minorant
+from adl_opt.waterfill import level as waterfill
 
 from .books import frame, one_asset
 

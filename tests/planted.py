@@ -16,10 +16,11 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, certificate, isolated, lots, optima, policies, route, separable, snapping, waterfill
+from adl_opt import catalog, certificate, lots, optima, policies, route, separable, snapping
 from adl_opt.allocation import Allocation
 from adl_opt.data.book import Book
 from adl_opt.deviation import _ValueOnly
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
@@ -29,7 +30,8 @@ from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives import Objective
 from adl_opt.queues import QueueRule
 from adl_opt.risk import RiskMeasure
-from adl_opt.symbols import Symbols
+from adl_opt.waterfill import isolated
+from adl_opt.waterfill import level as waterfill
 
 
 class Plant:

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 
 import adl_opt as adl
 from adl_opt.numerics.tail_integrals import student_excess
-from adl_opt.waterfill import water_level
+from adl_opt.waterfill.level import water_level
 
 from .books import count, cross, frame, one_asset, scenarios
 from .tolerances import TOL
@@ -217,7 +217,7 @@ def test_books_that_barely_lose_anything(seed):
     law = adl.Scenarios(rng.normal(size=(12, 2)) * 0.3)
     first = adl.Event(book(rows), short={"BTC": "all"})
     event = first.with_requirement(short={"BTC": 0.3 * first.required[0]})
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.symbols import Symbols
 
     worst = np.array(
         [(np.maximum(a, -np.inf)).max() for _, _, arg in Symbols(event, law, np.zeros(8)).arguments() for a in arg]
@@ -390,8 +390,8 @@ def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
 @pytest.mark.parametrize("seed", count(200))
 def test_the_tail_decides_exactly(seed):
     """All but 1e-10 of the probability sits below every kink: the slopes that decide are tiny beside the first ones (once 2 % off)."""
+    from adl_opt.evaluation.symbols import Symbols
     from adl_opt.separable import best_in_asset
-    from adl_opt.symbols import Symbols
 
     rng = np.random.default_rng(seed)
     equity, leverage = 10 ** rng.uniform(0, 3, 8), rng.uniform(2, 30, 8)

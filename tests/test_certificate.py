@@ -9,8 +9,8 @@ from scipy.optimize import linprog
 
 import adl_opt as adl
 from adl_opt.certificate import assess, knapsack
-from adl_opt.supports import Dual
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross, isolated, one_asset, scenarios
 from .tolerances import TOL

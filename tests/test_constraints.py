@@ -12,15 +12,16 @@ from typer.testing import CliRunner
 
 import adl_opt as adl
 from adl_opt.certificate import assess
+from adl_opt.certificates.pathwise import pathwise_gap
 from adl_opt.cli import app
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.elliptic import strictly_convex
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples import any_allocation
 from adl_opt.interior import Interior
-from adl_opt.isolated import fill, pathwise_gap
 from adl_opt.levelling import evenly, polished
-from adl_opt.symbols import Symbols
-from adl_opt.waterfill import water_level
+from adl_opt.waterfill.isolated import fill
+from adl_opt.waterfill.level import water_level
 
 from .books import count, cross, frame, isolated, one_asset, scenarios
 from .tolerances import TOL

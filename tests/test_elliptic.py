@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 
 import adl_opt as adl
 from adl_opt.elliptic import Cuts, Newton, cut_below, newton_at
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import FULL, count, cross, scenarios
 from .tolerances import TOL

@@ -100,7 +100,7 @@ def test_targets_are_met_exactly_where_the_test_says_so(seed):
     aimed = adl.factor_targets(event, loading)
     policy = adl.factor_water_filling(event, loading)
     law = adl.OneFactor(loading, adl.Scenarios([1.0]), meant=True).align(event.book.assets)
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.symbols import Symbols
 
     mine, targets = Symbols(event, law, policy.amount).factor_leverage, aimed.attrs["targets"].to_numpy()
     best, relaxed = event.book.equity @ mine**2, event.book.equity @ targets**2
@@ -141,7 +141,7 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
 def test_a_proof_by_every_move():
     """Where the subgradient is weak (kinks), the bound comes scenario by scenario: no allocation loses less in any (Thm 3)."""
     from adl_opt.certificate import factor_gap
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.symbols import Symbols
 
     event = adl.load("factor").event(12, 0)
     law = (

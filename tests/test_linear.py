@@ -7,15 +7,15 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import waterfill
 from adl_opt.certificate import assess, knapsack
-from adl_opt.isolated import fill, gross_levels
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.numerics import exact_sums
 from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
 from adl_opt.numerics.groups import Groups
 from adl_opt.objectives import LeverageSquare
-from adl_opt.supports import Dual
-from adl_opt.symbols import Symbols
-from adl_opt.waterfill import sorted_levels, water_level
+from adl_opt.waterfill.isolated import fill, gross_levels
+from adl_opt.waterfill.level import _cut, sorted_levels, water_level
 
 from . import books
 from .books import FULL, count
@@ -124,7 +124,7 @@ def test_few_accounts_are_levelled_as_many_are(rng):
             continue
         required = float(size.sum() * rng.uniform(1e-6, 1 - 1e-6))
         (level,), (closed,) = sorted_levels(size[None], equity[None], np.array([required]))
-        reference, below = waterfill._cut(size, equity, required)
+        reference, below = _cut(size, equity, required)
         assert level == pytest.approx(max(reference - below, 0.0), rel=TOL.formula)
         other = np.clip((size / equity - reference + below) * equity, 0.0, size)
         np.testing.assert_allclose(closed, other, rtol=TOL.formula, atol=TOL.rounding * float(size.max()))
@@ -154,7 +154,7 @@ def test_short_sums_are_cleared_as_long_ones_are(rng):
         cleared = clear_exactly(closed, size, required)
         assert math.fsum(cleared.tolist()) == required
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(waterfill, "_FEW", -1)
+            patch.setattr(exact_sums, "_FEW", -1)
             assert np.array_equal(cleared, clear_exactly(closed, size, required))
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 import adl_opt as adl
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross
 from .tolerances import TOL

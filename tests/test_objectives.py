@@ -6,7 +6,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.conicsymbols import ConicSymbols
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross, scenarios
 from .tolerances import TOL
@@ -114,7 +114,7 @@ def test_parts_are_reported_unweighted(paper, law):
 )
 def test_minorants_lie_below(objective, rng):
     """The supporting affine function never exceeds the objective at any allocation, whatever slope is taken in its interval."""
-    from adl_opt.supports import Dual
+    from adl_opt.evaluation.minorants import Dual
 
     for seed in range(20):
         draw = np.random.default_rng(seed)

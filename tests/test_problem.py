@@ -61,8 +61,8 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     conic = problem.solve(method="conic")
     if not event.free.any():
         return
-    from adl_opt.supports import Dual
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.minorants import Dual
+    from adl_opt.evaluation.symbols import Symbols
 
     m = Symbols(event, law, conic.amount)
     below = adl.ExpectedLoss().minorant(m, Dual())
@@ -159,7 +159,7 @@ def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
     """p = 7 over many decades: whatever the solver says, no point that scipy finds lies below the bound, nor below a certified value."""
     from scipy.optimize import minimize
 
-    from adl_opt.symbols import Symbols
+    from adl_opt.evaluation.symbols import Symbols
 
     event = cross(np.random.default_rng(seed), 6, 2)
     objective = adl.LeveragePower(7.0)

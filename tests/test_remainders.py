@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, one_asset
 from .tolerances import TOL

@@ -10,8 +10,8 @@ from scipy.optimize import brentq, minimize_scalar
 
 import adl_opt as adl
 from adl_opt.conicsymbols import ConicSymbols
-from adl_opt.supports import Dual
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross, isolated, scenarios
 from .tolerances import TOL

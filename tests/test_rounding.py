@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import rounding
 from adl_opt.certificate import assess, verdict
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation import rounding
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross, isolated, one_asset, scenarios
 from .tolerances import TOL

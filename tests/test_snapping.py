@@ -9,9 +9,9 @@ import pytest
 import adl_opt as adl
 from adl_opt import separable, snapping
 from adl_opt.certificate import Evidence, assess
-from adl_opt.counting import NOTHING
-from adl_opt.supports import Dual, Minorant
-from adl_opt.symbols import Symbols
+from adl_opt.evaluation.counting import NOTHING
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.symbols import Symbols
 
 from .books import count, cross, frame, gaussian, scenarios
 from .tolerances import TOL

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import adl_opt as adl
 from adl_opt.numerics.exact_sums import clear_exactly
-from adl_opt.waterfill import water_level
+from adl_opt.waterfill.level import water_level
 
 from .books import count, isolated, one_asset
 from .tolerances import TOL

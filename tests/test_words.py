@@ -12,8 +12,8 @@ import adl_opt as adl
 from adl_opt import plots, show
 from adl_opt.bearing import bearing
 from adl_opt.certificate import assess
-from adl_opt.counting import NOTHING
 from adl_opt.data.event import cleared
+from adl_opt.evaluation.counting import NOTHING
 
 from .books import count, cross, frame, gaussian, isolated, scenarios
 from .tolerances import TOL

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import accounts
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
+from adl_opt.evaluation import batches
 from adl_opt.laws.base import Law, Scenarios
 
 Array = NDArray[np.float64]
@@ -101,7 +101,7 @@ class Symbols:
     def expected_shortfall(self) -> Array:
         if isinstance(self.law, Scenarios):
             return np.concatenate([np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()])
-        return accounts.expected_shortfall(self.event.book, needed(self.law), self.notional)
+        return batches.expected_shortfall(self.event.book, needed(self.law), self.notional)
 
     @cached_property
     def expected_loss(self) -> float:

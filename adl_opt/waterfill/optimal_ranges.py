@@ -1,4 +1,4 @@
-"""Isolated margin: water-filling of an event, asset by asset, and its proof scenario by scenario (THEORY 1, Thm 1)."""
+"""Isolated margin: what else is optimal beside water-filling, in closed form (THEORY 1, Thm 2)."""
 
 import math
 
@@ -6,79 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
-from adl_opt.errors import EventError
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
-from adl_opt.symbols import Symbols
-from adl_opt.waterfill import water_levels
 
 Array = NDArray[np.float64]
 _INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it
-_DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
-
-
-def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
-    """What each leg closes (legs,) contracts >= 0, and the water level of each asset (d,) x of equity (nan where nothing is required).
-
-    With caps: closed = clip(position - level x equity, 0, cap x position). Optimal in every scenario, hence for every law and monotone risk: its leverages l minimise
-    sum E l^2 (that is its KKT condition), so that where more of i and less of j may be closed l_j >= l_i. For convex phi, moving towards any other allocation changes
-    sum E phi(l) by a positive combination of phi'_+(l_j) - phi'_-(l_i) >= 0; with phi(l) = (move x l - 1)^+ that is the loss in a scenario.
-    Protected accounts are like those with nothing to close.
-
-    equity (n,) quote currency, positive: to be levelled by instead of the book's. Raises EventError if an account has more than one position: levels are then not defined asset by asset.
-    """
-    if not isinstance(event, Event):
-        raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
-    book = event.book
-    if not book.isolated:
-        count = np.bincount(book.account, book.position != 0, len(book.accounts))
-        first = int(np.argmax(count > 1))
-        raise EventError(
-            f"water-filling needs isolated margin, but {(count > 1).sum():,} of {len(count):,} accounts hold more than one position, "
-            f"first {book.accounts[first]!r} with {int(count[first])}; solve a Problem, or give each position its own equity (Book.from_isolated)"
-        )
-    amount, level = np.zeros(len(book.position)), np.full(len(book.assets), np.nan)
-    equity = book.equity if equity is None else equity
-    wanted = np.flatnonzero(event.side)
-    level[wanted] = 0.0
-    for some, legs in event.closable_legs.batches(wanted):
-        # Contracts over (equity in contracts) is the leverage, so that clearing is exact in contracts.
-        contracts = equity[book.account[legs]] / book.price[some, None]
-        cap = event.size[legs] if event.capped else None
-        level[some], amount[legs] = water_levels(event.held[legs], contracts, event.required[some], cap)
-    return amount, level
-
-
-def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:
-    """How much less than `amount` any allocation could lose, at most, in each scenario: (S,) quote currency, >= 0.
-
-    Weak duality scenario by scenario: with slope u of each account's loss and price of each asset, the gap is the sum of
-    (slope + price)^+ closed + (slope + price)^- (size - closed). At the water level it is rounding only (Thm 1).
-    """
-    m = Symbols(event, law, amount)
-    book, moves = event.book, m.scenarios.moves
-    level = np.zeros(len(book.assets))
-    cut = event.free & (amount > 0)
-    if event.capped:  # accounts closed to their cap may stay above the level; who can still be closed does not
-        cut = event.free & (amount < (1 - _DUST) * event.size)
-    np.maximum.at(level, book.asset[cut], m.leverage[book.account[cut]])
-    # Loss per contract closed less, if the account is under water: the sign of the side being closed times the move.
-    per_contract = -event.side[None, :] * moves * book.price[None, :]
-    price = np.where(-event.side[None, :] * moves * level[None, :] > 1, per_contract, 0.0)
-    gap = np.zeros(len(moves))
-    for a, b, argument in m.arguments():
-        legs = np.arange(len(amount))[m.legs_of(a, b)]
-        legs = legs[event.free[legs]]
-        account, asset = book.account[legs] - a, book.asset[legs]
-        raised = np.maximum(m.leverage[book.account[legs]], np.where(amount[legs] > 0, level[asset], 0.0))
-        under = -event.side[asset, None] * moves.T[asset] * raised[:, None] > 1
-        own = argument[account]
-        gap += (np.maximum(own, 0.0) - np.where(under, own, 0.0)).sum(axis=0)
-        tilt = price.T[asset] - np.where(under, per_contract.T[asset], 0.0)
-        gap += (np.maximum(tilt, 0.0) * amount[legs, None]).sum(axis=0)
-        gap += (np.maximum(-tilt, 0.0) * (event.size[legs] - amount[legs])[:, None]).sum(axis=0)
-    return gap
 
 
 def affine_around(
@@ -197,29 +131,3 @@ def _others(values: Array) -> Array:
     before = np.concatenate(([0.0], np.cumsum(values)[:-1]))
     after = np.concatenate((np.cumsum(values[::-1])[::-1][1:], [0.0]))
     return before + after
-
-
-def gross_levels(event: Event, wanted: NDArray[np.integer]) -> Array:
-    """The gross leverage (x of equity) at which levelling it by closing one asset alone meets its requirement.
-
-    wanted (K,) asset numbers; (K,), by bisection, 1e-12 relative.
-
-    In isolated margin this is the water level. Accounts whose other positions keep them above it are closed in full.
-    """
-    book = event.book
-    gross = book.per_account(np.abs(book.notional)) / book.equity
-    level = np.zeros(len(event.side))
-    for some, legs in event.closable_legs.batches(wanted):  # (K,) assets, (K, m) legs
-        size, equity, leverage = event.size[legs], book.equity[book.account[legs]], gross[book.account[legs]]
-        low, high = np.zeros(len(some)), leverage.max(axis=1)
-        for _ in range(200):
-            middle = (low + high) / 2
-            contracts = (leverage - middle[:, None]) * equity / book.price[some, None]
-            closed = np.clip(contracts, 0.0, size).sum(axis=1)
-            wide = high - low > 1e-12 * high
-            low = np.where(wide & (closed >= event.required[some]), middle, low)
-            high = np.where(wide & (closed < event.required[some]), middle, high)
-            if not wide.any():
-                break
-        level[some] = (low + high) / 2
-    return level[wanted]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import accounts
-from adl_opt.symbols import Symbols, needed
+from adl_opt.evaluation import batches
+from adl_opt.evaluation.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 _KINK = 1e-12  # an account this close to zero loss, relative to its terms, may take either slope; charged to the slack
@@ -58,7 +58,7 @@ class Minorant:
 
 def closed_form_slope(m: Symbols) -> Array:
     book = m.event.book
-    return -book.notional * accounts.slope(book, needed(m.law), m.notional)
+    return -book.notional * batches.slope(book, needed(m.law), m.notional)
 
 
 def scenario_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:

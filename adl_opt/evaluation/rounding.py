@@ -12,11 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.accounts import batches
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
+from adl_opt.evaluation.batches import batches
+from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.numerics.tail_integrals import UNIT
-from adl_opt.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
 BOTH = 4.0  # estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each
