@@ -8,7 +8,6 @@ from adl_opt.comparison import compare
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
-from adl_opt.deviation import MeanDeviation, MeanSemideviation, MeanVariance
 from adl_opt.errors import (
     AdlError,
     AllocationError,
@@ -30,7 +29,19 @@ from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.lots import LotAllocation, LotBound, round_to_lots
 from adl_opt.model import Claim, Model, claim, methods_agree, value_by_hand, verify
-from adl_opt.objectives import ExpectedLoss, FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage, Objective
+from adl_opt.objectives.account_cvar import AccountCVaR
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.certainty_equivalent import OCE, MonotoneMeanVariance
+from adl_opt.objectives.cvar import CVaR
+from adl_opt.objectives.entropic import Entropic
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.expectile import Expectile
+from adl_opt.objectives.leverage import FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage
+from adl_opt.objectives.mean_deviation import MeanDeviation, MeanSemideviation, MeanVariance
+from adl_opt.objectives.risk_measure import RiskMeasure
+from adl_opt.objectives.shortfall_risk import ShortfallRisk
+from adl_opt.objectives.spectral import Spectral
+from adl_opt.objectives.worst_case import WorstCase
 from adl_opt.optimal_set import optimal_range
 from adl_opt.outside import certify
 from adl_opt.policies import (
@@ -48,12 +59,9 @@ from adl_opt.problem import Problem
 from adl_opt.queues import QueueRule
 from adl_opt.remainders import without_remainders
 from adl_opt.replaying import Replay, replay
-from adl_opt.risk import RiskMeasure
 from adl_opt.shock import Stress, stress
 from adl_opt.shockpath import stress_path
-from adl_opt.tails import AccountCVaR, CVaR, Spectral, WorstCase
 from adl_opt.targets import factor_targets
-from adl_opt.utility import OCE, Entropic, Expectile, MonotoneMeanVariance, ShortfallRisk
 from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
 from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:

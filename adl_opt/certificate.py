@@ -19,10 +19,11 @@ from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import LossSymbols, Symbols
-from adl_opt.hooks import minorant_of
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.groups import row_sums
-from adl_opt.objectives import LeverageSquare, Objective, evaluate, normalised, trusted, values
+from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
+from adl_opt.objectives.hooks import minorant_of
+from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.trials import believed, check_monotone, other_losses, try_minorant
 from adl_opt.waterfill.isolated import fill
 

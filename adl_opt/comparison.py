@@ -11,9 +11,11 @@ from adl_opt.certificate import assess, relative_gap
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.exchanges import policy
-from adl_opt.hooks import check_hooks
 from adl_opt.laws.base import Law
-from adl_opt.objectives import ExpectedLoss, LeverageSquare, MaxLeverage, Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.hooks import check_hooks
+from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
 from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
 from adl_opt.problem import Problem
 from adl_opt.threads import unheard

@@ -22,7 +22,7 @@ from adl_opt.dualbound import dual_bound
 from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective, foreign_part
+from adl_opt.objectives.base import Objective, foreign_part
 from adl_opt.ownrows import OwnRows
 from adl_opt.threads import SHARED, alone, shared
 

@@ -18,7 +18,8 @@ from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.sampling import root
 from adl_opt.numerics import lapack
-from adl_opt.objectives import ExpectedLoss, Objective, Sum
+from adl_opt.objectives.base import Objective, Sum
+from adl_opt.objectives.expected_loss import ExpectedLoss
 
 Array = NDArray[np.float64]
 NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change

@@ -21,7 +21,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.objectives import Objective, evaluate
+from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.threads import SHARED, filtered, shared
 
 Array = NDArray[np.float64]

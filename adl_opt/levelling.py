@@ -13,7 +13,8 @@ from adl_opt.data.event import Event, cleared
 from adl_opt.evaluation.symbols import loading_of
 from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
-from adl_opt.objectives import FactorLeverageSquare, Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.leverage import FactorLeverageSquare
 from adl_opt.route import ConicRoute, gap_of
 from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import filtered, shared

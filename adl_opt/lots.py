@@ -17,7 +17,8 @@ from adl_opt.errors import AllocationError
 from adl_opt.inputs import plain
 from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
-from adl_opt.objectives import ExpectedLoss, LeverageSquare
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.leverage import LeverageSquare
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

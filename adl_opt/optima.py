@@ -12,9 +12,9 @@ from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import closed_form_of
 from adl_opt.laws.base import Scenarios
-from adl_opt.objectives import evaluate
+from adl_opt.objectives.base import evaluate
+from adl_opt.objectives.hooks import closed_form_of
 from adl_opt.route import ConicRoute
 from adl_opt.snapping import assess_at_ends
 from adl_opt.waterfill.isolated import fill

@@ -11,7 +11,7 @@ from adl_opt.clearing import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
 from adl_opt.problem import Problem
 from adl_opt.threads import unheard
 from adl_opt.tolerance import check_tolerance

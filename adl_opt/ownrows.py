@@ -20,7 +20,7 @@ from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import point_support
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
 
 Array = NDArray[np.float64]
 _GIVEN = {

@@ -15,7 +15,7 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Law
 from adl_opt.narrowing import Search, search
-from adl_opt.objectives import evaluate
+from adl_opt.objectives.base import evaluate
 
 if TYPE_CHECKING:
     from adl_opt.ownrows import OwnRows

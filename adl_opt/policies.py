@@ -17,7 +17,8 @@ from adl_opt.inputs import plain
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.numerics.exact_sums import clear_exactly
-from adl_opt.objectives import FactorLeverageSquare, LeverageSquare, Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.level import clipped_level
 

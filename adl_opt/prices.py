@@ -15,8 +15,8 @@ from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import minorant_of
 from adl_opt.laws.base import Scenarios
+from adl_opt.objectives.hooks import minorant_of
 from adl_opt.route import ConicRoute
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from adl_opt.certificate import TOLERANCE, Certificate, Proof, assess
 from adl_opt.data.event import Event, requirement_pairs
 from adl_opt.errors import LawError, ObjectiveError, SolveError
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import check_hooks, closed_form_of
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
-from adl_opt.objectives import Objective, normalised
+from adl_opt.objectives.base import Objective, normalised
+from adl_opt.objectives.hooks import check_hooks, closed_form_of
 from adl_opt.optima import Optima
 from adl_opt.prices import price_ranges
 from adl_opt.progress import bar

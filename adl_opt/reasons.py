@@ -12,9 +12,9 @@ from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import finished, reduced
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import minorant_of
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.hooks import minorant_of
 
 Array = NDArray[np.float64]
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin

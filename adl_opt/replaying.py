@@ -13,7 +13,8 @@ from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.history import realized
 from adl_opt.laws.base import Law
-from adl_opt.objectives import ExpectedLoss, Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies import Policy, gross_water_filling, pro_rata, water_filling
 from adl_opt.progress import counted
 

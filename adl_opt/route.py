@@ -16,10 +16,11 @@ from adl_opt.errors import LawError, ObjectiveError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
-from adl_opt.objectives import ExpectedLoss, Objective, evaluate, trusted
+from adl_opt.objectives.base import Objective, evaluate, trusted
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.worst_case import WorstCase
 from adl_opt.ownvariables import DISAGREE, Trial
 from adl_opt.snapping import assess_at_ends
-from adl_opt.tails import WorstCase
 from adl_opt.threads import alone
 from adl_opt.valued import Valued, downhill, key_of
 

@@ -19,8 +19,10 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.interior import TARGET, Interior
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
-from adl_opt.objectives import ExpectedLoss, Objective
-from adl_opt.tails import CVaR, WorstCase
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.cvar import CVaR
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.worst_case import WorstCase
 
 Array = NDArray[np.float64]
 _TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion

@@ -16,7 +16,7 @@ from adl_opt.errors import LawError, UncertifiedWarning
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples import any_allocation
 from adl_opt.laws.base import Law
-from adl_opt.objectives import Objective, evaluate
+from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.outside import certify
 from adl_opt.problem import Problem
 

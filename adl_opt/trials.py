@@ -15,8 +15,9 @@ from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import LossSymbols, Symbols
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Scenarios
-from adl_opt.objectives import ExpectedLoss, Objective, Sum, evaluate, foreign_part, trusted
-from adl_opt.risk import TRIED, RiskMeasure
+from adl_opt.objectives.base import Objective, Sum, evaluate, foreign_part, trusted
+from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.risk_measure import TRIED, RiskMeasure
 
 Array = NDArray[np.float64]
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each

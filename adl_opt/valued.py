@@ -12,7 +12,7 @@ from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.evaluation.vertices import queue
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.objectives import Objective, evaluate
+from adl_opt.objectives.base import Objective, evaluate
 
 Array = NDArray[np.float64]
 _HALVINGS, _ROUNDS = 10, 3  # of the way to a queue; queues gone to

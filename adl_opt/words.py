@@ -20,7 +20,8 @@ from adl_opt.history import realized_event
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian, StudentT
 from adl_opt.laws.lognormal import LogNormal
-from adl_opt.objectives import ExpectedLoss, Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.parsing import fraction, number, pairs
 from adl_opt.problem import PREFER
 

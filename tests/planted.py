@@ -19,7 +19,6 @@ import adl_opt as adl
 from adl_opt import catalog, certificate, lots, optima, policies, route, separable, snapping
 from adl_opt.allocation import Allocation
 from adl_opt.data.book import Book
-from adl_opt.deviation import _ValueOnly
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.elliptical import Gaussian
@@ -27,9 +26,10 @@ from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.model import OF_EVERY_MODEL, Model, Verdict, checked
 from adl_opt.numerics import tail_integrals as shortfall
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.mean_deviation import _ValueOnly
+from adl_opt.objectives.risk_measure import RiskMeasure
 from adl_opt.queues import QueueRule
-from adl_opt.risk import RiskMeasure
 from adl_opt.waterfill import isolated
 from adl_opt.waterfill import level as waterfill
 

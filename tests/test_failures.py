@@ -23,7 +23,7 @@ from adl_opt.conic import Program
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
 from adl_opt.face import Face, optimal_face
-from adl_opt.objectives import Sum
+from adl_opt.objectives.base import Sum
 
 from . import door_cases, outside_cases
 from .books import frame, one_asset

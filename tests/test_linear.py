@@ -13,7 +13,7 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.numerics import exact_sums
 from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
 from adl_opt.numerics.groups import Groups
-from adl_opt.objectives import LeverageSquare
+from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill, gross_levels
 from adl_opt.waterfill.level import _cut, sorted_levels, water_level
 

@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scenario_support
-from adl_opt.evaluation.rounding import closed_form_rounding, perturbed_rounding, scenario_rounding
-from adl_opt.evaluation.symbols import Symbols, loading_of
-from adl_opt.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
-from adl_opt.laws.base import Law, Scenarios
-from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.rounding import perturbed_rounding
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.laws.base import Law
+from adl_opt.objectives.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from adl_opt.waterfill.isolated import fill
-from adl_opt.waterfill.optimal_ranges import affine_around
 
 Array = NDArray[np.float64]
-
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
@@ -221,173 +218,6 @@ class Sum(Objective):
 
     def __str__(self) -> str:
         return " + ".join(str(part) if w == 1 else f"{w:g} * {part}" for w, part in self.terms)
-
-
-class ExpectedLoss(Objective):
-    """E sum_i (loss_i - equity_i)_+ (quote currency): what the exchange expects to lose beyond its accounts' equity.
-
-    Isolated margin: water-filling is optimal for every law (Campbell et al. 2026, Thm 1). Cross margin: a linear program
-    over scenarios. Any law with a closed form for the event's accounts can be evaluated and certified.
-    """
-
-    monotone = True
-
-    def express(self, m: Any) -> Any:
-        return m.expected_loss
-
-    def value(self, m: Any) -> float:
-        return m.expected_loss
-
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
-        if not isinstance(m.law, Scenarios):
-            slope = closed_form_slope(m)
-            return Minorant(0.0, slope, slope)
-        return scenario_support(m, m.probability, dual)
-
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
-        return m.probability if isinstance(m.law, Scenarios) else None
-
-    def value_rounding(self, m: Symbols) -> float:
-        return scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
-
-    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
-        return affine_around(event, law, level)
-
-
-class _GrossLeverage(Objective):
-    """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated margin."""
-
-    p: float = 1.0  # the power of the leverages in it
-
-    def value_rounding(self, m: Symbols) -> float:
-        # Leverages are sums of terms of one sign.
-        held = np.bincount(m.event.book.account).max()
-        return float(held + self.p + 4) * UNIT * abs(evaluate(self, m))
-
-    def closed_form(self, event: Event, law: Law | None) -> Array | None:
-        return fill(event)[0] if event.book.isolated else None
-
-    @staticmethod
-    def _slope(m: Symbols, per_account: Array) -> Array:
-        """From the derivative in each account's leverage (n,) to that in each leg's fraction closed (legs,)."""
-        book = m.event.book
-        return -per_account[book.account] * np.abs(book.notional) / book.equity[book.account]
-
-
-class MaxLeverage(_GrossLeverage):
-    """max_i leverage_i, gross (x of equity). Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1)."""
-
-    money = 0
-    unit = "x of equity"
-    closed_form = _GrossLeverage.closed_form
-    value_rounding = _GrossLeverage.value_rounding
-
-    def express(self, m: Any) -> Any:
-        import cvxpy as cp
-
-        return cp.max(m.leverage)
-
-    def value(self, m: Any) -> float:
-        return float(m.leverage.max())
-
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
-        # Dust accounts are on the level only up to the rounding of positions many times their equity.
-        top = m.leverage >= m.leverage.max() * (1 - 1e-7)
-        # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
-        stuck = top & (m.event.book.per_account((m.event.free & (m.amount < m.event.size)).astype(float)) == 0)
-        weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)
-        weight = weight / weight.sum()
-        slope = self._slope(m, weight)
-        return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False)
-
-    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
-        highest = Symbols(event, law, fill(event)[0]).leverage.max()
-        return np.zeros_like(level), np.full_like(level, highest)
-
-
-@dataclass(frozen=True, repr=False)
-class LeveragePower(_GrossLeverage):
-    """sum_i equity_i leverage_i^p, p >= 1 (quote currency). Isolated margin: water-filling minimises it for every p (Thm 1).
-
-    p other than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect `uncertified` there.
-    """
-
-    p: float = 2.0
-    closed_form = _GrossLeverage.closed_form
-    value_rounding = _GrossLeverage.value_rounding
-
-    def __post_init__(self) -> None:
-        if not (is_number(self.p) and self.p >= 1):
-            raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
-
-    def express(self, m: Any) -> Any:
-        import cvxpy as cp
-
-        # Normalised by the leverage before, so that the solver sees ratios in [0, 1].
-        before = m.leverage_before
-        ratio = cp.multiply(np.divide(1.0, before, out=np.zeros_like(before), where=before > 0), m.leverage)
-        weight = m.equity * before**self.p
-        if self.p == 1:
-            return weight @ ratio
-        return weight @ (cp.square(ratio) if self.p == 2 else cp.power(ratio, self.p, approx=False))
-
-    def value(self, m: Any) -> float:
-        return math.fsum((m.equity * m.leverage**self.p).tolist())
-
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
-        slope = self._slope(m, self.p * m.equity * m.leverage ** (self.p - 1))
-        return Minorant(0.0, slope, slope)
-
-    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
-        return (level, level) if self.p > 1 else (np.zeros_like(level), np.full_like(level, np.inf))
-
-    def fixes_leverage(self) -> bool:
-        return self.p > 1
-
-    def __str__(self) -> str:
-        return f"LeveragePower({self.p:g})"
-
-
-@dataclass(frozen=True, repr=False)
-class LeverageSquare(LeveragePower):
-    """sum_i equity_i leverage_i^2 (quote currency): one quadratic program whose optimum in isolated margin serves every law."""
-
-    p: float = field(default=2.0, init=False)
-
-    def __str__(self) -> str:
-        return "LeverageSquare"
-
-
-class FactorLeverageSquare(Objective):
-    """sum_i equity_i l_i^2 with l_i the factor leverage, loading x signed notional / equity (quote currency); needs a one-factor law.
-
-    Its minimiser is optimal for every factor move, hence for every monotone risk and every law of the factor, in cross margin and for requirements in
-    several assets and on both sides (Thm 3). The factor leverages of all minimisers are the same; what is closed need not be.
-    """
-
-    def express(self, m: Any) -> Any:
-        import cvxpy as cp
-
-        # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in [-1, 1].
-        book = m.event.book
-        most = book.per_account(np.abs(loading_of(m.law)[book.asset] * book.notional)) / book.equity
-        ratio = cp.multiply(np.divide(1.0, most, out=np.zeros_like(most), where=most > 0), m.factor_leverage)
-        return (m.equity * most**2) @ cp.square(ratio)
-
-    def value(self, m: Any) -> float:
-        return math.fsum((m.equity * m.factor_leverage**2).tolist())
-
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
-        book = m.event.book
-        slope = -2 * m.factor_leverage[book.account] * loading_of(m.law)[book.asset] * book.notional
-        return Minorant(0.0, slope, slope)
-
-    def value_rounding(self, m: Symbols) -> float:
-        # Positions against one another cancel in a factor leverage: the gross of its terms is what rounds.
-        book = m.event.book
-        gross = book.per_account(np.abs(loading_of(m.law)[book.asset] * m.notional))
-        held = float(np.bincount(book.account).max())
-        return (held + 6) * UNIT * float((2 * np.abs(m.factor_leverage) * gross).sum())
 
 
 def normalised(objective: Objective) -> tuple[float, Objective]:

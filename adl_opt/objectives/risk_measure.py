@@ -15,8 +15,8 @@ from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import measure_rounding, scenario_rounding
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import dual_of
-from adl_opt.objectives import Objective
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.hooks import dual_of
 
 Array = NDArray[np.float64]
 TRIED = 12  # losses at which a dual is held against its measure

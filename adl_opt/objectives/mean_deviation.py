@@ -11,12 +11,12 @@ from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.rounding import scenario_rounding
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.hooks import is_number
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
-from adl_opt.objectives import Objective
-from adl_opt.risk import RiskMeasure, mean_of, need, slack_of
-from adl_opt.utility import MonotoneMeanVariance
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.certainty_equivalent import MonotoneMeanVariance
+from adl_opt.objectives.hooks import is_number
+from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need, slack_of
 from adl_opt.waterfill.optimal_ranges import affine_around
 
 Array = NDArray[np.float64]

@@ -1,0 +1,47 @@
+"""The expected loss: what the exchange expects to lose beyond its accounts' equity (THEORY 2)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adl_opt.data.event import Event
+from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scenario_support
+from adl_opt.evaluation.rounding import closed_form_rounding, scenario_rounding
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.objectives.base import Objective
+from adl_opt.waterfill.optimal_ranges import affine_around
+
+Array = NDArray[np.float64]
+
+
+class ExpectedLoss(Objective):
+    """E sum_i (loss_i - equity_i)_+ (quote currency): what the exchange expects to lose beyond its accounts' equity.
+
+    Isolated margin: water-filling is optimal for every law (Campbell et al. 2026, Thm 1). Cross margin: a linear program
+    over scenarios. Any law with a closed form for the event's accounts can be evaluated and certified.
+    """
+
+    monotone = True
+
+    def express(self, m: Any) -> Any:
+        return m.expected_loss
+
+    def value(self, m: Any) -> float:
+        return m.expected_loss
+
+    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+        if not isinstance(m.law, Scenarios):
+            slope = closed_form_slope(m)
+            return Minorant(0.0, slope, slope)
+        return scenario_support(m, m.probability, dual)
+
+    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+        return m.probability if isinstance(m.law, Scenarios) else None
+
+    def value_rounding(self, m: Symbols) -> float:
+        return scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
+
+    def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
+        return affine_around(event, law, level)
