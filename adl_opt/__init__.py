@@ -3,7 +3,7 @@
 from adl_opt import axioms, examples
 from adl_opt.allocation import Allocation
 from adl_opt.catalog import load
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.comparison import compare
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event

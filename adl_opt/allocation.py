@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt import stored
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import FEASIBLE, assess, relative_gap
+from adl_opt.certificates.assess import FEASIBLE, assess
+from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves

@@ -7,7 +7,8 @@ import numpy as np
 
 from adl_opt.allocation import Allocation
 from adl_opt.bearing import bearing
-from adl_opt.certificate import assess, relative_gap
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.exchanges import policy

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt.certificate import TOLERANCE, Proof, assess
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import TOLERANCE, Proof
 from adl_opt.conic import clearing_rows
 from adl_opt.data.event import Event, cleared
 from adl_opt.evaluation.symbols import loading_of

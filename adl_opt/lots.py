@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
-from adl_opt.certificate import assess
-from adl_opt.clearing import FEASIBLE, allowed_error
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.clearing import FEASIBLE, allowed_error
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import AllocationError
 from adl_opt.inputs import plain

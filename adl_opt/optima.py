@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import Certificate, Proof, rounding_at, with_bound
+from adl_opt.certificates.assess import rounding_at
+from adl_opt.certificates.certificate import Certificate, Proof, with_bound
 from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError

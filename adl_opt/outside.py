@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation, amounts_from_frame
-from adl_opt.certificate import TOLERANCE, Certificate, assess, with_bound
-from adl_opt.clearing import cleared_first, said_first
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance, with_bound
+from adl_opt.certificates.clearing import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.problem import Problem
 from adl_opt.threads import unheard
-from adl_opt.tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd

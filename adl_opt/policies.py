@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation, amounts_from_frame
-from adl_opt.certificate import Proof, assess
-from adl_opt.clearing import cleared_first, said_first
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import Proof
+from adl_opt.certificates.clearing import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.evaluation.counting import accounts, left, reduced

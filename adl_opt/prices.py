@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from adl_opt import separable
 from adl_opt.allocation import Allocation
-from adl_opt.certificate import TOLERANCE, Certificate, Proof, assess
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof, check_tolerance
 from adl_opt.data.event import Event, requirement_pairs
 from adl_opt.errors import LawError, ObjectiveError, SolveError
 from adl_opt.evaluation.symbols import Symbols
@@ -24,7 +25,6 @@ from adl_opt.progress import bar
 from adl_opt.route import ConicRoute, gap_of
 from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import uncertified
-from adl_opt.tolerance import check_tolerance
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.allocation import Allocation
-from adl_opt.certificate import assess
+from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt import separable
-from adl_opt.certificate import TOLERANCE, Certificate, Evidence, Proof, assess, rounding_at, with_bound
+from adl_opt.certificates.assess import assess, rounding_at
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, with_bound
+from adl_opt.certificates.values_seen import Valued, downhill, key_of
 from adl_opt.data.event import Event, cleared
 from adl_opt.elliptic import cut_below, newton_at
 from adl_opt.errors import LawError, ObjectiveError, SolveError
@@ -22,7 +24,6 @@ from adl_opt.objectives.worst_case import WorstCase
 from adl_opt.ownvariables import DISAGREE, Trial
 from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import alone
-from adl_opt.valued import Valued, downhill, key_of
 
 if TYPE_CHECKING:
     from adl_opt.conic import Point, Program

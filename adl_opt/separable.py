@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import Evidence
+from adl_opt.certificates.certificate import Evidence
 from adl_opt.coupled import Coupled
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError

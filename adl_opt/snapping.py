@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import TIGHT, TOLERANCE, Evidence, Proof, assess
+from adl_opt.certificates.assess import TIGHT, assess
+from adl_opt.certificates.certificate import TOLERANCE, Evidence, Proof
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import Certificate, verdict
-from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.certificate import Certificate, check_tolerance, verdict
+from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, UncertifiedWarning
-from adl_opt.tolerance import check_tolerance
 
 Array = NDArray[np.float64]
 FORMAT, RECORDED = "adl_opt allocation 1", "recorded"

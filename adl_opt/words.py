@@ -11,7 +11,7 @@ import typer
 
 from adl_opt import catalog
 from adl_opt.allocation import Allocation
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.tables import read_columns

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import adl_opt as adl
-from adl_opt.certificate import Certificate, assess, with_bound
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import Certificate, with_bound
 
 from .kinds import Spec
 from .memory import MEMORABLE, peak

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import adl_opt as adl
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 
 from .driver import LEAST, LONG, ROUNDS, Line, Result
 from .kinds import Headline

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 import adl_opt as adl
-from adl_opt.certificate import Certificate
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.conic import Program
 from adl_opt.waterfill import level as waterfill
 

@@ -16,8 +16,9 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, certificate, lots, optima, policies, route, separable, snapping
+from adl_opt import catalog, lots, optima, policies, route, separable, snapping
 from adl_opt.allocation import Allocation
+from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios

@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import linprog
 
 import adl_opt as adl
-from adl_opt.certificate import assess, knapsack
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.knapsack import knapsack
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
 
@@ -192,7 +193,7 @@ def test_zero_loss_is_certified():
 
 
 def test_evidence_that_contradicts_is_an_error(paper, law):
-    from adl_opt.certificate import Evidence
+    from adl_opt.certificates.certificate import Evidence
 
     with pytest.raises(adl.ObjectiveError, match="above the value"):
         assess(adl.ExpectedLoss(), paper, law, adl.pro_rata(paper).amount, Evidence(conic_bound=1e9))

@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from typer.testing import CliRunner
 
 import adl_opt as adl
-from adl_opt.certificate import assess
+from adl_opt.certificates.assess import assess
 from adl_opt.certificates.pathwise import pathwise_gap
 from adl_opt.cli import app
 from adl_opt.conicsymbols import ConicSymbols

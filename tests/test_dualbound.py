@@ -6,7 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from adl_opt.dualbound import dual_bound
+from adl_opt.certificates.conic_dual import dual_bound
 
 from .books import count
 

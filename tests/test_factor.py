@@ -140,7 +140,8 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
 
 def test_a_proof_by_every_move():
     """Where the subgradient is weak (kinks), the bound comes scenario by scenario: no allocation loses less in any (Thm 3)."""
-    from adl_opt.certificate import factor_gap
+    from adl_opt.certificates.pathwise import factor_gap
+
     from adl_opt.evaluation.symbols import Symbols
 
     event = adl.load("factor").event(12, 0)

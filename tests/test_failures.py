@@ -18,7 +18,8 @@ from scipy.sparse import csr_array
 
 import adl_opt as adl
 from adl_opt import catalog, cli, plots, separable, waterfill, words
-from adl_opt.certificate import Evidence, assess
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import Evidence
 from adl_opt.conic import Program
 from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of

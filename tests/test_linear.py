@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt.certificate import assess, knapsack
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.knapsack import knapsack
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.numerics import exact_sums

@@ -262,7 +262,7 @@ def test_no_bound_of_a_random_dual_beats_the_optimum():
                     else (s,)
                 )
                 said = Dual(rng.random((n, s)) * 0.3, {k: rng.random(shape) * 0.3 for k in range(3)})
-                from adl_opt.certificate import knapsack
+                from adl_opt.certificates.knapsack import knapsack
 
                 below = measure.minorant(m, said)
                 gap, _ = knapsack(event, m, below)

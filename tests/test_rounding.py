@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt.certificate import assess, verdict
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import verdict
 from adl_opt.evaluation import rounding
 from adl_opt.evaluation.symbols import Symbols
 

@@ -8,7 +8,8 @@ import pytest
 
 import adl_opt as adl
 from adl_opt import separable, snapping
-from adl_opt.certificate import Evidence, assess
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import Evidence
 from adl_opt.evaluation.counting import NOTHING
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols

@@ -1,14 +1,67 @@
 """Water-filling is least in every scenario: what follows for every monotone functional of the loss (Thm 1, Thm 3)."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.certificates.trials import believed, check_monotone, other_losses
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Law
+from adl_opt.evaluation.minorants import Minorant
+from adl_opt.evaluation.symbols import LossSymbols, Symbols
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.objectives.base import Objective, evaluate
+
+if TYPE_CHECKING:
+    pass
+from adl_opt.certificates.knapsack import knapsack
 
 Array = NDArray[np.float64]
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
+_LEVEL = 1e-10  # relative: leverages this close are one level
+
+
+def pathwise_bounds(objective: Objective, event: Event, law: Law | None, m: Symbols, value: float) -> list[tuple[float, str, Array]]:
+    """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
+    if not (objective.monotone and isinstance(law, Scenarios)):
+        return []
+    price = np.full(len(event.side), np.nan)
+    if not m.loss.any():  # then no contract more would save anything
+        gap, theorem = np.zeros(len(law.probability)), "nothing is lost"
+        price[event.free_assets] = 0.0
+    elif event.book.isolated:
+        gap, theorem = pathwise_gap(event, law, m.amount), "Thm 1"
+    elif law.loading is not None and event.free.any():
+        gap, theorem = factor_gap(event, law, m), "Thm 3"
+    else:
+        return []
+    least = np.maximum(m.loss - gap, 0.0)
+    check_monotone(objective, m.loss, law.probability, other_losses(event, law))
+    bound = evaluate(objective, LossSymbols(least, law.probability))
+    return [
+        (
+            min(bound, value),
+            f"no allocation loses less in any scenario ({theorem}){believed(objective)}",
+            price,
+        )
+    ]
+
+
+def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
+    """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote currency: a knapsack each.
+
+    Small in every scenario only where one allocation is best in all, as under one factor (Thm 3).
+    """
+    book = event.book
+    argument = np.concatenate([part for _, _, part in m.arguments()])
+    scale = np.abs(argument + m.equity[:, None]) + m.equity[:, None]
+    lost = argument > -_LEVEL * scale  # accounts on one level are on one side of it, whatever their rounding
+    slack = np.where(lost, np.maximum(-argument, 0.0), np.maximum(argument, 0.0)).sum(axis=0)
+    gaps = np.zeros(len(law.probability))
+    for s in range(len(gaps)):
+        slope = book.notional * law.moves[s, book.asset] * lost[book.account, s]
+        gaps[s] = knapsack(event, m, Minorant(float(slack[s]), slope, slope))[0]
+    return gaps
 
 
 def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:

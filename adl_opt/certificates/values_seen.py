@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificate import Certificate, above
+from adl_opt.certificates.certificate import Certificate, above
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.symbols import Symbols

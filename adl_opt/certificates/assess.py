@@ -5,123 +5,34 @@ the objective (supports.Minorant), minimised over all allocations by a knapsack 
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificates.pathwise import pathwise_gap
-from adl_opt.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.trials import believed, check_monotone, try_minorant
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
-from adl_opt.evaluation.symbols import LossSymbols, Symbols
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.numerics.groups import row_sums
 from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
-from adl_opt.trials import believed, check_monotone, other_losses, try_minorant
 from adl_opt.waterfill.isolated import fill
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, above, relative_gap, verdict
+from adl_opt.certificates.knapsack import knapsack, one_sided
+from adl_opt.certificates.pathwise import pathwise_bounds
 
 Array = NDArray[np.float64]
-TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 TIGHT = 1e-9  # a gap up to which no further proof is tried
-MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
-_AGREES, _ABOVE = 1e-6, 1e-9  # of a value that is possible, of another: a bound so much above it is of another objective (§17)
-_LEVEL = 1e-10  # relative: leverages this close are one level
 _SMALLEST = 2.0**-1000  # of an account: under unbounded moves smaller losses have lost their digits
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """What is proved about an allocation (§11).
-
-    status: "certified" (objective - bound <= max(tolerance x |objective|, rounding), and feasible); "negligible" (not proved
-    optimal, but less than a millionth of the objective at pro rata could still be saved); "uncertified" (feasible, no such
-    proof); "infeasible".
-    measure: what is measured, in `unit`; objective: its value here; bound: below its value at every feasible allocation;
-    rounding: what objective - bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes
-    without it. gap: (objective - bound) / max(|objective|, floor), floor = rounding / tolerance, so that it is at most the
-    tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or on that of contracts.
-    reference: the value at pro rata. clearing_error: contracts, largest over assets; box_violation: fraction of a position,
-    largest over legs. proof: how the bound was obtained, in words. An infeasible allocation has neither bound nor gap (None).
-    """
-
-    status: str
-    measure: str
-    unit: str
-    objective: float
-    bound: float | None
-    gap: float | None
-    clearing_error: float
-    box_violation: float
-    reference: float
-    rounding: float
-    tolerance: float
-    proof: str
-
-    @property
-    def certified(self) -> bool:
-        return self.status == "certified"
-
-    @property
-    def floor(self) -> float:
-        """What the gap is relative to where the objective is smaller: rounding / tolerance, in `unit`."""
-        return self.rounding / self.tolerance
-
-    def to_frame(self) -> "pd.DataFrame":
-        """One line a quantity: value and unit (§15)."""
-        import pandas as pd
-
-        rows = {
-            "status": (self.status, "certified: gap at most the tolerance"),
-            "proof": (self.proof, "in words"),
-            "measure": (self.measure, self.unit),
-            "objective": (self.objective, self.unit),
-            "bound": (self.bound, self.unit),
-            "gap": (self.gap, "fraction of the objective"),
-            "clearing_error": (self.clearing_error, "contracts"),
-            "box_violation": (self.box_violation, "fraction of a position"),
-            "reference": (self.reference, f"{self.unit}, at pro rata"),
-            "rounding": (self.rounding, f"{self.unit}, what the gap may be by rounding alone"),
-        }
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
-
-    def times(self, factor: float, measure: str) -> "Certificate":
-        """The certificate of factor x what is measured here, under the name `measure`."""
-        bound = None if self.bound is None else factor * self.bound
-        scaled = {name: factor * getattr(self, name) for name in ("objective", "reference", "rounding")}
-        return replace(self, measure=measure, bound=bound, **scaled)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Dual information from a solve: shortfall multipliers, a bound from the conic dual (quote currency) and its clearing prices."""
-
-    dual: Dual = field(default_factory=Dual)
-    conic_bound: float | None = None
-    conic_assumed: float | None = None
-    price: Array | None = None
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A certificate with what was found on the way: shadow prices (d,) and the value of each part."""
-
-    certificate: Certificate
-    price: Array
-    parts: Mapping[str, float]
-
-    def times(self, factor: float, measure: str) -> "Proof":
-        """The proof of factor x the objective, whose parts are the same."""
-        return Proof(self.certificate.times(factor, measure), factor * self.price, self.parts)
 
 
 def assess(
@@ -177,14 +88,7 @@ def assess(
         status, how = _without_digits(measured, event, m, tolerance)
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price.
-    return Proof(certificate, nothing if stands_for else _one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
-
-
-def verdict(value: float, bound: float, rounding: float, reference: float, tolerance: float) -> tuple[float, str]:
-    """(gap, status) of a feasible allocation (§11): the one rule, used wherever a bound is held against a value."""
-    gap = relative_gap(value, bound, rounding / tolerance)
-    negligible = value - bound <= MATERIAL * abs(reference)
-    return gap, "certified" if gap <= tolerance else "negligible" if negligible else "uncertified"
+    return Proof(certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
 
 
 def _unit(measured: Objective) -> str:
@@ -222,7 +126,7 @@ def _bounds(
         how = "conic dual" + (f", auxiliary variables assumed within {assumed:.3g}" if assumed else "")
         bounds.append((evidence.conic_bound, how, nothing if evidence.price is None else evidence.price))
     if not bounds or relative_gap(value, max(one[0] for one in bounds)) > min(tolerance, TIGHT):
-        bounds += _pathwise(measured, event, law, m, value)
+        bounds += pathwise_bounds(measured, event, law, m, value)
     return below, bounds or [(-math.inf, "none", nothing)]
 
 
@@ -251,11 +155,6 @@ def _refuse_contradiction(m: Symbols, measured: Objective, value: float, referen
             f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: "
             "the proof is of another objective (§17)"
         )
-
-
-def above(bound: float, value: float, other: float) -> bool:
-    """Whether a bound is so much above a value that it may be of another objective; other: a value of the same problem."""
-    return bound - value > max(_AGREES * abs(value), _ABOVE * abs(other))
 
 
 def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Array) -> float:
@@ -293,28 +192,6 @@ def _without_digits(measured: Objective, event: Event, m: Symbols, tolerance: fl
     return "negligible", "the objective is below 1e-300 of an account, where allocations are not told apart"
 
 
-def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
-    """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at `m`, and
-    the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
-    gaps, prices = np.zeros(len(event.side)), np.full(len(event.side), np.nan)
-    for some, legs in event.free_legs.batches(event.free_assets):  # (K,) assets, (K, m) legs
-        size, closed = event.size[legs], m.amount[legs]
-        held = event.held[legs] if event.capped else size
-        cheap, dear = -below.high[legs] / held, -below.low[legs] / held  # what a contract of the leg saves
-        left = size - closed
-        at = np.concatenate([dear, cheap], axis=1)
-        order = np.argsort(at, axis=1, kind="stable")
-        # Derivative of the gap in the price: closed legs that save less cost, open legs that save more cost.
-        moved = np.take_along_axis(np.concatenate([closed, left], axis=1), order, 1)
-        tilt = np.cumsum(moved, axis=1) - row_sums(left)[:, None]
-        place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
-        price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
-        charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
-        gaps[some] = row_sums(charged) + price * (event.required[some] - row_sums(closed))
-        prices[some] = price
-    return math.fsum([below.slack, *gaps.tolist()]), prices
-
-
 def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Objective, bool]:
     if law is None and objective.monotone:
         check_monotone(objective, np.array([0.0, 1.0, 2.0, 5.0]), np.array([0.4, 0.3, 0.2, 0.1]))
@@ -348,78 +225,3 @@ def _beyond_limits(event: Event, amount: Array) -> str:
     beyond = event.capped and int((event.closable & (amount > event.size + FEASIBLE * event.held)).sum())
     said = f"; {shielded} legs of protected accounts are closed" if shielded else ""
     return said + (f"; {beyond} legs are closed beyond their cap" if beyond else "")
-
-
-def relative_gap(value: float, bound: float, floor: float = 0.0) -> float:
-    """(value - bound) / max(|value|, floor), 0 where the bound is reached (§11)."""
-    if bound >= value:
-        return 0.0
-    scale = max(abs(value), floor)
-    return float((value - bound) / scale) if scale > 0 else math.inf
-
-
-def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certificate:
-    """`own`, proved by the bound of another allocation's certificate of the same problem, if that is higher: a bound holds for every allocation."""
-    if own.status == "infeasible" or other.bound is None or own.bound is None or other.bound <= own.bound:
-        return own
-    gap, status = verdict(own.objective, other.bound, own.rounding, own.reference, tolerance)
-    return replace(own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}")
-
-
-def _pathwise(objective: Objective, event: Event, law: Law | None, m: Symbols, value: float) -> list[tuple[float, str, Array]]:
-    """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
-    if not (objective.monotone and isinstance(law, Scenarios)):
-        return []
-    price = np.full(len(event.side), np.nan)
-    if not m.loss.any():  # then no contract more would save anything
-        gap, theorem = np.zeros(len(law.probability)), "nothing is lost"
-        price[event.free_assets] = 0.0
-    elif event.book.isolated:
-        gap, theorem = pathwise_gap(event, law, m.amount), "Thm 1"
-    elif law.loading is not None and event.free.any():
-        gap, theorem = factor_gap(event, law, m), "Thm 3"
-    else:
-        return []
-    least = np.maximum(m.loss - gap, 0.0)
-    check_monotone(objective, m.loss, law.probability, other_losses(event, law))
-    bound = evaluate(objective, LossSymbols(least, law.probability))
-    return [
-        (
-            min(bound, value),
-            f"no allocation loses less in any scenario ({theorem}){believed(objective)}",
-            price,
-        )
-    ]
-
-
-def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
-    """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote currency: a knapsack each.
-
-    Small in every scenario only where one allocation is best in all, as under one factor (Thm 3).
-    """
-    book = event.book
-    argument = np.concatenate([part for _, _, part in m.arguments()])
-    scale = np.abs(argument + m.equity[:, None]) + m.equity[:, None]
-    lost = argument > -_LEVEL * scale  # accounts on one level are on one side of it, whatever their rounding
-    slack = np.where(lost, np.maximum(-argument, 0.0), np.maximum(argument, 0.0)).sum(axis=0)
-    gaps = np.zeros(len(law.probability))
-    for s in range(len(gaps)):
-        slope = book.notional * law.moves[s, book.asset] * lost[book.account, s]
-        gaps[s] = knapsack(event, m, Minorant(float(slack[s]), slope, slope))[0]
-    return gaps
-
-
-def _one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
-    """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last one saved)."""
-    price = price.copy()
-    if below is None or not below.one_sided:
-        return price
-    for k in np.setdiff1d(np.flatnonzero(event.side), event.free_assets):
-        legs = event.closable_legs[k]
-        if not legs.size:
-            continue
-        if event.required[k] == 0:
-            price[k] = (-below.high[legs] / event.held[legs]).max()
-        else:
-            price[k] = (-below.low[legs] / event.held[legs]).min()
-    return price
