@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from adl_opt.certificates.assess import rounding_at
 from adl_opt.certificates.certificate import Certificate, Proof, with_bound
 from adl_opt.data.event import Event, cleared
-from adl_opt.elliptic import strictly_convex
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
+from adl_opt.methods.conic.newton_model import strictly_convex
+from adl_opt.methods.conic.solve import ConicRoute
+from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import evaluate
 from adl_opt.objectives.hooks import closed_form_of
-from adl_opt.route import ConicRoute
-from adl_opt.snapping import assess_at_ends
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.optimal_ranges import fewest_touched, one_asset_ranges
 
 if TYPE_CHECKING:
-    from adl_opt.face import Face
+    from adl_opt.methods.conic.optimal_face import Face
 
 Array = NDArray[np.float64]
 _SAME = 1e-9  # of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all
@@ -147,7 +147,7 @@ class Optima:
 
     def face(self) -> "Face":
         """The optimal face, by linear or conic programs."""
-        from adl_opt.face import optimal_face
+        from adl_opt.methods.conic.optimal_face import optimal_face
 
         route, event = self._route, self.event
         legs, cells = (

@@ -121,7 +121,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     clears every asset exactly. Of the allocations with these factor leverages it closes the most evenly: least sum of notional x fraction^2, which is unique and
     keeps proportional splits neutral. Raises LawError if a loading is missing, SolveError if no solver finds the allocation.
     """
-    from adl_opt.levelling import level_factor
+    from adl_opt.methods.conic.levelling import level_factor
 
     need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
@@ -139,7 +139,7 @@ def gross_water_filling(event: Event) -> Allocation:
         amount = fill(event)[0]
         solved = amount, assess(LeverageSquare(), event, None, amount)
     else:
-        from adl_opt.levelling import level
+        from adl_opt.methods.conic.levelling import level
 
         solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")

@@ -16,11 +16,11 @@ from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
+from adl_opt.methods.conic.solve import ConicRoute
 from adl_opt.objectives.hooks import minorant_of
-from adl_opt.route import ConicRoute
 
 if TYPE_CHECKING:
-    from adl_opt.conic import Program
+    from adl_opt.methods.conic.program import Program
 
 Array = NDArray[np.float64]
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact

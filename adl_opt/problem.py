@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import separable
 from adl_opt.allocation import Allocation
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof, check_tolerance
@@ -17,13 +16,14 @@ from adl_opt.errors import LawError, ObjectiveError, SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
+from adl_opt.methods import separable
+from adl_opt.methods.conic.solve import ConicRoute, gap_of
+from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks, closed_form_of
 from adl_opt.optima import Optima
 from adl_opt.prices import price_ranges
 from adl_opt.progress import bar
-from adl_opt.route import ConicRoute, gap_of
-from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import uncertified
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ class Problem:
         elif solver is None and method in ("auto", "closed-form"):
             amount = closed_form_of(self._inner, event, self.law)
             if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
-                from adl_opt.levelling import level_factor
+                from adl_opt.methods.conic.levelling import level_factor
 
                 amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
             if amount is not None:

@@ -21,7 +21,7 @@ from adl_opt.outside import certify
 from adl_opt.problem import Problem
 
 if TYPE_CHECKING:
-    from adl_opt.conic import Program
+    from adl_opt.methods.conic.program import Program
 
 Array = NDArray[np.float64]
 _SAMPLES = (64, 256, 1024, 4096)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
@@ -81,7 +81,7 @@ def disagreement(program: "Program", law: Law | None, event: Event, tried: list[
 
 def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Program, Law | None] | None":
     """The compiled program and the law it is of; None where a law is needed and there is none."""
-    from adl_opt.conic import Program
+    from adl_opt.methods.conic.program import Program
 
     try:
         return Program(objective, event, law), law

@@ -7,7 +7,7 @@ import numpy as np
 
 import adl_opt as adl
 from adl_opt import catalog
-from adl_opt.separable import is_expected_loss
+from adl_opt.methods.separable import is_expected_loss
 
 from . import scale, theirs, verbs
 from .kinds import Headline, Spec

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 
 import adl_opt as adl
 from adl_opt.certificates.certificate import Certificate
-from adl_opt.conic import Program
+from adl_opt.methods.conic.program import Program
 from adl_opt.waterfill import level as waterfill
 
 Array = NDArray[np.float64]

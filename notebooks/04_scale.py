@@ -28,7 +28,7 @@ def _():
     import pandas as pd
 
     import adl_opt as adl
-    from adl_opt import separable
+    from adl_opt.methods import separable
     from adl_opt.evaluation.symbols import Symbols
 
     return Path, Symbols, adl, mo, np, pd, plt, separable

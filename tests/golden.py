@@ -47,7 +47,7 @@ def _event(book, **need):
 
 def _iterates(event, law, objective):
     """Every step and gap that the interior point tells of."""
-    import adl_opt.separable as separable
+    import adl_opt.methods.separable as separable
 
     said = []
     aligned = law.align(event.book.assets)

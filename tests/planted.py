@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, lots, optima, policies, route, separable, snapping
+from adl_opt import catalog, lots, optima, policies
 from adl_opt.allocation import Allocation
 from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
@@ -25,6 +25,8 @@ from adl_opt.laws.base import Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
+from adl_opt.methods import separable, snapping
+from adl_opt.methods.conic import solve as route
 from adl_opt.model import OF_EVERY_MODEL, Model, Verdict, checked
 from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
@@ -53,10 +55,10 @@ class Plant:
         return wrong
 
     def function(self, right: Callable[..., Any], spoil: Callable[..., Any], *within: str) -> None:
-        """A function of the package, wherever it has been imported, or only within some modules."""
+        """A function of the package, wherever it has been imported, or only within some modules or folders."""
         wrong = self.spoiled(right, spoil)
         for name, module in list(sys.modules.items()):
-            if name.removeprefix("adl_opt.") in within if within else name == "adl_opt" or name.startswith("adl_opt."):
+            if any(f"{name}.".startswith(f"adl_opt.{place}." if place else "adl_opt.") for place in within or ("",)):
                 for attribute, value in list(vars(module).items()):
                     if value is right:
                         self.stack.enter_context(mock.patch.object(module, attribute, wrong))
@@ -242,7 +244,7 @@ def _solvers(plant: Plant) -> None:
 
 
 def _unclear(plant: Plant) -> None:
-    plant.function(waterfill.clear_exactly, times(1 + 1e-6), "event", "policies", "queues", "lots")
+    plant.function(waterfill.clear_exactly, times(1 + 1e-6), "data.event", "policies", "queues", "lots")
     plant.function(isolated.fill, first_times(1 + 1e-6))
 
 

@@ -391,7 +391,7 @@ def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
 def test_the_tail_decides_exactly(seed):
     """All but 1e-10 of the probability sits below every kink: the slopes that decide are tiny beside the first ones (once 2 % off)."""
     from adl_opt.evaluation.symbols import Symbols
-    from adl_opt.separable import best_in_asset
+    from adl_opt.methods.piecewise_linear import best_in_asset
 
     rng = np.random.default_rng(seed)
     equity, leverage = 10 ** rng.uniform(0, 3, 8), rng.uniform(2, 30, 8)

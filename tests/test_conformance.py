@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import adl_opt as adl
-from adl_opt.conic import _options
+from adl_opt.methods.conic.program import _options
 
 from .books import frame
 from .tolerances import TOL

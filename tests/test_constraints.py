@@ -14,12 +14,12 @@ import adl_opt as adl
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.pathwise import pathwise_gap
 from adl_opt.cli import app
-from adl_opt.conicsymbols import ConicSymbols
-from adl_opt.elliptic import strictly_convex
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples import any_allocation
-from adl_opt.interior import Interior
-from adl_opt.levelling import evenly, polished
+from adl_opt.methods.conic.levelling import evenly, polished
+from adl_opt.methods.conic.newton_model import strictly_convex
+from adl_opt.methods.conic.symbols import ConicSymbols
+from adl_opt.methods.interior_point.expected_loss import Interior
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.level import water_level
 

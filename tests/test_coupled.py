@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.coupled import Coupled
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.quantile import Quantile
-from adl_opt.separable import open_rows, pays, tail_cost
+from adl_opt.methods.interior_point.cvar import Coupled
+from adl_opt.methods.interior_point.quantile import Quantile
+from adl_opt.methods.separable import open_rows, pays, tail_cost
 
 from .books import count, cross, frame, scenarios
 from .tolerances import TOL

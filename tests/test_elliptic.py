@@ -5,8 +5,9 @@ import pytest
 from scipy.optimize import minimize
 
 import adl_opt as adl
-from adl_opt.elliptic import Cuts, Newton, cut_below, newton_at
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods.conic.cutting_planes import Cuts, cut_below
+from adl_opt.methods.conic.newton_model import Newton, newton_at
 
 from .books import FULL, count, cross, scenarios
 from .tolerances import TOL

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.levelling import level
+from adl_opt.methods.conic.levelling import level
 
 from .books import count, cross, frame, isolated
 from .tolerances import TOL
@@ -141,7 +141,6 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
 def test_a_proof_by_every_move():
     """Where the subgradient is weak (kinks), the bound comes scenario by scenario: no allocation loses less in any (Thm 3)."""
     from adl_opt.certificates.pathwise import factor_gap
-
     from adl_opt.evaluation.symbols import Symbols
 
     event = adl.load("factor").event(12, 0)

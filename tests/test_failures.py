@@ -17,13 +17,14 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt import catalog, cli, plots, separable, waterfill, words
+from adl_opt import catalog, cli, plots, waterfill, words
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Evidence
-from adl_opt.conic import Program
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
-from adl_opt.face import Face, optimal_face
+from adl_opt.methods import separable
+from adl_opt.methods.conic.optimal_face import Face, optimal_face
+from adl_opt.methods.conic.program import Program
+from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Sum
 
 from . import door_cases, outside_cases

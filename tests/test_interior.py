@@ -9,7 +9,7 @@ from scipy import stats
 import adl_opt as adl
 from adl_opt.evaluation.batches import answers, batches, expected_shortfall, slope
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.interior import Interior
+from adl_opt.methods.interior_point.expected_loss import Interior
 
 from .books import count, cross, frame, scenarios
 from .test_elliptic import laws

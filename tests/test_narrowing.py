@@ -10,9 +10,9 @@ import adl_opt as adl
 from adl_opt.certificates.values_seen import downhill
 from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.narrowing import search
-from adl_opt.ownrows import OwnRows
-from adl_opt.ownvariables import _MANY
+from adl_opt.methods.conic.narrowing import search
+from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.own_variables import _MANY
 
 from .books import count, cross, frame, isolated, one_asset, scenarios
 from .narrowings import KINDS, case, queue

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods.conic.symbols import ConicSymbols
 
 from .books import count, cross, scenarios
 from .tolerances import TOL

@@ -9,9 +9,9 @@ import pytest
 from scipy.optimize import brentq, minimize_scalar
 
 import adl_opt as adl
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods.conic.symbols import ConicSymbols
 
 from .books import count, cross, isolated, scenarios
 from .tolerances import TOL

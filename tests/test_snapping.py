@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import separable, snapping
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Evidence
 from adl_opt.evaluation.counting import NOTHING
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods import separable, snapping
 
 from .books import count, cross, frame, gaussian, scenarios
 from .tolerances import TOL

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.face import LevelSet
+from adl_opt.methods.conic.optimal_face import LevelSet
 from adl_opt.threads import filtered, uncertified, unheard
 
 from . import books

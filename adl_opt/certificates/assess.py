@@ -6,12 +6,14 @@ the objective (supports.Minorant), minimised over all allocations by a knapsack 
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, above, relative_gap, verdict
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.knapsack import knapsack, one_sided
+from adl_opt.certificates.pathwise import pathwise_bounds
 from adl_opt.certificates.trials import believed, check_monotone, try_minorant
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
@@ -23,12 +25,6 @@ from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, va
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill
-
-if TYPE_CHECKING:
-    pass
-from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, above, relative_gap, verdict
-from adl_opt.certificates.knapsack import knapsack, one_sided
-from adl_opt.certificates.pathwise import pathwise_bounds
 
 Array = NDArray[np.float64]
 TIGHT = 1e-9  # a gap up to which no further proof is tried

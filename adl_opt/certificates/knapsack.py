@@ -1,7 +1,6 @@
 """The knapsack: the least that an affine minorant takes over all allocations, asset by asset, and the prices that prove it (THEORY 6)."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +9,6 @@ from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.numerics.groups import row_sums
-
-if TYPE_CHECKING:
-    pass
-
 
 Array = NDArray[np.float64]
 

@@ -1,10 +1,10 @@
 """Water-filling is least in every scenario: what follows for every monotone functional of the loss (Thm 1, Thm 3)."""
 
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.certificates.knapsack import knapsack
 from adl_opt.certificates.trials import believed, check_monotone, other_losses
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Minorant
@@ -12,16 +12,14 @@ from adl_opt.evaluation.symbols import LossSymbols, Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective, evaluate
 
-if TYPE_CHECKING:
-    pass
-from adl_opt.certificates.knapsack import knapsack
-
 Array = NDArray[np.float64]
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 _LEVEL = 1e-10  # relative: leverages this close are one level
 
 
-def pathwise_bounds(objective: Objective, event: Event, law: Law | None, m: Symbols, value: float) -> list[tuple[float, str, Array]]:
+def pathwise_bounds(
+    objective: Objective, event: Event, law: Law | None, m: Symbols, value: float
+) -> list[tuple[float, str, Array]]:
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
     if not (objective.monotone and isinstance(law, Scenarios)):
         return []

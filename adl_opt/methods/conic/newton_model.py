@@ -1,10 +1,5 @@
-"""Expected loss without scenarios as programs: second-order-cone cuts from below under elliptical laws, Newton's model near the optimum (THEORY 4).
+"""Expected loss without scenarios to second order around an allocation, as a program; and where it is strictly convex (THEORY 4)."""
 
-h(s, e) = E(s T - e)_+ = max_z m(z) s - P(T > z) e, attained at z = e / s: each z gives a cut, valid everywhere, and exact where it was made. Accounts
-have deviation s = |root' exposure| and cushion e = equity + exposure.mean, so a cut is a norm and an affine function, in any dimension.
-"""
-
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +10,6 @@ from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import answers, batches
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.elliptical import Gaussian
-from adl_opt.laws.sampling import root
 from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective, Sum
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -25,16 +18,11 @@ Array = NDArray[np.float64]
 NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change
 
 
-def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
-    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the law is not elliptical."""
-    return _replaced(objective, lambda: Cuts(law, [_place(m, law) for m in points])) if isinstance(law, Gaussian) else None
-
-
 def newton_at(objective: Objective, m: Symbols) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth law; None if it has none or there are scenarios."""
     smooth = m.law is not None and not isinstance(m.law, Scenarios)
     try:
-        return _replaced(objective, lambda: Newton(m)) if smooth else None
+        return with_expected_loss(objective, lambda: Newton(m)) if smooth else None
     except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
         return None
 
@@ -62,41 +50,11 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
     return True
 
 
-def _replaced(objective: Objective, make: Any) -> Objective | None:
+def with_expected_loss(objective: Objective, make: Any) -> Objective | None:
     if not any(type(part) is ExpectedLoss for _, part in objective.weighted_parts()):
         return None
     other = make()
     return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts()))
-
-
-def _place(m: Symbols, law: Any) -> Array:
-    """z = cushion / deviation of every account, (n,); infinite where nothing moves."""
-    deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", m.exposure @ law.scale, m.exposure), 0.0))
-    cushion = m.equity + m.exposure @ law.mean
-    return np.divide(cushion, deviation, out=np.full(len(cushion), np.inf), where=deviation > 0)
-
-
-class Cuts(Objective):
-    """sum_i max_j (m(z_ij) s_i - P(T > z_ij) e_i): below the expected loss, and equal to it where the cuts were made (quote currency)."""
-
-    def __init__(self, law: Any, places: Sequence[Array]) -> None:
-        self._law, self._root = law, root(law.scale)
-        with np.errstate(invalid="ignore"):
-            terms = [law.tail_terms(np.minimum(z, 1e6)) for z in places]
-        self._first, self._tail = (np.array([term[k] for term in terms]) for k in (0, 1))  # (cuts, n)
-
-    def express(self, m: Any) -> Any:
-        import cvxpy as cp
-
-        deviation = cp.norm(m.exposure @ self._root, 2, axis=1)
-        cushion = m.equity + m.exposure @ self._law.mean
-        heights = [cp.multiply(a, deviation) - cp.multiply(b, cushion) for a, b in zip(self._first, self._tail)]
-        return cp.sum(cp.maximum(0, *heights))
-
-    def value(self, m: Any) -> float:
-        deviation = np.linalg.norm(m.exposure @ self._root, axis=1)
-        cushion = m.equity + m.exposure @ self._law.mean
-        return float(np.maximum((self._first * deviation - self._tail * cushion).max(axis=0), 0.0).sum())
 
 
 class Newton(Objective):

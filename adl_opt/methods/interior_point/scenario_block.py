@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Scenarios
-from adl_opt.pieces import Piece, reach
+from adl_opt.methods.interior_point.account_block import Piece
+from adl_opt.methods.interior_point.linear_algebra import reach
 
 Array = NDArray[np.float64]
 _WIDE = 0.1  # of an account's notional or equity: the width over which losses are smoothed at the start

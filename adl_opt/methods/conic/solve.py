@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import separable
 from adl_opt.certificates.assess import assess, rounding_at
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, with_bound
 from adl_opt.certificates.values_seen import Valued, downhill, key_of
 from adl_opt.data.event import Event, cleared
-from adl_opt.elliptic import cut_below, newton_at
 from adl_opt.errors import LawError, ObjectiveError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
+from adl_opt.methods import separable
+from adl_opt.methods.conic.cutting_planes import cut_below
+from adl_opt.methods.conic.newton_model import newton_at
+from adl_opt.methods.conic.own_variables import DISAGREE, Trial
+from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import Objective, evaluate, trusted
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.worst_case import WorstCase
-from adl_opt.ownvariables import DISAGREE, Trial
-from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import alone
 
 if TYPE_CHECKING:
-    from adl_opt.conic import Point, Program
+    from adl_opt.methods.conic.program import Point, Program
 
 Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
@@ -61,7 +62,7 @@ class ConicRoute:
     @alone
     def program(self, event: Event) -> "Program":
         """The compiled program of the legs that this event leaves to be decided."""
-        from adl_opt.conic import Program
+        from adl_opt.methods.conic.program import Program
 
         limits = event.size.tobytes() if event.capped else b""
         key = (event.side.tobytes(), event.free.tobytes() + event.fixed_fraction.tobytes() + limits)
@@ -210,7 +211,7 @@ class ConicRoute:
 
     def _refined(self, event: Event, best: tuple[Array, Proof], tol: float, time_limit: float | None) -> tuple[Array, Proof]:
         """Objectives that are hard on solvers, again by programs that agree with them to second order around the point found."""
-        from adl_opt.conic import Program
+        from adl_opt.methods.conic.program import Program
 
         here, stalled = best, 0
         for _ in range(_ROUNDS):

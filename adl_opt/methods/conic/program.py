@@ -15,15 +15,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
 from adl_opt.certificates.conic_dual import dual_bound
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
+from adl_opt.methods.conic import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
+from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, foreign_part
-from adl_opt.ownrows import OwnRows
 from adl_opt.threads import SHARED, alone, shared
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ from adl_opt.data.event import Event
 from adl_opt.evaluation.vertices import queue, random_queue
 
 if TYPE_CHECKING:
-    from adl_opt.ownrows import OwnRows
+    from adl_opt.methods.conic.own_rows import OwnRows
 
 Array = NDArray[np.float64]
 LACKING = 1e-6  # of the largest entry of a row: rows that must give way by more forbid the allocation

@@ -15,12 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt.conic import Program, clearing_rows
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
+from adl_opt.methods.conic.program import Program, clearing_rows
+from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.threads import SHARED, filtered, shared
 

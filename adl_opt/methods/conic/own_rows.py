@@ -14,12 +14,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from adl_opt.cones import Cones, binding_cones, solved
-from adl_opt.conicsymbols import ConicSymbols
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import point_support
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
+from adl_opt.methods.conic.cones import Cones, binding_cones, solved
+from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective
 
 Array = NDArray[np.float64]

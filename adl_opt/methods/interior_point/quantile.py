@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.pieces import reach
+from adl_opt.methods.interior_point.linear_algebra import reach
 
 Array = NDArray[np.float64]
 WIDE = 0.1  # of the loss in the tail: the width over which the quantile is smoothed at the start

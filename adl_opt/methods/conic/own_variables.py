@@ -14,11 +14,11 @@ from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Law
-from adl_opt.narrowing import Search, search
+from adl_opt.methods.conic.narrowing import Search, search
 from adl_opt.objectives.base import evaluate
 
 if TYPE_CHECKING:
-    from adl_opt.ownrows import OwnRows
+    from adl_opt.methods.conic.own_rows import OwnRows
 
 Array = NDArray[np.float64]
 # `express` with variables of its own is known through a solver only: below this relative difference from `value` the

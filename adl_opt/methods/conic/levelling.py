@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Proof
-from adl_opt.conic import clearing_rows
 from adl_opt.data.event import Event, cleared
 from adl_opt.evaluation.symbols import loading_of
 from adl_opt.laws.base import Law
+from adl_opt.methods.conic.program import clearing_rows
+from adl_opt.methods.conic.solve import ConicRoute, gap_of
+from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare
-from adl_opt.route import ConicRoute, gap_of
-from adl_opt.snapping import assess_at_ends
 from adl_opt.threads import filtered, shared
 from adl_opt.waterfill.level import clipped_level
 

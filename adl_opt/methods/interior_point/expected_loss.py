@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
-from adl_opt.kinks import Kinks
 from adl_opt.laws.base import Law, Scenarios
+from adl_opt.methods.interior_point.account_block import Piece, Sums
+from adl_opt.methods.interior_point.scenario_block import Kinks
 from adl_opt.numerics import lapack
-from adl_opt.pieces import Piece, Sums
 
 Array = NDArray[np.float64]
 _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2

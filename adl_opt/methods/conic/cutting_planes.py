@@ -1,0 +1,51 @@
+"""Expected loss under elliptical laws from below: second-order-cone cuts, one an account and point (THEORY 4)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.laws.base import Law
+from adl_opt.laws.elliptical import Gaussian
+from adl_opt.laws.sampling import root
+from adl_opt.methods.conic.newton_model import with_expected_loss
+from adl_opt.objectives.base import Objective
+
+Array = NDArray[np.float64]
+
+
+def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
+    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the law is not elliptical."""
+    return with_expected_loss(objective, lambda: Cuts(law, [_place(m, law) for m in points])) if isinstance(law, Gaussian) else None
+
+
+def _place(m: Symbols, law: Any) -> Array:
+    """z = cushion / deviation of every account, (n,); infinite where nothing moves."""
+    deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", m.exposure @ law.scale, m.exposure), 0.0))
+    cushion = m.equity + m.exposure @ law.mean
+    return np.divide(cushion, deviation, out=np.full(len(cushion), np.inf), where=deviation > 0)
+
+
+class Cuts(Objective):
+    """sum_i max_j (m(z_ij) s_i - P(T > z_ij) e_i): below the expected loss, and equal to it where the cuts were made (quote currency)."""
+
+    def __init__(self, law: Any, places: Sequence[Array]) -> None:
+        self._law, self._root = law, root(law.scale)
+        with np.errstate(invalid="ignore"):
+            terms = [law.tail_terms(np.minimum(z, 1e6)) for z in places]
+        self._first, self._tail = (np.array([term[k] for term in terms]) for k in (0, 1))  # (cuts, n)
+
+    def express(self, m: Any) -> Any:
+        import cvxpy as cp
+
+        deviation = cp.norm(m.exposure @ self._root, 2, axis=1)
+        cushion = m.equity + m.exposure @ self._law.mean
+        heights = [cp.multiply(a, deviation) - cp.multiply(b, cushion) for a, b in zip(self._first, self._tail)]
+        return cp.sum(cp.maximum(0, *heights))
+
+    def value(self, m: Any) -> float:
+        deviation = np.linalg.norm(m.exposure @ self._root, axis=1)
+        cushion = m.equity + m.exposure @ self._law.mean
+        return float(np.maximum((self._first * deviation - self._tail * cushion).max(axis=0), 0.0).sum())
