@@ -1,7 +1,6 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
 from adl_opt import axioms, examples
-from adl_opt.allocation import Allocation
 from adl_opt.catalog import load
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.comparison import compare
@@ -42,8 +41,6 @@ from adl_opt.objectives.risk_measure import RiskMeasure
 from adl_opt.objectives.shortfall_risk import ShortfallRisk
 from adl_opt.objectives.spectral import Spectral
 from adl_opt.objectives.worst_case import WorstCase
-from adl_opt.optimal_set import optimal_range
-from adl_opt.outside import certify
 from adl_opt.policies import (
     burden,
     factor_water_filling,
@@ -55,7 +52,10 @@ from adl_opt.policies import (
     water_filling,
     water_filling_at,
 )
-from adl_opt.problem import Problem
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.certify import certify
+from adl_opt.problem.optimal_range import optimal_range
+from adl_opt.problem.problem import Problem
 from adl_opt.queues import QueueRule
 from adl_opt.remainders import without_remainders
 from adl_opt.replaying import Replay, replay

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.evaluation.counting import accounts, left, reduced
+from adl_opt.problem.allocation import Allocation
 
 Array = NDArray[np.float64]
 _TOP = 10  # the most levered tenth

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adl_opt.allocation import Allocation
 from adl_opt.bearing import bearing
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import relative_gap
@@ -18,7 +17,8 @@ from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
 from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
-from adl_opt.problem import Problem
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error
 from adl_opt.data.event import Event, cleared
@@ -19,6 +18,7 @@ from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.leverage import LeverageSquare
+from adl_opt.problem.allocation import Allocation
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]

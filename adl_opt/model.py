@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt import soundness
-from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.outside import certify
 from adl_opt.policies import gross_water_filling, pro_rata
-from adl_opt.problem import Problem
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.certify import certify
+from adl_opt.problem.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd

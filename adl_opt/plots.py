@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.errors import AllocationError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.reasons import volatility_leverage
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.explain import volatility_leverage
 from adl_opt.replaying import Replay
 from adl_opt.waterfill.isolated import gross_levels
 

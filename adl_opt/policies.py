@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation, amounts_from_frame
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Proof
 from adl_opt.certificates.clearing import cleared_first, said_first
@@ -20,6 +19,8 @@ from adl_opt.laws.one_factor import OneFactor
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.allocation_table import amounts_from_frame
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.level import clipped_level
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.policies import entry_prices, need_event, plain_allocation, unrealized
+from adl_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     import pandas as pd

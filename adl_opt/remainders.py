@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
@@ -15,6 +14,7 @@ from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies import need_event
+from adl_opt.problem.allocation import Allocation
 
 Array = NDArray[np.float64]
 MOST_CELLS = 200_000  # accounts x scenarios

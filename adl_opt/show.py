@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event
 from adl_opt.data.tables import figure
 from adl_opt.evaluation.counting import reduced
+from adl_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
     import pandas as pd

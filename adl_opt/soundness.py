@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples import any_allocation
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
-from adl_opt.outside import certify
-from adl_opt.problem import Problem
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.certify import certify
+from adl_opt.problem.problem import Problem
 
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program

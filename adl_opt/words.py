@@ -10,7 +10,6 @@ import numpy as np
 import typer
 
 from adl_opt import catalog
-from adl_opt.allocation import Allocation
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
@@ -23,7 +22,8 @@ from adl_opt.laws.lognormal import LogNormal
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.parsing import fraction, number, pairs
-from adl_opt.problem import PREFER
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.problem import PREFER
 
 LAWS = ("lognormal", "gaussian", "student")
 BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]

@@ -16,8 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, lots, optima, policies
-from adl_opt.allocation import Allocation
+from adl_opt import catalog, lots, policies
 from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
 from adl_opt.evaluation.symbols import Symbols
@@ -32,6 +31,8 @@ from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.mean_deviation import _ValueOnly
 from adl_opt.objectives.risk_measure import RiskMeasure
+from adl_opt.problem import optimal_set as optima
+from adl_opt.problem.allocation import Allocation
 from adl_opt.queues import QueueRule
 from adl_opt.waterfill import isolated
 from adl_opt.waterfill import level as waterfill

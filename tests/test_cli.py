@@ -124,7 +124,7 @@ def test_verify_fails_on_a_false_claim(run, tmp_path):
 
 
 def test_uncertified_is_exit_1(run, monkeypatch):
-    from adl_opt.problem import Problem
+    from adl_opt.problem.problem import Problem
 
     monkeypatch.setattr(Problem, "solve", lambda self, **_: adl.pro_rata(self.event))
     code, out, _ = run("solve", "book.csv", "--short", "X=6")

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 import adl_opt as adl
-from adl_opt.optima import closed_ranges
+from adl_opt.problem.optimal_set import closed_ranges
 
 from .books import count, cross, isolated, one_asset, scenarios
 from .tolerances import TOL

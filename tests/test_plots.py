@@ -6,7 +6,7 @@ import pytest
 import adl_opt as adl
 from adl_opt import plots
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.reasons import volatility_leverage
+from adl_opt.problem.explain import volatility_leverage
 
 RATIO = {"BTC": 1.0, "ETH": 1.25}
 

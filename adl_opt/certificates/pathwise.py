@@ -1,6 +1,5 @@
 """Water-filling is least in every scenario: what follows for every monotone functional of the loss (Thm 1, Thm 3)."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 

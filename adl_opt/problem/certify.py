@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation, amounts_from_frame
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance, with_bound
 from adl_opt.certificates.clearing import cleared_first, said_first
@@ -13,7 +12,9 @@ from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.problem import Problem
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.allocation_table import amounts_from_frame
+from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard
 
 if TYPE_CHECKING:

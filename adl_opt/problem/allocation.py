@@ -3,16 +3,13 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import stored
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
@@ -20,10 +17,12 @@ from adl_opt.evaluation.counting import reduced
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
+from adl_opt.problem import stored
 from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 Array = NDArray[np.float64]
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
@@ -118,7 +117,7 @@ class Allocation:
         Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them; a file keeps neither law nor
         objective, so that after `load` only leverage and shadow price are told. Raises AllocationError for an account that the book does not have.
         """
-        from adl_opt.reasons import explained
+        from adl_opt.problem.explain import explained
 
         return explained(self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account)
 
@@ -251,61 +250,6 @@ class Allocation:
             f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g} ({c.unit}), {proof}; "
             f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )
-
-
-def amounts_from_frame(event: Event, frame: Any) -> Array:
-    """What each leg closes (legs,) from a table account, asset, closed (signed like the position); legs not listed close nothing.
-
-    A sign against the position comes out negative, outside its box. Raises AllocationError for missing or repeated columns,
-    positions that the book does not have, repeated lines and numbers that are not real and finite.
-    """
-    import pandas as pd
-
-    frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
-    if not isinstance(frame, pd.DataFrame):
-        raise AllocationError(f"an allocation is a table account, asset, closed (a DataFrame), not {type(frame).__name__}")
-    for name in ("account", "asset", "closed"):
-        if (count := [str(column) for column in frame.columns].count(name)) != 1:
-            how = "lacks the column" if count == 0 else f"has {count} times the column"
-            raise AllocationError(
-                f"the allocation {how} {name!r}; it needs account, asset, closed (contracts, signed like the position), each once"
-            )
-    book = event.book
-    pairs = pd.MultiIndex.from_arrays([book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]])
-    given = pd.MultiIndex.from_arrays([np.array([str(label) for label in frame[name]], object) for name in ("account", "asset")])
-    closed, leg = _sizes(frame["closed"]), pairs.get_indexer(given)
-    for bad, what in (
-        (leg < 0, "is not a position of the book"),
-        (given.duplicated(), "is listed twice"),
-        (~np.isfinite(closed), "closes no finite number"),
-    ):
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise AllocationError(
-                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0][:40]!r}, "
-                f"asset {given[row][1][:40]!r} {what}"
-            )
-    amount = np.zeros(len(book.position))
-    # A zero position has no side: what it claims to close counts against its box, whatever the sign.
-    amount[leg] = np.where(book.position[leg] == 0, -np.abs(closed), closed * np.sign(book.position[leg]))
-    return amount
-
-
-def _sizes(column: Any) -> Array:
-    """The column as floats, nan where it holds no real number; True and False are none."""
-    if getattr(column.dtype, "kind", "O") in "iuf":
-        with np.errstate(over="ignore"):
-            return column.to_numpy(float, na_value=np.nan)
-    return np.array([_size(value) for value in column], float)
-
-
-def _size(value: Any) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (str, Real, Decimal)):
-        return np.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return np.nan
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.allocation import Allocation
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof, check_tolerance
 from adl_opt.data.event import Event, requirement_pairs
@@ -21,8 +20,9 @@ from adl_opt.methods.conic.solve import ConicRoute, gap_of
 from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks, closed_form_of
-from adl_opt.optima import Optima
-from adl_opt.prices import price_ranges
+from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.optimal_set import Optima
+from adl_opt.problem.shadow_prices import price_ranges
 from adl_opt.progress import bar
 from adl_opt.threads import uncertified
 

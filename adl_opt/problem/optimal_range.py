@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adl_opt.errors import SolveError
-from adl_opt.problem import Problem
+from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard
 
 if TYPE_CHECKING:
