@@ -19,14 +19,11 @@ from adl_opt.errors import (
     UncertifiedWarning,
 )
 from adl_opt.evaluation.minorants import Minorant
-from adl_opt.exchanges import drift_charge, policy
-from adl_opt.history import realized, realized_event
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import FactorModel
 from adl_opt.laws.elliptical import Gaussian, StudentT
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
-from adl_opt.lots import LotAllocation, LotBound, round_to_lots
 from adl_opt.model import Claim, Model, claim, methods_agree, value_by_hand, verify
 from adl_opt.objectives.account_cvar import AccountCVaR
 from adl_opt.objectives.base import Objective
@@ -41,27 +38,24 @@ from adl_opt.objectives.risk_measure import RiskMeasure
 from adl_opt.objectives.shortfall_risk import ShortfallRisk
 from adl_opt.objectives.spectral import Spectral
 from adl_opt.objectives.worst_case import WorstCase
-from adl_opt.policies import (
-    burden,
-    factor_water_filling,
-    gross_water_filling,
-    pro_rata,
-    pro_rata_equity,
-    pro_rata_profit,
-    uniform,
-    water_filling,
-    water_filling_at,
-)
+from adl_opt.policies.closing_prices import water_filling_at
+from adl_opt.policies.drift import drift_charge
+from adl_opt.policies.factor_targets import factor_targets
+from adl_opt.policies.lots import LotAllocation, LotBound, round_to_lots
+from adl_opt.policies.minimum_size import without_remainders
+from adl_opt.policies.proportional import pro_rata, pro_rata_equity, pro_rata_profit, uniform
+from adl_opt.policies.queue import QueueRule
+from adl_opt.policies.realized import realized, realized_event
+from adl_opt.policies.registry import policy
+from adl_opt.policies.water_filling import factor_water_filling, gross_water_filling, water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
-from adl_opt.queues import QueueRule
-from adl_opt.remainders import without_remainders
 from adl_opt.replaying import Replay, replay
 from adl_opt.shock import Stress, stress
 from adl_opt.shockpath import stress_path
-from adl_opt.targets import factor_targets
+from adl_opt.studies.burden import burden
 from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from adl_opt.errors import AdlError, EventError
 from adl_opt.instances import SEEDS, Choice, Probe, State, random_state
-from adl_opt.policies import Policy
+from adl_opt.policies.base import Policy
 from adl_opt.promises import AXIOMS, Axiom, Found
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from adl_opt.evaluation.counting import NOTHING
 from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import exact_sum
 from adl_opt.objectives.base import Objective
-from adl_opt.policies import Policy, applied
+from adl_opt.policies.base import Policy, applied
 from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard
 

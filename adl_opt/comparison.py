@@ -10,13 +10,15 @@ from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
-from adl_opt.exchanges import policy
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
-from adl_opt.policies import Policy, applied, gross_water_filling, pro_rata, water_filling
+from adl_opt.policies.base import Policy, applied
+from adl_opt.policies.proportional import pro_rata
+from adl_opt.policies.registry import policy
+from adl_opt.policies.water_filling import gross_water_filling, water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard

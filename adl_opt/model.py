@@ -13,7 +13,8 @@ from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.policies import gross_water_filling, pro_rata
+from adl_opt.policies.proportional import pro_rata
+from adl_opt.policies.water_filling import gross_water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.problem import Problem

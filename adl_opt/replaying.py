@@ -11,11 +11,13 @@ from adl_opt.carried import State, Tape
 from adl_opt.comparison import named, rules
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
-from adl_opt.history import realized
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
-from adl_opt.policies import Policy, gross_water_filling, pro_rata, water_filling
+from adl_opt.policies.base import Policy
+from adl_opt.policies.proportional import pro_rata
+from adl_opt.policies.realized import realized
+from adl_opt.policies.water_filling import gross_water_filling, water_filling
 from adl_opt.progress import counted
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from rich.markup import escape
 from adl_opt import examples
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError
-from adl_opt.exchanges import POLICIES
 from adl_opt.parsing import fraction
 from adl_opt.plots import replay as draw
+from adl_opt.policies.registry import POLICIES
 from adl_opt.replaying import Replay
 from adl_opt.replaying import replay as replay_waves
 from adl_opt.show import console, figure, say, table_of

@@ -15,13 +15,13 @@ from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.tables import read_columns
 from adl_opt.errors import AdlError
-from adl_opt.history import realized_event
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian, StudentT
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.parsing import fraction, number, pairs
+from adl_opt.policies.realized import realized_event
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import PREFER
 

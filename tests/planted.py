@@ -16,7 +16,7 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog, lots, policies
+from adl_opt import catalog
 from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
 from adl_opt.evaluation.symbols import Symbols
@@ -31,9 +31,11 @@ from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.mean_deviation import _ValueOnly
 from adl_opt.objectives.risk_measure import RiskMeasure
+from adl_opt.policies import base as policies
+from adl_opt.policies import lots
+from adl_opt.policies.queue import QueueRule
 from adl_opt.problem import optimal_set as optima
 from adl_opt.problem.allocation import Allocation
-from adl_opt.queues import QueueRule
 from adl_opt.waterfill import isolated
 from adl_opt.waterfill import level as waterfill
 
@@ -245,7 +247,7 @@ def _solvers(plant: Plant) -> None:
 
 
 def _unclear(plant: Plant) -> None:
-    plant.function(waterfill.clear_exactly, times(1 + 1e-6), "data.event", "policies", "queues", "lots")
+    plant.function(waterfill.clear_exactly, times(1 + 1e-6), "data.event", "policies")
     plant.function(isolated.fill, first_times(1 + 1e-6))
 
 
@@ -301,8 +303,8 @@ FAULTS = (
     Fault("lots bound doubled", lambda p: p.method(adl.LotBound, "under", times(2.0)), named("lots")),
     Fault("one lot moved", lambda p: p.function(lots._counts, _lot_more), named("lots")),
     Fault("queue reversed", lambda p: p.method(QueueRule, "score", times(-1.0)), named("queue")),
-    Fault("pro rata to equity, not position", lambda p: p.function(policies.pro_rata, lambda a, event: adl.pro_rata_equity(event)), named("pro_rata")),
-    Fault("gross levelling: 1 % moved", lambda p: p.function(policies.gross_water_filling, moved_allocation), named("hedge_matters")),
+    Fault("pro rata to equity, not position", lambda p: p.function(adl.pro_rata, lambda a, event: adl.pro_rata_equity(event)), named("pro_rata")),
+    Fault("gross levelling: 1 % moved", lambda p: p.function(adl.gross_water_filling, moved_allocation), named("hedge_matters")),
     Fault("ranges 1 % too wide", lambda p: p.function(adl.optimal_range, _ranges), nobody, whoever=True),
     Fault("unique and not unique exchanged", lambda p: p.method(optima.Optima, "unique", lambda a, *_: None if a is None else not a), nobody, whoever=True),
     Fault("clearing missed by 1e-6", _unclear, everyone),

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt.exchanges import POLICIES, PRESETS
+from adl_opt.policies.exchanges import PRESETS
+from adl_opt.policies.registry import POLICIES
 
 from .books import count, cross, frame
 from .tolerances import TOL

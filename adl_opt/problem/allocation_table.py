@@ -2,17 +2,13 @@
 
 from decimal import Decimal
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError
-
-if TYPE_CHECKING:
-    pass
-
 
 Array = NDArray[np.float64]
 

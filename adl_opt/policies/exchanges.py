@@ -1,28 +1,7 @@
-"""How exchanges say they rank accounts today, as presets with their source; every policy by name; Drift's charge, which closes nothing."""
+"""How exchanges say they rank accounts today, as presets with their sources."""
 
-import difflib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from adl_opt.data.book import Book
-from adl_opt.errors import AdlError, EventError
-from adl_opt.history import realized
-from adl_opt.inputs import plain
-from adl_opt.policies import (
-    Policy,
-    gross_water_filling,
-    pro_rata,
-    pro_rata_equity,
-    pro_rata_profit,
-    uniform,
-    water_filling,
-)
-from adl_opt.queues import QueueRule
-
-if TYPE_CHECKING:
-    import pandas as pd
+from adl_opt.policies.queue import QueueRule
 
 _EQUITY = "leverage is the position's notional at the mark over the account's equity"
 _ORDER = "ties, which the text does not state, go by account order"
@@ -95,57 +74,3 @@ PRESETS: tuple[QueueRule, ...] = (
         "leverage_queue", "none", "leverage", "multiply", "not stated", "no exchange: leverage alone, highest first", True, _ORDER,
     ),
 )  # fmt: skip
-
-POLICIES: dict[str, Policy] = {
-    "water_filling": water_filling,
-    "pro_rata": pro_rata,
-    "gross_water_filling": gross_water_filling,
-    "pro_rata_equity": pro_rata_equity,
-    "pro_rata_profit": pro_rata_profit,
-    "uniform": uniform,
-    "realized": realized,
-    **{rule.name: rule for rule in PRESETS},
-}
-
-
-def policy(name: str) -> Policy:
-    """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
-    if not isinstance(name, str) or name not in POLICIES:
-        near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
-        raise AdlError(
-            f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
-        )
-    return POLICIES[name]
-
-
-def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
-    """Drift v2 shares a loss and closes none: loss / (sum of longs + sum of shorts) for each contract, charged to both sides. Not a policy.
-
-    loss: quote currency to be covered, by asset, at least 0. One line a position of these assets: account, asset, position (contracts), charge (quote currency).
-    The charges of an asset sum to its loss up to rounding. Source: protocol liquidation maths (code). Raises EventError for assets nobody holds.
-    """
-    import pandas as pd
-
-    if not isinstance(book, Book) or not hasattr(loss, "items"):
-        raise EventError(
-            f"drift_charge takes a Book and the loss by asset, such as {{'BTC': 1000.0}}, not {type(book).__name__} and {loss!r}"
-        )
-    rates = np.zeros(len(book.assets))
-    size = np.abs(book.position)
-    for asset, amount in loss.items():
-        k = book.number_of.get(asset)
-        held = 0.0 if k is None else float(size[book.legs_of[k]].sum())
-        if held == 0:
-            raise EventError(f"nobody holds {asset!r}, so that there is nobody to charge its loss of {amount!r}")
-        if not (np.isfinite(covered := plain(amount)) and covered >= 0):
-            raise EventError(f"the loss in {asset!r} must be a number of quote currency, at least 0, not {amount!r}")
-        rates[k] = covered / held
-    legs = np.isin(np.array(book.assets, dtype=object)[book.asset], list(loss)) & (size > 0)
-    return pd.DataFrame(
-        {
-            "account": book.accounts[book.account[legs]],
-            "asset": np.array(book.assets, dtype=object)[book.asset[legs]],
-            "position": book.position[legs],
-            "charge": (rates[book.asset] * size)[legs],
-        }
-    )

@@ -10,7 +10,7 @@ from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.numerics.groups import Groups
-from adl_opt.policies import need_event, plain_allocation
+from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.problem.allocation import Allocation
 
 Array = NDArray[np.float64]

@@ -1,0 +1,66 @@
+"""Rules in proportion: to positions, equity or profit, or alike for all."""
+
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adl_opt.data.event import Event
+from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.policies.base import need_event, plain_allocation
+from adl_opt.policies.closing_prices import unrealized
+from adl_opt.problem.allocation import Allocation
+from adl_opt.waterfill.level import clipped_level
+
+Array = NDArray[np.float64]
+
+
+def pro_rata(event: Event) -> Allocation:
+    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal.
+
+    In one asset and isolated margin it keeps the order of leverages; in cross margin, where other positions
+    stay, it can reverse it.
+    """
+    need_event(event)
+    amount = event.pro_rata_fraction * event.size
+    for k in event.free_assets:
+        legs = event.free_legs[k]
+        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+    return plain_allocation(event, amount, "pro_rata", unique=None)
+
+
+def pro_rata_equity(event: Event) -> Allocation:
+    """Everyone on the required side closes in proportion to his equity, at most his position, asset by asset. Rewards small equity beside large positions."""
+    need_event(event)
+    return _in_proportion(event, event.book.equity[event.book.account], "pro_rata_equity")
+
+
+def pro_rata_profit(event: Event) -> Allocation:
+    """Those in profit close in proportion to their unrealized profit (quote currency), at most their positions; what is left, the others pro rata to position.
+
+    Needs the column entry_price. Raises EventError without it.
+    """
+    need_event(event)
+    return _in_proportion(event, np.maximum(unrealized(event, "pro_rata_profit"), 0.0), "pro_rata_profit")
+
+
+def uniform(event: Event) -> Allocation:
+    """Everyone on the required side closes the same number of contracts, at most his position, asset by asset. Splitting an account pays or costs."""
+    need_event(event)
+    return _in_proportion(event, np.ones(len(event.size)), "uniform")
+
+
+def _in_proportion(event: Event, weight: Array, name: str) -> Allocation:
+    """Close min(size, level x weight), weight (legs,) >= 0; legs of weight 0 share what is left pro rata."""
+    amount = event.fixed_fraction * event.size
+    for k in event.free_assets:
+        left = float(event.required[k])
+        legs = event.free_legs[k]
+        for some in (legs[weight[legs] > 0], legs[weight[legs] == 0]):
+            own = np.where(weight[some] > 0, weight[some], event.size[some])
+            if left >= event.size[some].sum():
+                amount[some] = event.size[some]
+            elif left > 0:
+                amount[some] = clipped_level(np.zeros(len(some)), event.size[some], own, left)[1]
+            left -= float(event.size[some].sum())
+        amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
+    return plain_allocation(event, amount, name, unique=None)

@@ -1,0 +1,31 @@
+"""Policies by name, as the command line and comparisons know them."""
+
+import difflib
+
+from adl_opt.errors import AdlError
+from adl_opt.policies.base import Policy
+from adl_opt.policies.exchanges import PRESETS
+from adl_opt.policies.proportional import pro_rata, pro_rata_equity, pro_rata_profit, uniform
+from adl_opt.policies.realized import realized
+from adl_opt.policies.water_filling import gross_water_filling, water_filling
+
+POLICIES: dict[str, Policy] = {
+    "water_filling": water_filling,
+    "pro_rata": pro_rata,
+    "gross_water_filling": gross_water_filling,
+    "pro_rata_equity": pro_rata_equity,
+    "pro_rata_profit": pro_rata_profit,
+    "uniform": uniform,
+    "realized": realized,
+    **{rule.name: rule for rule in PRESETS},
+}
+
+
+def policy(name: str) -> Policy:
+    """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
+    if not isinstance(name, str) or name not in POLICIES:
+        near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
+        raise AdlError(
+            f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
+        )
+    return POLICIES[name]
