@@ -1,9 +1,8 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
-from adl_opt import axioms, examples
+from adl_opt import examples
 from adl_opt.catalog import load
 from adl_opt.certificates.certificate import Certificate
-from adl_opt.comparison import compare
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
@@ -52,10 +51,12 @@ from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
-from adl_opt.replaying import Replay, replay
-from adl_opt.shock import Stress, stress
-from adl_opt.shockpath import stress_path
+from adl_opt.studies import axioms
 from adl_opt.studies.burden import burden
+from adl_opt.studies.compare import compare
+from adl_opt.studies.replay.replay import Replay, replay
+from adl_opt.studies.stress import Stress, stress
+from adl_opt.studies.stress_path import stress_path
 from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"

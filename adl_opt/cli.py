@@ -13,7 +13,6 @@ import typer
 from rich.markup import escape
 
 from adl_opt import __version__, catalog, examples, laboratory, replaywords
-from adl_opt.comparison import compare as compare_policies
 from adl_opt.errors import AdlError, UncertifiedWarning
 from adl_opt.laws.base import Law
 from adl_opt.model import verdicts
@@ -22,6 +21,7 @@ from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import METHODS, Problem
 from adl_opt.show import console, print_allocation, print_comparison, print_ranges, say, table_of
+from adl_opt.studies.compare import compare as compare_policies
 from adl_opt.words import (
     BookFile,
     Cap,

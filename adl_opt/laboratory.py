@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from adl_opt import axioms
 from adl_opt.errors import AdlError
 from adl_opt.parsing import number, pairs
 from adl_opt.policies.queue import QueueRule
 from adl_opt.policies.registry import policy
-from adl_opt.shock import stress
 from adl_opt.show import console, say, table_of
+from adl_opt.studies import axioms
+from adl_opt.studies.stress import stress
 from adl_opt.words import (
     BookFile,
     Force,

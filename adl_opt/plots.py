@@ -15,7 +15,7 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.explain import volatility_leverage
-from adl_opt.replaying import Replay
+from adl_opt.studies.replay.replay import Replay
 from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:

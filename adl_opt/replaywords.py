@@ -13,9 +13,9 @@ from adl_opt.errors import AdlError
 from adl_opt.parsing import fraction
 from adl_opt.plots import replay as draw
 from adl_opt.policies.registry import POLICIES
-from adl_opt.replaying import Replay
-from adl_opt.replaying import replay as replay_waves
 from adl_opt.show import console, figure, say, table_of
+from adl_opt.studies.replay.replay import Replay
+from adl_opt.studies.replay.replay import replay as replay_waves
 from adl_opt.words import (
     Correlation,
     Dof,

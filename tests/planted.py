@@ -31,7 +31,6 @@ from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.mean_deviation import _ValueOnly
 from adl_opt.objectives.risk_measure import RiskMeasure
-from adl_opt.policies import base as policies
 from adl_opt.policies import lots
 from adl_opt.policies.queue import QueueRule
 from adl_opt.problem import optimal_set as optima

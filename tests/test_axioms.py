@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt import instances, promises
-from adl_opt.axioms import check
+from adl_opt.studies.axioms import cases as instances
+from adl_opt.studies.axioms import catalogue as promises
+from adl_opt.studies.axioms.search import check
 
 from .books import FULL, count
 from .tolerances import TOL

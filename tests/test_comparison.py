@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import adl_opt as adl
 from adl_opt import plots
-from adl_opt.bearing import bearing, gini
+from adl_opt.studies.burden import bearing, gini
 
 from .books import REAL, frame, one_asset
 from .tolerances import TOL

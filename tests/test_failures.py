@@ -1076,7 +1076,10 @@ CASES = [
     ),
     Case("returns an Allocation of another book", lambda _: adl.compare(EVENT, policies=[lambda event: adl.pro_rata(PAPER)])),
     Case("burden takes an Allocation", lambda _: adl.burden(EVENT, 1.0), adl.EventError),
-    Case("does not clear where", lambda _: adl.axioms.check(lambda e: adl.policies.base.plain_allocation(e, 0 * e.size, "none", None))),
+    Case(
+        "does not clear where",
+        lambda _: adl.axioms.check(lambda e: adl.policies.base.plain_allocation(e, 0 * e.size, "none", None)),
+    ),
     Case("there is no policy 'nope'", command("axioms nope")),
     # shocks and lots
     Case("a stress takes a Book, not str", lambda _: adl.stress("book.csv", {}), adl.EventError),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog, cli, promises
+from adl_opt import catalog, cli
+from adl_opt.studies.axioms import catalogue as promises
 
 from .test_axioms import AXES, TABLE
 

@@ -10,10 +10,10 @@ import pytest
 
 import adl_opt as adl
 from adl_opt import plots, show
-from adl_opt.bearing import bearing
 from adl_opt.certificates.assess import assess
 from adl_opt.data.event import cleared
 from adl_opt.evaluation.counting import NOTHING
+from adl_opt.studies.burden import bearing
 
 from .books import count, cross, frame, gaussian, isolated, scenarios
 from .tolerances import TOL

@@ -1,6 +1,5 @@
 """How exchanges say they rank accounts today, as presets with their sources."""
 
-
 from adl_opt.policies.queue import QueueRule
 
 _EQUITY = "leverage is the position's notional at the mark over the account's equity"

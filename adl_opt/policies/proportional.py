@@ -1,6 +1,5 @@
 """Rules in proportion: to positions, equity or profit, or alike for all."""
 
-
 import numpy as np
 from numpy.typing import NDArray
 

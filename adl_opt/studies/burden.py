@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 from adl_opt.policies.closing_prices import closing_prices
 
 Array = NDArray[np.float64]
+_TOP = 10  # the most levered tenth
 
 
 def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.DataFrame":
@@ -41,3 +42,42 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
     )
     frame.attrs["units"] = {"closed_notional": "quote currency", "transfer": "quote currency, given up > 0"}
     return frame
+
+
+def bearing(allocation: Allocation) -> dict[str, float]:
+    """Counts and shares of one allocation, by name.
+
+    "accounts reduced" and "wholly closed" (of the required side nothing is left to them) are numbers of accounts; "top tenth bears" is the share of the notional closed that the
+    tenth of highest gross leverage among the accounts that could be closed bears, an account cut by the tenth with its part, ties by account order; "Gini" is the Gini coefficient of the
+    notional closed by account over the same accounts: 0 if all bear alike, near 1 if one bears all. The last two are nan where nothing is closed.
+    """
+    event, book = allocation.event, allocation.event.book
+    price = book.price[book.asset]
+    closed = book.per_account(allocation.amount * price)
+    could = book.per_account(np.where(event.closable, event.size, 0.0)) > 0
+    whole = could & ~accounts(event, event.closable & left(event, allocation.amount))
+    return {
+        "accounts reduced": int(accounts(event, reduced(event, allocation.amount)).sum()),
+        "wholly closed": int(whole.sum()),
+        "top tenth bears": _top_share(closed[could], book.leverage.to_numpy()[could]),
+        "Gini": gini(closed[could]),
+    }
+
+
+def _top_share(burden: Array, leverage: Array) -> float:
+    total = burden.sum()
+    if not total > 0:
+        return float("nan")
+    order = np.argsort(-leverage, kind="stable")
+    tenth = len(burden) / _TOP
+    weight = np.clip(tenth - np.arange(len(burden)), 0.0, 1.0)
+    return float(burden[order] @ weight / total)
+
+
+def gini(burden: Array) -> float:
+    """sum_ij |b_i - b_j| / (2 n sum b) of burdens (n,) >= 0; nan where all are 0."""
+    total = float(burden.sum())
+    if not total > 0:
+        return float("nan")
+    ordered, n = np.sort(burden), len(burden)
+    return float((2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * total))

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adl_opt.bearing import bearing
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.event import Event
@@ -21,6 +20,7 @@ from adl_opt.policies.registry import policy
 from adl_opt.policies.water_filling import gross_water_filling, water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import Problem
+from adl_opt.studies.burden import bearing
 from adl_opt.threads import unheard
 
 if TYPE_CHECKING:

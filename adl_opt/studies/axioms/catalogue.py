@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.instances import Choice, Probe, State
+from adl_opt.studies.axioms.cases import Choice, Probe, State
 from adl_opt.waterfill.level import water_level
 
 Array = NDArray[np.float64]

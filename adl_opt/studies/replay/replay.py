@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.carried import State, Tape
-from adl_opt.comparison import named, rules
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.laws.base import Law
@@ -19,6 +17,8 @@ from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.realized import realized
 from adl_opt.policies.water_filling import gross_water_filling, water_filling
 from adl_opt.progress import counted
+from adl_opt.studies.compare import named, rules
+from adl_opt.studies.replay.state import State, Tape
 
 if TYPE_CHECKING:
     import pandas as pd

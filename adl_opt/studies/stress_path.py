@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.comparison import named, rules
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, EventError
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.water_filling import gross_water_filling, water_filling
-from adl_opt.shock import checked_fund, need_solvent, relative_moves, shocked
+from adl_opt.studies.compare import named, rules
+from adl_opt.studies.stress import checked_fund, need_solvent, relative_moves, shocked
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.errors import AdlError, EventError
-from adl_opt.instances import SEEDS, Choice, Probe, State, random_state
 from adl_opt.policies.base import Policy
-from adl_opt.promises import AXIOMS, Axiom, Found
+from adl_opt.studies.axioms.cases import SEEDS, Choice, Probe, State, random_state
+from adl_opt.studies.axioms.catalogue import AXIOMS, Axiom, Found
 
 if TYPE_CHECKING:
     import pandas as pd
