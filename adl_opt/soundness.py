@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.examples import any_allocation
+from adl_opt.examples.events import any_allocation
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.problem.allocation import Allocation

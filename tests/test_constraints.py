@@ -15,7 +15,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.certificates.pathwise import pathwise_gap
 from adl_opt.cli import app
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.examples import any_allocation
+from adl_opt.examples.events import any_allocation
 from adl_opt.methods.conic.levelling import evenly, polished
 from adl_opt.methods.conic.newton_model import strictly_convex
 from adl_opt.methods.conic.symbols import ConicSymbols

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import synthetic, waterfill
+from adl_opt import waterfill
+from adl_opt.examples import october_twin as synthetic
 
 from .books import count, frame
 from .tolerances import TOL

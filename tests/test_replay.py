@@ -9,7 +9,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt import cli, plots
-from adl_opt.synthetic import CLOSED
+from adl_opt.examples.october_twin import CLOSED
 
 from .books import REAL, count, frame
 from .tolerances import TOL

@@ -8,7 +8,6 @@ from adl_opt.data.event import Event
 from adl_opt.errors import BookError
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.lognormal import LogNormal
-from adl_opt.synthetic import twin as twin
 from adl_opt.waterfill.level import water_level
 
 Array = NDArray[np.float64]
