@@ -11,7 +11,7 @@ from adl_opt import examples
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError
 from adl_opt.parsing import fraction
-from adl_opt.plots import replay as draw
+from adl_opt.plots.studies import replay as draw
 from adl_opt.policies.registry import POLICIES
 from adl_opt.show import console, figure, say, table_of
 from adl_opt.studies.replay.replay import Replay

@@ -1,0 +1,64 @@
+"""Leverage before and after, and who closes how much."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
+from adl_opt.problem.allocation import Allocation
+from adl_opt.waterfill.isolated import gross_levels
+
+Array = NDArray[np.float64]
+BARS = 40  # accounts up to which each has bars of its own
+
+
+def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
+    """Gross leverage of each account before and after (x of equity), highest first, with the water level of each required asset.
+
+    In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage would end: the
+    optimum departs from it where positions hedge. Returns a matplotlib Figure, saved to `path` if given (an existing file is overwritten).
+    """
+    event, book = allocation.event, allocation.event.book
+    m = Symbols(event, None, allocation.amount)
+    order = np.argsort(-m.leverage_before, kind="stable")
+    before, after = m.leverage_before[order], m.leverage[order]
+    figure = new_figure(7.2, 4.2)
+    axes = figure.add_subplot()
+    place = np.arange(1, len(order) + 1)
+    if len(order) <= BARS:
+        axes.bar(place, before, width=0.8, color=BEFORE, label="before")
+        axes.bar(place, after, width=0.5, color=AFTER, label="after")
+        fixed = ~(book.per_account(event.closable.astype(float)) > 0)[order]
+        if (after[fixed] > 0).any():
+            axes.bar(place[fixed], after[fixed], width=0.5, color=FIXED, label="nothing to close")
+        axes.set_xticks(place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90)
+        axes.set_xlabel("account, highest leverage first")
+    else:
+        axes.plot(place, before, color=BEFORE, linewidth=2.5, label="before")
+        axes.plot(place, after, ".", color=AFTER, markersize=2.5, label="after")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("account, by rank of leverage before")
+    for k, level in zip(event.free_assets, gross_levels(event, event.free_assets)):
+        name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
+        which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
+        axes.axhline(
+            level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.4g} x"
+        )
+    axes.set_ylabel("gross leverage (x of equity)")
+    c = allocation.certificate
+    axes.set_title(
+        f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})" + _gap(c.gap),
+        fontsize=10,
+    )
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return saved(figure, path)
+
+
+def _gap(gap: float | None) -> str:
+    # Below 1e-12 it is rounding, which differs from machine to machine; pictures should not.
+    return "" if gap is None else ", gap below 1e-12" if gap < 1e-12 else f", gap {gap:.1g}"

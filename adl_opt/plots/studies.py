@@ -1,0 +1,127 @@
+"""Pictures of comparisons, sweeps and replays."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adl_opt.errors import AllocationError
+from adl_opt.studies.replay.replay import Replay
+
+if TYPE_CHECKING:
+    import pandas as pd
+from adl_opt.plots.canvas import BEFORE, COLOURS, colour_of, new_figure, saved
+
+Array = NDArray[np.float64]
+_KINDS = ("factor leverage", "leverage")
+
+
+def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) -> Any:
+    """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name (usually a law), on common axes.
+
+    Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is the horizontal axis. Returns
+    a matplotlib Figure, saved to `path` if given. Raises AllocationError for frames without leverages of accounts.
+    """
+    if not isinstance(frames, Mapping):
+        raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
+    shown = {name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS} for name, frame in frames.items()}
+    bare = [name for name, columns in shown.items() if not columns["leverage"]]
+    if bare or not frames:
+        raise AllocationError(
+            f"sweep {bare[0]!r} has no leverages by account (a sweep shows those of at most 100 accounts)"
+            if bare
+            else "no sweep to draw: give {name: problem.sweep(...)}"
+        )
+    kinds = [kind for kind in _KINDS if all(columns[kind] for columns in shown.values())]
+    figure = new_figure(3.2 * len(frames) + 1.2, 2.6 * len(kinds) + 0.6)
+    panels = figure.subplots(len(kinds), len(frames), sharex=True, sharey="row", squeeze=False)
+    for column, (name, frame) in enumerate(frames.items()):
+        axis = str(frame.columns[0])
+        certified = int((frame["status"] == "certified").sum())
+        panels[0, column].set_title(
+            f"{name}\n{certified} of {len(frame)} certified, gap at most {max(float(frame['gap'].max()), 1e-12):.0e}", fontsize=9
+        )
+        for row, kind in enumerate(kinds):
+            axes = panels[row, column]
+            for number, leverage in enumerate(shown[name][kind]):
+                account = str(leverage).removeprefix(f"{kind} ")
+                axes.plot(frame[axis], frame[leverage], color=colour_of(number, len(shown[name][kind])), linewidth=1.6, label=account)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[-1, column].set_xlabel(f"{axis} to close (contracts)")
+    for row, kind in enumerate(kinds):
+        panels[row, 0].set_ylabel(f"{'gross' if kind == 'leverage' else 'factor'} leverage (x of equity)")
+    handles, labels = panels[-1, 0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=max(1, min(len(labels), int(1.1 * (3.2 * len(frames) + 1.2)))),
+        frameon=False,
+    )
+    return saved(figure, path)
+
+
+def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
+    """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who bears it.
+
+    Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for a table that adl.compare has not made.
+    """
+    measures = [str(c).removesuffix(" excess") for c in getattr(frame, "columns", []) if str(c).endswith(" excess")]
+    if not measures or "Gini" not in frame:
+        raise AllocationError("comparison draws a table made by adl.compare(event, law)")
+    rows = frame[[not str(name).startswith("optimum of ") for name in frame.index]]
+    titles = {f"{one} excess": f"{one}\nabove the proved optimum" for one in measures}
+    titles |= {"accounts reduced": "accounts reduced", "top tenth bears": "share that the most\nlevered tenth bears"}
+    figure = new_figure(2.9 * len(titles) + 1.5, 0.34 * len(rows) + 1.2)
+    panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    place = np.arange(len(rows))[::-1]
+    for axes, (column, title) in zip(panels, titles.items()):
+        values = rows[column].to_numpy(float)
+        if column.endswith(" excess"):  # rounding is none
+            values = np.where(values <= 1e-9 * rows[column.removesuffix(" excess")].to_numpy(float), 0.0, values)
+        axes.barh(place, values, color=COLOURS[1], height=0.7)
+        for y, value in zip(place, values):
+            axes.annotate(f" {value:.3g}", (max(value, 0.0), y), va="center", fontsize=8)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlim(0, 1.3 * max(float(np.nanmax(values)), 1e-300))
+        axes.set_xticks([])
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    panels[0].set_yticks(place, [str(name) for name in rows.index])
+    return saved(figure, path)
+
+
+def replay(result: Replay, path: str | Path | None = None) -> Any:
+    """An event by wave: notional closed (bars: realized; quote currency), accounts wholly closed, and the highest leverage after (x of equity), a line a policy.
+
+    Above the bars, what policies could not find is missing from their points. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for anything
+    but the result of adl.replay.
+    """
+    if not isinstance(result, Replay):
+        raise AllocationError(f"replay draws what adl.replay returns, not {type(result).__name__}")
+    frame = result.to_frame()
+    figure = new_figure(9.6, 3.4)
+    panels = figure.subplots(1, 3)
+    shown = (
+        ("notional_closed", "closed (quote currency)"),
+        ("wholly_closed", "accounts wholly closed"),
+        ("leverage_max", "highest gross leverage after (x of equity)"),
+    )
+    place = np.arange(len(result.waves.labels))
+    for axes, (column, title) in zip(panels, shown):
+        for number, (name, lines) in enumerate(frame.groupby("policy", sort=False)):
+            values = lines[column].to_numpy(float)
+            if number == 0:
+                axes.bar(place, values, width=0.8, color=BEFORE, label=name)
+            else:
+                axes.plot(place, values, ".-", color=colour_of(number - 1, frame["policy"].nunique()), linewidth=1.4, label=name)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("wave")
+        step = max(1, len(place) // 12)
+        axes.set_xticks(place[::step], [str(label) for label in result.waves.labels[::step]])
+        axes.spines[["top", "right"]].set_visible(False)
+        if column == "leverage_max" and (frame[column] > 0).any():
+            axes.set_yscale("log")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return saved(figure, path)
