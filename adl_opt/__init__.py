@@ -1,7 +1,9 @@
 """adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
 
+from importlib import import_module
+from types import ModuleType
+
 from adl_opt import examples
-from adl_opt.catalog import load
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
@@ -23,7 +25,6 @@ from adl_opt.laws.covariance import FactorModel
 from adl_opt.laws.elliptical import Gaussian, StudentT
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
-from adl_opt.model import Claim, Model, claim, methods_agree, value_by_hand, verify
 from adl_opt.objectives.account_cvar import AccountCVaR
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.certainty_equivalent import OCE, MonotoneMeanVariance
@@ -57,6 +58,8 @@ from adl_opt.studies.compare import compare
 from adl_opt.studies.replay.replay import Replay, replay
 from adl_opt.studies.stress import Stress, stress
 from adl_opt.studies.stress_path import stress_path
+from adl_opt.verification.catalog import load
+from adl_opt.verification.model import Claim, Model, claim, methods_agree, value_by_hand, verify
 from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"
@@ -67,3 +70,14 @@ __all__ = [
     "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
     "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "value_by_hand", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`adl.plots` is there on first use: matplotlib waits for it."""
+    if name == "plots":
+        return import_module("adl_opt.plots")
+    raise AttributeError(f"module 'adl_opt' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "plots"]

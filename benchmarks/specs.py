@@ -6,8 +6,8 @@ SPECS holds them all; `spec.build(size)` for `size in spec.sizes` is what a test
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog
 from adl_opt.methods.separable import is_expected_loss
+from adl_opt.verification import catalog
 
 from . import scale, theirs, verbs
 from .kinds import Headline, Spec

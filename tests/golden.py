@@ -183,7 +183,7 @@ def _nodes():
 
 
 def _command(words):
-    from adl_opt import cli
+    from adl_opt.cli import app as cli
 
     out, err = io.StringIO(), io.StringIO()
     kept, sys.argv = sys.argv, ["adl-opt", *words]

@@ -16,7 +16,6 @@ from unittest import mock
 import numpy as np
 
 import adl_opt as adl
-from adl_opt import catalog
 from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
 from adl_opt.evaluation.symbols import Symbols
@@ -26,7 +25,6 @@ from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.methods import separable, snapping
 from adl_opt.methods.conic import solve as route
-from adl_opt.model import OF_EVERY_MODEL, Model, Verdict, checked
 from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.mean_deviation import _ValueOnly
@@ -35,6 +33,8 @@ from adl_opt.policies import lots
 from adl_opt.policies.queue import QueueRule
 from adl_opt.problem import optimal_set as optima
 from adl_opt.problem.allocation import Allocation
+from adl_opt.verification import catalog
+from adl_opt.verification.model import OF_EVERY_MODEL, Model, Verdict, checked
 from adl_opt.waterfill import isolated
 from adl_opt.waterfill import level as waterfill
 

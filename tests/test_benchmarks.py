@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog
+from adl_opt.verification import catalog
 from benchmarks import driver, figure, memory, report, scale, specs, theirs, verbs
 
 from .tolerances import TOL

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import cli
+from adl_opt.cli import app as cli
 
 ISOLATED = "account,asset,position,price,equity\na,X,-10,1,1\nb,X,-10,1,2\nc,X,4,1,5\n"
 

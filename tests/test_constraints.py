@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import adl_opt as adl
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.pathwise import pathwise_gap
-from adl_opt.cli import app
+from adl_opt.cli.app import app
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples.events import any_allocation
 from adl_opt.methods.conic.levelling import evenly, polished

@@ -16,11 +16,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import adl_opt as adl
+from adl_opt.cli.options import scenarios_of
 from adl_opt.data.book import USED
 from adl_opt.data.columns import MEANINGS, RANKED_BY, plain_name
 from adl_opt.inputs import plain
 from adl_opt.policies.exchanges import PRESETS
-from adl_opt.words import scenarios_of
 
 from .books import frame
 

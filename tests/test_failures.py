@@ -17,15 +17,18 @@ from scipy import stats
 from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt import catalog, cli, plots, waterfill, words
+from adl_opt import plots, waterfill
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Evidence
+from adl_opt.cli import app as cli
+from adl_opt.cli import output, parsing
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
 from adl_opt.methods import separable
 from adl_opt.methods.conic.optimal_face import Face, optimal_face
 from adl_opt.methods.conic.program import Program
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Sum
+from adl_opt.verification import catalog
 
 from . import door_cases, outside_cases
 from .books import frame, one_asset
@@ -413,6 +416,7 @@ def two(first, second):
 
 
 CASES = [
+    Case("has no attribute 'optimise'", lambda _: adl.optimise, AttributeError),
     # §2-§4, §8, §9: books
     Case("there is no file", lambda p: adl.Book.read(p / "none.csv"), adl.BookError),
     Case("is empty", written(""), adl.BookError),
@@ -925,7 +929,7 @@ CASES = [
     Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
     Case(
         "leave out --short and --long",
-        lambda _: words.event_of(Path("book.csv"), ["X=1"], None, False, True),
+        lambda _: parsing.event_of(Path("book.csv"), ["X=1"], None, False, True),
     ),
     Case("compare takes an Event first", lambda _: adl.compare(LAW, EVENT)),
     Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, measures=adl.MaxLeverage())),
@@ -1258,7 +1262,7 @@ CASES = [
     Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
     Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
     Case("is a folder; name a file", lambda p: ((p / "o.csv").mkdir(), command("solve book.csv --short X=1 --force -o o.csv")(p))),
-    Case("cannot be written", lambda _: words.write_frame(TIDY, Path("/proc/none/o.csv"))),
+    Case("cannot be written", lambda _: output.write_frame(TIDY, Path("/proc/none/o.csv"))),
     Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
     Case("stress needs a price move: --move X=-0.15", command("stress book.csv")),
@@ -1269,12 +1273,12 @@ CASES += [Case(*case) for case in outside_cases.CASES]
 
 # Not triggered here, each for a reason.
 ELSEWHERE = {
-    ("cli.py", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
-    ("cli.py", "raise typer.Exit(exit_code(allocation.certificate))"): "a normal exit; test_cli.py",
-    ("cli.py", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
-    ("cli.py", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
-    ("cli.py", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
-    ("pipes.py", "raise"): "a full disk under stdout; test_pipes.py",
+    ("cli/models.py", "raise typer.Exit(1 if failed else 0)"): "a normal exit; test_cli.py",
+    ("cli/solve.py", "raise typer.Exit(exit_code(allocation.certificate))"): "a normal exit; test_cli.py",
+    ("cli/app.py", "raise typer.Exit"): "a normal exit of --version; test_cli.py",
+    ("cli/app.py", "raise SystemExit(2) from None"): "main() itself; test_cli.py",
+    ("cli/app.py", "raise SystemExit(130) from None"): "main() itself; test_cli.py",
+    ("cli/pipes.py", "raise"): "a full disk under stdout; test_pipes.py",
     ("laws/base.py", "raise NotImplementedError"): "abstract methods of Law; every law defines them",
 }
 

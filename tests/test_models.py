@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog
-from adl_opt.model import verdicts
+from adl_opt.verification import catalog
+from adl_opt.verification.model import verdicts
 
 from .tolerances import TOL
 

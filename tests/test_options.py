@@ -12,8 +12,9 @@ import pytest
 import typer
 
 import adl_opt as adl
-from adl_opt import cli, parsing, words
-from adl_opt.show import console
+from adl_opt.cli import app as cli
+from adl_opt.cli import output, parsing
+from adl_opt.cli.output import console
 
 CROSS = """account,asset,position,price,equity,realized_closed
 a,BTC,-8,67000,242100,-4
@@ -202,7 +203,7 @@ def test_the_same_seed_writes_the_same_and_another_seed_another(run):
 def test_exit_codes_of_statuses(status, code):
     event = adl.Event(adl.examples.book(20, 1, 1), short={"C0": "30%"})
     certificate = adl.water_filling(event).certificate
-    assert words.exit_code(replace(certificate, status=status)) == code
+    assert output.exit_code(replace(certificate, status=status)) == code
 
 
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "no_such_backend", "svg"])

@@ -51,7 +51,7 @@ def test_models_and_types_are_in_the_wheel(wheel):
 def test_models_load_from_an_installed_wheel(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
-        "import sys; sys.path.insert(0, 'site'); import adl_opt as adl; from adl_opt import catalog; "
+        "import sys; sys.path.insert(0, 'site'); import adl_opt as adl; from adl_opt.verification import catalog; "
         "assert catalog.folder().name == '_models', catalog.folder(); assert {'cross_margin', 'expected_loss', 'cvar'} <= set(catalog.names()); "
         "assert adl.load('cross_margin').problem().solve().certificate.certified"
     )

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from adl_opt import pipes
+from adl_opt.cli import pipes
 
 ISOLATED = "account,asset,position,price,equity\na,X,-10,1,1\nb,X,-10,1,2\nc,X,4,1,5\n"
 SOLVE = ("solve", "book.csv", "--short", "X=6", "-o", "out.csv", "--plot", "out.png")
 UNPROVED = (
-    "import sys, adl_opt as adl; from adl_opt import cli, problem; "
+    "import sys, adl_opt as adl; from adl_opt import cli; from adl_opt.problem import problem; "
     "problem.Problem.solve = lambda self, **_: adl.pro_rata(self.event); sys.argv = ['adl-opt', *sys.argv[1:]]; cli.main()"
 )
 COMMAND = ("-m", "adl_opt")
@@ -107,9 +107,9 @@ def test_a_full_disk_is_said(folder):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_an_interrupt_is_exit_130_and_no_traceback(folder):
     slow = (
-        "import signal, time, sys; from adl_opt import cli, words; "
+        "import signal, time, sys; from adl_opt import cli; from adl_opt.cli import parsing; "
         "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a job in the background ignores it
-        "words.Book.read = lambda path: (print('reading', file=sys.stderr, flush=True), time.sleep(60)); "
+        "parsing.Book.read = lambda path: (print('reading', file=sys.stderr, flush=True), time.sleep(60)); "
         "sys.argv = ['adl-opt', 'solve', 'book.csv', '--short', 'X=6']; cli.main()"
     )
     with subprocess.Popen([sys.executable, "-c", slow], cwd=folder, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE) as running:

@@ -3,8 +3,9 @@
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog, errors
-from adl_opt.model import OF_EVERY_MODEL, checked
+from adl_opt import errors
+from adl_opt.verification import catalog
+from adl_opt.verification.model import OF_EVERY_MODEL, checked
 
 from .books import FULL
 from .planted import BLIND, FAULTS, Fault, named, noticed, planted

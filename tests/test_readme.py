@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import adl_opt as adl
-from adl_opt import catalog, cli
+from adl_opt.cli import app as cli
 from adl_opt.studies.axioms import catalogue as promises
+from adl_opt.verification import catalog
 
 from .test_axioms import AXES, TABLE
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import cli, plots
+from adl_opt import plots
+from adl_opt.cli import app as cli
 from adl_opt.examples.october_twin import CLOSED
 
 from .books import REAL, count, frame

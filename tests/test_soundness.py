@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt import soundness
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.methods.conic.program import Program
+from adl_opt.verification import soundness
 
 from .books import count, cross, isolated, scenarios
 from .test_conformance import OBJECTIVES

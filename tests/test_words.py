@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt import plots, show
+from adl_opt import plots
 from adl_opt.certificates.assess import assess
+from adl_opt.cli import output as show
 from adl_opt.data.event import cleared
 from adl_opt.evaluation.counting import NOTHING
 from adl_opt.studies.burden import bearing

@@ -47,7 +47,9 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
             axes = panels[row, column]
             for number, leverage in enumerate(shown[name][kind]):
                 account = str(leverage).removeprefix(f"{kind} ")
-                axes.plot(frame[axis], frame[leverage], color=colour_of(number, len(shown[name][kind])), linewidth=1.6, label=account)
+                axes.plot(
+                    frame[axis], frame[leverage], color=colour_of(number, len(shown[name][kind])), linewidth=1.6, label=account
+                )
             axes.spines[["top", "right"]].set_visible(False)
         panels[-1, column].set_xlabel(f"{axis} to close (contracts)")
     for row, kind in enumerate(kinds):

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 
 from adl_opt.errors import ModelError
-from adl_opt.model import Model
+from adl_opt.verification.model import Model
 
 
 def folder() -> Path:
     """Where the models are. Raises ModelError if the installation has none."""
-    here = Path(__file__).resolve().parent
-    for place in (here.parent / "models", here / "_models"):  # a checkout or editable install; a wheel
+    package = Path(__file__).resolve().parents[1]
+    for place in (package.parent / "models", package / "_models"):  # a checkout or editable install; a wheel
         if place.is_dir() and any(place.glob("*.py")):
             return place
     raise ModelError("this installation has no models folder; give the path of a model file")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt import soundness
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.laws.base import Law
@@ -18,6 +17,7 @@ from adl_opt.policies.water_filling import gross_water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.problem import Problem
+from adl_opt.verification import soundness
 
 if TYPE_CHECKING:
     import pandas as pd

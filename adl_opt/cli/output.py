@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.data.tables import figure
+from adl_opt.errors import AdlError
 from adl_opt.evaluation.counting import reduced
 from adl_opt.problem.allocation import Allocation
 
@@ -136,3 +139,52 @@ def print_comparison(frame: "pd.DataFrame") -> None:
         cells = (f"{row[c]:.3f}" if c in ("top tenth bears", "Gini") else f"{int(row[c]):,}" for c in bearing)
         table.add_row(escape(str(name)), *cells)
     console.print(table)
+
+
+def exit_code(certificate: Certificate) -> int:
+    """What a command that shows this certificate ends with: 0 where there is nothing left to save that counts, else 1."""
+    return 0 if certificate.status in ("certified", "negligible") else 1
+
+
+def writable(paths: Iterable[Path | None], force: bool) -> None:
+    for path in paths:
+        if path is not None and path.is_dir():
+            raise AdlError(f"{str(path)!r} is a folder; name a file")
+        if path is not None and path.exists() and not force:
+            raise AdlError(f"{str(path)!r} exists and is not overwritten; say --force or choose another name")
+        if path is not None and not path.resolve().parent.is_dir():
+            raise AdlError(f"the folder of {str(path)!r} does not exist")
+
+
+def written_as(output: Path | None, *suffixes: str) -> None:
+    if output is not None and output.suffix.lower() not in suffixes:
+        raise AdlError(f"{str(output)!r}: its ending must be one of {', '.join(suffixes)}")
+
+
+def write_frame(frame: Any, path: Path) -> None:
+    try:
+        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
+    except OSError as error:
+        raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+
+
+def save_frame(frame: Any, output: Path | None) -> list[str]:
+    """Write a table, if a file is named: what to say of it. Before anything is printed, since a reader may leave at any line."""
+    if output is None:
+        return []
+    write_frame(frame, output)
+    return [f"wrote {output}"]
+
+
+def save_allocation(allocation: Allocation, output: Path | None, plot: Path | None) -> list[str]:
+    """Write and draw what is named: what to say of it."""
+    files = []
+    if output is not None and output.suffix.lower() == ".json":
+        allocation.save(output, overwrite=True)
+        files.append(f"wrote {output}")
+    elif output is not None:
+        files += save_frame(allocation.to_frame(), output)
+    if plot is not None:
+        allocation.plot(plot)
+        files.append(f"drew {plot}")
+    return files

@@ -6,29 +6,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from adl_opt.cli.options import BookFile, Force, Fund, Meant, Move, Solvent, SolventBook, Table  # fmt: skip
+from adl_opt.cli.output import console, save_frame, say, table_of, writable, write_frame, written_as
+from adl_opt.cli.parsing import book_of, next_command, number, pairs
 from adl_opt.errors import AdlError
-from adl_opt.parsing import number, pairs
 from adl_opt.policies.queue import QueueRule
 from adl_opt.policies.registry import policy
-from adl_opt.show import console, say, table_of
 from adl_opt.studies import axioms
 from adl_opt.studies.stress import stress
-from adl_opt.words import (
-    BookFile,
-    Force,
-    Fund,
-    Meant,
-    Move,
-    Solvent,
-    SolventBook,
-    Table,
-    book_of,
-    next_command,
-    save_frame,
-    writable,
-    write_frame,
-    written_as,
-)  # fmt: skip
 
 
 def axioms_command(

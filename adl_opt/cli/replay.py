@@ -1,6 +1,7 @@
 """The commands `replay` and `twin`: a real event, or its made-up twin, wave by wave; they print and compute nothing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -8,44 +9,39 @@ import typer
 from rich.markup import escape
 
 from adl_opt import examples
+from adl_opt.cli.options import (
+    Force,
+    LawOptions,
+    Table,
+    one_by_one,
+)
+from adl_opt.cli.output import console, figure, save_frame, say, table_of, writable, write_frame, written_as
+from adl_opt.cli.parsing import fraction
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError
-from adl_opt.parsing import fraction
 from adl_opt.plots.studies import replay as draw
 from adl_opt.policies.registry import POLICIES
-from adl_opt.show import console, figure, say, table_of
 from adl_opt.studies.replay.replay import Replay
 from adl_opt.studies.replay.replay import replay as replay_waves
-from adl_opt.words import (
-    Correlation,
-    Dof,
-    Force,
-    Horizon,
-    LawName,
-    Meant,
-    Quadrature,
-    Sample,
-    ScenarioFile,
-    Table,
-    Volatility,
-    law_of,
-    save_frame,
-    writable,
-    write_frame,
-    written_as,
-)
 
 Event = Annotated[
     Path | None,
     typer.Argument(help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed", show_default=False),
 ]
 Scale = Annotated[str, typer.Option("--scale", help="of the twin: the share of 34,983 closings, 0.1 or 10%")]
-ReplaySeed = Annotated[int, typer.Option("--seed", help="of the twin and of --sample")]
 TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin")]
 Picture = Annotated[Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)]
 Chosen = Annotated[list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)]
 
 
+@dataclass(frozen=True)
+class ReplayLawOptions(LawOptions):
+    """The same options; the seed is the twin's too."""
+
+    seed: Annotated[int, typer.Option("--seed", help="of the twin and of --sample")] = 1
+
+
+@one_by_one
 def replay(
     event: Event = None,
     twin: Annotated[bool, typer.Option("--twin", help="replay the made-up twin of 10 October 2025")] = False,
@@ -61,16 +57,7 @@ def replay(
         bool, typer.Option("--isolated", help="each position its own account, with its share of the equity")
     ] = False,
     policies: Chosen = None,
-    volatility: Volatility = None,
-    correlation: Correlation = None,
-    horizon: Horizon = None,
-    scenarios: ScenarioFile = None,
-    quadrature: Quadrature = None,
-    sample: Sample = None,
-    seed: ReplaySeed = 1,
-    law_name: LawName = "lognormal",
-    dof: Dof = None,
-    meant: Meant = False,
+    law_options: ReplayLawOptions = ReplayLawOptions(),
     output: Table = None,
     plot: Picture = None,
     force: Force = False,
@@ -82,7 +69,7 @@ def replay(
     if twin == (event is not None):
         raise AdlError("replay takes a file of waves or --twin, one of them")
     if event is None:
-        waves = examples.twin(seed, fraction(scale, "--scale"))
+        waves = examples.twin(law_options.seed, fraction(scale, "--scale"))
     else:
         waves = Waves.from_hyperreplay(event, every) if hyperreplay else Waves.read(event)
     notes = []
@@ -96,7 +83,7 @@ def replay(
     if isolated:
         waves = waves.isolated()
     first = waves.book(waves.labels[0])
-    law = law_of(first, volatility, correlation, horizon, scenarios, quadrature, sample, seed, law_name, dof, meant)
+    law = law_options.law(first)
     result = replay_waves(waves, policies or None, law)
     files = save_frame(result.to_frame(), output)
     if plot is not None:

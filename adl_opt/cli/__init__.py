@@ -1,0 +1,3 @@
+"""The command line `adl-opt`."""
+
+from adl_opt.cli.app import main as main

@@ -1,0 +1,58 @@
+"""The command compare: policies beside the proved optimum."""
+
+from adl_opt.cli.options import (  # fmt: skip
+    BookFile,
+    Cap,
+    ComparisonPlot,
+    Force,
+    LawOptions,
+    Long,
+    Measures,
+    Policies,
+    Protect,
+    Realized,
+    Short,
+    Solvent,
+    Table,
+    one_by_one,
+)
+from adl_opt.cli.output import print_comparison, save_frame, say, writable, written_as
+from adl_opt.cli.parsing import event_of, objective_of
+from adl_opt.studies.compare import compare as compare_policies
+
+
+@one_by_one
+def compare(
+    book: BookFile,
+    short: Short = None,
+    long: Long = None,
+    protect: Protect = None,
+    cap: Cap = None,
+    realized: Realized = False,
+    policies: Policies = None,
+    measures: Measures = None,
+    solvent: Solvent = False,
+    law_options: LawOptions = LawOptions(),
+    output: Table = None,
+    plot: ComparisonPlot = None,
+    force: Force = False,
+) -> None:
+    """What each policy costs, with its gap to the proved optimum, and who bears it."""
+    writable([output, plot], force)
+    written_as(output, ".csv", ".parquet")
+    written_as(plot, ".png", ".pdf", ".svg")
+    event, notes = event_of(book, short, long, solvent, realized, protect, cap)
+    law = law_options.law(event.book)
+    chosen = [*(["realized"] if realized else []), *(policies or [])]
+    plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
+    wanted = None if measures is None else [objective_of(name, None) for name in measures]
+    frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
+    files = save_frame(frame.reset_index(), output)
+    if plot is not None:
+        from adl_opt import plots
+
+        plots.comparison(frame, plot)
+        files.append(f"drew {plot}: what each policy exceeds the proved optimum by, and who bears it")
+    say(notes)
+    print_comparison(frame)
+    say(files)
