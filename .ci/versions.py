@@ -1,7 +1,8 @@
 """The versions that the suite is run with, as constraints for pip, from pyproject.toml.
 
     python .ci/versions.py lowest     what its bounds allow at least, and nothing about what those bring in
-    python .ci/versions.py newest     exactly what pip takes today for each Python that it names, whichever Python runs this
+    python .ci/versions.py newest     exactly what pip takes today for each Python that it names, whichever
+    Python runs this
 
 `newest` needs pip 25 or later: older ones resolve for another Python with the limits of their own.
 """
@@ -25,10 +26,15 @@ def project() -> dict[str, Any]:
 
 
 def requirements(settings: dict[str, Any]) -> list[str]:
-    """All that `pip install -e .[dev]` asks for by name, with what builds it; extras of our own are said in full."""
+    """All that `pip install -e .[dev]` asks for by name, with what builds it; extras of our own are said in
+    full.
+    """
     extras = settings["project"]["optional-dependencies"]
     own = re.compile(rf"{re.escape(settings['project']['name'])}\[(\w+)\]")
-    asked, waiting = [], [*settings["project"]["dependencies"], *extras["dev"], *settings["build-system"]["requires"]]
+    asked, waiting = (
+        [],
+        [*settings["project"]["dependencies"], *extras["dev"], *settings["build-system"]["requires"]],
+    )
     for requirement in waiting:
         extra = own.fullmatch(requirement)
         if extra:
@@ -50,18 +56,36 @@ def lowest(settings: dict[str, Any]) -> list[str]:
 
 
 def resolved(asked: list[str], python: str) -> dict[str, str]:
-    """name -> version of all that pip would install for this Python (major.minor), on a machine of this kind."""
+    """name -> version of all that pip would install for this Python (major.minor), on a machine of this
+    kind.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--dry-run",
+            "--ignore-installed",
+            "--report",
+            str(report),
+        ]
         command += ["--only-binary=:all:", "--python-version", python, "--target", folder, *asked]
         subprocess.run(command, check=True)
         installed = json.loads(report.read_text(encoding="utf-8"))["install"]
-    return {re.sub(r"[-_.]+", "-", one["metadata"]["name"]).lower(): one["metadata"]["version"] for one in installed}
+    return {
+        re.sub(r"[-_.]+", "-", one["metadata"]["name"]).lower(): one["metadata"]["version"]
+        for one in installed
+    }
 
 
 def merged(found: dict[str, dict[str, str]]) -> list[str]:
-    """found: Python -> name -> version, Pythons in order. A line a name, or a line a run of Pythons where they differ."""
+    """found: Python -> name -> version, Pythons in order.
+
+    A line a name, or a line a run of Pythons where they differ.
+    """
     pythons, lines = list(found), []
     for name in sorted(set().union(*found.values())):
         mine = [python for python in pythons if name in found[python]]
@@ -75,7 +99,9 @@ def merged(found: dict[str, dict[str, str]]) -> list[str]:
 
 
 def newest(settings: dict[str, Any]) -> list[str]:
-    named = [line.removeprefix(PYTHON) for line in settings["project"]["classifiers"] if line.startswith(PYTHON)]
+    named = [
+        line.removeprefix(PYTHON) for line in settings["project"]["classifiers"] if line.startswith(PYTHON)
+    ]
     # `editables` is what hatchling asks for when it installs a checkout.
     asked = [*requirements(settings), "editables"]
     return merged({python: resolved(asked, python) for python in named if "." in python})

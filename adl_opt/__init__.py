@@ -1,4 +1,7 @@
-"""adl_opt: auto-deleveraging as convex optimization. State an objective, get a proved allocation (README.md)."""
+"""adl_opt: auto-deleveraging as convex optimization.
+
+State an objective, get a proved allocation (README.md).
+"""
 
 from importlib import import_module
 from types import ModuleType
@@ -64,11 +67,19 @@ from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"
 __all__ = [
-    "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR", "Certificate", "Claim", "Entropic",
-    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
-    "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance", "Objective",
-    "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
-    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "value_by_hand", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
+    "Certificate", "Claim", "Entropic",
+    "Event", "EventError", "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian",
+    "Law", "LawError", "LeveragePower", "LeverageSquare", "LogNormal", "LotAllocation", "LotBound",
+    "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError",
+    "MonotoneMeanVariance", "Objective",
+    "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure", "Scenarios",
+    "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT",
+    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "compare",
+    "drift_charge", "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load",
+    "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized",
+    "realized_event", "replay", "round_to_lots", "stress", "stress_path", "uniform", "value_by_hand",
+    "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

@@ -1,4 +1,6 @@
-"""What can go wrong, as types: each message says what, how many, the first culprit with its number, and the remedy."""
+"""What can go wrong, as types: each message says what, how many, the first culprit with its number, and the
+remedy.
+"""
 
 
 class AdlError(ValueError):

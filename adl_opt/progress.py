@@ -1,4 +1,6 @@
-"""Progress bars for a person who waits, on stderr, gone when done: how far the relative gap has come down, or how many of so many are done."""
+"""Progress bars for a person who waits, on stderr, gone when done: how far the relative gap has come down, or
+how many of so many are done.
+"""
 
 import math
 import time
@@ -13,7 +15,9 @@ Item = TypeVar("Item")
 
 @contextmanager
 def bar(wanted: bool, what: str, goal: float) -> Iterator[Watch | None]:
-    """A watch(step, gap) that draws, or None if it is not wanted; full where the gap has come from its highest down to `goal`."""
+    """A watch(step, gap) that draws, or None if it is not wanted; full where the gap has come from its
+    highest down to `goal`.
+    """
     if not wanted:
         yield None
         return

@@ -1,7 +1,8 @@
-"""What the threads of a process share: CVXPY's one counter of variables, and Python's one list of warning filters.
+"""What the threads of a process share: CVXPY's one counter of variables, and Python's one list of warning
+filters.
 
-Who makes CVXPY variables, or changes a filter, holds SHARED; who sets a compiled program's parameters holds that
-program's own lock from there to the answer. A program's lock is taken before SHARED, never after it.
+Who makes CVXPY variables, or changes a filter, holds SHARED; who sets a compiled program's parameters holds
+that program's own lock from there to the answer. A program's lock is taken before SHARED, never after it.
 """
 
 import threading
@@ -44,7 +45,9 @@ def alone(method: Callable[Given, Result]) -> Callable[Given, Result]:
 
 @contextmanager
 def filtered(action: Literal["ignore", "error"], category: type[Warning]) -> Iterator[None]:
-    """Warnings of other people's code ignored or raised, by one thread at a time: else a filter might stay for good."""
+    """Warnings of other people's code ignored or raised, by one thread at a time: else a filter might stay
+    for good.
+    """
     with SHARED, warnings.catch_warnings():
         warnings.simplefilter(action, category)
         yield

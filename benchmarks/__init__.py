@@ -1,4 +1,7 @@
-"""Benchmarks: ratios measured in one run, each time beside its certified gap. `python -m benchmarks` writes RESULTS.md.
+"""Benchmarks: ratios measured in one run, each time beside its certified gap.
 
-specs.py says what is measured, verbs.py what each contender does, driver.py runs and certifies, report.py writes.
+`python -m benchmarks` writes RESULTS.md.
+
+specs.py says what is measured, verbs.py what each contender does, driver.py runs and certifies, report.py
+writes.
 """

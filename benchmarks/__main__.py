@@ -1,4 +1,6 @@
-"""`python -m benchmarks`: run every spec at every size and write RESULTS.md beside this file; exit 1 if anything went wrong."""
+"""`python -m benchmarks`: run every spec at every size and write RESULTS.md beside this file; exit 1 if
+anything went wrong.
+"""
 
 import os
 import sys
@@ -7,7 +9,8 @@ from pathlib import Path
 
 
 def main() -> int:
-    # Before numpy is imported: on a busy machine BLAS threads wait for one another; small products then take six times as long.
+    # Before numpy is imported: on a busy machine BLAS threads wait for one another; small products then take
+    # six times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rich.console import Console
 
@@ -27,7 +30,10 @@ def main() -> int:
     troubles = [trouble for result in results for trouble in result.troubles]
     for trouble in troubles:
         console.print(trouble, style="red", markup=False, highlight=False)
-    console.print(f"benchmarks/{path.name}: {len(results)} measurements in {time.perf_counter() - start:.0f} s", highlight=False)
+    console.print(
+        f"benchmarks/{path.name}: {len(results)} measurements in {time.perf_counter() - start:.0f} s",
+        highlight=False,
+    )
     return 1 if troubles else 0
 
 

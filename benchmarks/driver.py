@@ -1,4 +1,6 @@
-"""The clock: contenders interleaved in rounds, because a machine is noisy; every answer certified once the clock has stopped."""
+"""The clock: contenders interleaved in rounds, because a machine is noisy; every answer certified once the
+clock has stopped.
+"""
 
 import time
 import warnings
@@ -17,17 +19,24 @@ from .kinds import Spec
 from .memory import MEMORABLE, peak
 from .verbs import Answer, Case, Contender, frame_of
 
-ROUNDS, LEAST = 25, 3  # of one spec at one size: at most, and at least unless the warm-up alone took LONG seconds
+ROUNDS, LEAST = (
+    25,
+    3,
+)  # of one spec at one size: at most, and at least unless the warm-up alone took LONG seconds
 LONG, ONCE = 6.0, 20.0  # seconds; a contender whose warm-up takes ONCE is not run again: that was its round
-LARGE = 200_000  # accounts x scenarios from which an answer is certified as arrays, by a bound proved before, not as a table and from nothing
+# Accounts x scenarios from which an answer is certified as arrays, by a bound proved before, not as a table
+# and from nothing.
+LARGE = 200_000
 AGREE = 1e-6  # relative difference of certified values that counts as agreement
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One contender at one size. times: seconds by round; own: the solver's share of them; certificates: by event solved.
+    """One contender at one size. times: seconds by round; own: the solver's share of them; certificates: by
+    event solved.
 
-    memory: bytes at the most, in a process of its own, or None; says: its own statuses; error: claimed objective over the optimum, minus 1, the largest in size; note: why it has no times.
+    memory: bytes at the most, in a process of its own, or None; says: its own statuses; error: claimed
+    objective over the optimum, minus 1, the largest in size; note: why it has no times.
     """
 
     contender: Contender
@@ -66,12 +75,16 @@ class Line:
     @property
     def gap(self) -> float:
         """The worst relative gap; infinite where nothing is proved."""
-        return max((float("inf") if c.gap is None else c.gap for c in self.certificates), default=float("inf"))
+        return max(
+            (float("inf") if c.gap is None else c.gap for c in self.certificates), default=float("inf")
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """A spec at a size: its lines, how far our certified values differ (relative, the most), what went wrong, in words."""
+    """A spec at a size: its lines, how far our certified values differ (relative, the most), what went wrong,
+    in words.
+    """
 
     spec: Spec
     case: Case
@@ -116,7 +129,10 @@ def measure(spec: Spec, size: int, tick: Callable[[str], None] = lambda text: No
     """Build untimed, warm up, run the rounds, certify. tick(text) says what is being done."""
     tick("building")
     case, contenders = spec.build(size)
-    runs = [_Run(contender, note=f"not run: {contender.skip}" if contender.skip else "") for contender in contenders]
+    runs = [
+        _Run(contender, note=f"not run: {contender.skip}" if contender.skip else "")
+        for contender in contenders
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # CVXPY's and ours: the gap stands beside the time
         begun = time.perf_counter()
@@ -171,7 +187,12 @@ def _timed(run: _Run, k: int, events: int) -> None:
 
 def _result(spec: Spec, case: Case, runs: list[_Run]) -> Result:
     solved = sorted({k for run in runs for k in run.answers})
-    proofs = {k: a.proof for run in runs for k, a in run.answers.items() if a.proof is not None and a.proof.certified}
+    proofs = {
+        k: a.proof
+        for run in runs
+        for k, a in run.answers.items()
+        if a.proof is not None and a.proof.certified
+    }
     certificates = {run.contender.name: _certificates(case, run, proofs) for run in runs}
     optimum = {k: _optimum(case, k, runs, certificates) for k in solved}
     lines = tuple(_line(run, optimum, certificates[run.contender.name]) for run in runs)
@@ -189,11 +210,15 @@ def _result(spec: Spec, case: Case, runs: list[_Run]) -> Result:
     if case.known is not None and ours and abs(ours[0][0].objective / case.known - 1) > AGREE:
         troubles.append(f"certified value {ours[0][0].objective:.9g}, known {case.known:.9g}")
     where = f"{spec.name}, {case.accounts:,} accounts"
-    return Result(spec=spec, case=case, lines=lines, spread=spread, troubles=tuple(f"{where}: {t}" for t in troubles))
+    return Result(
+        spec=spec, case=case, lines=lines, spread=spread, troubles=tuple(f"{where}: {t}" for t in troubles)
+    )
 
 
 def _certificates(case: Case, run: _Run, proofs: dict[int, Certificate]) -> dict[int, Certificate]:
-    """By event, of what was answered: told nothing but the allocation, and for large cases a bound that was proved there already."""
+    """By event, of what was answered: told nothing but the allocation, and for large cases a bound that was
+    proved there already.
+    """
     found = {}
     for k, answer in sorted(run.answers.items()):
         if answer.amount is None:
@@ -204,7 +229,9 @@ def _certificates(case: Case, run: _Run, proofs: dict[int, Certificate]) -> dict
             continue
         law = None if case.law is None else case.law.align(event.book.assets).exact()
         own = assess(case.objective, event, law, answer.amount).certificate
-        found[k] = with_bound(own, proofs[k], own.tolerance) if own.status == "uncertified" and k in proofs else own
+        found[k] = (
+            with_bound(own, proofs[k], own.tolerance) if own.status == "uncertified" and k in proofs else own
+        )
     return found
 
 

@@ -1,4 +1,6 @@
-"""scale.svg: seconds over accounts, logarithmic on both axes, with what each line certifies; scale.csv: its numbers, for the notebook."""
+"""scale.svg: seconds over accounts, logarithmic on both axes, with what each line certifies; scale.csv: its
+numbers, for the notebook.
+"""
 
 import csv
 from pathlib import Path
@@ -27,12 +29,18 @@ def draw(results: list[Result], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "adl_opt"
     figure, axes = plt.subplots(figsize=(8, 5))
     for number, (spec, contender, label) in enumerate(SHOWN):
-        points = [(r.case.accounts, line) for r in results if r.spec.name == spec and (line := r.line(contender)) is not None]
+        points = [
+            (r.case.accounts, line)
+            for r in results
+            if r.spec.name == spec and (line := r.line(contender)) is not None
+        ]
         if points:
             colour = f"C{number}"
             axes.plot([x for x, _ in points], [line.median for _, line in points], color=colour, label=label)
             for x, line in points:
-                axes.plot(x, line.median, "o", color=colour, markerfacecolor=colour if _proved(line) else "white")
+                axes.plot(
+                    x, line.median, "o", color=colour, markerfacecolor=colour if _proved(line) else "white"
+                )
     axes.set(xscale="log", yscale="log", xlabel="accounts", ylabel="seconds, from nothing to the certificate")
     axes.set_title("Filled: certified within 1e-6. Hollow: not.", fontsize=10)
     axes.grid(alpha=0.3)

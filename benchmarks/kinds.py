@@ -10,8 +10,9 @@ from .verbs import Case, Contender
 class Spec:
     """A question, the sizes (accounts) at which it is asked, and what answers it.
 
-    against: contenders whose time counts as 1, a column each; seconds: after which no further round begins (driver.py);
-    memory: contenders whose peak memory is measured, in a process of their own, at the sizes worth it.
+    against: contenders whose time counts as 1, a column each; seconds: after which no further round begins
+    (driver.py); memory: contenders whose peak memory is measured, in a process of their own, at the sizes
+    worth it.
     """
 
     name: str
@@ -30,9 +31,11 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """A ratio of times (or, with against=None, milliseconds beyond the solver's own) with the target that it has to meet.
+    """A ratio of times (or, with against=None, milliseconds beyond the solver's own) with the target that it
+    has to meet.
 
-    against_size: the other's size, if it is another; each: times are per account; worst: over the fastest certified line of every size, the worst.
+    against_size: the other's size, if it is another; each: times are per account; worst: over the fastest
+    certified line of every size, the worst.
     """
 
     text: str

@@ -1,4 +1,6 @@
-"""Peak memory of one contender, in a process of its own: `python -m benchmarks.memory SPEC SIZE CONTENDER` prints bytes."""
+"""Peak memory of one contender, in a process of its own: `python -m benchmarks.memory SPEC SIZE CONTENDER`
+prints bytes.
+"""
 
 import resource
 import subprocess
@@ -10,9 +12,13 @@ _UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def peak(spec: str, size: int, contender: str) -> float | None:
-    """Bytes that a process holds at most which builds the book and answers once, everything imported included; None if it fails."""
+    """Bytes that a process holds at most which builds the book and answers once, everything imported
+    included; None if it fails.
+    """
     command = [sys.executable, "-m", "benchmarks.memory", spec, str(size), contender]
-    done = subprocess.run(command, cwd=Path(__file__).resolve().parent.parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=Path(__file__).resolve().parent.parent, capture_output=True, text=True, check=False
+    )
     return float(done.stdout) if done.returncode == 0 else None
 
 

@@ -1,4 +1,7 @@
-"""RESULTS.md: the headlines, the machine, a table a spec. It prints what driver.py measured and computes nothing else."""
+"""RESULTS.md: the headlines, the machine, a table a spec.
+
+It prints what driver.py measured and computes nothing else.
+"""
 
 import os
 import platform
@@ -20,12 +23,15 @@ CERTIFIED = 1e-6  # the gap up to which a line counts as certified
 ROUNDING = 1e-12  # contracts or fractions: not what makes an allocation infeasible
 ROOT = Path(__file__).resolve().parent.parent
 INTRODUCTION = """\
-Written by `make bench` (`python -m benchmarks`). Times are of one machine on one day; read the **ratios**: medians over rounds in
-which the contenders take turns, so that a slow moment of the machine meets all of them. Imports are not counted; data are ready.
+Written by `make bench` (`python -m benchmarks`). Times are of one machine on one day; read the **ratios**:
+medians over rounds in which the contenders take turns, so that a slow moment of the machine meets all of
+them. Imports are not counted; data are ready.
 
 - **gap**: of the allocation that the contender returned, proved by `adl.certify` after the clock has stopped:
-  (objective - lower bound) / objective (or 1e-6 of the objective at pro rata, if that is more), the worst over all requirements solved; "infeasible by" says what is missed.
-- **claim**: the objective that the contender reports over the certified optimum, minus 1 (empty where it reports none).
+  (objective - lower bound) / objective (or 1e-6 of the objective at pro rata, if that is more), the worst
+  over all requirements solved; "infeasible by" says what is missed.
+- **claim**: the objective that the contender reports over the certified optimum, minus 1 (empty where it
+  reports none).
 - **it says**: the contender's own statuses. Ours polish, clear exactly and certify within the time shown.
 - **peak memory**: of a process of its own that imports everything, makes the book and answers once.
 - **beyond the solver**: the time less what the solver says it needed for the same program.
@@ -39,7 +45,10 @@ def machine() -> dict[str, str]:
     """What the figures depend on: processor, memory, versions, commit, date."""
     packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     return {
-        "processor": f"{_processor()}, {len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores",
+        "processor": (
+            f"{_processor()}, "
+            f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+        ),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "BLAS threads": os.environ.get("OPENBLAS_NUM_THREADS", "as many as it likes"),
@@ -55,12 +64,18 @@ def render(results: list[Result], about: dict[str, str], seconds: float) -> str:
     parts = ["# Benchmarks", INTRODUCTION, "## In short", _headlines(results), FIGURE, "## Machine"]
     parts.append(_table(("", ""), about.items()))
     parts.append(
-        f"Everything together took {seconds:.0f} s: up to {ROUNDS} rounds each, at least {LEAST} (1 where one takes over {LONG:.0f} s)."
+        f"Everything together took {seconds:.0f} s: up to {ROUNDS} rounds each, at least {LEAST} (1 where "
+        f"one takes over {LONG:.0f} s)."
     )
     for spec in SPECS:
         mine = [result for result in results if result.spec is spec]
         if mine:
-            parts += [f"## {spec.name[:1].upper()}{spec.name[1:]}", spec.question, _spec_table(mine), _agreement(mine)]
+            parts += [
+                f"## {spec.name[:1].upper()}{spec.name[1:]}",
+                spec.question,
+                _spec_table(mine),
+                _agreement(mine),
+            ]
     troubles = [trouble for result in results for trouble in result.troubles]
     if troubles:
         parts += ["## Troubles", "\n".join(f"- {trouble}" for trouble in troubles)]
@@ -88,7 +103,13 @@ def _headline(h: Headline, found: dict[tuple[str, int], Result]) -> tuple[str, .
         return h.text, f"{h.size:,}", f"{value:.2g} ms", _target(h, value, " ms"), times
     value = line.ratio(other) if h.against_size is None else line.median / other.median
     value *= (h.against_size or h.size) / h.size if h.each else 1.0
-    return h.text, f"{h.size:,}", _shown(value), _target(h, value, ""), f"{times} over {_time(other.median)} (gap {_gap(other)})"
+    return (
+        h.text,
+        f"{h.size:,}",
+        _shown(value),
+        _target(h, value, ""),
+        f"{times} over {_time(other.median)} (gap {_gap(other)})",
+    )
 
 
 def _worst(h: Headline, results: list[Result]) -> tuple[str, ...]:
@@ -98,11 +119,20 @@ def _worst(h: Headline, results: list[Result]) -> tuple[str, ...]:
         line = result.line(h.contender)
         rivals = [one for one in result.lines if one.times and one.contender.ours and one.gap <= CERTIFIED]
         if line is not None and rivals:
-            ratios.append((max(line.ratio(one) for one in rivals), result.case.accounts, line, min(rivals, key=lambda x: x.median)))
+            ratios.append(
+                (
+                    max(line.ratio(one) for one in rivals),
+                    result.case.accounts,
+                    line,
+                    min(rivals, key=lambda x: x.median),
+                )
+            )
     if not ratios:
         return h.text, "", "not measured", "", ""
     value, size, line, best = max(ratios, key=lambda one: one[0])
-    times = f"{_time(line.median)} (gap {_gap(line)}) over {best.name} {_time(best.median)} (gap {_gap(best)})"
+    times = (
+        f"{_time(line.median)} (gap {_gap(line)}) over {best.name} {_time(best.median)} (gap {_gap(best)})"
+    )
     return h.text, f"{size:,}", _shown(value), _target(h, value, ""), times
 
 
@@ -116,7 +146,9 @@ def _target(h: Headline, value: float, unit: str) -> str:
     goal = f"at most {h.at_most:g}{unit}" + ("" if h.aim is None else f", aim {h.aim:g}")
     if value > h.at_most:
         return f"{goal}: **missed**"
-    return f"{goal}: met" + ("" if h.aim is None else ", aim reached" if value <= h.aim else ", aim not reached")
+    return f"{goal}: met" + (
+        "" if h.aim is None else ", aim reached" if value <= h.aim else ", aim not reached"
+    )
 
 
 def _spec_table(results: list[Result]) -> str:
@@ -137,7 +169,11 @@ def _row(result: Result, line: Line, against: tuple[str, ...], overhead: bool, m
     others = [result.line(name) for name in against]
     ratios = ["" if other is None else _ratio(line.ratio(other)) for other in others]
     # A solver's clock is its own: what it says may exceed the whole by a little.
-    beyond = ["" if line.overhead is None else "about 0" if line.overhead < 0 else _time(line.overhead)] if overhead else []
+    beyond = (
+        ["" if line.overhead is None else "about 0" if line.overhead < 0 else _time(line.overhead)]
+        if overhead
+        else []
+    )
     beyond += ["" if line.memory is None else f"{line.memory / 2**30:.2f} GiB"] if memory else []
     claim = "" if line.error is None else _small(line.error)
     times = [str(len(line.times)), _time(line.median), _time(min(line.times))]
@@ -159,20 +195,30 @@ def _broken(c: Certificate) -> str:
 def _agreement(results: list[Result]) -> str:
     lines = []
     for result in results:
-        first = next((line.certificates[0] for line in result.lines if line.contender.ours and line.certificates), None)
+        first = next(
+            (line.certificates[0] for line in result.lines if line.contender.ours and line.certificates), None
+        )
         if first is None:
             continue
-        size = f"{result.case.accounts:,} accounts" + (f" x {result.case.scenarios:,} scenarios" if result.case.scenarios else "")
+        size = f"{result.case.accounts:,} accounts" + (
+            f" x {result.case.scenarios:,} scenarios" if result.case.scenarios else ""
+        )
         spread = "" if result.spread is None else f"; our methods agree to {_small(result.spread)}"
         known = result.case.known
         paper = (
             ""
             if known is None
-            else f"; the example is known to have {known:,.6f}, off by {_small(abs(first.objective / known - 1))}"
+            else (
+                f"; the example is known to have {known:,.6f}, off by "
+                f"{_small(abs(first.objective / known - 1))}"
+            )
         )
         which = "" if len(result.case.events) == 1 else " at the first requirement"
         known_too = f" {result.case.note[:1].upper()}{result.case.note[1:]}." if result.case.note else ""
-        lines.append(f"- {size}: certified value {first.objective:,.6f} ({first.measure}){which}{spread}{paper}.{known_too}")
+        lines.append(
+            f"- {size}: certified value {first.objective:,.6f} "
+            f"({first.measure}){which}{spread}{paper}.{known_too}"
+        )
     return "\n".join(lines)
 
 
@@ -206,7 +252,11 @@ def _version(name: str) -> str:
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         if names:
             return names[0]
     return platform.processor() or platform.machine()
@@ -214,9 +264,15 @@ def _processor() -> str:
 
 def _commit() -> str:
     """The commit measured, with '+changes' if the tree differs from it (RESULTS.md itself aside)."""
-    commands = ("rev-parse", "--short", "HEAD"), ("status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.md")
+    commands = (
+        ("rev-parse", "--short", "HEAD"),
+        ("status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.md"),
+    )
     try:
-        found = [subprocess.run(["git", *c], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() for c in commands]
+        found = [
+            subprocess.run(["git", *c], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+            for c in commands
+        ]
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return found[0] + ("+changes" if found[1] else "")

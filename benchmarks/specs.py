@@ -1,6 +1,8 @@
-"""What is measured. A Spec builds its contenders for a size, untimed; every model of models/ brings one by itself.
+"""What is measured. A Spec builds its contenders for a size, untimed; every model of models/ brings one by
+itself.
 
-SPECS holds them all; `spec.build(size)` for `size in spec.sizes` is what a test runs. HEADLINES are the ratios worth a line.
+SPECS holds them all; `spec.build(size)` for `size in spec.sizes` is what a test runs. HEADLINES are the
+ratios worth a line.
 """
 
 import numpy as np
@@ -14,7 +16,9 @@ from .kinds import Headline, Spec
 from .verbs import Case, Contender
 
 SAMPLE = 128  # scenarios drawn from a law that is not a set of scenarios
-MOST_CELLS = 200_000  # accounts x scenarios up to which the conic method is run here (its own limit is far higher)
+MOST_CELLS = (
+    200_000  # accounts x scenarios up to which the conic method is run here (its own limit is far higher)
+)
 PLAIN, PLAIN_HIGHS = "hand-written", "hand-written, HiGHS"
 AUTO, CONIC, PUBLISHED = "adl_opt", "adl_opt, conic", "published dual ascent"
 CONSENSUS = "published consensus (ADMM)"
@@ -60,7 +64,9 @@ def _paper(size: int) -> Case:
 
 
 def _paper_again(size: int) -> Case:
-    """The same book at eleven requirements, from half to one and a half times the paper's; round k solves number k."""
+    """The same book at eleven requirements, from half to one and a half times the paper's; round k solves
+    number k.
+    """
     case = _paper(size)
     start = case.event(0)
     factors = np.linspace(0.5, 1.5, 11).tolist()
@@ -98,8 +104,11 @@ def _ascended(case: Case) -> tuple[Contender, ...]:
 BUILDER = (
     Spec(
         name="builder, cold",
-        question="The paper's example (and forty accounts like them), constructed and solved from nothing, against the program as a CVXPY "
-        "user writes it: contracts, dollars, `cp.pos`, every scenario; with the solver that CVXPY chooses, and with HiGHS.",
+        question=(
+            "The paper's example (and forty accounts like them), constructed and solved from nothing, "
+            "against the program as a CVXPY user writes it: contracts, dollars, `cp.pos`, every scenario; "
+            "with the solver that CVXPY chooses, and with HiGHS."
+        ),
         sizes=(4, 40),
         case=_paper,
         contenders=_built,
@@ -107,7 +116,10 @@ BUILDER = (
     ),
     Spec(
         name="builder, re-solve",
-        question="The same at eleven requirements, compiled before: `problem.solve(short=...)` against `cp.Parameter`.",
+        question=(
+            "The same at eleven requirements, compiled before: `problem.solve(short=...)` against "
+            "`cp.Parameter`."
+        ),
         sizes=(4, 40),
         case=_paper_again,
         contenders=_built_again,
@@ -115,9 +127,12 @@ BUILDER = (
     ),
     Spec(
         name="published approach",
-        question="A shadow price outside (bisection), each account's answer by L-BFGS-B with its exact slope inside, then rescale and "
-        "clip; and consensus: each account near its share of the message, then an exchange step; from nothing. Under scenarios the answers to a price jump, so that the "
-        "residual does not vanish and rescaling decides.",
+        question=(
+            "A shadow price outside (bisection), each account's answer by L-BFGS-B with its exact slope "
+            "inside, then rescale and clip; and consensus: each account near its share of the message, "
+            "then an exchange step; from nothing. Under scenarios the answers to a price jump, so that "
+            "the residual does not vanish and rescaling decides."
+        ),
         sizes=(4, 40, 400),
         case=_paper,
         contenders=_ascended,
@@ -127,7 +142,11 @@ BUILDER = (
 
 
 SPECS = (
-    *(model_spec(name) for name in catalog.names() if adl.load(name).objective.lower_bound_objective() is None),
+    *(
+        model_spec(name)
+        for name in catalog.names()
+        if adl.load(name).objective.lower_bound_objective() is None
+    ),
     *BUILDER,
     *scale.SCALE,
 )
@@ -136,7 +155,11 @@ _COLD = {"spec": "builder, cold", "size": 4, "at_most": 1.0, "aim": 0.25}
 _AGAIN = {"spec": "builder, re-solve", "size": 4, "at_most": 1.0}
 HEADLINES = (
     Headline(
-        text="linear program over analytic policy", spec="model expected_loss", size=1_000, contender="conic", against=CLOSED_FORM
+        text="linear program over analytic policy",
+        spec="model expected_loss",
+        size=1_000,
+        contender="conic",
+        against=CLOSED_FORM,
     ),
     Headline(text="cold, each as it comes", contender=AUTO, against=PLAIN, **_COLD),
     Headline(text="cold, conic over CVXPY as it comes", contender=CONIC, against=PLAIN, **_COLD),
@@ -144,10 +167,25 @@ HEADLINES = (
     Headline(text="re-solve, each as it comes", contender=AUTO, against=PLAIN, **_AGAIN),
     Headline(text="re-solve, conic over CVXPY as it comes", contender=CONIC, against=PLAIN, **_AGAIN),
     Headline(text="re-solve, conic, both through HiGHS", contender=CONIC, against=PLAIN_HIGHS, **_AGAIN),
-    Headline(text="re-solve, conic, beyond the solver's own time", contender=CONIC, against=None, **_AGAIN | {"at_most": 10.0}),
-    *scale.HEADLINES,
-    Headline(text="adl_opt over the published dual ascent", spec="published approach", size=4, contender=AUTO, against=PUBLISHED),
     Headline(
-        text="adl_opt over the published consensus method", spec="published approach", size=4, contender=AUTO, against=CONSENSUS
+        text="re-solve, conic, beyond the solver's own time",
+        contender=CONIC,
+        against=None,
+        **_AGAIN | {"at_most": 10.0},
+    ),
+    *scale.HEADLINES,
+    Headline(
+        text="adl_opt over the published dual ascent",
+        spec="published approach",
+        size=4,
+        contender=AUTO,
+        against=PUBLISHED,
+    ),
+    Headline(
+        text="adl_opt over the published consensus method",
+        spec="published approach",
+        size=4,
+        contender=AUTO,
+        against=CONSENSUS,
     ),
 )

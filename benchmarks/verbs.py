@@ -1,7 +1,8 @@
 """The measured verbs: each takes a Case and returns a Contender, whose `run` is what the clock sees.
 
-Ours: closed form, any method cold, any method again at another requirement. Theirs: the program as a CVXPY user writes it
-(cold, and again with a cp.Parameter), and the published dual ascent, written anew. What is prepared before `run` is not timed.
+Ours: closed form, any method cold, any method again at another requirement. Theirs: the program as a CVXPY
+user writes it (cold, and again with a cp.Parameter), and the published dual ascent, written anew. What is
+prepared before `run` is not timed.
 """
 
 from collections.abc import Callable
@@ -18,15 +19,22 @@ from adl_opt.methods.conic.program import Program
 from adl_opt.waterfill import level as waterfill
 
 Array = NDArray[np.float64]
-ACCURACY = 1e-9  # what Problem.solve asks of a solver; used where a Program is asked for its solver's own time
-OUTER, RESIDUAL = 60, 1e-6  # of the published dual ascent: steps at most, clearing residual relative to the requirement
+ACCURACY = (
+    1e-9  # what Problem.solve asks of a solver; used where a Program is asked for its solver's own time
+)
+OUTER, RESIDUAL = (
+    60,
+    1e-6,
+)  # of the published dual ascent: steps at most, clearing residual relative to the requirement
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One problem at one size: events over one book (round k solves number k, modulo their count) under one law.
+    """One problem at one size: events over one book (round k solves number k, modulo their count) under one
+    law.
 
-    known: the optimal objective of the first event as computed independently, quote currency, or None. note: what else is to be known about it.
+    known: the optimal objective of the first event as computed independently, quote currency, or None. note:
+    what else is to be known about it.
     """
 
     objective: adl.Objective
@@ -49,8 +57,10 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """amount (legs,) contracts closed, >= 0, or None if there is no answer; says: the contender's own status, in its words;
-    claimed: the objective that it reports, quote currency, or None; proof: its certificate, of ours."""
+    """amount (legs,) contracts closed, >= 0, or None if there is no answer; says: the contender's own status,
+    in its words; claimed: the objective that it reports, quote currency, or None; proof: its certificate, of
+    ours.
+    """
 
     amount: Array | None
     says: str
@@ -60,9 +70,11 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A verb applied to a case. run(k): the timed call of round k; solver_seconds(k): after it, the solver's own share.
+    """A verb applied to a case. run(k): the timed call of round k; solver_seconds(k): after it, the solver's
+    own share.
 
-    ours: must be certified and agree with the others of ours; optional: may refuse the problem; skip: why it is not run.
+    ours: must be certified and agree with the others of ours; optional: may refuse the problem; skip: why it
+    is not run.
     """
 
     name: str
@@ -74,7 +86,9 @@ class Contender:
 
 
 def closed_form(case: Case, policy: Callable[[adl.Event], adl.Allocation]) -> Contender:
-    """The analytic policy with its own certificate; its value under the case's law is added after the clock stops."""
+    """The analytic policy with its own certificate; its value under the case's law is added after the clock
+    stops.
+    """
 
     def run(k: int) -> Answer:
         allocation = policy(case.event(k))
@@ -132,7 +146,9 @@ def again(case: Case, method: str, name: str) -> Contender:
 
 
 def handwritten_cold(case: Case, solver: str | None, name: str) -> Contender:
-    """The program as a user writes it, built and solved from nothing but his arrays. solver None: CVXPY's own choice."""
+    """The program as a user writes it, built and solved from nothing but his arrays. solver None: CVXPY's own
+    choice.
+    """
     data = dense(case)
 
     def run(k: int) -> Answer:
@@ -143,7 +159,9 @@ def handwritten_cold(case: Case, solver: str | None, name: str) -> Contender:
 
 
 def handwritten_again(case: Case, solver: str | None, name: str) -> Contender:
-    """The same program with a cp.Parameter for the requirement, compiled in the warm-up, solved again for another value."""
+    """The same program with a cp.Parameter for the requirement, compiled in the warm-up, solved again for
+    another value.
+    """
     data, parameter = dense(case), cp.Parameter(nonneg=True)
     x, problem = plain_program(data, parameter)
 
@@ -165,7 +183,9 @@ def plain_program(data: "Dense", close: float | cp.Parameter) -> tuple[cp.Variab
 
 
 def dual_ascent(case: Case, name: str) -> Contender:
-    """The published approach: a shadow price outside, every account by itself inside, then rescale and clip."""
+    """The published approach: a shadow price outside, every account by itself inside, then rescale and
+    clip.
+    """
     data = dense(case)
 
     def run(k: int) -> Answer:
@@ -182,7 +202,9 @@ def isolated_case(size: int) -> Case:
     equity = 10 ** rng.uniform(0, 6, size)
     position, number = -equity * rng.lognormal(1, 1, size), np.arange(size, dtype=np.int32)
     labels = np.char.add("a", number.astype(str)).astype(object)
-    book = adl.Book(labels, ("BTC",), np.ones(1), equity, number, np.zeros(size, dtype=np.int32), position, {})
+    book = adl.Book(
+        labels, ("BTC",), np.ones(1), equity, number, np.zeros(size, dtype=np.int32), position, {}
+    )
     return Case(objective=adl.LeverageSquare(), events=(adl.Event(book, short={"BTC": "30%"}),), law=None)
 
 
@@ -223,8 +245,12 @@ def exactly(case: Case) -> Contender:
 
 
 def _ascent(data: "Dense", close: float) -> tuple[Array, str]:
-    """Contracts closed (n,) by bisection on the clearing residual, until RESIDUAL of `close` or OUTER steps; and how it ended."""
-    high = float(data.weight @ np.abs(data.move))  # a price at which nobody closes; at minus it everybody does
+    """Contracts closed (n,) by bisection on the clearing residual, until RESIDUAL of `close` or OUTER steps;
+    and how it ended.
+    """
+    high = float(
+        data.weight @ np.abs(data.move)
+    )  # a price at which nobody closes; at minus it everybody does
     low, closed, residual, steps = -high, data.most, np.inf, 0
     while steps < OUTER and abs(residual) > RESIDUAL * close:
         price = (low + high) / 2
@@ -236,7 +262,9 @@ def _ascent(data: "Dense", close: float) -> tuple[Array, str]:
 
 
 def _response(base: Array, data: "Dense", most: float, price: float) -> float:
-    """What one account closes (contracts) if every contract costs `price` dollars: L-BFGS-B from the middle of its box."""
+    """What one account closes (contracts) if every contract costs `price` dollars: L-BFGS-B from the middle
+    of its box.
+    """
 
     def cost(x: Array) -> tuple[float, Array]:
         above = base - x[0] * data.move
@@ -253,13 +281,17 @@ def frame_of(event: adl.Event, amount: Array):
     book = event.book
     assets = np.array(book.assets, dtype=object)
     closed = np.sign(book.position) * amount
-    return pd.DataFrame({"account": book.accounts[book.account], "asset": assets[book.asset], "closed": closed})
+    return pd.DataFrame(
+        {"account": book.accounts[book.account], "asset": assets[book.asset], "closed": closed}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dense:
-    """One required asset, in arrays: base (n, S) dollars lost beyond equity if nothing is closed; move (S,) dollars saved per
-    contract closed; weight (S,) probabilities; most (n,) contracts; leg (n,) the leg of each account, of `legs` in all."""
+    """One required asset, in arrays: base (n, S) dollars lost beyond equity if nothing is closed; move (S,)
+    dollars saved per contract closed; weight (S,) probabilities; most (n,) contracts; leg (n,) the leg of
+    each account, of `legs` in all.
+    """
 
     base: Array
     move: Array
@@ -275,13 +307,18 @@ class Dense:
 
 
 def dense(case: Case) -> Dense:
-    """The case as a researcher's script holds it. Raises ValueError unless one asset is required and everyone holds it."""
+    """The case as a researcher's script holds it.
+
+    Raises ValueError unless one asset is required and everyone holds it.
+    """
     event = case.event(0)
     book, law = event.book, case.law
     assets = np.flatnonzero(event.side)
     leg = np.flatnonzero(book.asset == assets[0])
     if len(assets) != 1 or len(leg) != len(book.accounts) or not isinstance(law, adl.Scenarios):
-        raise ValueError(f"hand-written for scenarios and one required asset that every account holds, not for {event!r}")
+        raise ValueError(
+            f"hand-written for scenarios and one required asset that every account holds, not for {event!r}"
+        )
     position = np.zeros((len(book.accounts), len(book.assets)))
     position[book.account, book.asset] = book.position
     dollars = law.align(book.assets).moves * book.price
@@ -302,7 +339,9 @@ def required(event: adl.Event) -> float:
 
 def _ours(allocation: adl.Allocation) -> Answer:
     certificate = allocation.certificate
-    return Answer(amount=allocation.amount, says=certificate.status, claimed=certificate.objective, proof=certificate)
+    return Answer(
+        amount=allocation.amount, says=certificate.status, claimed=certificate.objective, proof=certificate
+    )
 
 
 def _theirs(data: Dense, x: cp.Variable, problem: cp.Problem, solver: str | None) -> Answer:

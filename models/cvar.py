@@ -2,11 +2,13 @@ r"""CVaR of the total loss in isolated margin: a leverage cutoff describes every
 
     minimize    CVaR_alpha( sum_i (R p (q_i - x_i) - E_i)_+ )   over   sum_i x_i = Q,  0 <= x_i <= q_i
 
-Water-filling is optimal, and not alone. Below the cutoff leverage l_c = 1 / r_alpha (r_alpha: the alpha-quantile of the price move)
-no tail loss touches an account. Above it every contract costs the same in the tail: if the positions above the cutoff suffice, sum c_i >= Q
-with c_i = (q_i - l_c E_i / p)_+, then x is optimal exactly if 0 <= x_i <= c_i.
+Water-filling is optimal, and not alone. Below the cutoff leverage l_c = 1 / r_alpha (r_alpha: the
+alpha-quantile of the price move) no tail loss touches an account. Above it every contract costs the same in
+the tail: if the positions above the cutoff suffice, sum c_i >= Q with c_i = (q_i - l_c E_i / p)_+, then x is
+optimal exactly if 0 <= x_i <= c_i.
 
-Source: Campbell et al. (2026), CVaR; the cutoff theorem made exact for every law (tail law with partial atoms), Thm 2.
+Source: Campbell et al. (2026), CVaR; the cutoff theorem made exact for every law (tail law with partial
+atoms), Thm 2.
 """
 
 import numpy as np
@@ -22,7 +24,9 @@ def event(n: int, seed: int) -> adl.Event:
 
 
 def _cutoff(level: float) -> float:
-    """1 / r_alpha: the smallest move that belongs to the worst 1 - level of moves, with any part of its probability."""
+    """1 / r_alpha: the smallest move that belongs to the worst 1 - level of moves, with any part of its
+    probability.
+    """
     move = np.sort(LAW.moves[:, 0])
     return 1 / move[int(np.floor(level * len(move)))]
 
@@ -33,7 +37,9 @@ def _above(start: adl.Event, level: float) -> np.ndarray:
 
 
 @adl.claim(
-    "the ranges of all optima are those of the cutoff: nothing below it is touched, anything goes above", "cutoff theorem", 1e-9
+    "the ranges of all optima are those of the cutoff: nothing below it is touched, anything goes above",
+    "cutoff theorem",
+    1e-9,
 )
 def cutoff_set(model):
     worst, seen = 0.0, 0
@@ -46,12 +52,18 @@ def cutoff_set(model):
         others = above.sum() - above
         least, most = np.maximum(required - others, 0.0), np.minimum(above, required)
         found = adl.optimal_range(adl.Problem(model.objective, start, model.law))
-        worst = max(worst, np.abs(-found["least"] - least).max() / required, np.abs(-found["most"] - most).max() / required)
+        worst = max(
+            worst,
+            np.abs(-found["least"] - least).max() / required,
+            np.abs(-found["most"] - most).max() / required,
+        )
     return worst if seen > 10 else 1.0
 
 
 @adl.claim(
-    "each end of a range is attained: the programs over the optimal face find the same ends", "two independent definitions", 1e-7
+    "each end of a range is attained: the programs over the optimal face find the same ends",
+    "two independent definitions",
+    1e-7,
 )
 def programs_agree(model):
     class Unknown(adl.CVaR):
@@ -83,7 +95,9 @@ def _queue(start: adl.Event) -> np.ndarray:
 
 
 @adl.claim(
-    "a queue is optimal exactly if it leaves every account that it cuts above the cutoff", "corollary of the cutoff theorem", 0.0
+    "a queue is optimal exactly if it leaves every account that it cuts above the cutoff",
+    "corollary of the cutoff theorem",
+    0.0,
 )
 def queue_iff_above_the_cutoff(model):
     wrong, seen = 0, [0, 0]
@@ -110,18 +124,29 @@ def distribution_free(model):
     start = model.event(model.sizes[0], 3)
     policy = model.closed_form(start)
     laws = adl.examples.eight_laws()
-    return max(adl.certify(adl.CVaR(level), start, law, policy).gap for law in laws for level in (0.0, 0.5, 0.9, 0.99))
+    return max(
+        adl.certify(adl.CVaR(level), start, law, policy).gap
+        for law in laws
+        for level in (0.0, 0.5, 0.9, 0.99)
+    )
 
 
 @adl.claim(
-    "where all accounts lose together, the CVaR of the total is the sum of the accounts' CVaRs", "comonotone additivity", 1e-12
+    "where all accounts lose together, the CVaR of the total is the sum of the accounts' CVaRs",
+    "comonotone additivity",
+    1e-12,
 )
 def sum_over_accounts(model):
     start = model.event(model.sizes[0], 5)
     rows = adl.compare(
-        start, model.law, [adl.pro_rata, adl.water_filling], [model.objective, adl.AccountCVaR(model.objective.level)]
+        start,
+        model.law,
+        [adl.pro_rata, adl.water_filling],
+        [model.objective, adl.AccountCVaR(model.objective.level)],
     )
-    total, by_account = rows.iloc[:2][[str(model.objective), f"AccountCVaR(level={model.objective.level})"]].to_numpy().T
+    total, by_account = (
+        rows.iloc[:2][[str(model.objective), f"AccountCVaR(level={model.objective.level})"]].to_numpy().T
+    )
     return float(np.max(np.abs(total / by_account - 1)))
 
 
@@ -141,6 +166,7 @@ MODEL = adl.Model(
     closed_form=adl.water_filling,
     sizes=(20, 500),
     claims=(
-        cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts, value_by_hand, adl.methods_agree(),
+        cutoff_set, programs_agree, queue_iff_above_the_cutoff, distribution_free, sum_over_accounts,
+        value_by_hand, adl.methods_agree(),
     ),
 )  # fmt: skip

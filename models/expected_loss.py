@@ -11,7 +11,12 @@ import numpy as np
 
 import adl_opt as adl
 
-LAWS = (adl.Gaussian(0.05**2), adl.StudentT(0.04**2, dof=2.5), adl.LogNormal(0.9, None, 2 / 365), *adl.examples.eight_laws())
+LAWS = (
+    adl.Gaussian(0.05**2),
+    adl.StudentT(0.04**2, dof=2.5),
+    adl.LogNormal(0.9, None, 2 / 365),
+    *adl.examples.eight_laws(),
+)
 
 
 def event(n: int, seed: int) -> adl.Event:
@@ -29,7 +34,9 @@ def _state(model, seed):
     return start, np.abs(start.book.position), start.book.equity, start.required[0]
 
 
-@adl.claim("reduced accounts end on one leverage, the water level; the others are below it and untouched", "Thm 1")
+@adl.claim(
+    "reduced accounts end on one leverage, the water level; the others are below it and untouched", "Thm 1"
+)
 def one_leverage(model):
     worst = 0.0
     for seed in range(20):
@@ -42,7 +49,10 @@ def one_leverage(model):
     return worst
 
 
-@adl.claim("for every price move no feasible allocation loses less (so: every monotone risk measure)", "Thm 1, pathwise dominance")
+@adl.claim(
+    "for every price move no feasible allocation loses less (so: every monotone risk measure)",
+    "Thm 1, pathwise dominance",
+)
 def pathwise_dominance(model):
     worst = 0.0
     for seed in range(20):
@@ -96,14 +106,20 @@ def split_proof(model):
             pieces = np.append(size, (1 - a) * size[i]), np.append(equity, (1 - share) * equity[i])
             pieces[0][i], pieces[1][i] = a * size[i], share * equity[i]
             split = model.closed_form(
-                _event(-pieces[0], pieces[1], 0.0).with_requirement(short={"BTC": min(required, pieces[0].sum())})
+                _event(-pieces[0], pieces[1], 0.0).with_requirement(
+                    short={"BTC": min(required, pieces[0].sum())}
+                )
             ).amount
             change = split[i] + split[-1] - alone
             worst = max(worst, (abs(change) if share == a else max(-change, 0.0)) / required)
     return worst
 
 
-@adl.claim("closing and reopening at the mark price (a wash trade) changes nothing", "wash-trade resistance", tolerance=0.0)
+@adl.claim(
+    "closing and reopening at the mark price (a wash trade) changes nothing",
+    "wash-trade resistance",
+    tolerance=0.0,
+)
 def wash_trade_resistant(model):
     _, size, equity, _ = _state(model, 7)
     entry = np.linspace(10_000.0, 90_000.0, len(size))
@@ -112,24 +128,45 @@ def wash_trade_resistant(model):
     return float(np.abs(before - after).max())
 
 
-@adl.claim("merging two accounts can help their owner: 5 contracts closed apart, 0 merged (not merge-proof)", "our counterexample")
+@adl.claim(
+    "merging two accounts can help their owner: 5 contracts closed apart, 0 merged (not merge-proof)",
+    "our counterexample",
+)
 def merging_can_help(model):
-    apart = model.closed_form(_event(-np.full(3, 10.0), np.array([1.0, 9.0, 2.0]), 5 / 30, price=1.0)).amount[:2].sum()
-    merged = model.closed_form(_event(-np.array([20.0, 10.0]), np.array([10.0, 2.0]), 5 / 30, price=1.0)).amount[0]
+    apart = (
+        model.closed_form(_event(-np.full(3, 10.0), np.array([1.0, 9.0, 2.0]), 5 / 30, price=1.0))
+        .amount[:2]
+        .sum()
+    )
+    merged = model.closed_form(
+        _event(-np.array([20.0, 10.0]), np.array([10.0, 2.0]), 5 / 30, price=1.0)
+    ).amount[0]
     return abs(apart - 5.0) + abs(merged - 0.0)
 
 
-@adl.claim("the linear program finds the same expected loss, certified (relative to pro rata)", "two independent definitions", 1e-7)
+@adl.claim(
+    "the linear program finds the same expected loss, certified (relative to pro rata)",
+    "two independent definitions",
+    1e-7,
+)
 def solver_agrees(model):
     worst = 0.0
     for seed in range(3):
         problem = adl.Problem(model.objective, model.event(model.sizes[0], seed), model.law.sample(128, seed))
-        conic, exact = problem.solve(method="conic").certificate, problem.solve(method="closed-form").certificate
-        worst = max(worst, abs(conic.objective - exact.objective) / exact.reference, conic.gap / 10, exact.gap)
+        conic, exact = (
+            problem.solve(method="conic").certificate,
+            problem.solve(method="closed-form").certificate,
+        )
+        worst = max(
+            worst, abs(conic.objective - exact.objective) / exact.reference, conic.gap / 10, exact.gap
+        )
     return worst
 
 
-@adl.value_by_hand("sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3): Student t with 3 degrees of freedom", "calculus")
+@adl.value_by_hand(
+    "sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3): Student t with 3 degrees of freedom",
+    "calculus",
+)
 def value_by_hand(start, amount):
     s = 0.05 * np.maximum(start.size - amount, 1e-9) * start.book.price[0]
     u = start.book.equity / s / 3**0.5
@@ -146,7 +183,8 @@ MODEL = adl.Model(
     closed_form=adl.water_filling,
     sizes=(30, 1_000, 100_000),
     claims=(
-        one_leverage, pathwise_dominance, distribution_free, path_independent, split_proof, wash_trade_resistant,
+        one_leverage, pathwise_dominance, distribution_free, path_independent, split_proof,
+        wash_trade_resistant,
         merging_can_help, solver_agrees, value_by_hand,
     ),
 )  # fmt: skip

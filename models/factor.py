@@ -1,12 +1,15 @@
 r"""One factor, requirements in several assets: level the factor leverages as far as clearing allows.
 
-    minimize    sum_i c_i^2 / E_i,   c_i = v . (notional left of i)   over all closings that meet the requirement of every asset
+    minimize    sum_i c_i^2 / E_i,   c_i = v . (notional left of i)
+    over        all closings that meet the requirement of every asset
 
-Prices move by v times one factor. The factor leverages c_i / E_i of the minimiser are unique, and it is optimal for every move of the
-factor, hence for every monotone risk and every law, for shorts, longs, or both, and any signs of v. What a requirement in one asset promises (path
-independence, split-proofness) is lost with several: the counterexamples are claims.
+Prices move by v times one factor. The factor leverages c_i / E_i of the minimiser are unique, and it is
+optimal for every move of the factor, hence for every monotone risk and every law, for shorts, longs, or both,
+and any signs of v. What a requirement in one asset promises (path independence, split-proofness) is lost with
+several: the counterexamples are claims.
 
-Source: Campbell et al. (2026), single factor; their clipped water-filling corrected by Thm 3 (it need not clear).
+Source: Campbell et al. (2026), single factor; their clipped water-filling corrected by Thm 3 (it need not
+clear).
 """
 
 import math
@@ -33,7 +36,9 @@ def _book(position, equity, price) -> adl.Book:
     import pandas as pd
 
     rows = [(f"a{i}", k, position[k][i], price[k], equity[i]) for i in range(len(equity)) for k in position]
-    return adl.Book.from_frame(pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity"]))
+    return adl.Book.from_frame(
+        pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity"])
+    )
 
 
 def _tiny(shorts, equity, **required) -> adl.Event:
@@ -47,7 +52,8 @@ def _fill(start: adl.Event) -> adl.Allocation:
 
 
 @adl.claim(
-    "for every move of the factor it loses no more than the linear program for that move alone (of the loss at pro rata)",
+    "for every move of the factor it loses no more than the linear program for that move alone (of the "
+    "loss at pro rata)",
     "Thm 3",
     1e-9,
 )
@@ -65,7 +71,8 @@ def every_move(model):
 
 
 @adl.claim(
-    "so it is certified for the expected loss, CVaR and the worst case under six laws of the factor, where pro rata is not",
+    "so it is certified for the expected loss, CVaR and the worst case under six laws of the factor, "
+    "where pro rata is not",
     "Thm 3, monotone risk",
     1e-7,
 )
@@ -86,7 +93,11 @@ def value_by_hand(start, amount):
     return float(((left.reshape(-1, 3) @ list(LOADING.values())) ** 2 / start.book.equity).sum())
 
 
-@adl.claim("the quadratic program, which knows no theorem, finds the value of the closed form, both certified", "Thm 3", 1e-9)
+@adl.claim(
+    "the quadratic program, which knows no theorem, finds the value of the closed form, both certified",
+    "Thm 3",
+    1e-9,
+)
 def program_agrees(model):
     worst = 0.0
     for seed in range(3):
@@ -109,18 +120,22 @@ def clears(model):
 
 
 @adl.claim(
-    "levelling each account's total first need not clear: it aims at 7 A and no B, the optimum closes 4 A and 3 B at levels 7 and 1.5",
+    "levelling each account's total first need not clear: it aims at 7 A and no B, the optimum closes 4 A "
+    "and 3 B at levels 7 and 1.5",
     "our example A, with a choice in each asset",
     1e-7,  # a linear program's accuracy
 )
 def targets_need_not_clear(model):
     start = _tiny([(10, 0), (8, 0), (0, 4), (0, 2)], [1, 1, 1, 1], A=4.0, B=3.0)
     aimed = adl.factor_targets(start, {"A": 1.0, "B": 1.0})["closed"].to_numpy()
-    return float(np.abs(_fill(start).amount - [3, 0, 1, 0, 0, 2.5, 0, 0.5]).max() + np.abs(aimed - [7, 0]).max())
+    return float(
+        np.abs(_fill(start).amount - [3, 0, 1, 0, 0, 2.5, 0, 0.5]).max() + np.abs(aimed - [7, 0]).max()
+    )
 
 
 @adl.claim(
-    "where one level can be met asset by asset, it is the optimum's; met it is in some books, and in others not",
+    "where one level can be met asset by asset, it is the optimum's; met it is in some books, and in "
+    "others not",
     "Gale and Hoffman's test",
     1e-6,
 )
@@ -135,12 +150,17 @@ def the_test_tells(model):
         common = float(start.book.equity @ aimed.attrs["targets"].to_numpy() ** 2)
         met += bool(aimed["implementable"].all())
         # Aiming account by account is a relaxation: never above, and equal exactly where it can be met.
-        worst = max(worst, common / level - 1, abs(common / level - 1) if aimed["implementable"].all() else 0.0)
+        worst = max(
+            worst, common / level - 1, abs(common / level - 1) if aimed["implementable"].all() else 0.0
+        )
         worst = max(worst, 0.0 if aimed["implementable"].all() else float(common >= level * (1 - 1e-9)))
     return worst if 0 < met < 20 else 1.0
 
 
-@adl.claim("splitting met targets in proportion to positions need not clear either: (3, 1) instead of (2, 2)", "our example B")
+@adl.claim(
+    "splitting met targets in proportion to positions need not clear either: (3, 1) instead of (2, 2)",
+    "our example B",
+)
 def proportional_splitting_does_not_clear(model):
     closed = _fill(_tiny([(4, 0), (4, 4)], [1, 3], A=2.0, B=2.0)).amount.reshape(2, 2)
     totals, position = closed.sum(axis=1), np.array([(4.0, 0.0), (4.0, 4.0)])
@@ -148,21 +168,32 @@ def proportional_splitting_does_not_clear(model):
     return float(np.abs(closed - [(2, 0), (0, 2)]).max() + np.abs(naive.sum(axis=0) - [3, 1]).max())
 
 
-@adl.claim("path independence is lost: (2, 4) at once closes 1 A of account 1, first A then B closes 2", "our counterexample")
+@adl.claim(
+    "path independence is lost: (2, 4) at once closes 1 A of account 1, first A then B closes 2",
+    "our counterexample",
+)
 def path_dependence(model):
     at_once = _fill(_tiny([(4, 4), (4, 0)], [1, 1], A=2.0, B=4.0)).amount[0]
     first = _fill(_tiny([(4, 4), (4, 0)], [1, 1], A=2.0)).amount[0]
     return abs(at_once - 1.0) + abs(first - 2.0)
 
 
-@adl.claim("so is monotonicity: with 4 B required beside 2 A, account 1 closes less A, 1 instead of 2", "our counterexample")
+@adl.claim(
+    "so is monotonicity: with 4 B required beside 2 A, account 1 closes less A, 1 instead of 2",
+    "our counterexample",
+)
 def more_required_less_closed(model):
     shorts, equity = [(4, 4), (4, 0)], [1, 1]
-    alone, more = _fill(_tiny(shorts, equity, A=2.0)).amount[0], _fill(_tiny(shorts, equity, A=2.0, B=4.0)).amount[0]
+    alone, more = (
+        _fill(_tiny(shorts, equity, A=2.0)).amount[0],
+        _fill(_tiny(shorts, equity, A=2.0, B=4.0)).amount[0],
+    )
     return abs(alone - 2.0) + abs(more - 1.0)
 
 
-@adl.claim("split-proofness is lost: split in its two coins, an account closes 0 instead of 2", "our counterexample")
+@adl.claim(
+    "split-proofness is lost: split in its two coins, an account closes 0 instead of 2", "our counterexample"
+)
 def splitting_helps(model):
     alone = _fill(_tiny([(5, 5), (8, 0)], [1, 1], A=2.0)).amount[0]
     split = _fill(_tiny([(5, 0), (0, 5), (8, 0)], [0.9, 0.1, 1.0], A=2.0)).amount[:4].sum()
@@ -179,6 +210,7 @@ MODEL = adl.Model(
     closed_form=lambda start: adl.factor_water_filling(start, LOADING),
     sizes=(12, 200),
     claims=(
-        every_move, every_law, value_by_hand, program_agrees, clears, targets_need_not_clear, the_test_tells, proportional_splitting_does_not_clear, path_dependence, more_required_less_closed, splitting_helps,
+        every_move, every_law, value_by_hand, program_agrees, clears, targets_need_not_clear, the_test_tells,
+        proportional_splitting_does_not_clear, path_dependence, more_required_less_closed, splitting_helps,
     ),
 )  # fmt: skip

@@ -1,11 +1,14 @@
 r"""Mean-variance: where water-filling fails, because the measure is not monotone.
 
-    minimize    E L + gamma Var L,   L = sum_i (R p (q_i - x_i) - E_i)_+   over   sum_i x_i = Q,  0 <= x_i <= q_i
+    minimize    E L + gamma Var L,   L = sum_i (R p (q_i - x_i) - E_i)_+
+    over        sum_i x_i = Q,  0 <= x_i <= q_i
 
-A larger loss in a mild move brings the losses closer together and lowers the variance. The measure is not convex in x either, so it
-can be measured but not minimised here; its monotone hull E L + ... below it can, and there water-filling is optimal again.
+A larger loss in a mild move brings the losses closer together and lowers the variance. The measure is not
+convex in x either, so it can be measured but not minimised here; its monotone hull E L + ... below it can,
+and there water-filling is optimal again.
 
-Source: Campbell et al. (2026) claim all risk measures; corrected here. Monotone hull: Maccheroni, Marinacci, Rustichini, Taboga (2009).
+Source: Campbell et al. (2026) claim all risk measures; corrected here. Monotone hull: Maccheroni, Marinacci,
+Rustichini, Taboga (2009).
 """
 
 import numpy as np
@@ -23,26 +26,35 @@ def event(n: int, seed: int) -> adl.Event:
 
 def _value(measure, closed=None, start=PAIR, law=LAW) -> float:
     """The measure of a table of closings; of water-filling if none is given."""
-    table = adl.water_filling(start) if closed is None else start.book.to_frame()[["account", "asset"]].assign(closed=closed)
+    table = (
+        adl.water_filling(start)
+        if closed is None
+        else start.book.to_frame()[["account", "asset"]].assign(closed=closed)
+    )
     return adl.certify(measure, start, law, table).objective
 
 
 @adl.claim(
-    "water-filling (1.5, 1.5) loses to (0.8, 2.2): 5.95 against 5.9305", "our counterexample: gamma = 0.2, R = 0.5 or 3", 1e-12
+    "water-filling (1.5, 1.5) loses to (0.8, 2.2): 5.95 against 5.9305",
+    "our counterexample: gamma = 0.2, R = 0.5 or 3",
+    1e-12,
 )
 def water_filling_loses(model):
     measure = adl.MeanVariance(0.2)
     return abs(_value(measure) - 5.95) + abs(_value(measure, BETTER) - 5.9305)
 
 
-@adl.claim("so it does for mean + 1.5 standard deviations: 8.75 against 8.725", "the same two accounts", 1e-12)
+@adl.claim(
+    "so it does for mean + 1.5 standard deviations: 8.75 against 8.725", "the same two accounts", 1e-12
+)
 def and_for_the_deviation(model):
     measure = adl.MeanDeviation(1.5)
     return abs(_value(measure) - 8.75) + abs(_value(measure, BETTER) - 8.725)
 
 
 @adl.claim(
-    "it is not convex in what is closed: halfway between (0.8, 2.2) and its mirror image it is larger than at both",
+    "it is not convex in what is closed: halfway between (0.8, 2.2) and its mirror image it is larger "
+    "than at both",
     "the same two accounts",
     0.0,
 )
@@ -53,19 +65,26 @@ def not_convex(model):
 
 
 @adl.claim(
-    "more loss, less measure: it falls from 5.95 (losses 0 or 7) to 5.9305 (0.1 or 7), its hull stays at 5.75", "definition", 1e-9
+    "more loss, less measure: it falls from 5.95 (losses 0 or 7) to 5.9305 (0.1 or 7), its hull stays at "
+    "5.75",
+    "definition",
+    1e-9,
 )
 def not_monotone(model):
     start = adl.examples.shorts([1], [1], 0.0)  # loses R - 1, and has nothing to decide
     laws = [adl.Scenarios({"BTC": [small, 8.0]}, meant=True) for small in (1.0, 1.1)]
     found = [
-        _value(measure, None, start, law) for measure in (adl.MeanVariance(0.2), adl.MonotoneMeanVariance(2.5)) for law in laws
+        _value(measure, None, start, law)
+        for measure in (adl.MeanVariance(0.2), adl.MonotoneMeanVariance(2.5))
+        for law in laws
     ]
     by_hand = [5.95, 5.9305, 5.75, 5.75]  # the hull weighs 7 alone: 7 - 1 / (4 gamma)
     return float(np.abs(np.array(found) / by_hand - 1).max())
 
 
-@adl.claim("the hull lies below, and under it water-filling is certified optimal for eight laws", "Thm 1", 1e-9)
+@adl.claim(
+    "the hull lies below, and under it water-filling is certified optimal for eight laws", "Thm 1", 1e-9
+)
 def monotone_hull(model):
     start = model.event(model.sizes[0], 1)
     worst = 0.0

@@ -2,8 +2,8 @@ r"""The least possible highest leverage: water-filling, and nothing else.
 
     minimize    max_i  p (q_i - x_i) / E_i   over   sum_i x_i = Q,  0 <= x_i <= q_i
 
-No law of price moves is needed. If nobody is to be left above the water level, everyone above it must come down to it, and that uses up
-the requirement: the minimiser is unique.
+No law of price moves is needed. If nobody is to be left above the water level, everyone above it must come
+down to it, and that uses up the requirement: the minimiser is unique.
 
 Source: Campbell et al. (2026), minimax leverage; uniqueness for equities > 0 and Q > 0 proved in Thm 1.
 """
@@ -27,9 +27,7 @@ def value_by_hand(start, amount):
 
 
 @adl.claim(
-    "no allocation leaves a lower highest leverage; another one leaves a higher one",
-    "Thm 1, minimax",
-    1e-9,
+    "no allocation leaves a lower highest leverage; another one leaves a higher one", "Thm 1, minimax", 1e-9
 )
 def nothing_else(model):
     worst = 0.0
@@ -39,7 +37,11 @@ def nothing_else(model):
         level = _highest(start, best)
         other = adl.examples.any_allocation(start, np.random.default_rng(seed))
         distance = np.abs(other - best).max() / start.required[0]
-        worst = max(worst, (level - _highest(start, other)) / level, float(distance > 1e-6 and _highest(start, other) <= level))
+        worst = max(
+            worst,
+            (level - _highest(start, other)) / level,
+            float(distance > 1e-6 and _highest(start, other) <= level),
+        )
     return worst
 
 
@@ -61,7 +63,9 @@ def unique(model):
         closed = model.closed_form(start).amount
         for objective in (model.objective, Unknown()):
             found = adl.optimal_range(adl.Problem(objective, start))
-            ends = (np.abs(-found[end] - closed) / np.maximum(start.size, 1e-300) for end in ("least", "most"))
+            ends = (
+                np.abs(-found[end] - closed) / np.maximum(start.size, 1e-300) for end in ("least", "most")
+            )
             worst = max(worst, *(float(end.max()) for end in ends))
     return worst
 

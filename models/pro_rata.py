@@ -2,9 +2,10 @@ r"""Everyone closes the same fraction: what pro rata is the optimum of, and what
 
     minimize    sum_i p q_i f_i^2,   f_i = x_i / q_i   over   sum_i x_i = Q,  0 <= f_i <= 1
 
-Strictly convex; at its minimum all f_i are equal. No equity occurs in it: that is why it is proof against every split and merger, and why it leaves the highest leverage, and
-most of the loss, where they were.
-Source: ours (KKT: 2 p q_i f_i = lambda q_i); the promises are those of THEORY 3, the least expected loss that of Campbell et al. (2026), Thm 1.
+Strictly convex; at its minimum all f_i are equal. No equity occurs in it: that is why it is proof against
+every split and merger, and why it leaves the highest leverage, and most of the loss, where they were. Source:
+ours (KKT: 2 p q_i f_i = lambda q_i); the promises are those of THEORY 3, the least expected loss that of
+Campbell et al. (2026), Thm 1.
 """
 
 import cvxpy as cp
@@ -46,7 +47,11 @@ def _random(seed):
     return rng, position, equity, rng.uniform(0.1, 0.9) * position.sum()
 
 
-@adl.claim("splitting an account anyhow, or merging two, changes nobody's total (of the requirement)", "THEORY 3", 1e-12)
+@adl.claim(
+    "splitting an account anyhow, or merging two, changes nobody's total (of the requirement)",
+    "THEORY 3",
+    1e-12,
+)
 def split_and_merge_proof(model):
     worst = 0.0
     for seed in range(20):
@@ -54,9 +59,14 @@ def split_and_merge_proof(model):
         a, b = rng.uniform(0.01, 0.99, 2)
         whole = _amounts(model, position, equity, required)
         parts = _amounts(
-            model, np.append([a * position[0], (1 - a) * position[0]], position[1:]), np.append([b, 1 - b], equity[1:]), required
+            model,
+            np.append([a * position[0], (1 - a) * position[0]], position[1:]),
+            np.append([b, 1 - b], equity[1:]),
+            required,
         )
-        worst = max(worst, abs(parts[:2].sum() - whole[0]) / required, np.abs(parts[2:] - whole[1:]).max() / required)
+        worst = max(
+            worst, abs(parts[:2].sum() - whole[0]) / required, np.abs(parts[2:] - whole[1:]).max() / required
+        )
     return worst
 
 
@@ -71,17 +81,26 @@ def path_independent(model):
     return worst
 
 
-@adl.claim("the highest leverage it leaves is the least possible (above it, of it)", "false: THEORY 3, n2", 1e-6, fails=True)
+@adl.claim(
+    "the highest leverage it leaves is the least possible (above it, of it)",
+    "false: THEORY 3, n2",
+    1e-6,
+    fails=True,
+)
 def least_highest_leverage(model):
     start = model.event(model.sizes[0], 1)
     mine, best = (
-        adl.certify(adl.MaxLeverage(), start, None, rule(start)).objective for rule in (model.closed_form, adl.water_filling)
+        adl.certify(adl.MaxLeverage(), start, None, rule(start)).objective
+        for rule in (model.closed_form, adl.water_filling)
     )
     return mine / best - 1
 
 
 @adl.claim(
-    "its expected loss is the least possible (above it, of it)", "false: Thm 1 gives that to water-filling", 1e-6, fails=True
+    "its expected loss is the least possible (above it, of it)",
+    "false: Thm 1 gives that to water-filling",
+    1e-6,
+    fails=True,
 )
 def least_expected_loss(model):
     start = model.event(model.sizes[0], 1)

@@ -2,10 +2,12 @@ r"""Mean and upper semideviation: monotone up to weight 1, and wrong above it.
 
     minimize    E L + c E (L - E L)_+ = E max(E L, (1 - c) E L + c L)   over   sum_i x_i = Q,  0 <= x_i <= q_i
 
-L = sum_i (R p (q_i - x_i) - E_i)_+ and 0 <= c <= 1. The textbook form on the left is not convex by CVXPY's rules, the right one is. For c > 1
-a larger loss in a mild move can lower the measure, and water-filling is no longer optimal.
+L = sum_i (R p (q_i - x_i) - E_i)_+ and 0 <= c <= 1. The textbook form on the left is not convex by CVXPY's
+rules, the right one is. For c > 1 a larger loss in a mild move can lower the measure, and water-filling is no
+longer optimal.
 
-Source: Campbell et al. (2026) claim all risk measures; corrected here: monotone ones. The counterexample is ours.
+Source: Campbell et al. (2026) claim all risk measures; corrected here: monotone ones. The counterexample is
+ours.
 """
 
 import numpy as np
@@ -26,7 +28,10 @@ def both_forms(model):
         rng = np.random.default_rng(seed)
         loss, probability, c = rng.lognormal(0, 2, 9), rng.dirichlet(np.ones(9)), rng.random()
         mean = loss @ probability
-        said, other = adl.MeanSemideviation(c).of(loss, probability), np.maximum(mean, (1 - c) * mean + c * loss) @ probability
+        said, other = (
+            adl.MeanSemideviation(c).of(loss, probability),
+            np.maximum(mean, (1 - c) * mean + c * loss) @ probability,
+        )
         worst = max(worst, abs(said / other - 1))
     return worst
 
@@ -36,7 +41,9 @@ def distribution_free(model):
     start = model.event(model.sizes[0], 1)
     policy = model.closed_form(start)
     laws = adl.examples.eight_laws()
-    return max(adl.certify(adl.MeanSemideviation(c), start, law, policy).gap for law in laws for c in (0.0, 0.3, 1.0))
+    return max(
+        adl.certify(adl.MeanSemideviation(c), start, law, policy).gap for law in laws for c in (0.0, 0.3, 1.0)
+    )
 
 
 @adl.claim(

@@ -2,10 +2,12 @@ r"""The worst case in isolated margin: one move decides, and one leverage cutoff
 
     minimize    max_R sum_i (R p (q_i - x_i) - E_i)_+   over   sum_i x_i = Q,  0 <= x_i <= q_i
 
-Only the largest move r_max against the positions matters. An account below leverage 1 / r_max loses nothing in it; above, every contract
-costs the same. So any allocation that never pushes an account below 1 / r_max is optimal, as long as there is enough above.
+Only the largest move r_max against the positions matters. An account below leverage 1 / r_max loses nothing
+in it; above, every contract costs the same. So any allocation that never pushes an account below 1 / r_max is
+optimal, as long as there is enough above.
 
-Source: Campbell et al. (2026), monotone risk measures; cutoff theorem with the tail law concentrated at r_max.
+Source: Campbell et al. (2026), monotone risk measures; cutoff theorem with the tail law concentrated at
+r_max.
 """
 
 import numpy as np
@@ -31,11 +33,19 @@ def cutoff_at_the_largest_move(model):
         seen += 1
         found = adl.optimal_range(adl.Problem(model.objective, start, model.law))
         least, most = np.maximum(required - above.sum() + above, 0.0), np.minimum(above, required)
-        worst = max(worst, np.abs(-found["least"] - least).max() / required, np.abs(-found["most"] - most).max() / required)
+        worst = max(
+            worst,
+            np.abs(-found["least"] - least).max() / required,
+            np.abs(-found["most"] - most).max() / required,
+        )
     return worst if seen > 10 else 1.0
 
 
-@adl.claim("it is the loss in the largest move alone, at any allocation", "all accounts lose more in a larger move", 1e-12)
+@adl.claim(
+    "it is the loss in the largest move alone, at any allocation",
+    "all accounts lose more in a larger move",
+    1e-12,
+)
 def one_move_decides(model):
     worst = 0.0
     for seed in range(20):

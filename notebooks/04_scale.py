@@ -8,12 +8,14 @@ app = marimo.App(app_title="From four accounts to a million")
 def _(mo):
     mo.md(r"""
     # From four accounts to a million
-    On 10 October 2025 an exchange deleveraged among 437,723 accounts and 162 assets. A general solver sees millions of variables. Yet only the *assets* couple the
-    accounts: at given prices each account answers by itself (notebook 03). Here is how that becomes a method, and how one knows that its answer is right.
+    On 10 October 2025 an exchange deleveraged among 437,723 accounts and 162 assets. A general solver sees
+    millions of variables. Yet only the *assets* couple the accounts: at given prices each account answers by
+    itself (notebook 03). Here is how that becomes a method, and how one knows that its answer is right.
 
     ## Intentions
-    At the end you will know what one step of an interior point costs when accounts are eliminated by hand; what a certificate proves without trusting the method that
-    found the allocation; and why CVaR of the total, which does couple the accounts, is hardly harder.
+    At the end you will know what one step of an interior point costs when accounts are eliminated by hand;
+    what a certificate proves without trusting the method that found the allocation; and why CVaR of the
+    total, which does couple the accounts, is hardly harder.
     """)
     return
 
@@ -28,8 +30,8 @@ def _():
     import pandas as pd
 
     import adl_opt as adl
-    from adl_opt.methods import separable
     from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.methods import separable
 
     return Path, Symbols, adl, mo, np, pd, plt, separable
 
@@ -38,17 +40,21 @@ def _():
 def _(mo):
     mo.md(r"""
     ## Mathematics
-    Minimise $\sum_i f_i(x_i)$ over $0\le x_i\le q_i$ with $\sum_i x_i=Q$: $f_i$ is the expected loss of account $i$ beyond its equity (USD), $x_i$ what it closes (contracts, one
-    number a position), $Q$ the requirement (one number an asset). A step of Newton's method, with barriers for the bounds, solves
+    Minimise $\sum_i f_i(x_i)$ over $0\le x_i\le q_i$ with $\sum_i x_i=Q$: $f_i$ is the expected loss of
+    account $i$ beyond its equity (USD), $x_i$ what it closes (contracts, one number a position), $Q$ the
+    requirement (one number an asset). A step of Newton's method, with barriers for the bounds, solves
 
-    $$\begin{pmatrix}H & P\\ P^\top & 0\end{pmatrix}\begin{pmatrix}\Delta x\\ \Delta\lambda\end{pmatrix}=\text{what is left},\qquad
+    $$\begin{pmatrix}H & P\\ P^\top & 0\end{pmatrix}\begin{pmatrix}\Delta x\\ \Delta\lambda\end{pmatrix}
+    =\text{what is left},\qquad
     \Big(\sum_i P_i^\top H_i^{-1}P_i\Big)\,\Delta\lambda=\dots$$
 
-    $H$ is block diagonal, a small block an account; $P$ says which position is in which asset. So the blocks are inverted all at once, three by three, and what remains is
-    one system in the *prices* $\lambda$: as large as there are assets, however many accounts there are. The work of a step is linear in the accounts.
+    $H$ is block diagonal, a small block an account; $P$ says which position is in which asset. So the blocks
+    are inverted all at once, three by three, and what remains is one system in the *prices* $\lambda$: as
+    large as there are assets, however many accounts there are. The work of a step is linear in the accounts.
 
     ## Book
-    Made up: equities over five decades, gross leverages around 4 x, up to three positions an account. Three books, each ten times the one before.
+    Made up: equities over five decades, gross leverages around 4 x, up to three positions an account. Three
+    books, each ten times the one before.
     """)
     return
 
@@ -71,7 +77,8 @@ def _(adl, np, pd):
 def _(mo):
     mo.md(r"""
     ## Solve
-    The relative gap between the central path and the optimum after each step: the number of *steps* hardly grows while the book grows a hundredfold.
+    The relative gap between the central path and the optimum after each step: the number of *steps* hardly
+    grows while the book grows a hundredfold.
     """)
     return
 
@@ -82,7 +89,9 @@ def _(adl, events, normal, plt, separable):
     for accounts, event in events.items():
         paths[accounts] = []
         aligned = normal.align(event.book.assets)
-        separable.solve(adl.ExpectedLoss(), event, aligned, 1e-6, lambda step, gap, seen=paths[accounts]: seen.append(gap))
+        separable.solve(
+            adl.ExpectedLoss(), event, aligned, 1e-6, lambda step, gap, seen=paths[accounts]: seen.append(gap)
+        )
     steps, axes = plt.subplots(figsize=(7, 3.2))
     for accounts, seen in paths.items():
         axes.semilogy(range(1, len(seen) + 1), seen, marker=".", label=f"{accounts:,} accounts")
@@ -97,8 +106,9 @@ def _(adl, events, normal, plt, separable):
 def _(mo):
     mo.md(r"""
     ## Certificate
-    The gap above is the method's own word. The certificate takes the allocation alone: the slope of each $f_i$ there makes a plane below the loss, whose least value is found by
-    filling each asset in order of slope, a *knapsack*. Two methods that share nothing but the law; the value in USD, then what is proved.
+    The gap above is the method's own word. The certificate takes the allocation alone: the slope of each
+    $f_i$ there makes a plane below the loss, whose least value is found by filling each asset in order of
+    slope, a *knapsack*. Two methods that share nothing but the law; the value in USD, then what is proved.
     """)
     return
 
@@ -108,11 +118,16 @@ def _(adl, events, normal, pd):
     small = adl.Problem(adl.ExpectedLoss(), events[200], normal)
     solved = {f"200 accounts, {how}": small.solve(method=how) for how in ("separable", "conic")}
     solved |= {
-        f"{n:,} accounts, separable": adl.Problem(adl.ExpectedLoss(), events[n], normal).solve(method="separable")
+        f"{n:,} accounts, separable": adl.Problem(adl.ExpectedLoss(), events[n], normal).solve(
+            method="separable"
+        )
         for n in (2_000, 20_000)
     }
     pd.DataFrame(
-        {name: [f"{a.certificate.objective:,.4f}", a.certificate.gap < 1e-8, a.certificate.proof] for name, a in solved.items()},
+        {
+            name: [f"{a.certificate.objective:,.4f}", a.certificate.gap < 1e-8, a.certificate.proof]
+            for name, a in solved.items()
+        },
         index=["expected loss", "gap below 1e-8", "proof"],
     ).T
     return (solved,)
@@ -122,21 +137,30 @@ def _(adl, events, normal, pd):
 def _(mo):
     mo.md(r"""
     ## The tail
-    CVaR at 95 % is the mean of the worst twentieth of the scenarios *of the total*: it couples all accounts, through one weight $w_s$ a scenario. But the weights vanish
-    outside the tail, and given weights and prices accounts answer by themselves again: the system left over has a row an asset and a row a scenario *of the tail*.
+    CVaR at 95 % is the mean of the worst twentieth of the scenarios *of the total*: it couples all accounts,
+    through one weight $w_s$ a scenario. But the weights vanish outside the tail, and given weights and prices
+    accounts answer by themselves again: the system left over has a row an asset and a row a scenario *of the
+    tail*.
     """)
     return
 
 
 @app.cell
 def _(Symbols, adl, deviation, events, np, pd):
-    drawn = adl.StudentT(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7), dof=3).sample(1_000, seed=1)
+    drawn = adl.StudentT(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7), dof=3).sample(
+        1_000, seed=1
+    )
     tail = adl.Problem(adl.CVaR(0.95), events[2_000], drawn).solve(method="separable")
     lost = Symbols(events[2_000], drawn, tail.amount).loss  # USD, by scenario
     weights = adl.CVaR(0.95).worst_weights(lost, drawn.probability)
     shown = {"CVaR, USD": round(tail.certificate.objective), "certified": tail.certificate.certified}
     pd.Series(
-        shown | {"scenarios": len(lost), "with weight": int((weights > 0).sum()), "weighted mean, USD": round(weights @ lost)}
+        shown
+        | {
+            "scenarios": len(lost),
+            "with weight": int((weights > 0).sum()),
+            "weighted mean, USD": round(weights @ lost),
+        }
     )
     return
 
@@ -145,7 +169,8 @@ def _(Symbols, adl, deviation, events, np, pd):
 def _(mo):
     mo.md(r"""
     ## Picture
-    What `make bench` measured on its machine: seconds from nothing to the certificate. Filled points are certified within one part in a million. Slope 1 is linear.
+    What `make bench` measured on its machine: seconds from nothing to the certificate. Filled points are
+    certified within one part in a million. Slope 1 is linear.
     """)
     return
 
@@ -157,7 +182,9 @@ def _(Path, adl, pd, plt):
     for label, points in measured.groupby("line", sort=False):
         (drawing,) = log.loglog(points["accounts"], points["seconds"], label=label)
         proved = points[points["gap"] <= 1e-6]
-        log.loglog(points["accounts"], points["seconds"], "o", color=drawing.get_color(), markerfacecolor="white")
+        log.loglog(
+            points["accounts"], points["seconds"], "o", color=drawing.get_color(), markerfacecolor="white"
+        )
         log.loglog(proved["accounts"], proved["seconds"], "o", color=drawing.get_color())
     log.set(xlabel="accounts", ylabel="seconds")
     log.grid(alpha=0.3)
@@ -171,11 +198,13 @@ def _(adl, events, mo, normal):
     plain = adl.certify(adl.ExpectedLoss(), events[20_000], normal, adl.pro_rata(events[20_000]))
     mo.md(rf"""
     ## Exercise
-    Certify an allocation that no optimizer has seen: `adl.pro_rata(events[20_000])`. By how much is it above the least expected loss, and who proved it?
+    Certify an allocation that no optimizer has seen: `adl.pro_rata(events[20_000])`. By how much is it above
+    the least expected loss, and who proved it?
 
     /// details | Solution
-    `adl.certify(adl.ExpectedLoss(), events[20_000], normal, adl.pro_rata(events[20_000]))`: it costs {plain.objective:,.0f} USD, at least {plain.gap:.0%} of which
-    the optimum saves. The plane at pro rata is too weak a proof, so that the problem is solved, and the plane at the *optimum* gives the bound.
+    `adl.certify(adl.ExpectedLoss(), events[20_000], normal, adl.pro_rata(events[20_000]))`: it costs
+    {plain.objective:,.0f} USD, at least {plain.gap:.0%} of which the optimum saves. The plane at pro rata is
+    too weak a proof, so that the problem is solved, and the plane at the *optimum* gives the bound.
     ///
     """)
     return

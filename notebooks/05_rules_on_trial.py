@@ -8,12 +8,14 @@ app = marimo.App(app_title="Rules on trial")
 def _(mo):
     mo.md(r"""
     # Rules on trial
-    Exchanges do not solve programs when accounts must be deleveraged: they *rank*. The highest score is closed whole, then the next, until enough is closed. People argue about which rule is
-    right. Here the rules stand trial: what each costs is measured, what each promises is searched for a counterexample.
+    Exchanges do not solve programs when accounts must be deleveraged: they *rank*. The highest score is
+    closed whole, then the next, until enough is closed. People argue about which rule is right. Here the
+    rules stand trial: what each costs is measured, what each promises is searched for a counterexample.
 
     ## Intentions
-    At the end you will know what a ranking rule optimises; what it costs against the proved optimum; which promises it breaks, with the smallest book that shows it; and why water-filling, the limit of
-    a queue that is ranked again and again, keeps nearly all of them.
+    At the end you will know what a ranking rule optimises; what it costs against the proved optimum; which
+    promises it breaks, with the smallest book that shows it; and why water-filling, the limit of a queue that
+    is ranked again and again, keeps nearly all of them.
     """)
     return
 
@@ -34,15 +36,18 @@ def _():
 def _(mo):
     mo.md(r"""
     ## Mathematics
-    Account $i$ is short $q_i$ contracts (price $p$, entered at $e_i$) on equity $E_i$; its leverage is $l_i=p\,q_i/E_i$. BitMEX's score is $s_i=R_il_i$ with the return $R_i=(e_i-p)/e_i$ of a short
-    (and $R_i/l_i$ if it is negative). A queue solves the knapsack
+    Account $i$ is short $q_i$ contracts (price $p$, entered at $e_i$) on equity $E_i$; its leverage is
+    $l_i=p\,q_i/E_i$. BitMEX's score is $s_i=R_il_i$ with the return $R_i=(e_i-p)/e_i$ of a short (and
+    $R_i/l_i$ if it is negative). A queue solves the knapsack
 
     $$\text{maximise}\ \sum_i s_i\,x_i\quad\text{over}\quad\sum_i x_i=Q,\ 0\le x_i\le q_i .$$
 
-    The scores are those *before* closing: nothing in it notices that whoever is first soon has no leverage left.
+    The scores are those *before* closing: nothing in it notices that whoever is first soon has no leverage
+    left.
 
     ## Book
-    Two hundred made-up shorts of BTC, entered within a fifth of the mark (USD); a third of all contracts must be closed.
+    Two hundred made-up shorts of BTC, entered within a fifth of the mark (USD); a third of all contracts must
+    be closed.
     """)
     return
 
@@ -62,7 +67,8 @@ def _(adl, np):
 def _(mo):
     mo.md(r"""
     ## Rules
-    Each preset says where it is from, whether the text leaves anything open, and what was assumed. Profit term, leverage term, what becomes of losers, the price of closing, ties:
+    Each preset says where it is from, whether the text leaves anything open, and what was assumed. Profit
+    term, leverage term, what becomes of losers, the price of closing, ties:
     """)
     return
 
@@ -72,7 +78,9 @@ def _(adl, pd):
     names = ["bitmex", "binance", "okx", "kucoin", "bluefin", "leverage_queue"]
     rules = {name: adl.policy(name) for name in names}
     fields = ["pnl", "leverage", "losers", "price", "sure"]
-    pd.DataFrame([[getattr(rule, field) for field in fields] for rule in rules.values()], index=names, columns=fields)
+    pd.DataFrame(
+        [[getattr(rule, field) for field in fields] for rule in rules.values()], index=names, columns=fields
+    )
     return names, rules
 
 
@@ -80,7 +88,8 @@ def _(adl, pd):
 def _(mo):
     mo.md(r"""
     ## What they cost
-    Excess over the *proved* least expected loss (USD) and over the least highest leverage (x of equity): not an estimate, the bound has a certificate. Beside it, who bears it.
+    Excess over the *proved* least expected loss (USD) and over the least highest leverage (x of equity): not
+    an estimate, the bound has a certificate. Beside it, who bears it.
     """)
     return
 
@@ -96,14 +105,18 @@ def _(adl, event, law, names, plots):
 def _(mo):
     mo.md(r"""
     ## What they promise
-    Fourteen promises, each an executable search over known and random books, shrunk to the smallest counterexample. *True*: none was found, which is no proof.
+    Fourteen promises, each an executable search over known and random books, shrunk to the smallest
+    counterexample. *True*: none was found, which is no proof.
     """)
     return
 
 
 @app.cell
 def _(adl, pd):
-    judged = {name: adl.axioms.check(adl.policy(name)) for name in ("water_filling", "pro_rata", "leverage_queue", "bitmex")}
+    judged = {
+        name: adl.axioms.check(adl.policy(name))
+        for name in ("water_filling", "pro_rata", "leverage_queue", "bitmex")
+    }
     pd.DataFrame({name: found.set_index("axiom")["holds"] for name, found in judged.items()})
     return (judged,)
 
@@ -118,7 +131,11 @@ def _(mo):
 
 @app.cell
 def _(judged, mo):
-    wanted = {"leverage_queue": ("path independence", "continuity"), "bitmex": ("wash trade",), "water_filling": ("merge",)}
+    wanted = {
+        "leverage_queue": ("path independence", "continuity"),
+        "bitmex": ("wash trade",),
+        "water_filling": ("merge",),
+    }
     said = {
         (name, axiom): judged[name].set_index("axiom").loc[axiom, "counterexample"]
         for name, axioms in wanted.items()
@@ -132,7 +149,8 @@ def _(judged, mo):
 def _(mo):
     mo.md(r"""
     ## A queue that looks again
-    Close a small lot, rank again, close the next. The leverage queue then *becomes* water-filling: the smaller the lot, the closer (largest difference in contracts, two accounts).
+    Close a small lot, rank again, close the next. The leverage queue then *becomes* water-filling: the
+    smaller the lot, the closer (largest difference in contracts, two accounts).
     """)
     return
 
@@ -147,7 +165,8 @@ def _(adl, np, pd):
 
     goal = adl.water_filling(adl.examples.shorts([10.0, 10.0], [1.0, 1.25], 12.0)).amount
     pd.Series(
-        {f"lots of {12 / lots:g}": np.abs(re_ranked(lots) - goal).max() for lots in (1, 10, 100, 1_000)}, name="difference"
+        {f"lots of {12 / lots:g}": np.abs(re_ranked(lots) - goal).max() for lots in (1, 10, 100, 1_000)},
+        name="difference",
     ).round(4)
     return (goal,)
 
@@ -158,12 +177,14 @@ def _(adl, event, mo):
     transfer = adl.burden(adl.policy("bitmex")(event), 52_000.0)["transfer"].sum()
     mo.md(rf"""
     ## Exercise
-    The closing price is not the mark: at 52,000 instead of 50,000 USD, how much do the shorts that BitMEX's rule closes give up together, and does it change whom the rule closes? Does a tie decide anything
-    for the leverage queue here?
+    The closing price is not the mark: at 52,000 instead of 50,000 USD, how much do the shorts that BitMEX's
+    rule closes give up together, and does it change whom the rule closes? Does a tie decide anything for the
+    leverage queue here?
 
     /// details | Solution
-    `adl.burden(adl.policy("bitmex")(event), 52_000)["transfer"].sum()`: {transfer:,.0f} USD, 2,000 for each contract. It changes nobody's size, only who pays. `tied` lists
-    {len(tied)} positions whose closing depends on the order of equal scores.
+    `adl.burden(adl.policy("bitmex")(event), 52_000)["transfer"].sum()`: {transfer:,.0f} USD, 2,000 for each
+    contract. It changes nobody's size, only who pays. `tied` lists {len(tied)} positions whose closing
+    depends on the order of equal scores.
     ///
     """)
     return

@@ -19,17 +19,25 @@ def traders(n: int, seed: int) -> adl.Event:
 
 
 def main() -> None:
-    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the paper's sweep; an event in waves; rules compared."""
+    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the
+    paper's sweep; an event in waves; rules compared.
+    """
     adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(FOLDER / "water_level.png")
     hedge = adl.load("hedge_matters").problem()
-    pair = {"levelled gross leverage": adl.gross_water_filling(hedge.event), "least expected loss": hedge.solve()}
+    pair = {
+        "levelled gross leverage": adl.gross_water_filling(hedge.event),
+        "least expected loss": hedge.solve(),
+    }
     plots.policies(pair, hedge.law, FOLDER / "hedge.png")
     event = adl.load("cross_margin").event(4, 0)
     exact = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, correlation=0.85, horizon=10 / 365)
     one = adl.OneFactor(RATIO, adl.Gaussian(0.6**2 * 10 / 365).quadrature(200))
     laws = {"20 x 20 quadrature": exact.quadrature(20), "exact lognormal": exact, "one factor": one}
     required = {"BTC": np.linspace(0, 33, 231)[1:]}
-    swept = {name: adl.Problem(adl.ExpectedLoss(), event, law).sweep(short=required, loading=RATIO) for name, law in laws.items()}
+    swept = {
+        name: adl.Problem(adl.ExpectedLoss(), event, law).sweep(short=required, loading=RATIO)
+        for name, law in laws.items()
+    }
     plots.sweep(swept, FOLDER / "sweep.png")
     rules = ["water_filling", "pro_rata", "uniform", "leverage_queue", "bitmex", "binance", "okx", "dydx"]
     plots.comparison(adl.compare(traders(200, 1), adl.StudentT(0.08**2, dof=4), rules), FOLDER / "rules.png")

@@ -1,7 +1,9 @@
-"""Run notebooks and write notebooks/rendered/NAME.ipynb with outputs: python notebooks/render.py [NOTEBOOK.py ...]
+"""Run notebooks and write notebooks/rendered/NAME.ipynb with outputs: python notebooks/render.py [NOTEBOOK.py
+...]
 
-marimo runs and exports. The copy is then made readable on a forge (text as text, solutions folded, controls named) and
-reproducible: no ids, versions or paths. Exit status 1 if a cell fails or warns; then nothing is written for that notebook.
+marimo runs and exports. The copy is then made readable on a forge (text as text, solutions folded, controls
+named) and reproducible: no ids, versions or paths. Exit status 1 if a cell fails or warns; then nothing is
+written for that notebook.
 """
 
 import ast
@@ -30,19 +32,40 @@ def rendered(notebook: Path) -> Path:
 
 
 def export(notebook: Path, run: bool = True) -> nbformat.NotebookNode:
-    """The notebook as marimo exports it, cells as in the file, made readable. Raises RenderError if it has none, or one fails or warns."""
-    ast.parse(notebook.read_text(encoding="utf-8"))  # marimo exports a file that is no Python as an empty notebook
+    """The notebook as marimo exports it, cells as in the file, made readable.
+
+    Raises RenderError if it has none, or one fails or warns.
+    """
+    ast.parse(
+        notebook.read_text(encoding="utf-8")
+    )  # marimo exports a file that is no Python as an empty notebook
     with tempfile.TemporaryDirectory() as folder:
-        # A copy, since marimo leaves its session beside the file; a configuration of our own, not the reader's.
+        # A copy, since marimo leaves its session beside the file; a configuration of our own, not the
+        # reader's.
         source, target = Path(folder, notebook.name), Path(folder, "out.ipynb")
         shutil.copyfile(notebook, source)
         path = os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))
         environment = {**os.environ, "XDG_CONFIG_HOME": folder, "PYTHONPATH": path}
-        command = [sys.executable, "-m", "marimo", "export", "ipynb", str(source), "-o", str(target), "--sort", "top-down"]
+        command = [
+            sys.executable,
+            "-m",
+            "marimo",
+            "export",
+            "ipynb",
+            str(source),
+            "-o",
+            str(target),
+            "--sort",
+            "top-down",
+        ]
         command += ["--no-sandbox", "--include-outputs" if run else "--no-include-outputs"]
-        done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, cwd=folder, capture_output=True, text=True, check=False
+        )
         if not target.exists():
-            raise RenderError("marimo wrote nothing: " + (done.stderr.strip() or "no reason given").splitlines()[-1])
+            raise RenderError(
+                "marimo wrote nothing: " + (done.stderr.strip() or "no reason given").splitlines()[-1]
+            )
         raw = nbformat.read(target, as_version=4)
         _refuse(raw, done, (folder, str(HERE.parent), str(Path.home())))
     cells = [piece for cell in raw.cells if cell.source for piece in _readable(cell, run)]
@@ -58,7 +81,9 @@ def sources(notebook: nbformat.NotebookNode) -> list[str]:
     return [cell.metadata.get("template", cell.source) for cell in notebook.cells]
 
 
-def _refuse(raw: nbformat.NotebookNode, done: subprocess.CompletedProcess[str], paths: tuple[str, ...]) -> None:
+def _refuse(
+    raw: nbformat.NotebookNode, done: subprocess.CompletedProcess[str], paths: tuple[str, ...]
+) -> None:
     """Raise RenderError for failures, warnings and paths of this machine."""
     for k, cell in enumerate(raw.cells, 1):
         for output in cell.get("outputs", []):
@@ -66,7 +91,12 @@ def _refuse(raw: nbformat.NotebookNode, done: subprocess.CompletedProcess[str], 
                 raise RenderError(f"cell {k} fails: {output.ename}: {output.evalue}\n{cell.source}")
             if output.get("name") == "stderr":
                 raise RenderError(f"cell {k} warns: {output.text}")
-            shown = "".join([output.get("text", ""), *(v for kind, v in output.get("data", {}).items() if "image" not in kind)])
+            shown = "".join(
+                [
+                    output.get("text", ""),
+                    *(v for kind, v in output.get("data", {}).items() if "image" not in kind),
+                ]
+            )
             found = [path for path in paths if path in shown]
             if found:
                 raise RenderError(f"cell {k} shows {found[0]}, a path of this machine")
@@ -75,7 +105,9 @@ def _refuse(raw: nbformat.NotebookNode, done: subprocess.CompletedProcess[str], 
 
 
 def _readable(cell: nbformat.NotebookNode, run: bool) -> list[nbformat.NotebookNode]:
-    """A hidden cell that ends in mo.md(...) becomes its text, then its code without the text; other cells stay one."""
+    """A hidden cell that ends in mo.md(...) becomes its text, then its code without the text; other cells
+    stay one.
+    """
     new = nbformat.v4
     if cell.cell_type == "markdown":
         return [new.new_markdown_cell(_text(cell.source))]

@@ -1,4 +1,6 @@
-"""Random and degenerate events for tests: ties, zero positions, requirement 0 and capacity, equities over twelve decades."""
+"""Random and degenerate events for tests: ties, zero positions, requirement 0 and capacity, equities over
+twelve decades.
+"""
 
 import os
 from pathlib import Path
@@ -18,13 +20,17 @@ def count(full: int) -> range:
 
 
 def frame(account, asset, position, price, equity) -> pd.DataFrame:
-    return pd.DataFrame({"account": account, "asset": asset, "position": position, "price": price, "equity": equity})
+    return pd.DataFrame(
+        {"account": account, "asset": asset, "position": position, "price": price, "equity": equity}
+    )
 
 
 def one_asset(position, equity, required, price=1.0, side="short") -> adl.Event:
     """Isolated accounts a0, a1, ... in asset X."""
     position = np.asarray(position, float)
-    book = adl.Book.from_frame(frame([f"a{i}" for i in range(len(position))], "X", position, price, np.asarray(equity, float)))
+    book = adl.Book.from_frame(
+        frame([f"a{i}" for i in range(len(position))], "X", position, price, np.asarray(equity, float))
+    )
     return adl.Event(book, **{side: {"X": required}})
 
 
@@ -44,7 +50,9 @@ def isolated(rng: np.random.Generator, n: int | None = None, decades: float = 12
     return event.with_requirement(**{side: {"X": _required(rng, event, "X", side)}})
 
 
-def cross(rng: np.random.Generator, n: int | None = None, d: int | None = None, decades: float = 3.0) -> adl.Event:
+def cross(
+    rng: np.random.Generator, n: int | None = None, d: int | None = None, decades: float = 3.0
+) -> adl.Event:
     """Several assets, both sides, hedges; a requirement in one or more assets."""
     n, d = int(rng.integers(2, 9)) if n is None else n, int(rng.integers(2, 4)) if d is None else d
     equity = 10 ** rng.uniform(-decades / 2, decades / 2, n)
@@ -53,7 +61,15 @@ def cross(rng: np.random.Generator, n: int | None = None, d: int | None = None, 
     for i in range(n):
         for k in range(d):
             if rng.random() < 0.8:
-                rows.append((f"a{i}", f"X{k}", rng.normal() * 4 * equity[i] / price[k] * (rng.random() > 0.1), price[k], equity[i]))
+                rows.append(
+                    (
+                        f"a{i}",
+                        f"X{k}",
+                        rng.normal() * 4 * equity[i] / price[k] * (rng.random() > 0.1),
+                        price[k],
+                        equity[i],
+                    )
+                )
         if not any(row[0] == f"a{i}" for row in rows):
             rows.append((f"a{i}", "X0", -equity[i] / price[0], price[0], equity[i]))
     book = adl.Book.from_frame(frame(*zip(*rows)))

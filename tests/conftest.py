@@ -10,7 +10,8 @@ import adl_opt as adl
 
 from .books import FULL
 
-# In a shell that a notebook started it names the notebook's backend, without which matplotlib is not imported.
+# In a shell that a notebook started it names the notebook's backend, without which matplotlib is not
+# imported.
 os.environ.pop("MPLBACKEND", None)
 
 # `make test` is the same every time; `make fuzz` looks for new examples.

@@ -1,7 +1,9 @@
-"""What must not change while the house is rebuilt: values, allocations, proofs, iterates and printed words of about a hundred cases.
+"""What must not change while the house is rebuilt: values, allocations, proofs, iterates and printed words of
+about a hundred cases.
 
-`python -m tests.golden record FILE` writes them, `python -m tests.golden compare FILE` computes them again and says what differs:
-values beyond 1e-12, allocations that are unique beyond 1e-9 of the position, statuses, proofs and words at all.
+`python -m tests.golden record FILE` writes them, `python -m tests.golden compare FILE` computes them again
+and says what differs: values beyond 1e-12, allocations that are unique beyond 1e-9 of the position, statuses,
+proofs and words at all.
 """
 
 import contextlib
@@ -31,8 +33,10 @@ def _solved(objective, event, law=None, **options):
     allocation = adl.Problem(objective, event, law).solve(**options)
     c = allocation.certificate
     found = {
-        "objective": c.objective, "bound": c.bound, "gap": c.gap, "status": c.status, "proof": c.proof, "measure": c.measure,
-        "rounding": c.rounding, "reference": c.reference, "method": allocation.method, "unique": allocation.unique,
+        "objective": c.objective, "bound": c.bound, "gap": c.gap, "status": c.status, "proof": c.proof,
+        "measure": c.measure,
+        "rounding": c.rounding, "reference": c.reference, "method": allocation.method,
+        "unique": allocation.unique,
         "prices": allocation.shadow_prices.to_dict(), "words": str(allocation), "repr": repr(allocation),
         "amount": allocation.amount.tolist(), "held": event.held.tolist(),
     }  # fmt: skip
@@ -51,7 +55,9 @@ def _iterates(event, law, objective):
 
     said = []
     aligned = law.align(event.book.assets)
-    amount, _, _ = separable.solve(objective, event, aligned, 1e-6, lambda step, gap: said.append((step, gap)))
+    amount, _, _ = separable.solve(
+        objective, event, aligned, 1e-6, lambda step, gap: said.append((step, gap))
+    )
     return {"steps": said, "amount": amount.tolist(), "held": event.held.tolist(), "unique": True}
 
 
@@ -67,7 +73,10 @@ def solves():
     six = six_accounts()
     for name, objective in OBJECTIVES.items():
         add(f"conic six {name}", objective, six, LAWS["LogNormal"])
-    for name, objective in list(OBJECTIVES.items())[:4] + [("Power", adl.LeveragePower(3.0)), ("Entropic", adl.Entropic(0.01))]:
+    for name, objective in list(OBJECTIVES.items())[:4] + [
+        ("Power", adl.LeveragePower(3.0)),
+        ("Entropic", adl.Entropic(0.01)),
+    ]:
         add(f"paper {name}", objective, paper, nodes)
         one = isolated(np.random.default_rng(11), 20, 4.0)
         add(f"isolated {name}", objective, one, adl.Scenarios({"X": [-0.5, -0.1, 0.0, 0.2, 0.6]}))
@@ -94,11 +103,20 @@ def solves():
     add("factor leverage", adl.FactorLeverageSquare(), six, LAWS["OneFactor"])
     add("no law", adl.WorstCase(), adl.examples.random_shorts(30, 5))
     add("capped", adl.ExpectedLoss(), adl.Event(paper.book, short={"BTC": 6}, cap=0.5), nodes)
-    add("protected", adl.CVaR(0.9), adl.Event(paper.book, short={"BTC": 6}, protected=[str(paper.book.accounts[0])]), nodes)
+    add(
+        "protected",
+        adl.CVaR(0.9),
+        adl.Event(paper.book, short={"BTC": 6}, protected=[str(paper.book.accounts[0])]),
+        nodes,
+    )
     many = adl.examples.book(300, 3, 3, 2)
     big = adl.Event(many, short={"C0": "30%"}, long={"C1": "20%"})
     sample = adl.Gaussian(0.02 * np.eye(3) + 0.02).sample(256, seed=3)
-    for name, objective in {"loss": adl.ExpectedLoss(), "cvar": adl.CVaR(0.95), "worst": adl.WorstCase()}.items():
+    for name, objective in {
+        "loss": adl.ExpectedLoss(),
+        "cvar": adl.CVaR(0.95),
+        "worst": adl.WorstCase(),
+    }.items():
         add(f"interior {name}", objective, big, sample, method="separable")
         cases[f"iterates {name}"] = lambda objective=objective: _iterates(big, sample, objective)
     for name, other in {
@@ -123,7 +141,13 @@ def rules():
 
     def amount(policy, event):
         done = policy(event)
-        return {"amount": done.amount.tolist(), "held": event.held.tolist(), "unique": True, "words": str(done), "repr": repr(done)}
+        return {
+            "amount": done.amount.tolist(),
+            "held": event.held.tolist(),
+            "unique": True,
+            "words": str(done),
+            "repr": repr(done),
+        }
 
     simple = ("pro_rata", "pro_rata_equity", "uniform", "gross_water_filling")
     for name in simple:
@@ -150,20 +174,26 @@ def rules():
         "leverage_queue",
     ):
         cases[f"exchange {name}"] = lambda name=name: amount(adl.policy(name), entered)
-    cases["range"] = lambda: {"words": adl.optimal_range(adl.Problem(adl.WorstCase(), paper, _nodes())).to_string()}
+    cases["range"] = lambda: {
+        "words": adl.optimal_range(adl.Problem(adl.WorstCase(), paper, _nodes())).to_string()
+    }
     cases["compare"] = lambda: {
         "words": adl.compare(
             paper, _nodes(), [adl.pro_rata, adl.gross_water_filling], [adl.ExpectedLoss(), adl.CVaR(0.9)]
         ).to_string()
     }
-    cases["certify"] = lambda: {"words": str(adl.certify(adl.ExpectedLoss(), paper, _nodes(), adl.pro_rata(paper)))}
+    cases["certify"] = lambda: {
+        "words": str(adl.certify(adl.ExpectedLoss(), paper, _nodes(), adl.pro_rata(paper)))
+    }
     whole = shorts.with_requirement(short={"BTC": 3740.353})
     cases["lots"] = lambda: {"words": str(adl.round_to_lots(adl.water_filling(whole), {"BTC": 0.001}))}
     cases["burden"] = lambda: {"words": str(adl.burden(adl.pro_rata(paper), float(paper.book.price[0])))}
     cases["sweep"] = lambda: {
         "words": adl.Problem(adl.ExpectedLoss(), paper, _nodes()).sweep(short={"BTC": [1, 5, 10]}).to_string()
     }
-    cases["axioms"] = lambda: {"words": str(adl.axioms.check(adl.pro_rata, books=40)) if hasattr(adl.axioms, "check") else ""}
+    cases["axioms"] = lambda: {
+        "words": str(adl.axioms.check(adl.pro_rata, books=40)) if hasattr(adl.axioms, "check") else ""
+    }
     cases["values"] = lambda: {
         "words": " ".join(
             f"{adl.certify(o, paper, _nodes(), adl.pro_rata(paper)).objective:.15g}"
@@ -172,7 +202,8 @@ def rules():
     }
     cases["models"] = lambda: {
         "words": "\n".join(
-            str(adl.load(name)) + str(adl.load(name).objective) for name in sorted(n.stem for n in Path("models").glob("*.py"))
+            str(adl.load(name)) + str(adl.load(name).objective)
+            for name in sorted(n.stem for n in Path("models").glob("*.py"))
         )
     }
     return cases
@@ -201,21 +232,33 @@ def _command(words):
 def commands():
     law = "--volatility BTC=0.6 --volatility ETH=0.75 --correlation 0.85 --horizon 10/365"
     lines = [
-        "demo --force", "--help", "--version", "models", "solve --help", "compare --help", "replay --help", "stress --help",
+        "demo --force", "--help", "--version", "models", "solve --help", "compare --help", "replay --help",
+        "stress --help",
         "axioms --help", "range --help", "verify --help", "generate --help", "twin --help",
-        "solve book.csv --short X=6", "solve book.csv --short X=6 --explain a --explain c", "solve book.csv --short X=9% --model leverage_square",
-        "solve broke.csv --short X=6", "solve broke.csv --short X=6 --solvent", "solve book.csv --short X=600", "solve book.csv --short Y=1",
-        f"solve paper.parquet --short BTC=10 {law} --quadrature 12", f"solve paper.parquet --short BTC=10 {law} --sample 256 --method conic",
-        f"solve paper.parquet --short BTC=10 {law} --quadrature 12 --model cvar --set level=0.9 --prefer keep-hedges",
-        f"solve paper.parquet --short BTC=10 {law} --quadrature 12 --method closed-form", "solve paper.parquet --short BTC=10",
-        f"solve paper.parquet --short BTC=10 {law} --law gaussian", f"solve paper.parquet --short BTC=10 {law} --law student --dof 4",
+        "solve book.csv --short X=6", "solve book.csv --short X=6 --explain a --explain c",
+        "solve book.csv --short X=9% --model leverage_square",
+        "solve broke.csv --short X=6", "solve broke.csv --short X=6 --solvent",
+        "solve book.csv --short X=600", "solve book.csv --short Y=1",
+        f"solve paper.parquet --short BTC=10 {law} --quadrature 12",
+        f"solve paper.parquet --short BTC=10 {law} --sample 256 --method conic",
+        f"solve paper.parquet --short BTC=10 {law} --quadrature 12 --model cvar --set level=0.9 --prefer "
+        "keep-hedges",
+        f"solve paper.parquet --short BTC=10 {law} --quadrature 12 --method closed-form",
+        "solve paper.parquet --short BTC=10",
+        f"solve paper.parquet --short BTC=10 {law} --law gaussian",
+        f"solve paper.parquet --short BTC=10 {law} --law student --dof 4",
         f"solve paper.parquet --short BTC=10 {law} --cap 50% --protect A --quadrature 8",
-        f"range paper.parquet --short BTC=10 {law} --quadrature 8", f"compare paper.parquet --short BTC=10 {law} --quadrature 8",
+        f"range paper.parquet --short BTC=10 {law} --quadrature 8",
+        f"compare paper.parquet --short BTC=10 {law} --quadrature 8",
         "compare book.csv --short X=6 --policy uniform", "axioms bybit",
-        "stress paper.parquet --move BTC=60% --move ETH=70%", "stress paper.parquet --move BTC=x", "verify pro_rata", "verify nonsense",
-        "generate made.csv --accounts 20 --force", "twin twin.csv --scale 1% --force", "replay twin.csv --policy pro_rata --policy realized",
-        "solve book.csv --short X=6 -o out.json --force", "replay --twin --scale 1% --policy gross_water_filling --policy uniform",
-        "solve nothing.csv --short X=6", "solve book.csv --short X=6 --volatility 0.5 --horizon 10/365 --scenarios moves.csv",
+        "stress paper.parquet --move BTC=60% --move ETH=70%", "stress paper.parquet --move BTC=x",
+        "verify pro_rata", "verify nonsense",
+        "generate made.csv --accounts 20 --force", "twin twin.csv --scale 1% --force",
+        "replay twin.csv --policy pro_rata --policy realized",
+        "solve book.csv --short X=6 -o out.json --force",
+        "replay --twin --scale 1% --policy gross_water_filling --policy uniform",
+        "solve nothing.csv --short X=6",
+        "solve book.csv --short X=6 --volatility 0.5 --horizon 10/365 --scenarios moves.csv",
     ]  # fmt: skip
     return {f"command {line}": lambda line=line: _command(line.split()) for line in lines}
 
@@ -254,16 +297,22 @@ def differences(before, after, path="") -> list[str]:
                 said += differences(before[key], after[key], f"{path}/{key}")
         if "held" in before and before.get("unique") is True and "amount" in after:
             held = np.maximum(np.array(before["held"]), 1e-300)
-            worst = float((np.abs(np.array(before["amount"]) - np.array(after["amount"])) / held).max(initial=0.0))
+            worst = float(
+                (np.abs(np.array(before["amount"]) - np.array(after["amount"])) / held).max(initial=0.0)
+            )
             said += [f"{path}/amount: {worst:.3g} of a position"] if worst > 1e-9 else []
         return said
     if isinstance(before, list) and isinstance(after, list):
         if len(before) != len(after):
             return [f"{path}: {len(before)} -> {len(after)} entries"]
-        return [said for k, pair in enumerate(zip(before, after)) for said in differences(*pair, f"{path}[{k}]")]
+        return [
+            said for k, pair in enumerate(zip(before, after)) for said in differences(*pair, f"{path}[{k}]")
+        ]
     if isinstance(before, float) and isinstance(after, (float, int)):
         small = path.rsplit("/", 1)[-1] in ("gap", "rounding") or "/steps" in path
-        close = abs(before - after) <= (1e-13 + 1e-3 * abs(before) if small else 1e-12 * max(abs(before), abs(after)))
+        close = abs(before - after) <= (
+            1e-13 + 1e-3 * abs(before) if small else 1e-12 * max(abs(before), abs(after))
+        )
         return [] if close or (before != before and after != after) else [f"{path}: {before!r} -> {after!r}"]
     if isinstance(before, str) and isinstance(after, str):
         before, after = LEFT_OUT.sub("~", before), LEFT_OUT.sub("~", after)

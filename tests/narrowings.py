@@ -1,4 +1,6 @@
-"""Objectives whose variables of their own narrow the allocations, planted in ten ways (THEORY 11.2), and sound ones that touch their boxes."""
+"""Objectives whose variables of their own narrow the allocations, planted in ten ways (THEORY 11.2), and
+sound ones that touch their boxes.
+"""
 
 import cvxpy as cp
 import numpy as np
@@ -12,12 +14,18 @@ TOPS = ("box", "boxes", "corner", "groups", "pairs")  # t >= rows @ fraction, t 
 
 
 def event(rng: np.random.Generator) -> adl.Event:
-    """2 to 200 shorts in one to three assets, isolated or in cross margin; 10 to 90 % of each asset is to be closed."""
+    """2 to 200 shorts in one to three assets, isolated or in cross margin; 10 to 90 % of each asset is to be
+    closed.
+    """
     n = round(float(np.exp(rng.uniform(np.log(2), np.log(200)))))
     d = int(rng.integers(1, 4)) if n >= 6 else 1
     account = np.arange(n) // (d if rng.random() < 0.5 else 1)
     equity = 100 * rng.lognormal(0, 1, n)[account]
-    table = {"account": [f"a{i}" for i in account], "asset": [f"X{j % d}" for j in range(n)], "position": -rng.lognormal(0, 1, n)}
+    table = {
+        "account": [f"a{i}" for i in account],
+        "asset": [f"X{j % d}" for j in range(n)],
+        "position": -rng.lognormal(0, 1, n),
+    }
     book = adl.Book.from_frame(pd.DataFrame({**table, "price": 100.0, "equity": equity}))
     return adl.Event(book, short={asset: f"{rng.uniform(10, 90):.6f}%" for asset in book.assets})
 
@@ -28,7 +36,8 @@ def highest(event: adl.Event, row: np.ndarray) -> float:
 
 
 class Planted(adl.Objective):
-    """LeverageSquare beside rows of its own that hold at pro rata and cut off the share `excess` of what lies beyond it; 0: they touch.
+    """LeverageSquare beside rows of its own that hold at pro rata and cut off the share `excess` of what lies
+    beyond it; 0: they touch.
 
     Three more rows touch and cut off nothing. gain: how far rows reach beyond pro rata.
     """
@@ -41,7 +50,11 @@ class Planted(adl.Objective):
         bottom = -np.array([highest(event, -row) for row in rows])
         if kind in TOPS:
             room = (top - base) / np.maximum(np.abs(top), 1e-12)
-            one = int(np.argmax(room)) if kind != "boxes" else int(rng.choice(np.flatnonzero(room >= room.max() / 2)))
+            one = (
+                int(np.argmax(room))
+                if kind != "boxes"
+                else int(rng.choice(np.flatnonzero(room >= room.max() / 2)))
+            )
             share = 0.01 * (excess > 0) if kind == "corner" else excess
             self._limit, self.gain = top.copy(), float(room[one])
             self._limit[one] -= share * (top - base)[one]
@@ -51,7 +64,9 @@ class Planted(adl.Objective):
             self._limit[one] -= excess * (top - base)[one]
         elif kind in ("norm", "euclidean"):
             self.gain = self._far(event, rng)
-            self._limit = (1 - excess) * self.gain if excess else float(np.maximum(top - base, base - bottom).sum())
+            self._limit = (
+                (1 - excess) * self.gain if excess else float(np.maximum(top - base, base - bottom).sum())
+            )
         elif kind == "chain":
             most = highest(event, rows.sum(axis=0))
             self.gain = most - float(base.sum())
@@ -86,9 +101,13 @@ class Planted(adl.Objective):
 
     def _far(self, event: adl.Event, rng: np.random.Generator) -> float:
         """A norm that some allocation reaches."""
-        far = [random_queue(event, rng) for _ in range(200)] + [queue(event, sign * row) for row in self._rows for sign in (1, -1)]
+        far = [random_queue(event, rng) for _ in range(200)] + [
+            queue(event, sign * row) for row in self._rows for sign in (1, -1)
+        ]
         away = np.array(far) - self._pro_rata[event.free]
-        return float(np.linalg.norm(away @ self._rows[:, event.free].T, 1 if self._kind == "norm" else 2, axis=1).max())
+        return float(
+            np.linalg.norm(away @ self._rows[:, event.free].T, 1 if self._kind == "norm" else 2, axis=1).max()
+        )
 
     def express(self, m):
         closed, rows, limit = m.fraction, self._rows, self._limit

@@ -1,4 +1,7 @@
-"""Failure cases of what comes from outside: hooks of objectives, tables, files. (what is said, the call, the error)."""
+"""Failure cases of what comes from outside: hooks of objectives, tables, files.
+
+(what is said, the call, the error).
+"""
 
 import json
 from collections.abc import Callable
@@ -70,26 +73,47 @@ def certified(objective: Any) -> Callable[[Path], Any]:
 
 ZERO = np.zeros(2)
 HOOKS = [
-    ("Field keeps 0.5 under the name 'closed_form', which hides the method closed_form of Objective", solve(Field())),
+    (
+        "Field keeps 0.5 under the name 'closed_form', which hides the method closed_form of Objective",
+        solve(Field()),
+    ),
     ("SlotField keeps 0.5 under the name 'minorant', which hides", certified(SlotField())),
-    ("hides the method weighted_parts of Objective", lambda _: keeping(Plain, weighted_parts=3) + adl.MaxLeverage()),
-    ("hides the method weighted_parts of Objective", lambda _: adl.MaxLeverage() + keeping(Plain, weighted_parts=3)),
+    (
+        "hides the method weighted_parts of Objective",
+        lambda _: keeping(Plain, weighted_parts=3) + adl.MaxLeverage(),
+    ),
+    (
+        "hides the method weighted_parts of Objective",
+        lambda _: adl.MaxLeverage() + keeping(Plain, weighted_parts=3),
+    ),
     ("hides the method value of Objective", lambda _: 2 * keeping(Plain, value=3.0)),
     ("hides the method of of RiskMeasure", solve(keeping(PlainMeasure, of=3.0))),
     ("hides the method _check of RiskMeasure", solve(keeping(PlainMeasure, _check=True))),
-    ("under the name 'lower_bound_objective'", lambda _: adl.compare(EVENT, LAW, None, [keeping(Plain, lower_bound_objective=1)])),
+    (
+        "under the name 'lower_bound_objective'",
+        lambda _: adl.compare(EVENT, LAW, None, [keeping(Plain, lower_bound_objective=1)]),
+    ),
     (r"says money = 3, which must be 1", solve(keeping(Plain, money=3))),
     (r"says monotone = 'yes', which must be True or False", solve(keeping(Plain, monotone="yes"))),
     (r"says unit = 1000.0, which must be a text", solve(keeping(Plain, unit=1000.0))),
-    (r"gives \[0.0\] for|closed_form of Saying gives an array of shape \(1,\)", solve(saying(closed_form=[0.0]))),
+    (
+        r"gives \[0.0\] for|closed_form of Saying gives an array of shape \(1,\)",
+        solve(saying(closed_form=[0.0])),
+    ),
     (r"type <U1 for contracts closed by leg", solve(saying(closed_form=["a", "b"]))),
     (r"type complex128 for contracts closed by leg", solve(saying(closed_form=[1j, 2]))),
     (r"closed_form of Saying gives \[\[1\], \[1, 2\]\] for", solve(saying(closed_form=[[1], [1, 2]]))),
-    ("1 of 2 contracts closed by leg that closed_form of Saying gives are not finite", solve(saying(closed_form=[1.0, np.nan]))),
+    (
+        "1 of 2 contracts closed by leg that closed_form of Saying gives are not finite",
+        solve(saying(closed_form=[1.0, np.nan])),
+    ),
     ("minorant of Saying gives 3; it must be an adl.Minorant", certified(saying(minorant=3))),
     ("minorant of Saying has slack = -1.0", certified(saying(minorant=Minorant(-1.0, ZERO, ZERO)))),
     ("minorant of Saying has slack = 'x'", certified(saying(minorant=Minorant("x", ZERO, ZERO)))),  # type: ignore[arg-type]
-    (r"minorant of Saying gives an array of shape \(3,\)", certified(saying(minorant=Minorant(0.0, ZERO, np.zeros(3))))),
+    (
+        r"minorant of Saying gives an array of shape \(3,\)",
+        certified(saying(minorant=Minorant(0.0, ZERO, np.zeros(3)))),
+    ),
     ("dual of Saying gives 3; it must be a pair", solve(saying(PlainMeasure, dual=3))),
     (r"dual of Saying gives an array of shape \(3,\)", solve(saying(PlainMeasure, dual=(np.ones(3), 0.0)))),
     ("dual of Saying has slack = None", solve(saying(PlainMeasure, dual=(ZERO, None)))),
@@ -108,7 +132,10 @@ HOOKS = [
     ("express of Saying gives object", solve(saying(express=object()))),
     ("express of Saying gives an expression of shape", solve(saying(express=np.ones(2)))),
     ("compare takes a list of objectives as measures, not int", lambda _: adl.compare(EVENT, LAW, None, 3)),
-    ("measures are objectives, such as adl.MaxLeverage.., not int '3'", lambda _: adl.compare(EVENT, LAW, None, [3])),
+    (
+        "measures are objectives, such as adl.MaxLeverage.., not int '3'",
+        lambda _: adl.compare(EVENT, LAW, None, [3]),
+    ),
     ("compare takes a list of policies, not int", lambda _: adl.compare(EVENT, LAW, 3)),
 ]
 
@@ -119,20 +146,29 @@ def book(position: Any = (-1.0, -2.0), price: float = 1.0, equity: Any = (1.0, 2
 
 
 MAGNITUDES = [
-    (r"2 of 2 positions are above 1e\+150 or below 1e-150 .* first 1e\+308 of account 'A'", lambda _: book([-1e308, -1e308])),
+    (
+        r"2 of 2 positions are above 1e\+150 or below 1e-150 .* first 1e\+308 of account 'A'",
+        lambda _: book([-1e308, -1e308]),
+    ),
     (r"1 of 2 positions .* first 4.94066e-324 of account 'B'", lambda _: book([-1.0, 5e-324])),
     (r"2 of 2 prices .* first 1e\+200 of account 'A'", lambda _: book(price=1e200)),
     (r"1 of 2 notionals .* first 1e\+200 of account 'B'", lambda _: book([-1.0, 1e100], price=1e100)),
     (r"2 of 2 notionals .* first 1e-298 of account 'A'", lambda _: book([-1e-149, -1e-140], price=1e-149)),
     (r"1 of 2 equities .* first 1e-310 of account 'A'", lambda _: book(equity=[1e-310, 1.0])),
-    (r"2 of 2 equities .* first inf of account 'A'", lambda _: book([1e149, 1.0], margin=1.0, entry_price=-1e160)),
+    (
+        r"2 of 2 equities .* first inf of account 'A'",
+        lambda _: book([1e149, 1.0], margin=1.0, entry_price=-1e160),
+    ),
     ("the equities sum to 1.8e", lambda _: book(equity=[9e149, 9e149])),
     ("the positions in 'K' sum to 1.8e.150 in size", lambda _: book([9e149, -9e149], price=1e-3)),
     (
         r"1 of 2 gross leverages .* first 1e\+200 of account 'A'",
         lambda _: adl.Event(book([-1e100, -1.0], equity=[1e-100, 1.0]), short={"K": 1.0}),
     ),
-    ("cannot close inf contracts of 'K': requirements are finite", lambda _: adl.Event(book(), short={"K": 10**400})),
+    (
+        "cannot close inf contracts of 'K': requirements are finite",
+        lambda _: adl.Event(book(), short={"K": 10**400}),
+    ),
     (
         r"1 of 2 entries of size are above 1e\+150 or below 1e-150, first number 2: 1e\+200",
         lambda _: adl.waterfill.water_level([1.0, 1e200], [1.0, 1.0], 1.0),
@@ -152,7 +188,11 @@ def no_driver(_):
     def fail(*_, **__):
         raise np.linalg.LinAlgError("SVD did not converge")
 
-    with patch("numpy.linalg.eigvalsh", fail), patch("numpy.linalg.eigh", fail), patch("scipy.linalg.eigh", fail):
+    with (
+        patch("numpy.linalg.eigvalsh", fail),
+        patch("numpy.linalg.eigh", fail),
+        patch("scipy.linalg.eigh", fail),
+    ):
         return adl.Gaussian([[1.0, 0.5], [0.5, 1.0]])
 
 
@@ -204,7 +244,10 @@ FILES = [
     ("the rounding of its certificate is inf", certificate(rounding="inf", bound=-1.0)),
     ("the reference of its certificate is inf", certificate(reference="inf", bound=1e9)),
     ("tol = inf: the relative gap", certificate(tolerance="inf")),
-    ("2 of 2 positions belong to an account that does not exist, first number 1099511627776 of 2", in_book(account=[2**40, 2**40])),
+    (
+        "2 of 2 positions belong to an account that does not exist, first number 1099511627776 of 2",
+        in_book(account=[2**40, 2**40]),
+    ),
     ("account of its book must be a list of 2 whole numbers", in_book(account=[0.0, 1.0])),
     ("its positions are not grouped by account", in_book(account=[1, 0])),
     ("its positions are not grouped by account, each asset of an account once", in_book(account=[0, 0])),
@@ -220,7 +263,10 @@ FILES = [
     ("price_range is 3, no pair of lists", stored(lambda c: c.update(price_range=3))),
     ("is damaged: KeyError 'short'", stored(lambda c: c.pop("short"))),
     ("is damaged: protected is a list of account ids", stored(lambda c: c.update(protected=3))),
-    ("an allocation is a table account, asset, closed .a DataFrame., not Odd", lambda _: adl.certify(Plain(), EVENT, LAW, Odd())),
+    (
+        "an allocation is a table account, asset, closed .a DataFrame., not Odd",
+        lambda _: adl.certify(Plain(), EVENT, LAW, Odd()),
+    ),
     ("has 2 times the column 'closed'", lambda _: adl.certify(Plain(), EVENT, LAW, twice_closed())),
     ("tol = 'x': the relative gap", lambda _: adl.certify(Plain(), EVENT, LAW, adl.pro_rata(EVENT), tol="x")),  # type: ignore[arg-type]
 ]
@@ -242,7 +288,10 @@ def twice_closed():
 OTHERS = [
     ("an allocation is saved to a path ending in .json, not to int", lambda _: adl.pro_rata(EVENT).save(3)),  # type: ignore[arg-type]
     ("compare takes a law of price moves or None, not int", lambda _: adl.compare(EVENT, 3)),  # type: ignore[arg-type]
-    ("replay takes a law of price moves or None, not int", lambda _: adl.replay(waves(), ["pro_rata"], law=3)),  # type: ignore[arg-type]
+    (
+        "replay takes a law of price moves or None, not int",
+        lambda _: adl.replay(waves(), ["pro_rata"], law=3),
+    ),  # type: ignore[arg-type]
     ("a model is named by a text or a path, not by int", lambda _: adl.load(3)),  # type: ignore[arg-type]
     ("seed = None: a whole number, at least 0", lambda _: adl.axioms.check("pro_rata", seed=None)),  # type: ignore[arg-type]
     ("size must be an array of numbers, not 'x'", lambda _: adl.waterfill.water_level("x", [1.0], 1.0)),  # type: ignore[arg-type]

@@ -1,8 +1,11 @@
-"""Planted faults: what `verify` must notice. `python -m tests.planted [MODEL ...]` prints the table fault x model.
+"""Planted faults: what `verify` must notice.
 
-A fault is planted inside the package while a model is loaded and its claims are checked. It touches a model if the model declares what is
-faulty (its objective, law, closed form: `uses`), or if a faulty answer was given to one of its claims. A model that is touched and stays
-as stated is a hole; those that cannot be seen, even in principle, are listed in BLIND with the reason.
+`python -m tests.planted [MODEL ...]` prints the table fault x model.
+
+A fault is planted inside the package while a model is loaded and its claims are checked. It touches a model
+if the model declares what is faulty (its objective, law, closed form: `uses`), or if a faulty answer was
+given to one of its claims. A model that is touched and stays as stated is a hole; those that cannot be seen,
+even in principle, are listed in BLIND with the reason.
 """
 
 import contextlib
@@ -40,7 +43,9 @@ from adl_opt.waterfill import level as waterfill
 
 
 class Plant:
-    """Where a fault is put: replaces functions and methods of the package, and remembers whether a faulty answer was given."""
+    """Where a fault is put: replaces functions and methods of the package, and remembers whether a faulty
+    answer was given.
+    """
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self.stack, self.touched, self.on_model = stack, False, []
@@ -57,10 +62,15 @@ class Plant:
         return wrong
 
     def function(self, right: Callable[..., Any], spoil: Callable[..., Any], *within: str) -> None:
-        """A function of the package, wherever it has been imported, or only within some modules or folders."""
+        """A function of the package, wherever it has been imported, or only within some modules or
+        folders.
+        """
         wrong = self.spoiled(right, spoil)
         for name, module in list(sys.modules.items()):
-            if any(f"{name}.".startswith(f"adl_opt.{place}." if place else "adl_opt.") for place in within or ("",)):
+            if any(
+                f"{name}.".startswith(f"adl_opt.{place}." if place else "adl_opt.")
+                for place in within or ("",)
+            ):
                 for attribute, value in list(vars(module).items()):
                     if value is right:
                         self.stack.enter_context(mock.patch.object(module, attribute, wrong))
@@ -89,7 +99,9 @@ class Plant:
         """Something that can be planted only in a model that is loaded."""
         self.on_model.append(change)
 
-    def objective(self, name: str, spoil: Callable[..., Any], of: Callable[[Objective], Objective | None]) -> None:
+    def objective(
+        self, name: str, spoil: Callable[..., Any], of: Callable[[Objective], Objective | None]
+    ) -> None:
         """A method of the class of the model's objective, or of another that `of` names."""
 
         def change(model: Model) -> Model:
@@ -102,7 +114,9 @@ class Plant:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two answers are one number or array of numbers; anything else that a fault made is another answer."""
+    """Whether two answers are one number or array of numbers; anything else that a fault made is another
+    answer.
+    """
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     if not isinstance(one, (float, int, np.ndarray, np.number)):
@@ -112,7 +126,9 @@ def _same(one: Any, other: Any) -> bool:
 
 @dataclass(frozen=True)
 class Fault:
-    """name, what is planted, which models must notice it (`uses`), and whether those do too to whose claims a faulty answer was given."""
+    """name, what is planted, which models must notice it (`uses`), and whether those do too to whose claims a
+    faulty answer was given.
+    """
 
     name: str
     plant: Callable[[Plant], None]
@@ -135,7 +151,9 @@ def minimised(objective: Objective) -> Objective:
 
 
 def moved(event: adl.Event, amount: np.ndarray, share: float = 0.01) -> np.ndarray:
-    """1 % of each requirement closed by another account: taken from who closes most, given to the least levered who can close that much."""
+    """1 % of each requirement closed by another account: taken from who closes most, given to the least
+    levered who can close that much.
+    """
     amount = amount.copy()
     for k in event.free_assets:
         legs = np.flatnonzero(event.free & (event.book.asset == k))
@@ -143,8 +161,15 @@ def moved(event: adl.Event, amount: np.ndarray, share: float = 0.01) -> np.ndarr
         giver = legs[np.argmax(amount[legs])]
         others = legs[legs != giver]
         if len(others):
-            room, leverage = (event.size - amount)[others], event.book.leverage.to_numpy()[event.book.account[others]]
-            taker = others[np.argmin(np.where(room >= step, leverage, np.inf)) if (room >= step).any() else np.argmax(room)]
+            room, leverage = (
+                (event.size - amount)[others],
+                event.book.leverage.to_numpy()[event.book.account[others]],
+            )
+            taker = others[
+                np.argmin(np.where(room >= step, leverage, np.inf))
+                if (room >= step).any()
+                else np.argmax(room)
+            ]
             step = min(step, amount[giver], event.size[taker] - amount[taker])
             amount[giver] -= step
             amount[taker] += step
@@ -161,7 +186,9 @@ def _closed_form(model: Model, rule: Callable[[Allocation], Allocation]) -> Mode
 
 
 def _by_profit(allocation: Allocation) -> Allocation:
-    return adl.pro_rata_profit(allocation.event) if "entry_price" in allocation.event.book.extra else allocation
+    return (
+        adl.pro_rata_profit(allocation.event) if "entry_price" in allocation.event.book.extra else allocation
+    )
 
 
 def _certificate(**changes: Callable[[adl.Certificate], Any]) -> Callable[..., Any]:
@@ -189,7 +216,9 @@ def _correlations(factor: float) -> Callable[[Any], None]:
 
 
 def _lognormal(law: LogNormal) -> None:
-    object.__setattr__(law, "correlation", np.where(np.eye(len(law.correlation)) > 0, 1.0, law.correlation * 0.95))
+    object.__setattr__(
+        law, "correlation", np.where(np.eye(len(law.correlation)) > 0, 1.0, law.correlation * 0.95)
+    )
 
 
 _TILTED: set[bytes] = set()
@@ -208,7 +237,11 @@ def _loading(law: OneFactor) -> None:
 
 
 def _slopes(terms: tuple[np.ndarray, ...], *_: Any) -> tuple[np.ndarray, ...]:
-    return (terms[0], terms[1] * np.linspace(1, 1.05, len(terms[1]))[:, None], *terms[2:]) if len(terms) > 1 else terms
+    return (
+        (terms[0], terms[1] * np.linspace(1, 1.05, len(terms[1]))[:, None], *terms[2:])
+        if len(terms) > 1
+        else terms
+    )
 
 
 def _minorant(answer: Any, *_: Any) -> Any:
@@ -237,12 +270,16 @@ def _solvers(plant: Plant) -> None:
 
     plant.method(route.ConicRoute, "solve", conic)
 
-    def at_ends(answer: tuple[Any, ...], objective: Any, event: adl.Event, law: Any, *_: Any) -> tuple[Any, ...]:
+    def at_ends(
+        answer: tuple[Any, ...], objective: Any, event: adl.Event, law: Any, *_: Any
+    ) -> tuple[Any, ...]:
         amount = moved(event, answer[0])  # after what puts legs in their places: that would put them back
         return amount, certificate.assess(objective, event, law, amount)
 
     plant.function(snapping.assess_at_ends, at_ends)
-    plant.function(separable.solve, lambda answer, objective, event, *_: (moved(event, answer[0]), *answer[1:]))
+    plant.function(
+        separable.solve, lambda answer, objective, event, *_: (moved(event, answer[0]), *answer[1:])
+    )
 
 
 def _unclear(plant: Plant) -> None:
@@ -269,58 +306,92 @@ def of_law(kind: type, assets: int = 1) -> Callable[[Model], bool]:
 FAULTS = (
     Fault("value x 1.0001", lambda p: p.objective("value", times(1.0001), lambda o: o), everyone),
     Fault("express x 1.0001", lambda p: p.objective("express", times(1.0001), minimised), everyone),
-    Fault("of x 1.0001", lambda p: p.objective("of", times(1.0001), lambda o: o if isinstance(o, RiskMeasure) else None), lambda m: isinstance(m.objective, RiskMeasure)),
-    Fault("measure below x 1.01", lambda p: p.objective("of", times(1.01), lambda o: adl.MonotoneMeanVariance()), named("mean_variance")),
+    Fault("of x 1.0001", lambda p: p.objective("of", times(1.0001), lambda o: o if isinstance(o,
+    RiskMeasure) else None), lambda m: isinstance(m.objective, RiskMeasure)),
+    Fault("measure below x 1.01", lambda p: p.objective("of", times(1.01),
+    lambda o: adl.MonotoneMeanVariance()), named("mean_variance")),
     Fault("support tilted by up to 5 %", lambda p: p.objective("minorant", _minorant, minimised), everyone),
     Fault("every gap at 1e-4", lambda p: p.function(certificate.relative_gap, times(1e-4)), everyone),
     Fault("knapsack gap at 1e-4", lambda p: p.function(certificate.knapsack, first_times(1e-4)), everyone),
-    Fault("bound halved", lambda p: p.function(certificate.assess, _certificate(bound=lambda c: c.bound / 2)), everyone),
-    Fault("bound and gap for half the bound", lambda p: p.function(certificate.assess, _certificate(bound=lambda c: c.bound / 2, gap=lambda c: _gap(c, c.bound / 2))), everyone),
-    Fault("all is called certified", lambda p: p.function(certificate.assess, _certificate(status=lambda c: "certified")), everyone),
-    Fault("shadow price x 1.01", lambda p: p.function(certificate.assess, lambda proof, *_: replace(proof, price=proof.price * 1.01)), lambda m: not isinstance(m.objective, _ValueOnly)),
-    Fault("closed form: pro rata to equity", lambda p: p.model(lambda m: _closed_form(m, lambda a: adl.pro_rata_equity(a.event))), lambda m: m.closed_form is not None),
-    Fault("closed form: 1 % moved", lambda p: p.model(lambda m: _closed_form(m, moved_allocation)), lambda m: m.closed_form is not None),
-    Fault("water-filling: 1 % moved", lambda p: p.function(isolated.fill, lambda answer, event, *_: (moved(event, answer[0]), answer[1])), lambda m: m.closed_form is adl.water_filling, whoever=True),
-    Fault("solvers' answers: 1 % moved", _solvers, lambda m: m.closed_form is None and not isinstance(m.objective, _ValueOnly), whoever=True),
-    Fault("objective's closed form: 1 % moved", lambda p: p.objective("closed_form", lambda a, self, event, law: None if a is None else moved(event, a), lambda o: o), lambda m: m.closed_form is not None and m.objective.closed_form(m.event(m.sizes[0], 0), None) is not None),
-    Fault("level off by 1 %", lambda p: p.function(waterfill.water_level, first_times(1.01)), named("expected_loss")),
+    Fault("bound halved", lambda p: p.function(certificate.assess, _certificate(bound=lambda c: c.bound / 2)),
+    everyone),
+    Fault("bound and gap for half the bound", lambda p: p.function(certificate.assess,
+    _certificate(bound=lambda c: c.bound / 2, gap=lambda c: _gap(c, c.bound / 2))), everyone),
+    Fault("all is called certified", lambda p: p.function(certificate.assess,
+    _certificate(status=lambda c: "certified")), everyone),
+    Fault("shadow price x 1.01", lambda p: p.function(certificate.assess, lambda proof, *_: replace(proof,
+    price=proof.price * 1.01)), lambda m: not isinstance(m.objective, _ValueOnly)),
+    Fault("closed form: pro rata to equity", lambda p: p.model(lambda m: _closed_form(m,
+    lambda a: adl.pro_rata_equity(a.event))), lambda m: m.closed_form is not None),
+    Fault("closed form: 1 % moved", lambda p: p.model(lambda m: _closed_form(m, moved_allocation)),
+    lambda m: m.closed_form is not None),
+    Fault("water-filling: 1 % moved", lambda p: p.function(isolated.fill, lambda answer, event,
+    *_: (moved(event, answer[0]), answer[1])), lambda m: m.closed_form is adl.water_filling, whoever=True),
+    Fault("solvers' answers: 1 % moved", _solvers,
+    lambda m: m.closed_form is None and not isinstance(m.objective, _ValueOnly), whoever=True),
+    Fault("objective's closed form: 1 % moved", lambda p: p.objective("closed_form", lambda a, self, event,
+    law: None if a is None else moved(event, a), lambda o: o),
+    lambda m: m.closed_form is not None and m.objective.closed_form(m.event(m.sizes[0], 0),
+    None) is not None),
+    Fault("level off by 1 %", lambda p: p.function(waterfill.water_level, first_times(1.01)),
+    named("expected_loss")),
     Fault("price x 1.01", lambda p: p.attribute(Book, "notional", times(1.01)), everyone),
-    Fault("price x 1.01 in value", lambda p: p.attribute(Symbols, "notional", times(1.01)), lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
-    Fault("price x 1.01 in express", lambda p: p.attribute(adl.Event, "notional", times(1.01)), lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
-    Fault("leverage x 1.01 in value", lambda p: p.attribute(Symbols, "leverage", times(1.01)), lambda m: isinstance(m.objective, (adl.MaxLeverage, adl.LeverageSquare)), whoever=False),
+    Fault("price x 1.01 in value", lambda p: p.attribute(Symbols, "notional", times(1.01)),
+    lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
+    Fault("price x 1.01 in express", lambda p: p.attribute(adl.Event, "notional", times(1.01)),
+    lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
+    Fault("leverage x 1.01 in value", lambda p: p.attribute(Symbols, "leverage", times(1.01)),
+    lambda m: isinstance(m.objective, (adl.MaxLeverage, adl.LeverageSquare)), whoever=False),
     Fault("correlations x 0.95", lambda p: p.built(Gaussian, _correlations(0.95)), of_law(Gaussian, 2)),
     Fault("correlations dropped", lambda p: p.built(Gaussian, _correlations(0.0)), of_law(Gaussian, 2)),
     Fault("lognormal correlation x 0.95", lambda p: p.built(LogNormal, _lognormal), named("cross_margin")),
-    Fault("normal formula x 1.02", lambda p: p.function(shortfall.normal_excess, times(1.02)), lambda m: type(m.law) is Gaussian),
-    Fault("Student formula x 1.02", lambda p: p.function(shortfall.student_excess, times(1.02)), of_law(adl.StudentT)),
-    Fault("lognormal formula x 1.02", lambda p: p.method(LogNormal, "shortfall_terms", first_times(1.02)), named("cross_margin")),
-    Fault("slopes of the loss tilted", lambda p: p.method(Gaussian, "_terms", _slopes), of_law(Gaussian), whoever=False),
-    Fault("probabilities tilted by 1 %", lambda p: p.built(Scenarios, _tilted), lambda m: isinstance(m.law, Scenarios)),
+    Fault("normal formula x 1.02", lambda p: p.function(shortfall.normal_excess, times(1.02)),
+    lambda m: type(m.law) is Gaussian),
+    Fault("Student formula x 1.02", lambda p: p.function(shortfall.student_excess, times(1.02)),
+    of_law(adl.StudentT)),
+    Fault("lognormal formula x 1.02", lambda p: p.method(LogNormal, "shortfall_terms", first_times(1.02)),
+    named("cross_margin")),
+    Fault("slopes of the loss tilted", lambda p: p.method(Gaussian, "_terms", _slopes), of_law(Gaussian),
+    whoever=False),
+    Fault("probabilities tilted by 1 %", lambda p: p.built(Scenarios, _tilted),
+    lambda m: isinstance(m.law, Scenarios)),
     Fault("samples 10 % too wide", lambda p: p.method(Gaussian, "_draw", times(1.1)), named("gaussian")),
     Fault("loading of one asset x 1.01", lambda p: p.built(OneFactor, _loading), of_law(OneFactor)),
     Fault("lots bound halved", lambda p: p.method(adl.LotBound, "under", times(0.5)), named("lots")),
     Fault("lots bound doubled", lambda p: p.method(adl.LotBound, "under", times(2.0)), named("lots")),
     Fault("one lot moved", lambda p: p.function(lots._counts, _lot_more), named("lots")),
     Fault("queue reversed", lambda p: p.method(QueueRule, "score", times(-1.0)), named("queue")),
-    Fault("pro rata to equity, not position", lambda p: p.function(adl.pro_rata, lambda a, event: adl.pro_rata_equity(event)), named("pro_rata")),
-    Fault("gross levelling: 1 % moved", lambda p: p.function(adl.gross_water_filling, moved_allocation), named("hedge_matters")),
+    Fault("pro rata to equity, not position", lambda p: p.function(adl.pro_rata, lambda a,
+    event: adl.pro_rata_equity(event)), named("pro_rata")),
+    Fault("gross levelling: 1 % moved", lambda p: p.function(adl.gross_water_filling, moved_allocation),
+    named("hedge_matters")),
     Fault("ranges 1 % too wide", lambda p: p.function(adl.optimal_range, _ranges), nobody, whoever=True),
-    Fault("unique and not unique exchanged", lambda p: p.method(optima.Optima, "unique", lambda a, *_: None if a is None else not a), nobody, whoever=True),
+    Fault("unique and not unique exchanged", lambda p: p.method(optima.Optima, "unique", lambda a,
+    *_: None if a is None else not a), nobody, whoever=True),
     Fault("clearing missed by 1e-6", _unclear, everyone),
-    Fault("equity x 1.0001 from margin", lambda p: p.built(Book, lambda book: object.__setattr__(book, "equity", book.equity * (1.0001 if "margin" in book.extra else 1.0))), named("cross_margin")),
-    Fault("closed form: water-filling", lambda p: p.model(lambda m: _closed_form(m, lambda a: adl.water_filling(a.event))), named("pro_rata", "queue")),
-    Fault("closed form: by entry prices", lambda p: p.model(lambda m: _closed_form(m, _by_profit)), named("expected_loss")),
+    Fault("equity x 1.0001 from margin", lambda p: p.built(Book, lambda book: object.__setattr__(book,
+    "equity", book.equity * (1.0001 if "margin" in book.extra else 1.0))), named("cross_margin")),
+    Fault("closed form: water-filling", lambda p: p.model(lambda m: _closed_form(m,
+    lambda a: adl.water_filling(a.event))), named("pro_rata", "queue")),
+    Fault("closed form: by entry prices", lambda p: p.model(lambda m: _closed_form(m, _by_profit)),
+    named("expected_loss")),
 )  # fmt: skip
 
 # (fault, model): why it cannot be seen, even in principle. A test holds that it is not.
-_ANOTHER_PROOF = "a support that proves less is made up for by another proof: Thm 1 scenario by scenario, or the conic dual"
+_ANOTHER_PROOF = (
+    "a support that proves less is made up for by another proof: Thm 1 scenario by scenario, or the conic "
+    "dual"
+)
 BLIND: dict[tuple[str, str], str] = {
     **{
         ("support tilted by up to 5 %", name): _ANOTHER_PROOF
         for name in ("cvar", "entropic", "mean_variance", "semideviation", "spectral", "worst_case")
     },
     ("probabilities tilted by 1 %", "worst_case"): "the worst case looks at no probability but 0",
-    ("water-filling: 1 % moved", "pro_rata"): "it is the yardstick of a claim that is stated to fail, and fails",
+    (
+        "water-filling: 1 % moved",
+        "pro_rata",
+    ): "it is the yardstick of a claim that is stated to fail, and fails",
 }
 
 

@@ -24,14 +24,26 @@ def solved(paper, law):
 
 def test_frames(solved):
     legs, accounts = solved.to_frame(), solved.by_account()
-    assert list(legs.columns) == ["account", "asset", "position", "closed", "left", "leverage_before", "leverage_after"]
+    assert list(legs.columns) == [
+        "account",
+        "asset",
+        "position",
+        "closed",
+        "left",
+        "leverage_before",
+        "leverage_after",
+    ]
     assert (legs["position"] - legs["closed"] - legs["left"]).abs().max() == 0
     assert (np.sign(legs["closed"]) * np.sign(legs["position"]) >= 0).all()
     assert legs.attrs["units"]["closed"] == "contracts, signed like position"
     assert not any(str(x) == "-0.0" for x in legs["closed"])
     assert accounts["account"].tolist() == list("ABCD")
-    assert (accounts["gross_before"] - accounts["closed_notional"]).tolist() == pytest.approx(accounts["gross_after"].tolist())
-    assert accounts["leverage_after"].tolist() == pytest.approx((accounts["gross_after"] / accounts["equity"]).tolist())
+    assert (accounts["gross_before"] - accounts["closed_notional"]).tolist() == pytest.approx(
+        accounts["gross_after"].tolist()
+    )
+    assert accounts["leverage_after"].tolist() == pytest.approx(
+        (accounts["gross_after"] / accounts["equity"]).tolist()
+    )
     assert solved.shadow_prices.name == "shadow_price" and "certified by separable" in repr(solved)
 
 
@@ -52,9 +64,19 @@ def test_save_and_load_is_exact(tmp_path, seed):
     solved = adl.Problem(adl.ExpectedLoss(), event, scenarios(rng, len(event.book.assets))).solve()
     solved.save(tmp_path / "a.json")
     again = adl.Allocation.load(tmp_path / "a.json")
-    assert again.certificate == recorded(solved.certificate) and again.method == solved.method and again.parts == dict(solved.parts)
-    assert np.array_equal(again.amount, solved.amount) and np.array_equal(again.price, solved.price, equal_nan=True)
-    assert again.to_frame().equals(solved.to_frame()) and again.event.short == event.short and again.event.long == event.long
+    assert (
+        again.certificate == recorded(solved.certificate)
+        and again.method == solved.method
+        and again.parts == dict(solved.parts)
+    )
+    assert np.array_equal(again.amount, solved.amount) and np.array_equal(
+        again.price, solved.price, equal_nan=True
+    )
+    assert (
+        again.to_frame().equals(solved.to_frame())
+        and again.event.short == event.short
+        and again.event.long == event.long
+    )
 
 
 def test_load_keeps_an_infinite_gap(tmp_path):
@@ -80,9 +102,10 @@ def test_plot_draws_the_level(solved, tmp_path):
     figure = solved.plot(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5_000
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert any("levelling gross leverage alone (blind to hedges): 4.7 x" in text for text in texts) and {"before", "after"} <= set(
-        texts
-    )
+    assert any("levelling gross leverage alone (blind to hedges): 4.7 x" in text for text in texts) and {
+        "before",
+        "after",
+    } <= set(texts)
 
 
 def test_plot_of_many_accounts_and_water_level(tmp_path):
@@ -96,11 +119,21 @@ def test_plot_of_many_accounts_and_water_level(tmp_path):
 
 def test_compare(paper, law):
     table = adl.compare(paper, law)
-    assert list(table.index) == ["pro_rata", "gross_water_filling", "optimum of ExpectedLoss", "optimum of MaxLeverage"]
+    assert list(table.index) == [
+        "pro_rata",
+        "gross_water_filling",
+        "optimum of ExpectedLoss",
+        "optimum of MaxLeverage",
+    ]
     assert table.loc["optimum of ExpectedLoss", "ExpectedLoss gap"] <= TOL.gap
-    assert (table["ExpectedLoss"] >= table.loc["optimum of ExpectedLoss", "ExpectedLoss"] * (1 - TOL.gap)).all()
+    assert (
+        table["ExpectedLoss"] >= table.loc["optimum of ExpectedLoss", "ExpectedLoss"] * (1 - TOL.gap)
+    ).all()
     isolated = adl.compare(adl.load("expected_loss").event(20, 1))
-    assert isolated.loc["water_filling", "LeverageSquare gap"] <= TOL.gap and isolated.loc["pro_rata", "MaxLeverage gap"] > 0.1
+    assert (
+        isolated.loc["water_filling", "LeverageSquare gap"] <= TOL.gap
+        and isolated.loc["pro_rata", "MaxLeverage gap"] > 0.1
+    )
 
     def mine(event):
         return adl.pro_rata(event)

@@ -1,4 +1,6 @@
-"""Counterexamples that once fooled the library, each now refused, corrected or told apart (the review of the mathematics)."""
+"""Counterexamples that once fooled the library, each now refused, corrected or told apart (the review of the
+mathematics).
+"""
 
 import itertools
 import math
@@ -35,7 +37,9 @@ class Weighted(adl.LeverageSquare):
 
 class SquaredShortfall(adl.ExpectedLoss):
     def express(self, m):
-        return m.unit * cp.sum_squares(m.expected_shortfall)  # money squared: one unit more than money = 1 says
+        return m.unit * cp.sum_squares(
+            m.expected_shortfall
+        )  # money squared: one unit more than money = 1 says
 
     def value(self, m):
         return float(np.sum(m.expected_shortfall**2))
@@ -54,11 +58,14 @@ def test_children_inherit_no_proof():
 
 def test_no_law_means_water_filling_and_nothing_near_it():
     event = adl.Event(
-        book([("whale", "X", -1e10, 1.0, 1e9), ("dust", "X", -100.0, 1.0, 1.0), ("w2", "X", -1e9, 1.0, 1e9)]), short={"X": 1e9}
+        book([("whale", "X", -1e10, 1.0, 1e9), ("dust", "X", -100.0, 1.0, 1.0), ("w2", "X", -1e9, 1.0, 1e9)]),
+        short={"X": 1e9},
     )
     near = pd.DataFrame({"account": ["whale"], "asset": "X", "closed": [-1e9]})
     refused = adl.certify(adl.ExpectedLoss(), event, None, near)
-    assert refused.status == "uncertified" and refused.gap > 0.5 and "not optimal for every law" in refused.proof
+    assert (
+        refused.status == "uncertified" and refused.gap > 0.5 and "not optimal for every law" in refused.proof
+    )
     assert adl.certify(adl.ExpectedLoss(), event, None, adl.water_filling(event).to_frame()).certified
 
 
@@ -88,7 +95,12 @@ def test_two_definitions_are_compared_relative_to_the_value():
 
 @pytest.mark.parametrize("p", [1.5003, 1.0001, 2.9997])
 def test_the_power_is_the_power_asked_for(p):
-    rows = [("a", "BTC", -10.0, 1.0, 1.0), ("b", "BTC", -10.0, 1.0, 4.0), ("b", "ETH", 3.0, 1.0, 4.0), ("c", "ETH", 5.0, 1.0, 2.0)]
+    rows = [
+        ("a", "BTC", -10.0, 1.0, 1.0),
+        ("b", "BTC", -10.0, 1.0, 4.0),
+        ("b", "ETH", 3.0, 1.0, 4.0),
+        ("c", "ETH", 5.0, 1.0, 2.0),
+    ]
     event = adl.Event(book(rows), short={"BTC": 5.0})
     solved = adl.Problem(adl.LeveragePower(p), event).solve()
     closed = np.linspace(0, 5, 200_001)
@@ -127,7 +139,10 @@ def test_student_excess_against_integration(dof):
 
 def test_dictionaries_are_columns_by_label():
     law = adl.Scenarios({"ETH": [-0.5, 0.5], "BTC": [0.1, -0.1]})
-    assert law.assets == ("ETH", "BTC") and law.align(("BTC", "ETH")).moves.tolist() == [[0.1, -0.5], [-0.1, 0.5]]
+    assert law.assets == ("ETH", "BTC") and law.align(("BTC", "ETH")).moves.tolist() == [
+        [0.1, -0.5],
+        [-0.1, 0.5],
+    ]
 
 
 class Limited(adl.Objective):
@@ -153,7 +168,9 @@ class LimitedByOwn(Limited):
         return m.equity @ cp.square(m.leverage) + 0 * own
 
 
-@pytest.mark.parametrize("objective, says", [(Limited(), "bind the allocation alone"), (LimitedByOwn(), "exclude pro rata")])
+@pytest.mark.parametrize(
+    "objective, says", [(Limited(), "bind the allocation alone"), (LimitedByOwn(), "exclude pro rata")]
+)
 def test_objectives_do_not_narrow_the_allocations(objective, says):
     with pytest.raises(adl.ObjectiveError, match=says):
         adl.Problem(objective, ISOLATED).solve()
@@ -205,7 +222,9 @@ def test_values_that_are_rounding_are_certified_as_such():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(100))
 def test_books_that_barely_lose_anything(seed):
-    """One account a hair beyond the worst move: the loss is 1e-9 of the notional and the program is divided by it."""
+    """One account a hair beyond the worst move: the loss is 1e-9 of the notional and the program is divided
+    by it.
+    """
     rng = np.random.default_rng(seed)
     rows = []
     for i in range(4):
@@ -220,9 +239,16 @@ def test_books_that_barely_lose_anything(seed):
     from adl_opt.evaluation.symbols import Symbols
 
     worst = np.array(
-        [(np.maximum(a, -np.inf)).max() for _, _, arg in Symbols(event, law, np.zeros(8)).arguments() for a in arg]
+        [
+            (np.maximum(a, -np.inf)).max()
+            for _, _, arg in Symbols(event, law, np.zeros(8)).arguments()
+            for a in arg
+        ]
     ).max()
-    rows = [(a, k, x, p, e + (worst if a == "a0" else 0) * (1 - 1e-9) + 1e3 * (a != "a0")) for a, k, x, p, e in rows]
+    rows = [
+        (a, k, x, p, e + (worst if a == "a0" else 0) * (1 - 1e-9) + 1e3 * (a != "a0"))
+        for a, k, x, p, e in rows
+    ]
     if min(row[4] for row in rows) <= 0:
         return
     event = adl.Event(book(rows), short=event.short)
@@ -230,12 +256,16 @@ def test_books_that_barely_lose_anything(seed):
     exact = problem.solve().certificate
     for solver in ("HIGHS", "CLARABEL"):
         conic = problem.solve(method="conic", solver=solver).certificate
-        assert conic.certified and conic.objective == pytest.approx(exact.objective, rel=1e-6, abs=1e-9 * exact.reference)
+        assert conic.certified and conic.objective == pytest.approx(
+            exact.objective, rel=1e-6, abs=1e-9 * exact.reference
+        )
 
 
 def test_probabilities_near_the_end_of_the_floats():
     law = adl.Scenarios([0.7, 0.2, -0.1], [1e-310, 0.5, 0.5])
-    solved = adl.Problem(adl.ExpectedLoss(), one_asset([-2.0, -2.0], [1.0, 1.4], 1.0), law).solve(method="conic")
+    solved = adl.Problem(adl.ExpectedLoss(), one_asset([-2.0, -2.0], [1.0, 1.4], 1.0), law).solve(
+        method="conic"
+    )
     assert solved.certificate.status in ("certified", "uncertified")
 
 
@@ -253,26 +283,42 @@ class Named(adl.Objective):
 def test_objectives_of_one_class_are_told_apart(paper):
     table = adl.compare(paper, measures=[Named(2), Named(4)])
     assert {"Named(power=2)", "Named(power=4)"} <= set(table.columns)
-    parts = adl.Problem(adl.ExpectedLoss() + 2 * adl.ExpectedLoss(), paper, adl.load("cross_margin").law).solve().parts
+    parts = (
+        adl.Problem(adl.ExpectedLoss() + 2 * adl.ExpectedLoss(), paper, adl.load("cross_margin").law)
+        .solve()
+        .parts
+    )
     assert list(parts) == ["ExpectedLoss", "ExpectedLoss #2"]
 
 
 def test_certify_falls_back_on_what_is_proved_without_a_method(paper):
-    proof = adl.certify(adl.ExpectedLoss(), paper, adl.Gaussian([[0.01, 0.01], [0.01, 0.02]]), adl.pro_rata(paper))
+    proof = adl.certify(
+        adl.ExpectedLoss(), paper, adl.Gaussian([[0.01, 0.01], [0.01, 0.02]]), adl.pro_rata(paper)
+    )
     assert proof.status == "uncertified" and proof.bound <= proof.objective
 
 
 def test_an_allocation_of_other_legs_is_of_another_book():
-    one = adl.Event(book([("A", "X", -5.0, 1.0, 1.0), ("A", "Y", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0)]), short={"X": 1.0})
-    two = adl.Event(book([("A", "X", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0), ("B", "Y", -5.0, 1.0, 1.0)]), short={"X": 1.0})
+    one = adl.Event(
+        book([("A", "X", -5.0, 1.0, 1.0), ("A", "Y", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0)]),
+        short={"X": 1.0},
+    )
+    two = adl.Event(
+        book([("A", "X", -5.0, 1.0, 1.0), ("B", "X", -5.0, 1.0, 1.0), ("B", "Y", -5.0, 1.0, 1.0)]),
+        short={"X": 1.0},
+    )
     with pytest.raises(adl.AllocationError, match="another book"):
         adl.certify(adl.LeverageSquare(), two, None, adl.pro_rata(one))
 
 
 def test_prices_at_the_ends_are_one_sided():
-    """The kink sits exactly at the end: what the first contract saves is not what the last one would have saved."""
+    """The kink sits exactly at the end: what the first contract saves is not what the last one would have
+    saved.
+    """
     event = one_asset([-4.0, -4.0], [2.0, 2.0], 0.0)
-    problem = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([0.5, -0.5]))  # 0.5 * 4 = 2: zero loss, on the kink
+    problem = adl.Problem(
+        adl.ExpectedLoss(), event, adl.Scenarios([0.5, -0.5])
+    )  # 0.5 * 4 = 2: zero loss, on the kink
     assert problem.solve().price[0] == 0.0
     last = adl.Problem(adl.ExpectedLoss(), one_asset([-4.0], [2.0], 4.0), adl.Scenarios([1.0, -1.0])).solve()
     assert last.price[0] == 0.0
@@ -283,7 +329,12 @@ def test_the_floor_does_not_certify_what_is_worse_than_pro_rata():
     """High powers: the value before closing is 1e300; measured by it anything would be certified."""
     import warnings
 
-    rows = [("a", "BTC", -10.0, 1.0, 1.0), ("b", "BTC", -10.0, 1.0, 4.0), ("b", "ETH", 3.0, 1.0, 4.0), ("c", "ETH", 5.0, 1.0, 2.0)]
+    rows = [
+        ("a", "BTC", -10.0, 1.0, 1.0),
+        ("b", "BTC", -10.0, 1.0, 4.0),
+        ("b", "ETH", 3.0, 1.0, 4.0),
+        ("c", "ETH", 5.0, 1.0, 2.0),
+    ]
     event = adl.Event(book(rows), short={"BTC": 5.0})
     for p in (50.0, 150.0, 300.0):
         with warnings.catch_warnings():
@@ -336,7 +387,9 @@ class TailMean(adl.Objective):
 
     def value(self, m):
         worst = np.argsort(-m.loss)
-        weight = np.clip(0.1 - (np.cumsum(m.probability[worst]) - m.probability[worst]), 0, m.probability[worst])
+        weight = np.clip(
+            0.1 - (np.cumsum(m.probability[worst]) - m.probability[worst]), 0, m.probability[worst]
+        )
         return float(weight @ m.loss[worst] / 0.1)
 
 
@@ -344,7 +397,9 @@ class TailMean(adl.Objective):
 def test_nothing_is_lost_and_what_that_proves(scale):
     event = one_asset(-np.array([0.5, 1.0, 0.5]) * scale, np.full(3, scale), 0.8 * scale)
     law = adl.Scenarios([0.3, -0.2, 0.5, 0.1])
-    with pytest.warns(adl.UncertifiedWarning):  # the value is 0 without rounding, and a solver's bound is never quite 0
+    with pytest.warns(
+        adl.UncertifiedWarning
+    ):  # the value is 0 without rounding, and a solver's bound is never quite 0
         solved = adl.Problem(TailMean(), event, law).solve()
     assert solved.certificate.objective == 0 and -1e-9 * scale <= solved.certificate.bound < 0
     library = adl.Problem(adl.CVaR(0.5), event, law).solve(method="conic")
@@ -368,7 +423,9 @@ def test_one_scenario_and_wide_stress_are_laws():
     wide = adl.Scenarios({"BTC": [0.01, -0.02], "DOGE": [3.0, -0.9]})
     assert wide.align(("DOGE",)).moves.tolist() == [[3.0], [-0.9]]
     assert adl.Scenarios([3.0], meant=True).sample(4, seed=0).moves.shape == (4, 1)
-    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41), meant=True)).quadrature(5).moves.shape == (41, 1)
+    assert adl.OneFactor([0.01], adl.Scenarios(np.linspace(-3, 3, 41), meant=True)).quadrature(
+        5
+    ).moves.shape == (41, 1)
     assert adl.LogNormal(25.0, None, 1 / 8766, meant=True).dimension == 1
     ordered = pd.DataFrame({"A": [1.0, 2.0, 3.0]}, index=["t8", "t9", "t10"])
     assert adl.Scenarios.from_prices(ordered).moves.ravel().tolist() == [1.0, 0.5]
@@ -389,7 +446,9 @@ def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(200))
 def test_the_tail_decides_exactly(seed):
-    """All but 1e-10 of the probability sits below every kink: the slopes that decide are tiny beside the first ones (once 2 % off)."""
+    """All but 1e-10 of the probability sits below every kink: the slopes that decide are tiny beside the
+    first ones (once 2 % off).
+    """
     from adl_opt.evaluation.symbols import Symbols
     from adl_opt.methods.piecewise_linear import best_in_asset
 
@@ -428,7 +487,9 @@ def test_tails_thinner_than_a_rounding():
     event = one_asset([-10.0, -10.0], [1.0, 1.0], 12.0)
     problem = adl.Problem(adl.CVaR(level), event, law)
     found = adl.optimal_range(problem)  # leverages between 1 / 0.5 and 1 / 0.2 that sum to 8
-    assert found["least"].tolist() == pytest.approx([-5.0, -5.0]) and found["most"].tolist() == pytest.approx([-7.0, -7.0])
+    assert found["least"].tolist() == pytest.approx([-5.0, -5.0]) and found["most"].tolist() == pytest.approx(
+        [-7.0, -7.0]
+    )
     for end in ("least", "most"):
         closed = adl.optimal_range(problem)[end].to_numpy().copy()
         closed[1] = -12.0 - closed[0]
@@ -438,15 +499,24 @@ def test_tails_thinner_than_a_rounding():
         assert adl.Problem(measure, event, law).solve().unique is False
 
 
-HEDGED = [("A", "X", -10, 1.0, 1.0), ("B", "X", -6, 1.0, 1.0), ("A", "Z", 1, 1.0, 1.0), ("B", "Z", -1, 1.0, 1.0)]
+HEDGED = [
+    ("A", "X", -10, 1.0, 1.0),
+    ("B", "X", -6, 1.0, 1.0),
+    ("A", "Z", 1, 1.0, 1.0),
+    ("B", "Z", -1, 1.0, 1.0),
+]
 
 
 @pytest.mark.parametrize("aversion", [1e-1, 1e-3, 1e-6, 1e-9, 1e-12, 1e-16, 1e-20])
 @pytest.mark.parametrize("rounding", [0.0, 5e-10, -5e-10])
 def test_entropic_at_small_aversions(aversion, rounding):
-    """Exponential cones have no digits there: the expected loss is where to start, a quadratic program the rest."""
+    """Exponential cones have no digits there: the expected loss is where to start, a quadratic program the
+    rest.
+    """
     event = adl.Event(book(HEDGED), short={"X": 8.6})
-    law = adl.Scenarios({"X": [0.11, 0.17, 0.23, 0.4], "Z": [-0.1, 0.1, 0.2, -0.2]}, [0.25 + rounding, 0.25, 0.25, 0.25])
+    law = adl.Scenarios(
+        {"X": [0.11, 0.17, 0.23, 0.4], "Z": [-0.1, 0.1, 0.2, -0.2]}, [0.25 + rounding, 0.25, 0.25, 0.25]
+    )
     solved = adl.Problem(adl.Entropic(aversion), event, law).solve()
     expected = adl.Problem(adl.ExpectedLoss(), event, law).solve().certificate.objective
     assert solved.certificate.certified and solved.certificate.objective >= expected * (1 - 1e-12)
@@ -461,11 +531,15 @@ def test_entropic_where_money_is_small():
 
 
 @pytest.mark.parametrize(
-    "measure", [adl.ShortfallRisk(1e-18), adl.MonotoneMeanVariance(1e-18), adl.OCE(1e12, 0.0), adl.Entropic(1e12)], ids=str
+    "measure",
+    [adl.ShortfallRisk(1e-18), adl.MonotoneMeanVariance(1e-18), adl.OCE(1e12, 0.0), adl.Entropic(1e12)],
+    ids=str,
 )
 def test_measures_at_their_edge_are_the_worst_case(measure):
     loss, p = np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.3, 0.2])
-    assert measure.of(loss, p) == pytest.approx(3.0, rel=1e-9) and measure.worst_weights(loss, p).tolist() == [0.0, 0.0, 1.0]
+    assert measure.of(loss, p) == pytest.approx(3.0, rel=1e-9) and measure.worst_weights(
+        loss, p
+    ).tolist() == [0.0, 0.0, 1.0]
 
 
 def test_fewest_accounts_counts_only_those_not_reduced_anyway():
@@ -475,7 +549,11 @@ def test_fewest_accounts_counts_only_those_not_reduced_anyway():
         short={"BTC": "all", "ETH": 1.0},
     )
     law = adl.Scenarios({"BTC": [0.01, 0.02], "ETH": [0.01, 0.02]})
-    assert adl.Problem(adl.ExpectedLoss(), event, law).solve(prefer="fewest-accounts").amount.tolist() == [0.0, 1.0, 1.0]
+    assert adl.Problem(adl.ExpectedLoss(), event, law).solve(prefer="fewest-accounts").amount.tolist() == [
+        0.0,
+        1.0,
+        1.0,
+    ]
 
 
 def test_value_only_measures_in_sums():
@@ -494,14 +572,19 @@ def test_a_pegged_coin_is_a_certain_move():
 
 
 def test_dust_and_rare_scenarios_are_said_to_be_within_a_tolerance():
-    event = adl.Event(book([*HEDGED, ("d", "Y", -1e-13, 1.0, 1e-14), ("e", "Y", -1e-13, 1.0, 2e-14)]), short={"X": 8.6, "Y": 1e-13})
+    event = adl.Event(
+        book([*HEDGED, ("d", "Y", -1e-13, 1.0, 1e-14), ("e", "Y", -1e-13, 1.0, 2e-14)]),
+        short={"X": 8.6, "Y": 1e-13},
+    )
     law = adl.Scenarios({"X": [0.11, 0.4], "Z": [-0.1, -0.2], "Y": [0.1, 0.5]})
     found = adl.optimal_range(adl.Problem(adl.ExpectedLoss(), event, law))
     assert found.attrs["within"] == 1e-9 and "programs" in found.attrs["how"]
 
 
 class Understated(adl.Objective):
-    """value is less than express says: beside an expected loss under a Gaussian, its program's bound would be of another objective."""
+    """value is less than express says: beside an expected loss under a Gaussian, its program's bound would be
+    of another objective.
+    """
 
     def express(self, m):
         return 2 * m.equity @ cp.square(m.leverage)
@@ -513,7 +596,9 @@ class Understated(adl.Objective):
 def test_a_users_term_beside_an_elliptical_expected_loss_is_compared_too():
     event = adl.Event(book(HEDGED), short={"X": 8.6})
     with pytest.raises(adl.ObjectiveError, match="express and value disagree"):
-        adl.Problem(adl.ExpectedLoss() + Understated(), event, adl.Gaussian(np.array([[0.04, 0.03], [0.03, 0.05]]))).solve()
+        adl.Problem(
+            adl.ExpectedLoss() + Understated(), event, adl.Gaussian(np.array([[0.04, 0.03], [0.03, 0.05]]))
+        ).solve()
 
 
 def test_uniqueness_is_not_claimed_where_it_is_rounding():
@@ -527,7 +612,10 @@ def test_uniqueness_is_not_claimed_where_it_is_rounding():
 
 
 def test_programs_over_the_optimal_face_are_refused_where_nobody_would_wait(tmp_path):
-    """19,000 accounts, CVaR, longs that lose too: no closed form, and linear programs would take hours. It is said at once, and saving does not wait."""
+    """19,000 accounts, CVaR, longs that lose too: no closed form, and linear programs would take hours.
+
+    It is said at once, and saving does not wait.
+    """
     rng = np.random.default_rng(0)
     equity = 10 ** rng.uniform(2, 5, 2_500)
     position = np.where(np.arange(2_500) % 10 == 0, 5.0, -5.0) * equity
@@ -542,15 +630,27 @@ def test_programs_over_the_optimal_face_are_refused_where_nobody_would_wait(tmp_
 
 
 def test_a_singular_covariance_is_solved_by_accounts_too():
-    """Issue 4's adversary: rank one, and correlations a rounding away from it, ended the interior point with a LinAlgError."""
-    rows = [("a", "X0", -3.7), ("a", "X1", -1.0), ("b", "X0", -2.0), ("b", "X1", -0.4), ("c", "X0", -3.7), ("c", "X1", -0.5)]
+    """Issue 4's adversary: rank one, and correlations a rounding away from it, ended the interior point with
+    a LinAlgError.
+    """
+    rows = [
+        ("a", "X0", -3.7),
+        ("a", "X1", -1.0),
+        ("b", "X0", -2.0),
+        ("b", "X1", -0.4),
+        ("c", "X0", -3.7),
+        ("c", "X1", -0.5),
+    ]
     equity = {"a": 1.1, "b": 1.8, "c": 1.2}
     table = frame(*zip(*((name, asset, size, 1.0, equity[name]) for name, asset, size in rows)))
     event = adl.Event(adl.Book.from_frame(table), short={"X0": 7.8, "X1": 1.35})
     for rho in (1.0, 1 - 1e-14, 1 - 1e-10):
         law = adl.Gaussian(np.outer([0.2, 0.3], [0.2, 0.3]) * np.array([[1, rho], [rho, 1]]))
         # A loss of 1e-18 along a valley: the interior point comes close, and the conic route takes over.
-        one, two = (adl.Problem(adl.ExpectedLoss(), event, law).solve(method=how).certificate for how in ("auto", "conic"))
+        one, two = (
+            adl.Problem(adl.ExpectedLoss(), event, law).solve(method=how).certificate
+            for how in ("auto", "conic")
+        )
         assert one.certified and two.certified and one.objective == pytest.approx(two.objective, rel=1e-6)
         near = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable", tol=1e-3).certificate
         assert near.status in ("certified", "negligible") and near.objective <= 1.001 * two.objective
@@ -558,22 +658,44 @@ def test_a_singular_covariance_is_solved_by_accounts_too():
 
 def test_a_factor_far_in_the_money_is_integrated():
     """Issue 4's newcomer: a stress as factor was certified at 26,622 for a true 26,500."""
-    for factor, truth in ((stats.uniform(0.2, 0.05), 21.5), (stats.norm(0.3, 0.02), 29.0), (stats.norm(0.1, 0.01), 9.0)):
+    for factor, truth in (
+        (stats.uniform(0.2, 0.05), 21.5),
+        (stats.norm(0.3, 0.02), 29.0),
+        (stats.norm(0.1, 0.01), 9.0),
+    ):
         law = adl.OneFactor([1.0], factor)
-        assert law.expected_shortfall(np.array([[-100.0]]), np.array([1.0]))[0] == pytest.approx(truth, rel=1e-9)
-    for factor in (stats.gamma(0.05), stats.lognorm(3, -1), stats.t(1.02), stats.pareto(1.5), stats.beta(0.5, 0.5)):
+        assert law.expected_shortfall(np.array([[-100.0]]), np.array([1.0]))[0] == pytest.approx(
+            truth, rel=1e-9
+        )
+    for factor in (
+        stats.gamma(0.05),
+        stats.lognorm(3, -1),
+        stats.t(1.02),
+        stats.pareto(1.5),
+        stats.beta(0.5, 0.5),
+    ):
         strike = np.array([1e-6, 0.3, 0.9])
         value = adl.OneFactor([1.0], factor, meant=True).expected_shortfall(-np.ones((3, 1)), strike)
         points = np.concatenate([[0.0], 10.0 ** np.arange(-12, 13)])
         for k, mine in zip(strike, value):
-            exact = sum(integrate.quad(factor.sf, k + a, k + b, limit=400, epsrel=1e-12)[0] for a, b in itertools.pairwise(points))
-            beyond = {"t": factor.sf(k + 1e12) * 1e12 / 0.02, "pareto": factor.sf(k + 1e12) * 1e12 / 0.5}.get(factor.dist.name, 0.0)
+            exact = sum(
+                integrate.quad(factor.sf, k + a, k + b, limit=400, epsrel=1e-12)[0]
+                for a, b in itertools.pairwise(points)
+            )
+            beyond = {"t": factor.sf(k + 1e12) * 1e12 / 0.02, "pareto": factor.sf(k + 1e12) * 1e12 / 0.5}.get(
+                factor.dist.name, 0.0
+            )
             assert mine == pytest.approx(exact + beyond, rel=1e-6)
 
 
 def test_targets_of_assets_that_do_not_load_are_implementable():
     """Issue 4's adversary: an asset of loading 0 was called not implementable."""
-    rows = [("a", "X", -10.0, 1.0, 1.0), ("a", "Y", -4.0, 1.0, 1.0), ("b", "X", -5.0, 1.0, 2.0), ("b", "Y", -6.0, 1.0, 2.0)]
+    rows = [
+        ("a", "X", -10.0, 1.0, 1.0),
+        ("a", "Y", -4.0, 1.0, 1.0),
+        ("b", "X", -5.0, 1.0, 2.0),
+        ("b", "Y", -6.0, 1.0, 2.0),
+    ]
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 3.0, "Y": 5.0})
     for loading in ({"X": 1.0, "Y": 0.0}, {"X": 0.0, "Y": 1.0}, {"X": 0.0, "Y": 0.0}):
         assert adl.factor_targets(event, loading)["implementable"].all(), loading
@@ -591,7 +713,10 @@ def test_explain_never_contradicts_the_price(seed):
         solved = adl.Problem(measure, event, law).solve()
         for account in event.book.accounts:
             for line in solved.explain(account).splitlines():
-                found = re.search(r"one more (?:contract saves|would save) (\S+): on the margin, the shadow price (\S+) ", line)
+                found = re.search(
+                    r"one more (?:contract saves|would save) (\S+): on the margin, the shadow price (\S+) ",
+                    line,
+                )
                 if found:
                     saved, price = (float(x.replace(",", "")) for x in found.groups())
                     last = re.search(r"last contract saved (\S+),", line)
@@ -614,7 +739,9 @@ def test_a_position_closed_by_its_owner_stays_closed_in_isolated_waves():
         (2, "A", "ETH", -5.0, 100.0, 10.0, 0.0),
         (2, "B", "BTC", -9.0, 100.0, 10.0, -4.0),
     ]
-    table = pd.DataFrame(rows, columns=["wave", "account", "asset", "position", "equity", "price", "realized_closed"])
+    table = pd.DataFrame(
+        rows, columns=["wave", "account", "asset", "position", "equity", "price", "realized_closed"]
+    )
     result = adl.replay(adl.Waves.from_frame(table).isolated(), ["pro_rata"], progress=False)
     closed = result.closed("pro_rata")
     assert not ((closed["account"] == "A:BTC") & (closed["wave"] == 2)).any()
@@ -629,8 +756,14 @@ def test_a_tail_that_is_all_there_is(objective):
     for seed in range(30):
         event = cross(np.random.default_rng(170_000 + seed), 4, 2)
         moves = 0.3 * rng.standard_normal((3, len(event.book.assets)))
-        law = adl.Scenarios(moves, [0.0, 1.0, 0.0]) if isinstance(objective, adl.WorstCase) else adl.Scenarios(moves)
-        one, two = (adl.Problem(objective, event, law).solve(method=how).certificate for how in ("separable", "conic"))
+        law = (
+            adl.Scenarios(moves, [0.0, 1.0, 0.0])
+            if isinstance(objective, adl.WorstCase)
+            else adl.Scenarios(moves)
+        )
+        one, two = (
+            adl.Problem(objective, event, law).solve(method=how).certificate for how in ("separable", "conic")
+        )
         assert one.certified and abs(one.objective - two.objective) <= 1e-6 * max(two.objective, two.floor)
         certified += one.objective > 0
     assert certified > 5
@@ -660,9 +793,17 @@ def test_optima_are_not_called_unique_where_little_can_move(share: float) -> Non
 
 
 def test_one_optimum_is_not_called_several_where_contracts_weigh_little() -> None:
-    # By exact fractions only account 3 closes; a contract of A weighs a millionth of what B loses, less than a program tells apart.
-    price, size = (1.43e-3, 2445.0), [(-1.89e-3, 1.93e-3), (-9.58e-4, -1.88e-3), (-5.53e-4, 5.26e-4), (-1.695, -0.977)]
-    rows = [(i, a, x, p, e) for i, e in enumerate([24.86, 8.26, 7.84, 33.58]) for a, x, p in zip("AB", size[i], price)]
+    # By exact fractions only account 3 closes; a contract of A weighs a millionth of what B loses, less than
+    # a program tells apart.
+    price, size = (
+        (1.43e-3, 2445.0),
+        [(-1.89e-3, 1.93e-3), (-9.58e-4, -1.88e-3), (-5.53e-4, 5.26e-4), (-1.695, -0.977)],
+    )
+    rows = [
+        (i, a, x, p, e)
+        for i, e in enumerate([24.86, 8.26, 7.84, 33.58])
+        for a, x, p in zip("AB", size[i], price)
+    ]
     law = adl.Scenarios([[0.288, 0.161], [-0.26, 0.075]], [0.9929, 0.0071])
     problem = adl.Problem(adl.ExpectedLoss(), adl.Event(book(rows), short={"A": 1.428}), law)
     solved = problem.solve()
@@ -693,11 +834,14 @@ def test_nothing_lost_is_certified_near_the_capacity(objective: adl.Objective, l
 
 
 def test_nothing_lost_is_certified_by_the_separable_method() -> None:
-    # All but rounding of the capacity is closed, and the kinks are there: no slope proves it, that nothing is lost does.
+    # All but rounding of the capacity is closed, and the kinks are there: no slope proves it, that nothing is
+    # lost does.
     size, equity = [(7, 5), (2, -7), (5, 4), (5, 0), (6, -8)], [2.0**20, 16.0, 1.0, 2.0**-6, 2.0]
     rows = [(i, a, -x, 2.0, equity[i]) for i in range(5) for a, x in zip("AB", size[i]) if x]
     event = adl.Event(book(rows), short={"A": 24.99999999999975})
-    solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[-0.3125, -0.125]])).solve(method="separable")
+    solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[-0.3125, -0.125]])).solve(
+        method="separable"
+    )
     assert solved.certificate.objective == 0.0 and solved.certificate.certified
     assert solved.shadow_prices["A"] == 0.0
 
@@ -727,13 +871,18 @@ class RaisingAtTheEdge(LossByHand):
         return super().value(m) + 0 * sum(map(math.sqrt, m.event.book.equity - 1.0))
 
 
-@pytest.mark.parametrize("objective", [OfTiers(), AtTheEdge(), AtTheEdge() + adl.CVaR(0.5), RaisingAtTheEdge()], ids=str)
+@pytest.mark.parametrize(
+    "objective", [OfTiers(), AtTheEdge(), AtTheEdge() + adl.CVaR(0.5), RaisingAtTheEdge()], ids=str
+)
 def test_what_changed_inputs_decide_is_no_rounding(objective: adl.Objective) -> None:
-    # The estimate changes inputs in their last digits: an equity of 1 is then less, a leverage of 10 is then below it.
+    # The estimate changes inputs in their last digits: an equity of 1 is then less, a leverage of 10 is then
+    # below it.
     event = one_asset([-10.0, -10.0, -3.0], [1.0, 4.0, 2.0], 5.0)
     law = adl.Scenarios([[0.2], [0.4], [-0.1]])
     best = adl.Problem(objective, event, law).solve().certificate
     said = adl.certify(objective, event, law, adl.pro_rata(event))
     assert best.certified and said.objective > 1.5 * best.objective
-    assert said.status == "uncertified" and said.gap == pytest.approx(1 - best.objective / said.objective, rel=1e-5)
+    assert said.status == "uncertified" and said.gap == pytest.approx(
+        1 - best.objective / said.objective, rel=1e-5
+    )
     assert said.rounding < 1e-12 * said.objective

@@ -1,4 +1,6 @@
-"""The table of THEORY 3, policy by axiom: every yes survives the search, every no has its counterexample; no axiom is empty."""
+"""The table of THEORY 3, policy by axiom: every yes survives the search, every no has its counterexample; no
+axiom is empty.
+"""
 
 from dataclasses import replace
 
@@ -14,7 +16,8 @@ from .books import FULL, count
 from .tolerances import TOL
 
 AXES = ["SY", "SN", "MG", "WT", "PI", "SI", "QM", "SYM", "CT", "OM", "RP", "CO", "MM", "DF"]
-# Rows of THEORY 3 in its order of axioms, and DF. One cell differs there: pro rata to profit does not keep MG once a profit is merged with a loss.
+# Rows of THEORY 3 in its order of axioms, and DF. One cell differs there: pro rata to profit does not keep MG
+# once a profit is merged with a loss.
 TABLE = {
     "water_filling": "yynyyyyyyyyyyy",
     "pro_rata": "yyyyyyyyyyyyny",
@@ -31,7 +34,9 @@ BOOKS = 800 if FULL else 100
 def letters(policy, seed=1, books=BOOKS) -> str:
     frame = check(policy, seed, books)
     for axiom, holds in zip(frame["axiom"], frame["holds"]):
-        assert holds is not True or frame.attrs["asked"][axiom] >= 0.25 * books  # hyperliquid refuses where too few are in profit
+        assert (
+            holds is not True or frame.attrs["asked"][axiom] >= 0.25 * books
+        )  # hyperliquid refuses where too few are in profit
     for line in frame.itertuples():
         assert bool(line.counterexample) == (line.holds is not True)
     return "".join({True: "y", False: "n", None: "?"}[holds] for holds in frame["holds"])
@@ -58,7 +63,10 @@ def test_sharing_ties_makes_split_and_order_neutral_and_nothing_else(name):
 
 def closing_turned_over(event):
     """Closes the first account first where little is required, the last where much."""
-    rule = replace(adl.policy("dydx"), ties="account order" if event.required[0] < event.capacities[0] / 2 else "newest first")
+    rule = replace(
+        adl.policy("dydx"),
+        ties="account order" if event.required[0] < event.capacities[0] / 2 else "newest first",
+    )
     return rule(event)
 
 
@@ -71,15 +79,20 @@ def test_every_axiom_is_broken_by_someone():
     others = {"binance": "SI", "dydx": "CO", closing_turned_over: "QM", with_a_law: "DF"}
     broken = {axis for row in TABLE.values() for axis, holds in zip(AXES, row) if holds == "n"}
     for policy, axis in others.items():
-        assert letters(adl.policy(policy) if isinstance(policy, str) else policy, books=30)[AXES.index(axis)] == "n"
+        assert (
+            letters(adl.policy(policy) if isinstance(policy, str) else policy, books=30)[AXES.index(axis)]
+            == "n"
+        )
     assert broken | set(others.values()) == set(AXES) and not broken & set(others.values())
-    assert [axiom.name for axiom in promises.AXIOMS] == list(check(adl.pro_rata, books=2)["axiom"]) and len(AXES) == len(
-        promises.AXIOMS
-    )
+    assert [axiom.name for axiom in promises.AXIOMS] == list(check(adl.pro_rata, books=2)["axiom"]) and len(
+        AXES
+    ) == len(promises.AXIOMS)
 
 
 def test_merging_a_profit_with_a_loss_by_hand():
-    """THEORY 3 has a yes here: three shorts of 10, profits 10, -5 and 10, close 6: the owner of the first two loses 3, merged (profit 5) 2."""
+    """THEORY 3 has a yes here: three shorts of 10, profits 10, -5 and 10, close 6: the owner of the first two
+    loses 3, merged (profit 5) 2.
+    """
     apart = instances.State(np.full(3, 10.0), np.full(3, 9.0), np.array([2.0, 0.5, 2.0]), 1.0, 6.0)
     merged = instances.State(np.array([20.0, 10.0]), np.array([18.0, 9.0]), np.array([1.25, 2.0]), 1.0, 6.0)
     assert adl.pro_rata_profit(apart.event()).amount == pytest.approx([3, 0, 3], rel=TOL.rounding)
@@ -101,11 +114,18 @@ def test_counterexamples_are_small_and_the_same_for_a_seed():
     for name, words in said.items():
         if words:
             assert (
-                words.startswith("3 accounts" if name == "merge" else "2 accounts") and "entered" not in words and len(words) < 220
+                words.startswith("3 accounts" if name == "merge" else "2 accounts")
+                and "entered" not in words
+                and len(words) < 220
             )
     hand = instances.State(np.array([10.0, 10.0]), np.array([1.0, 2.0]), None, 1.0, 10.0)  # n13
-    found = promises.any_split(promises.Probe(adl.policy("leverage_queue")), hand, {"i": 0, "size": 0.51, "equity": 0.01})
-    assert found == (pytest.approx(4.9), "account 1 loses 10; split into 5.1 on 0.01 and 4.9 on 0.99 it loses 5.1")
+    found = promises.any_split(
+        promises.Probe(adl.policy("leverage_queue")), hand, {"i": 0, "size": 0.51, "equity": 0.01}
+    )
+    assert found == (
+        pytest.approx(4.9),
+        "account 1 loses 10; split into 5.1 on 0.01 and 4.9 on 0.99 it loses 5.1",
+    )
     assert str(hand) == "2 accounts short 10 and 10 on equity 1 and 2, price 1, close 10"
 
 
@@ -127,8 +147,14 @@ def test_a_rule_that_refuses_every_book_is_not_tested():
 
     def refuses(event):
         return needs_more(
-            adl.Event(adl.Book.from_frame(event.book.to_frame().drop(columns="entry_price", errors="ignore")), short=event.short)
+            adl.Event(
+                adl.Book.from_frame(event.book.to_frame().drop(columns="entry_price", errors="ignore")),
+                short=event.short,
+            )
         )
 
     frame = check(refuses, books=4)
-    assert frame["holds"].isna().all() and frame["counterexample"].str.contains("not tested: strict needs the entry price").all()
+    assert (
+        frame["holds"].isna().all()
+        and frame["counterexample"].str.contains("not tested: strict needs the entry price").all()
+    )

@@ -1,4 +1,6 @@
-"""Every benchmark spec builds once, untimed; the drivers and the report work on a toy; nothing here measures time."""
+"""Every benchmark spec builds once, untimed; the drivers and the report work on a toy; nothing here measures
+time.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +31,9 @@ def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
             answer = contender.run(0)
         assert answer.says
         if contender.ours:
-            found = adl.certify(case.objective, case.event(0), case.law, verbs.frame_of(case.event(0), answer.amount))
+            found = adl.certify(
+                case.objective, case.event(0), case.law, verbs.frame_of(case.event(0), answer.amount)
+            )
             assert found.certified, contender.name
 
 
@@ -63,7 +67,9 @@ def test_programs_by_hand_agree_with_ours():
     for objective, level, solver in ((adl.ExpectedLoss(), None, "HIGHS"), (adl.CVaR(0.9), 0.9, "CLARABEL")):
         case = verbs.Case(objective=objective, events=(event,), law=law)
         claimed = theirs.handwritten(case, solver, "by hand", level).run(0).claimed
-        assert claimed == pytest.approx(adl.Problem(objective, event, law).solve().certificate.objective, rel=1e-4)
+        assert claimed == pytest.approx(
+            adl.Problem(objective, event, law).solve().certificate.objective, rel=1e-4
+        )
         if level is None:
             assert theirs.sparse(case, solver, "expert").run(0).claimed == pytest.approx(claimed, rel=1e-6)
     assert 0 < scale.possible(case) < 1
@@ -75,7 +81,9 @@ def test_peak_memory_is_that_of_a_process():
 
 
 def test_a_toy_run_is_reported_with_its_gap():
-    toy = replace(next(spec for spec in specs.SPECS if spec.name == "model cross_margin"), sizes=(4,), seconds=0.0)
+    toy = replace(
+        next(spec for spec in specs.SPECS if spec.name == "model cross_margin"), sizes=(4,), seconds=0.0
+    )
     result = driver.measure(toy, 4)
     assert not result.troubles and all(line.gap <= TOL.gap for line in result.lines if line.times)
     text = report.render([result], report.machine(), 1.0)
@@ -83,13 +91,18 @@ def test_a_toy_run_is_reported_with_its_gap():
 
 
 def test_the_figure_shows_what_was_measured(tmp_path):
-    toy = replace(next(spec for spec in specs.SPECS if spec.name == "isolated margin"), sizes=(10, 100), seconds=0.0)
+    toy = replace(
+        next(spec for spec in specs.SPECS if spec.name == "isolated margin"), sizes=(10, 100), seconds=0.0
+    )
     results = [driver.measure(toy, size) for size in toy.sizes]
     figure.draw(results, tmp_path / "scale.svg")
     figure.write(results, tmp_path / "scale.csv")
     assert (tmp_path / "scale.svg").stat().st_size > 5_000
     rows = (tmp_path / "scale.csv").read_text(encoding="utf-8").splitlines()
-    assert rows[0] == "line,accounts,seconds,gap" and [row.split(",")[-3] for row in rows[1:]] == ["10", "100"]
+    assert rows[0] == "line,accounts,seconds,gap" and [row.split(",")[-3] for row in rows[1:]] == [
+        "10",
+        "100",
+    ]
 
 
 def test_published_dual_ascent_is_feasible_and_no_better_than_the_optimum():

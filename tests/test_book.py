@@ -14,7 +14,11 @@ from .books import frame
 from .tolerances import TOL
 
 TIDY = frame(
-    ["00123", "NA", "00123", "null"], ["A", "A", "B", "B"], [1.0, -2.0, 3.0, 0.0], [2.0, 2.0, 5.0, 5.0], [7.0, 8.0, 7.0, 9.0]
+    ["00123", "NA", "00123", "null"],
+    ["A", "A", "B", "B"],
+    [1.0, -2.0, 3.0, 0.0],
+    [2.0, 2.0, 5.0, 5.0],
+    [7.0, 8.0, 7.0, 9.0],
 )
 
 
@@ -24,16 +28,20 @@ def test_read_keeps_ids_order_and_numbers(tmp_path, suffix):
     TIDY.assign(comment="ignored").to_csv(path, index=False) if suffix == "csv" else TIDY.to_parquet(path)
     book = adl.Book.read(path)
     assert list(book.accounts) == ["00123", "NA", "null"] and book.assets == ("A", "B")
-    expected = TIDY.sort_values("account", key=lambda s: s.map({"00123": 0, "NA": 1, "null": 2}), kind="stable").reset_index(
-        drop=True
-    )
+    expected = TIDY.sort_values(
+        "account", key=lambda s: s.map({"00123": 0, "NA": 1, "null": 2}), kind="stable"
+    ).reset_index(drop=True)
     pd.testing.assert_frame_equal(book.to_frame(), expected, check_dtype=False)
 
 
 def test_equity_follows_from_margin_and_entry_prices():
-    rows = TIDY.drop(columns="equity").assign(margin=[10.0, 20.0, 10.0, 30.0], entry_price=[1.0, 3.0, 6.0, 5.0])
+    rows = TIDY.drop(columns="equity").assign(
+        margin=[10.0, 20.0, 10.0, 30.0], entry_price=[1.0, 3.0, 6.0, 5.0]
+    )
     book = adl.Book.from_frame(rows)
-    assert book.equity == pytest.approx([10 + 1 * (2 - 1) + 3 * (5 - 6), 20 - 2 * (2 - 3), 30], rel=TOL.rounding)
+    assert book.equity == pytest.approx(
+        [10 + 1 * (2 - 1) + 3 * (5 - 6), 20 - 2 * (2 - 3), 30], rel=TOL.rounding
+    )
     assert set(book.extra) == {"margin", "entry_price"}
 
 
@@ -41,7 +49,12 @@ def test_whole_number_ids_become_text_and_categories_are_read():
     assert list(adl.Book.from_frame(TIDY.assign(account=[7, 8, 7, 9])).accounts) == ["7", "8", "9"]
     assert adl.Book.from_frame(TIDY.assign(asset=TIDY["asset"].astype("category"))).assets == ("A", "B")
     assert list(adl.Book.from_frame(TIDY.assign(account=["x", 8, "x", 9])).accounts) == ["x", "8", "9"]
-    assert adl.Book.from_frame(TIDY.assign(position=["1", "-2", "3e0", "0"])).position.tolist() == [1.0, 3.0, -2.0, 0.0]
+    assert adl.Book.from_frame(TIDY.assign(position=["1", "-2", "3e0", "0"])).position.tolist() == [
+        1.0,
+        3.0,
+        -2.0,
+        0.0,
+    ]
 
 
 def test_from_isolated_gives_each_position_its_own_equity():
@@ -56,7 +69,11 @@ def test_leverage_and_solvency():
     broke = book.insolvent()
     assert broke["account"].tolist() == ["NA", "null"] and broke["gross_notional"].tolist() == [4.0, 0.0]
     kept = book.solvent()
-    assert kept.assets == book.assets and list(kept.accounts) == ["00123"] and kept.position.tolist() == [1.0, 3.0]
+    assert (
+        kept.assets == book.assets
+        and list(kept.accounts) == ["00123"]
+        and kept.position.tolist() == [1.0, 3.0]
+    )
 
 
 def test_isolated_means_at_most_one_position_that_is_not_zero():
@@ -82,7 +99,9 @@ def test_memory_is_by_legs():
     n, d = 20_000, 162
     rng = np.random.default_rng(1)
     asset = rng.permuted(np.tile(np.arange(d), (n, 1)), axis=1)[:, :3].ravel()
-    rows = frame(np.repeat(np.arange(n), 3), [f"X{k}" for k in asset], rng.normal(size=3 * n), 1.0 + asset, 1.0)
+    rows = frame(
+        np.repeat(np.arange(n), 3), [f"X{k}" for k in asset], rng.normal(size=3 * n), 1.0 + asset, 1.0
+    )
     book = adl.Book.from_frame(rows)
     stored = sum(a.nbytes for a in (book.account, book.asset, book.position, book.price, book.equity))
     assert stored <= 3 * n * (4 + 4 + 8) + 8 * (n + d)
@@ -111,12 +130,16 @@ def test_round_trip_through_frames(rows):
 
 
 def test_made_up_books_are_books(tmp_path):
-    """Written and read again the same, the same seed the same bytes; a share of the capacity is a requirement."""
+    """Written and read again the same, the same seed the same bytes; a share of the capacity is a
+    requirement.
+    """
     made = adl.examples.book(200, assets=7, legs=3, seed=5)
     made.to_frame().to_parquet(tmp_path / "b.parquet")
     again = adl.Book.read(tmp_path / "b.parquet")
     assert (
-        made.assets == again.assets and np.array_equal(made.position, again.position) and np.array_equal(made.equity, again.equity)
+        made.assets == again.assets
+        and np.array_equal(made.position, again.position)
+        and np.array_equal(made.equity, again.equity)
     )
     assert np.array_equal(made.account, again.account) and np.array_equal(made.asset, again.asset)
     assert np.array_equal(made.position, adl.examples.book(200, assets=7, legs=3, seed=5).position)

@@ -1,4 +1,6 @@
-"""Certificates: bounds never exceed the true optimum (an independent linear program says), statuses mean what §11 says."""
+"""Certificates: bounds never exceed the true optimum (an independent linear program says), statuses mean what
+§11 says.
+"""
 
 from fractions import Fraction
 
@@ -18,7 +20,9 @@ from .tolerances import TOL
 
 
 def independent_optimum(event: adl.Event, law: adl.Scenarios) -> float:
-    """The least expected loss by scipy's linear program, rows divided by each account's scale, written without adl_opt's builder."""
+    """The least expected loss by scipy's linear program, rows divided by each account's scale, written
+    without adl_opt's builder.
+    """
     book = event.book
     legs, n, s = len(book.position), len(book.accounts), len(law.probability)
     scale = np.maximum(np.bincount(book.account, np.abs(book.notional), n), book.equity)
@@ -35,12 +39,13 @@ def independent_optimum(event: adl.Event, law: adl.Scenarios) -> float:
             A[row, legs + row] = -1.0
     bounds = [(0, 1) if event.closable[j] else (0, 0) for j in range(legs)] + [(0, None)] * (n * s)
     wanted = [k for k in np.flatnonzero(event.side) if event.capacities[k] > 0]
-    C = np.array([np.where(event.closable & (book.asset == k), event.size / event.capacities[k], 0) for k in wanted]).reshape(
-        len(wanted), legs
-    )
+    C = np.array(
+        [np.where(event.closable & (book.asset == k), event.size / event.capacities[k], 0) for k in wanted]
+    ).reshape(len(wanted), legs)
     C = np.hstack([C, np.zeros((len(wanted), n * s))])
     found = linprog(
-        cost / reference, A, b, C, [event.required[k] / event.capacities[k] for k in wanted], bounds, method="highs",
+        cost / reference, A, b, C, [event.required[k] / event.capacities[k] for k in wanted], bounds,
+        method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )  # fmt: skip
     assert found.status == 0, found.message
@@ -76,7 +81,11 @@ def test_bounds_hold_for_arbitrary_multipliers(seed):
     truth = independent_optimum(event, law)
     point = adl.pro_rata(event).amount
     m = Symbols(event, law, point)
-    for multipliers in (None, rng.random((len(event.book.accounts), 8)), 3 * rng.normal(size=(len(event.book.accounts), 8))):
+    for multipliers in (
+        None,
+        rng.random((len(event.book.accounts), 8)),
+        3 * rng.normal(size=(len(event.book.accounts), 8)),
+    ):
         below = adl.ExpectedLoss().minorant(m, Dual(multipliers))
         gap, _ = knapsack(event, m, below)
         assert m.expected_loss - gap <= truth + TOL.value * max(truth, m.expected_loss)
@@ -102,7 +111,9 @@ def test_bound_in_rational_arithmetic(paper, law):
         kinks = [size * (1 + c / a) for w, a, c in rows if a]
         ends = [Fraction(0), size, *(k for k in kinks if 0 < k < size)]
         loss += total(x)
-        bound += min(total(k) + price * k for k in ends)  # convex, piecewise linear: the least is at a kink or an end
+        bound += min(
+            total(k) + price * k for k in ends
+        )  # convex, piecewise linear: the least is at a kink or an end
     bound -= price * 10
     assert float(loss) == pytest.approx(solved.certificate.objective, rel=TOL.rounding)
     assert 0 <= (loss - bound) / loss <= Fraction(1, 10**9)
@@ -147,9 +158,15 @@ class NotTheLoss(WorstLoss):
 def test_monotone_functionals_of_ones_own(rng):
     event, law = isolated(np.random.default_rng(5), 12, decades=4), scenarios(rng, 1)
     solved = adl.Problem(WorstLoss(), event, law).solve()
-    assert solved.method == "closed-form" and solved.certificate.certified and "Thm 1" in solved.certificate.proof
+    assert (
+        solved.method == "closed-form"
+        and solved.certificate.certified
+        and "Thm 1" in solved.certificate.proof
+    )
     conic = adl.Problem(WorstLoss(), event, law).solve(method="conic")
-    assert conic.certificate.objective == pytest.approx(solved.certificate.objective, abs=TOL.value * solved.certificate.reference)
+    assert conic.certificate.objective == pytest.approx(
+        solved.certificate.objective, abs=TOL.value * solved.certificate.reference
+    )
     for known in (law, None):
         with pytest.raises(adl.ObjectiveError, match=r"monotone = True but looks at m\.equity"):
             adl.Problem(NotTheLoss(), event, known).solve(method="closed-form")
@@ -158,7 +175,9 @@ def test_monotone_functionals_of_ones_own(rng):
 def test_statuses(paper, law):
     objective = adl.ExpectedLoss()
     queue = adl.certify(objective, paper, law, adl.pro_rata(paper))
-    assert queue.status == "uncertified" and queue.gap == pytest.approx(1 - 2212.645998 / queue.objective, rel=1e-6)
+    assert queue.status == "uncertified" and queue.gap == pytest.approx(
+        1 - 2212.645998 / queue.objective, rel=1e-6
+    )
     table = pd.DataFrame({"account": ["A", "C"], "asset": "BTC", "closed": [-4.0, -6.0]})
     listed = adl.certify(objective, paper, law, table)
     assert listed.status == "uncertified" and listed.clearing_error == 0
@@ -167,14 +186,19 @@ def test_statuses(paper, law):
     outside = adl.certify(objective, paper, law, table.assign(closed=[-9.0, -1.0]))
     assert outside.status == "infeasible" and outside.box_violation == pytest.approx(1 / 8)
     opened = adl.certify(
-        objective, paper, law, pd.DataFrame({"account": ["A", "C", "D"], "asset": "BTC", "closed": [-8.0, -4.0, 2.0]})
+        objective,
+        paper,
+        law,
+        pd.DataFrame({"account": ["A", "C", "D"], "asset": "BTC", "closed": [-8.0, -4.0, 2.0]}),
     )
     assert opened.status == "infeasible"
     unclosable = adl.certify(
         objective,
         paper,
         law,
-        pd.DataFrame({"account": ["A", "C", "D"], "asset": ["BTC", "BTC", "ETH"], "closed": [-4.0, -6.0, 1.0]}),
+        pd.DataFrame(
+            {"account": ["A", "C", "D"], "asset": ["BTC", "BTC", "ETH"], "closed": [-4.0, -6.0, 1.0]}
+        ),
     )
     assert unclosable.status == "infeasible"
 

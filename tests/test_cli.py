@@ -33,7 +33,13 @@ def run(monkeypatch, capsys, tmp_path):
 
 def test_demo_prints_the_proof_and_draws(run):
     code, out, _ = run("demo")
-    assert code == 0 and "certified" in out and "2,212.645998" in out and "302.1" in out and Path("adl-opt-demo.png").is_file()
+    assert (
+        code == 0
+        and "certified" in out
+        and "2,212.645998" in out
+        and "302.1" in out
+        and Path("adl-opt-demo.png").is_file()
+    )
     code, _, err = run("demo")
     assert code == 2 and "--force" in err
     assert run("demo", "--force")[0] == 0
@@ -61,9 +67,17 @@ def test_nothing_is_overwritten_without_force(run):
 
 def test_insolvent_accounts_are_named_then_left_out_and_said(run):
     code, out, err = run("solve", "broke.csv", "--short", "X=6")
-    assert code == 2 and "'d' with -3" in err and "--solvent" in err and "Traceback" not in err and err.count("\n") == 1
+    assert (
+        code == 2
+        and "'d' with -3" in err
+        and "--solvent" in err
+        and "Traceback" not in err
+        and err.count("\n") == 1
+    )
     code, out, _ = run("solve", "broke.csv", "--short", "X=6", "--solvent")
-    assert code == 0 and "left out 1 of 4 accounts" in out and "equity -3" in out and "gross notional 7" in out
+    assert (
+        code == 0 and "left out 1 of 4 accounts" in out and "equity -3" in out and "gross notional 7" in out
+    )
 
 
 LAW = ["--volatility", "BTC=0.6", "--volatility", "ETH=0.75", "--correlation", "0.85", "--horizon", "10/365"]
@@ -73,7 +87,17 @@ def test_cross_margin_with_a_law(run):
     code, out, _ = run("solve", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "20")
     assert code == 0 and "2,212.645998" in out
     code, out, _ = run(
-        "solve", "paper.parquet", "--short", "BTC=10", *LAW, "--sample", "256", "--method", "conic", "--model", "cross_margin"
+        "solve",
+        "paper.parquet",
+        "--short",
+        "BTC=10",
+        *LAW,
+        "--sample",
+        "256",
+        "--method",
+        "conic",
+        "--model",
+        "cross_margin",
     )
     assert code == 0 and "certified by conic" in out
     code, _, err = run("solve", "paper.parquet", "--short", "BTC=10")
@@ -95,13 +119,32 @@ def test_scenarios_from_a_file(run):
 
 
 def test_compare(run):
-    code, out, _ = run("compare", "book.csv", "--short", "X=6", "--volatility", "0.8", "--horizon", "30/365", "-o", "c.csv")
+    code, out, _ = run(
+        "compare", "book.csv", "--short", "X=6", "--volatility", "0.8", "--horizon", "30/365", "-o", "c.csv"
+    )
     assert code == 0 and "water_filling" in out and "pro_rata" in out
     assert "ExpectedLoss gap" in pd.read_csv("c.csv").columns
-    pd.read_csv("book.csv").assign(realized_closed=lambda t: 0.5 * t["position"].clip(upper=0)).to_csv("done.csv", index=False)
-    words = "--policy", "pro_rata", "--policy", "water_filling", "--model", "minimax_leverage", "--plot", "c.png"
+    pd.read_csv("book.csv").assign(realized_closed=lambda t: 0.5 * t["position"].clip(upper=0)).to_csv(
+        "done.csv", index=False
+    )
+    words = (
+        "--policy",
+        "pro_rata",
+        "--policy",
+        "water_filling",
+        "--model",
+        "minimax_leverage",
+        "--plot",
+        "c.png",
+    )
     code, out, _ = run("compare", "done.csv", "--realized", *words)
-    assert code == 0 and "realized" in out and "Gini" in out and "ExpectedLoss" not in out and Path("c.png").stat().st_size > 5_000
+    assert (
+        code == 0
+        and "realized" in out
+        and "Gini" in out
+        and "ExpectedLoss" not in out
+        and Path("c.png").stat().st_size > 5_000
+    )
     assert run("compare", "done.csv", "--realized", "--short", "X=6")[0] == 2
 
 
@@ -110,7 +153,9 @@ def test_verify_and_models(run):
     assert code == 0 and "11 of 11 claims hold" in out
     code, out, _ = run("verify", "queue")
     assert (
-        code == 0 and "no, as stated" in out and "11 of 11 claims are as stated, 5 of them stated to fail" in " ".join(out.split())
+        code == 0
+        and "no, as stated" in out
+        and "11 of 11 claims are as stated, 5 of them stated to fail" in " ".join(out.split())
     )
     code, out, _ = run("models")
     assert code == 0 and "cross_margin" in out and "expected_loss" in out
@@ -118,7 +163,9 @@ def test_verify_and_models(run):
 
 def test_verify_fails_on_a_false_claim(run, tmp_path):
     source = (Path(adl.load("cross_margin").event.__code__.co_filename)).read_text(encoding="utf-8")
-    (tmp_path / "false_model.py").write_text(source.replace("2212.645998 - 1", "2212.7 - 1"), encoding="utf-8")
+    (tmp_path / "false_model.py").write_text(
+        source.replace("2212.645998 - 1", "2212.7 - 1"), encoding="utf-8"
+    )
     code, out, _ = run("verify", "false_model.py")
     assert code == 1 and "NO" in out and "10 of 11" in out
 
@@ -169,7 +216,17 @@ def test_entry_point_is_installed():
 
 def test_solve_with_a_model_and_its_settings(run):
     code, out, _ = run(
-        "solve", "paper.parquet", "--short", "BTC=10", *LAW, "--quadrature", "8", "--model", "cvar", "--set", "level=0.99"
+        "solve",
+        "paper.parquet",
+        "--short",
+        "BTC=10",
+        *LAW,
+        "--quadrature",
+        "8",
+        "--model",
+        "cvar",
+        "--set",
+        "level=0.99",
     )
     assert code == 0 and "certified" in out and "CVaR(level=0.99) (quote currency)" in out
     code, out, _ = run(
@@ -190,9 +247,22 @@ def test_solve_with_a_model_and_its_settings(run):
 
 def test_solve_says_what_cannot_be_minimised(run):
     code, _, err = run(
-        "solve", "book.csv", "--short", "X=6", "--model", "mean_variance", "--volatility", "1", "--horizon", "1", "--sample", "16"
+        "solve",
+        "book.csv",
+        "--short",
+        "X=6",
+        "--model",
+        "mean_variance",
+        "--volatility",
+        "1",
+        "--horizon",
+        "1",
+        "--sample",
+        "16",
     )
-    assert code == 2 and "cannot be minimised" in err and "MonotoneMeanVariance" in err and err.count("\n") == 1
+    assert (
+        code == 2 and "cannot be minimised" in err and "MonotoneMeanVariance" in err and err.count("\n") == 1
+    )
 
 
 def test_prefer(run):
@@ -266,15 +336,25 @@ def test_axioms_prints_the_table(run):
     assert not table.loc["symmetry", "holds"] and table.loc["consistency", "holds"]
     code, _, err = run("axioms", "bitmx")
     assert (
-        code == 2 and err.count("\n") == 1 and "there is no policy 'bitmx'; did you mean 'bitmex'? there are water_filling" in err
+        code == 2
+        and err.count("\n") == 1
+        and "there is no policy 'bitmx'; did you mean 'bitmex'? there are water_filling" in err
     )
 
 
 def test_stress_writes_the_solvent_book_and_the_next_command_solves_it(run):
-    text = "account,asset,position,price,equity\na,BTC,10,100,120\nb,BTC,-6,100,300\nc,BTC,-5,100,100\nd,BTC,1,100,500\n"
+    text = "account,asset,position,price,equity\n"
+    text += "a,BTC,10,100,120\nb,BTC,-6,100,300\nc,BTC,-5,100,100\nd,BTC,1,100,500\n"
     Path("two sided.csv").write_text(text, encoding="utf-8")
-    code, out, _ = run("stress", "two sided.csv", "--move", "BTC=-0.15", "--fund", "1e1", "-o", "after shock.csv")
-    assert code == 0 and "owing a 30" in out and "uncovered 20" in out and "close 10 of solvent shorts, who hold 11" in out
+    code, out, _ = run(
+        "stress", "two sided.csv", "--move", "BTC=-0.15", "--fund", "1e1", "-o", "after shock.csv"
+    )
+    assert (
+        code == 0
+        and "owing a 30" in out
+        and "uncovered 20" in out
+        and "close 10 of solvent shorts, who hold 11" in out
+    )
     written = pd.read_csv("after shock.csv")
     assert written["account"].tolist() == ["b", "c", "d"] and written["price"].tolist() == [85.0] * 3
     following = next(line for line in out.splitlines() if line.startswith("next: adl-opt "))
@@ -288,7 +368,9 @@ def test_stress_writes_the_solvent_book_and_the_next_command_solves_it(run):
 
 
 def test_stress_in_cross_margin_names_a_law_and_broke_accounts_an_option(run):
-    code, out, _ = run("stress", "paper.parquet", "--move", "BTC=0.4", "--move", "ETH=0.5", "-o", "after.parquet")
+    code, out, _ = run(
+        "stress", "paper.parquet", "--move", "BTC=0.4", "--move", "ETH=0.5", "-o", "after.parquet"
+    )
     assert code == 0 and "insolvent: " in out
     for line in out.splitlines():
         if line.startswith("next: "):

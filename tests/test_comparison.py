@@ -29,7 +29,9 @@ def test_what_was_realized_is_a_policy():
     assert table.loc["realized", "ExpectedLoss excess"] > 0
     assert table.loc["water_filling", "ExpectedLoss excess"] == pytest.approx(0, abs=TOL.gap)
     best = table.loc["optimum of ExpectedLoss", "ExpectedLoss"]
-    assert table["ExpectedLoss excess"].to_numpy() == pytest.approx(table["ExpectedLoss"] - best, abs=TOL.gap * best)
+    assert table["ExpectedLoss excess"].to_numpy() == pytest.approx(
+        table["ExpectedLoss"] - best, abs=TOL.gap * best
+    )
 
 
 def test_realized_more_than_a_position_is_infeasible_and_says_so():
@@ -38,7 +40,9 @@ def test_realized_more_than_a_position_is_infeasible_and_says_so():
     event = adl.realized_event(book)
     assert adl.realized(event).certificate.status == "infeasible"
     table = adl.compare(event, adl.Gaussian(0.04), policies=["realized"])
-    assert np.isnan(table.loc["realized (infeasible)", ["ExpectedLoss gap", "ExpectedLoss excess"]].astype(float)).all()
+    assert np.isnan(
+        table.loc["realized (infeasible)", ["ExpectedLoss gap", "ExpectedLoss excess"]].astype(float)
+    ).all()
 
 
 def test_policies_are_functions_names_a_dict_and_may_return_tables():
@@ -49,19 +53,29 @@ def test_policies_are_functions_names_a_dict_and_may_return_tables():
 
     table = adl.compare(event, adl.Gaussian(0.04), {"mine": by_hand, "theirs": adl.pro_rata})
     assert list(table.index[:2]) == ["mine", "theirs"] and table.loc["mine", "accounts reduced"] == 1
-    short = adl.compare(event, adl.Gaussian(0.04), [lambda e: adl.pro_rata(e.with_requirement(short={"X": 1.0}))])
+    short = adl.compare(
+        event, adl.Gaussian(0.04), [lambda e: adl.pro_rata(e.with_requirement(short={"X": 1.0}))]
+    )
     assert short.index[0].endswith("(infeasible)") and np.isnan(short.iloc[0]["ExpectedLoss excess"])
 
 
 def test_who_bears_it_by_hand():
-    """Leverages 5, 1.5, 0.8: one is closed whole, one in part; the tenth of three accounts is three tenths of the first."""
+    """Leverages 5, 1.5, 0.8: one is closed whole, one in part; the tenth of three accounts is three tenths of
+    the first.
+    """
     event = adl.realized_event(book_with([-10.0, -1.0, 0.0, 0.0]))
     found = bearing(adl.realized(event))
     assert found["accounts reduced"] == 2 and found["wholly closed"] == 1
     assert found["top tenth bears"] == pytest.approx(0.3 * 10 / 11, rel=TOL.rounding)
-    assert found["Gini"] == pytest.approx((9 + 10 + 1) * 2 / (2 * 3 * 11), rel=TOL.rounding)  # sum over pairs |b_i - b_j|, twice
+    assert found["Gini"] == pytest.approx(
+        (9 + 10 + 1) * 2 / (2 * 3 * 11), rel=TOL.rounding
+    )  # sum over pairs |b_i - b_j|, twice
     nothing = bearing(adl.pro_rata(event.with_requirement(short={"X": 0.0})))
-    assert nothing["accounts reduced"] == 0 and np.isnan(nothing["Gini"]) and np.isnan(nothing["top tenth bears"])
+    assert (
+        nothing["accounts reduced"] == 0
+        and np.isnan(nothing["Gini"])
+        and np.isnan(nothing["top tenth bears"])
+    )
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda b: sum(b) > 1e-3))
@@ -72,7 +86,9 @@ def test_gini_is_its_definition(burden):
 
 
 def test_what_one_account_bears_alone_and_all_alike():
-    assert gini(np.array([0.0, 0, 0, 8])) == pytest.approx(0.75) and gini(np.ones(7)) == pytest.approx(0, abs=TOL.rounding)
+    assert gini(np.array([0.0, 0, 0, 8])) == pytest.approx(0.75) and gini(np.ones(7)) == pytest.approx(
+        0, abs=TOL.rounding
+    )
     even = bearing(adl.pro_rata(one_asset(-np.ones(20), np.ones(20), 7.0)))
     assert even["top tenth bears"] == pytest.approx(0.1, rel=TOL.formula)
 
@@ -84,7 +100,10 @@ def test_a_picture_of_a_comparison(tmp_path):
 
 
 def test_the_real_event_against_the_optimum():
-    """What the exchange closed is far from the least expected loss; water-filling proves itself. Generated accounts where the data are absent."""
+    """What the exchange closed is far from the least expected loss; water-filling proves itself.
+
+    Generated accounts where the data are absent.
+    """
     if REAL.exists():
         book = adl.Book.read(REAL).solvent()
     else:
@@ -94,7 +113,12 @@ def test_the_real_event_against_the_optimum():
         table = frame([f"a{i}" for i in range(2_000)], "BASKET", position, 1.0, equity)
         book = adl.Book.from_frame(table.assign(realized_closed=position * rng.uniform(0.8, 1, 2_000)))
     event = adl.realized_event(book)
-    table = adl.compare(event, adl.LogNormal([0.8], None, 1 / 365), policies=["realized", "water_filling", "pro_rata"])
-    assert table.loc["realized", "ExpectedLoss gap"] > 0.5 and table.loc["water_filling", "MaxLeverage gap"] <= TOL.gap
+    table = adl.compare(
+        event, adl.LogNormal([0.8], None, 1 / 365), policies=["realized", "water_filling", "pro_rata"]
+    )
+    assert (
+        table.loc["realized", "ExpectedLoss gap"] > 0.5
+        and table.loc["water_filling", "MaxLeverage gap"] <= TOL.gap
+    )
     assert table.loc["realized", "accounts reduced"] == (book.extra["realized_closed"] != 0).sum()
     assert isinstance(table, pd.DataFrame) and (table["wholly closed"] <= table["accounts reduced"]).all()

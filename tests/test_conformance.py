@@ -1,7 +1,9 @@
-"""The matrix objective x law x solver: in every cell the compiled program is solved primal feasible, dual feasible and complementary.
+"""The matrix objective x law x solver: in every cell the compiled program is solved primal feasible, dual
+feasible and complementary.
 
-All checks are dimensionless (§10): fractions closed, rows of order 1, an objective of order 1. Nothing of dualbound.py is used: the cones are written
-out here. Cells that are left out are listed in EXCLUDED with the reason, and a test holds the list against what happens.
+All checks are dimensionless (§10): fractions closed, rows of order 1, an objective of order 1. Nothing of
+dualbound.py is used: the cones are written out here. Cells that are left out are listed in EXCLUDED with the
+reason, and a test holds the list against what happens.
 """
 
 import cvxpy as cp
@@ -19,12 +21,21 @@ DIMENSIONLESS = 1e-6  # the issue's figure
 
 
 def _book() -> adl.Event:
-    """Six accounts in two assets, hedged and doubled, three decades of equity, shorts of one and longs of the other to close."""
+    """Six accounts in two assets, hedged and doubled, three decades of equity, shorts of one and longs of the
+    other to close.
+    """
     rows = [
-        ("a", "X", -8.0, 100.0, 90.0), ("a", "Y", 30.0, 10.0, 90.0), ("b", "X", -3.0, 100.0, 150.0), ("b", "Y", -9.0, 10.0, 150.0),
-        ("c", "X", -0.5, 100.0, 4.0), ("d", "Y", 60.0, 10.0, 80.0), ("e", "X", 2.0, 100.0, 300.0), ("e", "Y", 45.0, 10.0, 300.0),
-        ("f", "X", -40.0, 100.0, 4000.0), ("f", "Y", 12.0, 10.0, 4000.0),
-    ]  # fmt: skip
+        ("a", "X", -8.0, 100.0, 90.0),
+        ("a", "Y", 30.0, 10.0, 90.0),
+        ("b", "X", -3.0, 100.0, 150.0),
+        ("b", "Y", -9.0, 10.0, 150.0),
+        ("c", "X", -0.5, 100.0, 4.0),
+        ("d", "Y", 60.0, 10.0, 80.0),
+        ("e", "X", 2.0, 100.0, 300.0),
+        ("e", "Y", 45.0, 10.0, 300.0),
+        ("f", "X", -40.0, 100.0, 4000.0),
+        ("f", "Y", 12.0, 10.0, 4000.0),
+    ]
     return adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 9.0}, long={"Y": 40.0})
 
 
@@ -35,12 +46,17 @@ LAWS = {
     "StudentT": adl.StudentT(COVARIANCE, dof=3).sample(40, seed=1),
     "LogNormal": adl.LogNormal([0.6, 0.75], 0.85, 0.1).quadrature(6),
     "OneFactor": adl.OneFactor([1.0, 1.4], stats.t(3, scale=0.15)).quadrature(25),
-    "Scenarios": adl.Scenarios([[-0.5, -0.6], [-0.1, 0.2], [0.0, 0.0], [0.3, -0.2], [0.4, 0.5], [0.9, 1.5]], [0.1, 0.2, 0.4, 0.1, 0.15, 0.05]),
-}  # fmt: skip
+    "Scenarios": adl.Scenarios(
+        [[-0.5, -0.6], [-0.1, 0.2], [0.0, 0.0], [0.3, -0.2], [0.4, 0.5], [0.9, 1.5]],
+        [0.1, 0.2, 0.4, 0.1, 0.15, 0.05],
+    ),
+}
 
 
 class Disjoint(adl.RiskMeasure):
-    """A user's own measure with constraints and variables of its own: the mean of the loss and of its excess over a chosen level."""
+    """A user's own measure with constraints and variables of its own: the mean of the loss and of its excess
+    over a chosen level.
+    """
 
     def express(self, m):
         level = cp.Variable(nonneg=True)
@@ -53,32 +69,68 @@ class Disjoint(adl.RiskMeasure):
 
 
 OBJECTIVES = {
-    "ExpectedLoss": adl.ExpectedLoss(), "CVaR": adl.CVaR(0.9), "Spectral": adl.Spectral(), "WorstCase": adl.WorstCase(), "OCE": adl.OCE(4, 0.5),
-    "Expectile": adl.Expectile(0.9), "MeanSemideviation": adl.MeanSemideviation(0.5), "AccountCVaR": adl.AccountCVaR(0.9), "MaxLeverage": adl.MaxLeverage(),
-    "LeveragePower(1)": adl.LeveragePower(1.0), "ExpectedLoss + CVaR": adl.ExpectedLoss() + 0.5 * adl.CVaR(0.95), "user": Disjoint(),
-    "MonotoneMeanVariance": adl.MonotoneMeanVariance(50.0), "LeverageSquare": adl.LeverageSquare(), "LeverageSquare + CVaR": 0.1 * adl.LeverageSquare() + adl.CVaR(0.9),
-    "Entropic": adl.Entropic(0.01), "ShortfallRisk": adl.ShortfallRisk(50.0), "LeveragePower(3)": adl.LeveragePower(3.0),
-}  # fmt: skip
+    "ExpectedLoss": adl.ExpectedLoss(),
+    "CVaR": adl.CVaR(0.9),
+    "Spectral": adl.Spectral(),
+    "WorstCase": adl.WorstCase(),
+    "OCE": adl.OCE(4, 0.5),
+    "Expectile": adl.Expectile(0.9),
+    "MeanSemideviation": adl.MeanSemideviation(0.5),
+    "AccountCVaR": adl.AccountCVaR(0.9),
+    "MaxLeverage": adl.MaxLeverage(),
+    "LeveragePower(1)": adl.LeveragePower(1.0),
+    "ExpectedLoss + CVaR": adl.ExpectedLoss() + 0.5 * adl.CVaR(0.95),
+    "user": Disjoint(),
+    "MonotoneMeanVariance": adl.MonotoneMeanVariance(50.0),
+    "LeverageSquare": adl.LeverageSquare(),
+    "LeverageSquare + CVaR": 0.1 * adl.LeverageSquare() + adl.CVaR(0.9),
+    "Entropic": adl.Entropic(0.01),
+    "ShortfallRisk": adl.ShortfallRisk(50.0),
+    "LeveragePower(3)": adl.LeveragePower(3.0),
+}
 QUADRATIC = ("MonotoneMeanVariance", "LeverageSquare", "LeverageSquare + CVaR")
 CONIC = ("Entropic", "ShortfallRisk", "LeveragePower(3)")
 SOLVERS = ("HIGHS", "CLARABEL")
 
 # (objective, law, solver) that are no cells of the matrix; "*" is all.
 EXCLUDED = {
-    **{(name, "*", "HIGHS"): "CVXPY gives HiGHS quadratic programs in another form (P, q, A, F), which dualbound.py does not read" for name in QUADRATIC},
+    **{
+        (name, "*", "HIGHS"): (
+            "CVXPY gives HiGHS quadratic programs in another form (P, q, A, F), which dualbound.py does not "
+            "read"
+        )
+        for name in QUADRATIC
+    },
     **{(name, "*", "HIGHS"): "HiGHS has no exponential, second-order or power cones" for name in CONIC},
-    ("user", "*", "HIGHS"): "variables of an objective's own have no boxes, which CVXPY 1.9.3 handles wrongly for HiGHS; they go to Clarabel",
+    ("user", "*", "HIGHS"): (
+        "variables of an objective's own have no boxes, which CVXPY 1.9.3 handles wrongly for HiGHS; they "
+        "go to Clarabel"
+    ),
     ("*", "*", "SCS, OSQP"): "first-order solvers stop at 1e-4 by default; never chosen for you (DESIGN 5)",
     ("*", "*", "SCIPY"): "it is HiGHS again, without its dual variables in CVXPY",
-    ("*", "Gaussian, StudentT, LogNormal, OneFactor without quadrature or sample", "*"): "nothing is discretised silently",
-    ("FactorLeverageSquare", "*", "*"): "it looks at the loading of a one-factor law, not at scenarios; test_factor.py",
-    ("MeanVariance, MeanDeviation", "*", "*"): "neither monotone nor convex: they cannot be minimised, and say so",
-}  # fmt: skip
+    (
+        "*",
+        "Gaussian, StudentT, LogNormal, OneFactor without quadrature or sample",
+        "*",
+    ): "nothing is discretised silently",
+    (
+        "FactorLeverageSquare",
+        "*",
+        "*",
+    ): "it looks at the loading of a one-factor law, not at scenarios; test_factor.py",
+    (
+        "MeanVariance, MeanDeviation",
+        "*",
+        "*",
+    ): "neither monotone nor convex: they cannot be minimised, and say so",
+}
 CELLS = [(o, law, s) for o in OBJECTIVES for law in LAWS for s in SOLVERS if (o, "*", s) not in EXCLUDED]
 
 
 def _cones(values: np.ndarray, dims, dual: bool) -> float:
-    """How far a vector lies outside the cone (or its dual), the worst entry; the rows of equalities are 0 (or free)."""
+    """How far a vector lies outside the cone (or its dual), the worst entry; the rows of equalities are 0 (or
+    free).
+    """
     worst, at = 0.0 if dual else float(np.abs(values[: dims.zero]).max(initial=0.0)), dims.zero
     worst = max(worst, float(-values[at : at + dims.nonneg].min(initial=0.0)))
     at += dims.nonneg
@@ -88,7 +140,9 @@ def _cones(values: np.ndarray, dims, dual: bool) -> float:
     for _ in range(dims.exp):
         x, y, t = values[at : at + 3]
         if dual:
-            worst = max(worst, x, -t, -x * np.exp(y / min(x, -1e-12) - 1) - t if y / min(x, -1e-12) < 700 else 0.0)
+            worst = max(
+                worst, x, -t, -x * np.exp(y / min(x, -1e-12) - 1) - t if y / min(x, -1e-12) < 700 else 0.0
+            )
         else:
             worst = max(worst, -y, -t, y * np.exp(x / max(y, 1e-12)) - t if x / max(y, 1e-12) < 700 else 0.0)
         at += 3
@@ -105,7 +159,8 @@ def _cones(values: np.ndarray, dims, dual: bool) -> float:
 def test_cell(objective, law, solver):
     problem = adl.Problem(OBJECTIVES[objective], EVENT, LAWS[law])
     program = problem._route.program(problem.event)
-    # Three digits of the unit: Clarabel ends on exponential cones at 1e-12 or at 4e-6 as the last digit of it falls.
+    # Three digits of the unit: Clarabel ends on exponential cones at 1e-12 or at 4e-6 as the last digit of it
+    # falls.
     program.set(problem.event, float(f"{problem._route.reference(problem.event):.3g}"))
     options = _options(solver, 1e-9, None)
     data, chain, _ = program.problem.get_problem_data(solver, solver_opts=options)
@@ -124,10 +179,14 @@ def test_cell(objective, law, solver):
     assert max(float((low - x).max()), float((x - high).max())) <= DIMENSIONLESS, "primal: boxes"
     assert _cones(z, dims, dual=True) <= DIMENSIONLESS, "dual: cones"
     room = np.where(gradient > 0, x - low, high - x)
-    assert (np.abs(gradient[~np.isfinite(room)]) <= DIMENSIONLESS).all(), "dual: a free variable is left with a gradient"
+    assert (np.abs(gradient[~np.isfinite(room)]) <= DIMENSIONLESS).all(), (
+        "dual: a free variable is left with a gradient"
+    )
     boxed = np.isfinite(room)
     assert abs(float(slack @ z)) <= DIMENSIONLESS, "complementarity: rows"
-    assert float((np.abs(gradient[boxed]) * np.maximum(room[boxed], 0)).sum()) <= DIMENSIONLESS, "complementarity: boxes"
+    assert float((np.abs(gradient[boxed]) * np.maximum(room[boxed], 0)).sum()) <= DIMENSIONLESS, (
+        "complementarity: boxes"
+    )
 
     solved = problem.solve(method="conic", solver=solver)
     assert solved.certificate.certified and solved.certificate.gap <= TOL.gap
@@ -136,7 +195,11 @@ def test_cell(objective, law, solver):
 def test_every_objective_has_a_cell_under_every_law():
     assert {(o, law) for o, law, _ in CELLS} == {(o, law) for o in OBJECTIVES for law in LAWS}
     known = {type(one).__name__ for one in OBJECTIVES.values()} | {"Sum"}
-    public = {name for name, value in vars(adl).items() if isinstance(value, type) and issubclass(value, adl.Objective)}
+    public = {
+        name
+        for name, value in vars(adl).items()
+        if isinstance(value, type) and issubclass(value, adl.Objective)
+    }
     assert public - known == {
         "Objective",
         "RiskMeasure",
@@ -148,7 +211,9 @@ def test_every_objective_has_a_cell_under_every_law():
 
 @pytest.mark.parametrize("name", [*QUADRATIC, *CONIC])
 def test_the_exclusions_of_highs_are_true(name):
-    """A cell is excluded because it fails, not because it is inconvenient: the day it works, this test says so."""
+    """A cell is excluded because it fails, not because it is inconvenient: the day it works, this test says
+    so.
+    """
     problem = adl.Problem(OBJECTIVES[name], EVENT, LAWS["Scenarios"])
     program = problem._route.program(problem.event)
     program.set(problem.event, problem._route.reference(problem.event))
@@ -164,5 +229,8 @@ def test_values_agree_across_solvers():
     for name, objective in OBJECTIVES.items():
         if name in (*QUADRATIC, *CONIC):
             continue
-        one, other = (adl.Problem(objective, EVENT, LAWS["Scenarios"]).solve(method="conic", solver=s).certificate for s in SOLVERS)
+        one, other = (
+            adl.Problem(objective, EVENT, LAWS["Scenarios"]).solve(method="conic", solver=s).certificate
+            for s in SOLVERS
+        )
         assert one.objective == pytest.approx(other.objective, rel=TOL.value), name

@@ -1,4 +1,6 @@
-"""Protected accounts and caps: closed forms and programs against linear programs written here, certificates against random allocations (§5, §7, Thm 1)."""
+"""Protected accounts and caps: closed forms and programs against linear programs written here, certificates
+against random allocations (§5, §7, Thm 1).
+"""
 
 import math
 import warnings
@@ -40,14 +42,20 @@ def limited(rng: np.random.Generator, event: adl.Event) -> adl.Event:
     for side, sizes in need.items():
         for asset in getattr(event, side):
             capacity = float(adl.Event(book, **{side: {asset: "all"}}, **limits).capacity[asset])
-            sizes[asset] = "all" if (draw := rng.random()) < 0.05 else 0.0 if draw < 0.1 else capacity * rng.random()
+            sizes[asset] = (
+                "all" if (draw := rng.random()) < 0.05 else 0.0 if draw < 0.1 else capacity * rng.random()
+            )
     return adl.Event(book, **need, **limits)
 
 
 def drawn(seed: int, n: int = 8, decades: float = 2.0) -> tuple[adl.Event, adl.Scenarios]:
     """Isolated margin for even seeds, cross margin for odd."""
     rng = np.random.default_rng(seed)
-    event = isolated(rng, int(rng.integers(2, n)), decades) if seed % 2 == 0 else cross(rng, int(rng.integers(2, n - 2)), 2)
+    event = (
+        isolated(rng, int(rng.integers(2, n)), decades)
+        if seed % 2 == 0
+        else cross(rng, int(rng.integers(2, n - 2)), 2)
+    )
     event = limited(rng, event)
     return event, scenarios(rng, len(event.book.assets), 8)
 
@@ -66,7 +74,8 @@ def most_closed(event: adl.Event) -> np.ndarray:
 def least_expected_loss(
     event: adl.Event, law: adl.Scenarios, level: float | None = None, held: tuple[int, float] | None = None
 ) -> float:
-    """The expected loss, or the CVaR of the total, as a linear program written here: fractions of what may be closed, shortfalls, tail.
+    """The expected loss, or the CVaR of the total, as a linear program written here: fractions of what may be
+    closed, shortfalls, tail.
 
     held: a leg and what it closes, contracts.
     """
@@ -120,7 +129,8 @@ def within(event: adl.Event, amount: np.ndarray) -> bool:
 
 
 def test_worked_example():
-    # Leverages 8, 4, 2 on equity 1, close 5: uncapped to 3.5; if the first may close half, he closes 4, the second 1, to 3.
+    # Leverages 8, 4, 2 on equity 1, close 5: uncapped to 3.5; if the first may close half, he closes 4, the
+    # second 1, to 3.
     event = one_asset([-8.0, -4.0, -2.0], [1.0, 1.0, 1.0], 5.0)
     assert adl.water_filling(event).amount.tolist() == pytest.approx([4.5, 0.5, 0.0])
     half = adl.Event(event.book, short={"X": 5.0}, cap={"a0": 0.5})
@@ -130,7 +140,9 @@ def test_worked_example():
     spared = adl.Event(event.book, short={"X": 5.0}, protected=["a0"])
     assert adl.water_filling(spared).amount.tolist() == pytest.approx([0.0, 3.5, 1.5])
     assert half.capacity["X"] == 10.0 and spared.capacity["X"] == 6.0
-    assert "1 account protected; cap 0.5" in repr(adl.Event(event.book, short={"X": 1.0}, protected=["a0"], cap=0.5))
+    assert "1 account protected; cap 0.5" in repr(
+        adl.Event(event.book, short={"X": 1.0}, protected=["a0"], cap=0.5)
+    )
     assert "1 account capped, lowest cap 0.5" in repr(half)
 
 
@@ -165,8 +177,12 @@ def test_smooth_laws(seed):
     rng = np.random.default_rng(seed)
     root = rng.normal(size=(3, len(event.book.assets)))
     for law in (adl.Gaussian(0.02 * root.T @ root), adl.StudentT(0.02 * root.T @ root, 3.5)):
-        ways = [adl.Problem(adl.ExpectedLoss(), event, law).solve(method=method) for method in ("separable", "conic")]
-        # A program is lost in rounding where 1e-22 of the loss at pro rata is possible: then it says negligible.
+        ways = [
+            adl.Problem(adl.ExpectedLoss(), event, law).solve(method=method)
+            for method in ("separable", "conic")
+        ]
+        # A program is lost in rounding where 1e-22 of the loss at pro rata is possible: then it says
+        # negligible.
         assert ways[0].certificate.certified and ways[1].certificate.status in ("certified", "negligible")
         assert all(within(event, way.amount) for way in ways)
         assert same_value(ways[0].certificate.objective, ways[1].certificate.objective, ways[1].certificate)
@@ -235,7 +251,10 @@ def test_capped_level_in_rational_arithmetic(seed):
     exact = high - share * (high - low)
     # Leverages are rounded quotients: of those that close, each may be wrong by an ulp of its size.
     touched = max(float(x) for x, part in zip(size, at(exact)) if part > 0)
-    assert max(abs(float(Fraction(a) - b)) for a, b in zip(closed, at(exact))) <= TOL.rounding * required + 4e-16 * touched
+    assert (
+        max(abs(float(Fraction(a) - b)) for a, b in zip(closed, at(exact)))
+        <= TOL.rounding * required + 4e-16 * touched
+    )
     assert level == pytest.approx(float(exact), rel=TOL.formula)
     # Caps that do not bind change nothing but rounding.
     assert water_level(size, equity, required, size)[1] == pytest.approx(
@@ -273,17 +292,23 @@ def test_limits_that_limit_nothing_change_nothing(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_protected_accounts_are_as_good_as_absent(seed):
-    """Isolated margin: who is protected takes no part; the others close what they would in a book without him."""
+    """Isolated margin: who is protected takes no part; the others close what they would in a book without
+    him.
+    """
     rng = np.random.default_rng(seed)
     event = isolated(rng, int(rng.integers(4, 15)), 2.0)
     names = [str(name) for name in event.book.accounts[rng.random(len(event.book.accounts)) < 0.3]]
     table = event.book.to_frame()
-    rest = adl.Book.from_frame(table[~table["account"].isin(names)]) if len(names) < len(table) else event.book
+    rest = (
+        adl.Book.from_frame(table[~table["account"].isin(names)]) if len(names) < len(table) else event.book
+    )
     side = "short" if event.side[0] < 0 else "long"
     with_them = adl.Event(event.book, **{side: {"X": "40%"}}, protected=names)
     without = adl.Event(rest, **{side: {"X": "40%"}})
     kept = ~np.isin(event.book.accounts.astype(str), names)
-    assert adl.water_filling(with_them).amount[kept].tolist() == pytest.approx(adl.water_filling(without).amount.tolist())
+    assert adl.water_filling(with_them).amount[kept].tolist() == pytest.approx(
+        adl.water_filling(without).amount.tolist()
+    )
     assert not adl.water_filling(with_them).amount[~kept].any()
 
 
@@ -293,7 +318,9 @@ def test_factors_under_limits(seed):
     """Thm 3 is of any boxes: levelled factor leverages are best in every scenario of the factor."""
     event, _ = drawn(40_000 + seed)
     rng = np.random.default_rng(seed)
-    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(rng.standard_t(3, 8) * 0.3, meant=True))
+    law = adl.OneFactor(
+        rng.normal(size=len(event.book.assets)), adl.Scenarios(rng.standard_t(3, 8) * 0.3, meant=True)
+    )
     level = adl.factor_water_filling(event, law.loading)
     assert level.certificate.certified and within(event, level.amount)
     aligned = law.align(event.book.assets).exact()
@@ -313,7 +340,9 @@ def test_factors_under_limits(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_ranges_hold_what_random_optima_close(seed):
-    """What is optimal besides, by programs: preferred optima and those of every method lie inside, and the ends are optimal."""
+    """What is optimal besides, by programs: preferred optima and those of every method lie inside, and the
+    ends are optimal.
+    """
     event, law = drawn(50_000 + seed)
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
     best = problem.solve()
@@ -327,7 +356,9 @@ def test_ranges_hold_what_random_optima_close(seed):
         assert square[0] <= min(square) * (1 + 1e-5)
     for one in (best, level, *others):
         assert one.certificate.certified and within(event, one.amount)
-        if best.certificate.objective > 1e3 * best.certificate.floor:  # next to nothing is lost: more counts as optimal than is
+        if (
+            best.certificate.objective > 1e3 * best.certificate.floor
+        ):  # next to nothing is lost: more counts as optimal than is
             assert (one.amount >= least - room).all() and (one.amount <= most + room).all()
     if best.unique:
         assert (most - least <= 1e-6 * event.held).all()
@@ -347,13 +378,23 @@ def test_shadow_prices_are_slopes_of_the_value(seed):
     if solved.certificate.objective <= 1e3 * solved.certificate.floor:
         return
     for k in event.free_assets:
-        asset, step = event.book.assets[k], 1e-4 * min(event.required[k], event.capacities[k] - event.required[k])
+        asset, step = (
+            event.book.assets[k],
+            1e-4 * min(event.required[k], event.capacities[k] - event.required[k]),
+        )
         values = []
         for change in (-step, step):
             need = {"short": event.short, "long": event.long}
             need["short" if event.side[k] < 0 else "long"][asset] += change
-            values.append(adl.Problem(adl.ExpectedLoss(), event.with_requirement(**need), law).solve().certificate.objective)
-        more, last = (solved.certificate.objective - values[1]) / step, (values[0] - solved.certificate.objective) / step
+            values.append(
+                adl.Problem(adl.ExpectedLoss(), event.with_requirement(**need), law)
+                .solve()
+                .certificate.objective
+            )
+        more, last = (
+            (solved.certificate.objective - values[1]) / step,
+            (values[0] - solved.certificate.objective) / step,
+        )
         noise = 1e-6 * max(abs(more), abs(last)) + 1e-9 * solved.certificate.reference / step
         least, most = ends.loc[asset, "least"], ends.loc[asset, "most"]
         assert more - noise <= least <= most <= last + noise
@@ -365,7 +406,9 @@ def test_what_breaks_a_limit_is_infeasible_by_how_much():
     free = adl.water_filling(event)  # 4.5, 0.5, 0
     half = adl.Event(event.book, short={"X": 5.0}, cap={"a0": 0.5})
     proof = adl.certify(adl.LeverageSquare(), half, None, free)
-    assert proof.status == "infeasible" and proof.box_violation == pytest.approx(0.5 / 8) and proof.gap is None
+    assert (
+        proof.status == "infeasible" and proof.box_violation == pytest.approx(0.5 / 8) and proof.gap is None
+    )
     assert "1 legs are closed beyond their cap" in proof.proof
     spared = adl.Event(event.book, short={"X": 5.0}, protected=["a1"])
     proof = adl.certify(adl.LeverageSquare(), spared, None, free)
@@ -383,10 +426,27 @@ def test_symbols_of_both_sides_agree(seed):
     if not event.free.any():
         return
     rng = np.random.default_rng(seed)
-    factor = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.3, 0.4])).align(event.book.assets).exact()
+    factor = (
+        adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.3, 0.4]))
+        .align(event.book.assets)
+        .exact()
+    )
     fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1])
     for moves, names in (
-        (law, ("fraction", "closed", "left", "exposure", "leverage", "expected_shortfall", "shortfall", "loss", "expected_loss")),
+        (
+            law,
+            (
+                "fraction",
+                "closed",
+                "left",
+                "exposure",
+                "leverage",
+                "expected_shortfall",
+                "shortfall",
+                "loss",
+                "expected_loss",
+            ),
+        ),
         (factor, ("factor_leverage",)),
     ):
         program = ConicSymbols(event, moves, 1.0, fraction, plain=True)
@@ -396,7 +456,9 @@ def test_symbols_of_both_sides_agree(seed):
         for name in names:
             one, two = np.asarray(getattr(program, name).value, float), np.asarray(getattr(m, name), float)
             scale = max(
-                np.abs(event.book.notional).sum() * max(np.abs(moves.moves).max(), 1), event.book.equity.sum(), np.abs(two).max()
+                np.abs(event.book.notional).sum() * max(np.abs(moves.moves).max(), 1),
+                event.book.equity.sum(),
+                np.abs(two).max(),
             )
             assert np.abs(one - two).max() <= TOL.formula * scale, name
 
@@ -404,9 +466,13 @@ def test_symbols_of_both_sides_agree(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_what_fixed_accounts_lose_is_counted(seed):
-    """One asset is closed as far as may be, another in part: what the accounts of the first alone lose is known to the interior point."""
+    """One asset is closed as far as may be, another in part: what the accounts of the first alone lose is
+    known to the interior point.
+    """
     rng = np.random.default_rng(seed)
-    table = frame(["a", "b", "c", "d"], ["X", "X", "Y", "Y"], rng.uniform(-9, -4, 4), 1.0, rng.uniform(0.5, 1.5, 4))
+    table = frame(
+        ["a", "b", "c", "d"], ["X", "X", "Y", "Y"], rng.uniform(-9, -4, 4), 1.0, rng.uniform(0.5, 1.5, 4)
+    )
     event = adl.Event(adl.Book.from_frame(table), short={"X": "all", "Y": "40%"}, cap=0.6)
     law = adl.Gaussian(0.02 * np.eye(2)).align(event.book.assets)
     known = Symbols(event, law, event.fixed_fraction * event.size).expected_shortfall[:2].sum()
@@ -414,7 +480,8 @@ def test_what_fixed_accounts_lose_is_counted(seed):
 
 
 def test_a_capped_account_that_still_can_lose_leaves_one_optimum():
-    # Longs of 4 on equities of 1 and 2: what stays of the first, 2.1, can lose more than 1; 0.1, of what may be closed, could not.
+    # Longs of 4 on equities of 1 and 2: what stays of the first, 2.1, can lose more than 1; 0.1, of what may
+    # be closed, could not.
     table = frame(["a", "b"], "X", [4.0, 4.0], 1.0, [1.0, 2.0])
     event = adl.Event(adl.Book.from_frame(table), long={"X": 1.9}, cap=0.5)
     law = adl.LogNormal({"X": 0.8}, None, 1.0)
@@ -424,23 +491,36 @@ def test_a_capped_account_that_still_can_lose_leaves_one_optimum():
 
 
 def test_even_closing_is_of_what_may_be_closed():
-    # Gross leverages 26/26 and 36/36 after closing 4 each; x_1A = t, x_1B = 4 - t, x_2A = 4 - t, x_2B = t. With closable notionals 10, 20, 15, 5
+    # Gross leverages 26/26 and 36/36 after closing 4 each; x_1A = t, x_1B = 4 - t, x_2A = 4 - t, x_2B = t.
+    # With closable notionals 10, 20, 15, 5
     # the least sum of x^2 / notional is at (1/10 + 1/5) t = (1/20 + 1/15) (4 - t).
-    table = frame([1, 1, 2, 2], ["A", "B", "A", "B"], [-10.0, -20.0, -30.0, -10.0], 1.0, [26.0, 26.0, 36.0, 36.0])
+    table = frame(
+        [1, 1, 2, 2], ["A", "B", "A", "B"], [-10.0, -20.0, -30.0, -10.0], 1.0, [26.0, 26.0, 36.0, 36.0]
+    )
     event = adl.Event(adl.Book.from_frame(table), short={"A": 4.0, "B": 4.0}, cap={1: 1.0, 2: 0.5})
     t = (7 / 60) * 4 / (3 / 10 + 7 / 60)
     wanted = [t, 4 - t, 4 - t, t]
     assert adl.gross_water_filling(event).amount == pytest.approx(wanted, rel=1e-6)
     assert adl.factor_water_filling(event, {"A": 1.0, "B": 1.0}).amount == pytest.approx(wanted, rel=1e-6)
     near = np.array(wanted) + 0.5 * np.array([1, -1, -1, 1])
-    assert evenly(event, event.notional, near) == pytest.approx(wanted, rel=1e-4)  # an interior point: to the root of its gap
-    assert polished(event, np.abs(event.book.notional), evenly(event, event.notional, near)) == pytest.approx(wanted, rel=1e-9)
+    assert evenly(event, event.notional, near) == pytest.approx(
+        wanted, rel=1e-4
+    )  # an interior point: to the root of its gap
+    assert polished(event, np.abs(event.book.notional), evenly(event, event.notional, near)) == pytest.approx(
+        wanted, rel=1e-9
+    )
 
 
 def test_the_most_level_optimum_where_all_are_optimal():
-    """Only account 3 loses, whatever is closed: of all allocations the most level in gross leverage is the one of gross water-filling."""
+    """Only account 3 loses, whatever is closed: of all allocations the most level in gross leverage is the
+    one of gross water-filling.
+    """
     table = frame(
-        [1, 1, 2, 2, 3], ["A", "B", "A", "B", "Y"], [-10.0, -20.0, -30.0, -10.0, -9.0], 1.0, [20.0, 20.0, 30.0, 30.0, 2.0]
+        [1, 1, 2, 2, 3],
+        ["A", "B", "A", "B", "Y"],
+        [-10.0, -20.0, -30.0, -10.0, -9.0],
+        1.0,
+        [20.0, 20.0, 30.0, 30.0, 2.0],
     )
     event = adl.Event(adl.Book.from_frame(table), short={"A": 6.0, "B": 4.0}, cap={2: 0.5})
     law = adl.Scenarios({"A": [0.01, -0.01], "B": [0.01, 0.0], "Y": [0.5, 0.6]})
@@ -450,9 +530,19 @@ def test_the_most_level_optimum_where_all_are_optimal():
 
 
 def test_polish_levels_what_is_left():
-    """Account 2 may close at most a tenth; the others are levelled to rounding, over what of each position stays."""
-    table = frame([1, 1, 2, 2, 3, 3], ["A", "B"] * 3, [-6.0, -5.0, -40.0, -30.0, -9.0, -4.0], 1.0, [1.0, 1.0, 3.0, 3.0, 2.0, 2.0])
-    event = adl.Event(adl.Book.from_frame(table), short={"A": 9.0, "B": 7.0}, cap={"2": 0.1, "1": 0.9, "3": 0.8})
+    """Account 2 may close at most a tenth; the others are levelled to rounding, over what of each position
+    stays.
+    """
+    table = frame(
+        [1, 1, 2, 2, 3, 3],
+        ["A", "B"] * 3,
+        [-6.0, -5.0, -40.0, -30.0, -9.0, -4.0],
+        1.0,
+        [1.0, 1.0, 3.0, 3.0, 2.0, 2.0],
+    )
+    event = adl.Event(
+        adl.Book.from_frame(table), short={"A": 9.0, "B": 7.0}, cap={"2": 0.1, "1": 0.9, "3": 0.8}
+    )
     best = adl.Problem(adl.LeverageSquare(), event).solve(method="conic")
     start = np.where(best.amount > (1 - 1e-6) * event.size, event.size, best.amount * (1 - 1e-4))
     exact = polished(event, np.abs(event.book.notional), start)
@@ -461,7 +551,8 @@ def test_polish_levels_what_is_left():
 
 
 def test_prices_at_the_ends_of_what_may_be_closed():
-    # A rise of 50 %: 8 shorts lose 4, 3 above equity; each contract closed saves 0.5, the first as the last that may be.
+    # A rise of 50 %: 8 shorts lose 4, 3 above equity; each contract closed saves 0.5, the first as the last
+    # that may be.
     event = one_asset([-8.0], [1.0], 0.0)
     law = adl.Scenarios([0.5])
     for required in (0.0, 1.0, "all"):
@@ -482,7 +573,11 @@ def test_programs_of_different_caps_are_not_mixed_up():
 
 def test_limits_travel(tmp_path):
     table = frame(
-        ["a", "a", "b", "b", "c"], ["X", "Y", "X", "Y", "X"], [-6.0, 2.0, -5.0, -3.0, -9.0], 1.0, [1.0, 1.0, 2.0, 2.0, 1.5]
+        ["a", "a", "b", "b", "c"],
+        ["X", "Y", "X", "Y", "X"],
+        [-6.0, 2.0, -5.0, -3.0, -9.0],
+        1.0,
+        [1.0, 1.0, 2.0, 2.0, 1.5],
     )
     book = adl.Book.from_frame(table)
     law = adl.Scenarios({"X": [0.4, 0.9, -0.3], "Y": [0.2, 0.8, 0.1]})
@@ -490,14 +585,22 @@ def test_limits_travel(tmp_path):
     assert event.protected == ("c",) and event.cap == {"b": 0.5} and event.capacity["X"] == 8.5
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
     solved = problem.solve(short={"X": 8.0})
-    assert solved.event.protected == ("c",) and solved.event.cap == {"b": 0.5} and within(solved.event, solved.amount)
+    assert (
+        solved.event.protected == ("c",)
+        and solved.event.cap == {"b": 0.5}
+        and within(solved.event, solved.amount)
+    )
     solved.save(tmp_path / "a.json")
     again = adl.Allocation.load(tmp_path / "a.json")
-    assert again.event.protected == ("c",) and again.event.cap == {"b": 0.5} and again.event.capacity["X"] == 8.5
+    assert (
+        again.event.protected == ("c",) and again.event.cap == {"b": 0.5} and again.event.capacity["X"] == 8.5
+    )
     assert adl.certify(adl.ExpectedLoss(), again.event, law, again).certified
     # All that may be closed: the sweep ends at 8.5, and a contract more is an error that names the limits.
     assert problem.sweep(short={"X": [2.0, 8.5]})["status"].tolist() == ["certified"] * 2
-    with pytest.raises(adl.EventError, match=r"8.5 may be closed \(1 account protected, 1 account capped, lowest cap 0.5\)"):
+    with pytest.raises(
+        adl.EventError, match=r"8.5 may be closed \(1 account protected, 1 account capped, lowest cap 0.5\)"
+    ):
         problem.solve(short={"X": 9.0})
     assert "protected" in solved.explain("c") and "c" in repr(solved.event)
     assert adl.Event(book, short={"X": "all"}, cap=0.5).short == {"X": 10.0}
@@ -508,7 +611,9 @@ def test_reasons_name_the_limits():
     law = adl.Scenarios([0.2, 0.5, 1.0])
     limits = adl.Event(event.book, short={"X": 5.0}, cap={"a0": 0.5}, protected=["a2"])
     solved = adl.Problem(adl.ExpectedLoss(), limits, law).solve()
-    assert "a0: closed to its cap" in solved.explain("a0") and "to its cap; its last contract saved" in solved.explain("a0")
+    assert "a0: closed to its cap" in solved.explain(
+        "a0"
+    ) and "to its cap; its last contract saved" in solved.explain("a0")
     assert "a2: protected, nothing of it may be closed" in solved.explain("a2")
     assert "stays, the account is protected" in solved.explain("a2")
     assert "only shorts are closed" in solved.explain("a3")
@@ -530,10 +635,16 @@ def test_command_line(tmp_path, monkeypatch):
     done = run(app, ["solve", "b.csv", "--short", "X=5", "--protect", "a1", "--cap", "1/2", "-o", "o.json"])
     assert done.exit_code == 0 and "1 account protected; cap 0.5" in done.output
     assert adl.Allocation.load("o.json").amount.tolist() == [4.0, 0.0, 1.0]
-    done = run(app, ["compare", "b.csv", "--short", "X=5", "--protect", "a1", "--protect", "a2", "--cap", "0.7"])
+    done = run(
+        app, ["compare", "b.csv", "--short", "X=5", "--protect", "a1", "--protect", "a2", "--cap", "0.7"]
+    )
     assert done.exit_code == 0 and "water_filling" in done.output
     assert run(app, ["range", "b.csv", "--short", "X=3", "--cap", "0.5"]).exit_code == 0
-    for words, says in (("--protect a9", "'a9'"), ("--cap 2", "cap = 2.0"), ("--cap 0.25", r"3.5 may be closed")):
+    for words, says in (
+        ("--protect a9", "'a9'"),
+        ("--cap 2", "cap = 2.0"),
+        ("--cap 0.25", r"3.5 may be closed"),
+    ):
         failed = run(app, ["solve", "b.csv", "--short", "X=5", *words.split()])
         assert isinstance(failed.exception, adl.AdlError) and says in str(failed.exception)
 
@@ -545,7 +656,9 @@ def test_users_own_objective_sees_fractions_of_the_position():
         money = 0
 
         def express(self, m):
-            return cp.sum_squares(m.fraction) + cp.sum_squares(m.closed - cp.multiply(m.event.book.position, m.fraction))
+            return cp.sum_squares(m.fraction) + cp.sum_squares(
+                m.closed - cp.multiply(m.event.book.position, m.fraction)
+            )
 
         def value(self, m):
             return float((m.fraction**2).sum())
@@ -561,7 +674,9 @@ def test_many_accounts_under_limits():
     book = adl.examples.book(20_000, seed=3)
     law = adl.LogNormal(dict.fromkeys(book.assets, 0.8), 0.7, 1 / 365)
     cap = dict(zip(book.accounts[::3], np.random.default_rng(0).uniform(0.2, 1.0, len(book.accounts[::3]))))
-    event = adl.Event(book, short=dict.fromkeys(book.assets[:2], "30%"), protected=book.accounts[::7], cap=cap)
+    event = adl.Event(
+        book, short=dict.fromkeys(book.assets[:2], "30%"), protected=book.accounts[::7], cap=cap
+    )
     covariance = law.covariance_of_moves()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,4 +1,6 @@
-"""LAPACK that does not converge: a second driver gives the same, and where all drivers fail the answer is honest, never a traceback."""
+"""LAPACK that does not converge: a second driver gives the same, and where all drivers fail the answer is
+honest, never a traceback.
+"""
 
 import contextlib
 import warnings
@@ -48,8 +50,10 @@ def test_second_drivers_agree_with_the_first(rng, monkeypatch):
         null, solution = lapack.null_space(wide)
         diagonal, regular = lapack.inverse_diagonal(np.concatenate([whole, singular[None]]), 1e-15)
         return [
-            lapack.lstsq(wide, right), lapack.lstsq(singular, long, 1e-12), lapack.solve(whole[0], long), value,
-            vector @ (value[..., None] * np.swapaxes(vector, 1, 2)), np.array(lapack.least_eigenvalue(whole[1])), diagonal, regular,
+            lapack.lstsq(wide, right), lapack.lstsq(singular, long, 1e-12), lapack.solve(whole[0], long),
+            value,
+            vector @ (value[..., None] * np.swapaxes(vector, 1, 2)),
+            np.array(lapack.least_eigenvalue(whole[1])), diagonal, regular,
             lapack.inverse(whole), lapack.lower_root(whole), null @ null.T, solution(right),
         ]  # fmt: skip
 
@@ -60,7 +64,9 @@ def test_second_drivers_agree_with_the_first(rng, monkeypatch):
         assert other == pytest.approx(one, rel=TOL.formula, abs=TOL.formula)
     assert first[4] == pytest.approx(whole, abs=TOL.formula)
     assert first[8] @ whole == pytest.approx(np.broadcast_to(np.eye(4), whole.shape), abs=TOL.formula)
-    assert np.allclose(first[9], np.tril(first[9])) and first[9] @ np.swapaxes(first[9], 1, 2) == pytest.approx(whole)
+    assert np.allclose(first[9], np.tril(first[9])) and first[9] @ np.swapaxes(
+        first[9], 1, 2
+    ) == pytest.approx(whole)
     assert first[10] @ first[10] == pytest.approx(first[10]) and np.abs(wide @ first[10]).max() < TOL.formula
     assert first[7].tolist() == [True] * 5 + [False]
 
@@ -75,7 +81,10 @@ def problems():
     rows = [(f"a{i}", name, rng.normal() * 40, 1.0, 30.0 + i) for i in range(5) for name in names]
     wide = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X0": "30%", "X1": "20%"})
     broad = adl.Gaussian(pd.DataFrame(0.01 * (np.eye(6) + 0.5), index=names, columns=names))
-    two = adl.Event(adl.Book.from_frame(frame(*zip(*[row for row in rows if row[1] in ("X0", "X1")]))), short={"X0": "30%"})
+    two = adl.Event(
+        adl.Book.from_frame(frame(*zip(*[row for row in rows if row[1] in ("X0", "X1")]))),
+        short={"X0": "30%"},
+    )
     return {
         "scenarios, conic": (adl.ExpectedLoss(), event, few, "conic"),
         "cvar, auto": (adl.CVaR(0.9), event, few, "auto"),
@@ -116,7 +125,10 @@ def test_no_driver_at_all(name, drivers, broken):
 
 
 def test_a_law_that_no_driver_takes_apart_is_refused(broken):
-    with pytest.raises(adl.LawError, match=r"cannot be decomposed: none of LAPACK's drivers converges \(SVD did not converge\)"):
+    with pytest.raises(
+        adl.LawError,
+        match=r"cannot be decomposed: none of LAPACK's drivers converges \(SVD did not converge\)",
+    ):
         adl.Gaussian([[1.0, 0.5], [0.5, 1.0]])
 
 

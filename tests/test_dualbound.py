@@ -1,4 +1,6 @@
-"""The conic dual bound never exceeds the optimum, whatever dual it is given: random programs of every cone, perturbed duals."""
+"""The conic dual bound never exceeds the optimum, whatever dual it is given: random programs of every cone,
+perturbed duals.
+"""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,6 @@
-"""Books at the ends of what floats hold: each call answers or refuses in a sentence, within 5 seconds; no loop without a bound."""
+"""Books at the ends of what floats hold: each call answers or refuses in a sentence, within 5 seconds; no
+loop without a bound.
+"""
 
 import ast
 import math
@@ -29,20 +31,23 @@ MODERATE = (1e-140, 1e-74, 1e-40, 1e-20, 1e-9, 1.0, 1.0, 3.0, 7.0, 1e9, 1e20, 1e
 
 
 def event(seed: int) -> adl.Event:
-    """Two to six accounts, one asset or two; three of four books have at most one or two numbers that are extreme, so that many pass the door."""
+    """Two to six accounts, one asset or two; three of four books have at most one or two numbers that are
+    extreme, so that many pass the door.
+    """
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(2, 7)), 1 + int(rng.random() < 0.4)
     pool = np.array(SIZES if seed % 4 == 0 else MODERATE)
     extreme = 1.0 if seed % 4 < 2 else 0.3
 
     def drawn(size: int) -> np.ndarray:
-        return np.where(rng.random(size) < extreme, rng.choice(pool, size), rng.choice([1.0, 2.0, 5.0], size)) * rng.uniform(
-            0.5, 1, size
-        )
+        return np.where(
+            rng.random(size) < extreme, rng.choice(pool, size), rng.choice([1.0, 2.0, 5.0], size)
+        ) * rng.uniform(0.5, 1, size)
 
     price, equity, unit = drawn(d), drawn(n), drawn(1)[0] if seed % 3 == 0 else 1.0
     rows = [
-        (f"a{i}", f"X{k}", -float(drawn(1)[0]) * (1 if k == 0 else rng.choice([-1, 1])), price[k], equity[i] * unit)
+        (f"a{i}", f"X{k}", -float(drawn(1)[0]) * (1 if k == 0 else rng.choice([-1, 1])), price[k],
+        equity[i] * unit)
         for i in range(n) for k in range(d) if k == 0 or rng.random() < 0.7
     ]  # fmt: skip
     table = frame(*zip(*rows))
@@ -86,7 +91,9 @@ CALLS: dict[str, Callable[[adl.Event], Any]] = {
     "solve closed-form": solved("closed-form"),
     "solve separable": solved("separable"),
     "solve conic": solved("conic"),
-    "solve normal": lambda e: adl.Problem(adl.ExpectedLoss(), e, adl.Gaussian(0.01 * np.eye(len(e.book.assets)))).solve(),
+    "solve normal": lambda e: adl.Problem(
+        adl.ExpectedLoss(), e, adl.Gaussian(0.01 * np.eye(len(e.book.assets)))
+    ).solve(),
     "solve LeverageSquare": solved("auto", adl.LeverageSquare()),
     "solve MaxLeverage": solved("auto", adl.MaxLeverage()),
     "solve CVaR": solved("auto", adl.CVaR(0.5)),
@@ -127,7 +134,10 @@ ENDLESS = [  # equities, sizes, price, requirement: the water level was looked f
 def test_the_endless_books_are_refused_by_name(equity, size, price, required):
     names = [f"a{i}" for i in range(len(equity))]
     with pytest.raises(adl.AdlError, match=r"of account 'a\d'; leave it out, or use other units"):
-        adl.Event(adl.Book.from_frame(frame(names, "K", [-float(s) for s in size], float(price), equity)), short={"K": required})
+        adl.Event(
+            adl.Book.from_frame(frame(names, "K", [-float(s) for s in size], float(price), equity)),
+            short={"K": required},
+        )
 
 
 @pytest.mark.timeout(SECONDS)
@@ -135,13 +145,16 @@ def test_the_endless_books_are_refused_by_name(equity, size, price, required):
 def test_water_level_from_arrays_is_exact_or_refused(seed):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(1, 7))
-    pool = np.array([5e-324, 1e-310, 1e-149, 1e-80, 1e-20, 1, 1, 3, 7, 1e20, 1e80, 1e149, 1e308]) if seed % 4 == 0 else np.array(
+    pool = np.array([5e-324, 1e-310, 1e-149, 1e-80, 1e-20, 1, 1, 3, 7, 1e20, 1e80, 1e149,
+    1e308]) if seed % 4 == 0 else np.array(
         [1e-149, 1e-80, 1e-20, 1, 1, 3, 7, 1e20, 1e80, 1e149]
     )  # fmt: skip
     size, equity = rng.choice(pool, n) * rng.choice([1.0, 0.7], n), rng.choice(pool, n)
     cap = None if rng.random() < 0.5 else size * rng.random(n)
     most = size if cap is None else cap
-    required = float(min(sum(most.tolist()), 1.7e308)) * float(rng.choice([1, 0.5, 0.3, 1 - 1e-9, 1e-9, 0, 1 - 2**-53]))
+    required = float(min(sum(most.tolist()), 1.7e308)) * float(
+        rng.choice([1, 0.5, 0.3, 1 - 1e-9, 1e-9, 0, 1 - 2**-53])
+    )
     try:
         level, closed = waterfill.water_level(size, equity, required, cap)
     except adl.EventError:

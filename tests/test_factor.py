@@ -1,4 +1,6 @@
-"""One factor, requirements in several assets: factor water-filling against linear programs move by move, and its invariances (THEORY 5)."""
+"""One factor, requirements in several assets: factor water-filling against linear programs move by move, and
+its invariances (THEORY 5).
+"""
 
 import numpy as np
 import pytest
@@ -13,7 +15,9 @@ from .tolerances import TOL
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(100))
 def test_optimal_for_every_move(seed):
-    """Thm 3, on random books: up to three assets, both sides, loadings of any sign and 0, against the linear program of each move alone."""
+    """Thm 3, on random books: up to three assets, both sides, loadings of any sign and 0, against the linear
+    program of each move alone.
+    """
     rng = np.random.default_rng(110_000 + seed)
     event = cross(rng)
     loading = rng.normal(size=len(event.book.assets)) * (rng.random(len(event.book.assets)) > 0.15)
@@ -53,11 +57,14 @@ def test_proportional_splits_are_neutral():
     event = adl.load("factor").event(8, 3)
     table = event.book.to_frame()
     own = table["account"] == "a2"
-    halves = [table[own].assign(account=name, position=share * table.loc[own, "position"], equity=share * table.loc[own, "equity"])
+    halves = [table[own].assign(account=name, position=share * table.loc[own, "position"],
+    equity=share * table.loc[own, "equity"])
               for name, share in (("b", 0.3), ("c", 0.7))]  # fmt: skip
     import pandas as pd
 
-    split = adl.Event(adl.Book.from_frame(pd.concat([table[~own], *halves])), short=event.short, long=event.long)
+    split = adl.Event(
+        adl.Book.from_frame(pd.concat([table[~own], *halves])), short=event.short, long=event.long
+    )
     loading = {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}
     alone, together = (adl.factor_water_filling(e, loading).to_frame() for e in (event, split))
     one = alone[alone["account"] == "a2"].groupby("asset")["closed"].sum()
@@ -66,17 +73,27 @@ def test_proportional_splits_are_neutral():
 
 
 def test_an_asset_that_does_not_load_is_closed_evenly():
-    rows = [("a", "X", -10.0, 1.0, 5.0), ("b", "X", -10.0, 1.0, 20.0), ("a", "Y", -6.0, 1.0, 5.0), ("b", "Y", -2.0, 1.0, 20.0)]
+    rows = [
+        ("a", "X", -10.0, 1.0, 5.0),
+        ("b", "X", -10.0, 1.0, 20.0),
+        ("a", "Y", -6.0, 1.0, 5.0),
+        ("b", "Y", -2.0, 1.0, 20.0),
+    ]
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 4.0, "Y": 4.0})
     closed = adl.factor_water_filling(event, {"X": 1.0, "Y": 0.0}).to_frame().query("asset == 'Y'")["closed"]
     assert closed.tolist() == pytest.approx([-3.0, -1.0], rel=1e-6)
-    assert adl.factor_water_filling(event.with_requirement(short={"X": "all"}), [1.0, 0.0]).certificate.certified
+    assert adl.factor_water_filling(
+        event.with_requirement(short={"X": "all"}), [1.0, 0.0]
+    ).certificate.certified
 
 
 def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_margin():
     for seed in range(20):
         event = isolated(np.random.default_rng(seed), decades=3)
-        levelled, plain = level(adl.LeverageSquare(), event, None, np.abs(event.book.notional))[0], adl.water_filling(event)
+        levelled, plain = (
+            level(adl.LeverageSquare(), event, None, np.abs(event.book.notional))[0],
+            adl.water_filling(event),
+        )
         assert levelled == pytest.approx(plain.amount, rel=1e-9, abs=1e-12 * max(event.required.max(), 1.0))
         assert (adl.gross_water_filling(event).amount == plain.amount).all()
     for seed in range(10):
@@ -86,14 +103,20 @@ def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_
         assert best.certified and best.gap <= TOL.formula
         for _ in range(5):
             other = adl.examples.any_allocation(event, rng)
-            table = event.book.to_frame()[["account", "asset"]].assign(closed=np.sign(event.book.position) * other)
-            assert adl.certify(adl.LeverageSquare(), event, None, table, tol=0.999).objective >= best.objective * (1 - 1e-9)
+            table = event.book.to_frame()[["account", "asset"]].assign(
+                closed=np.sign(event.book.position) * other
+            )
+            assert adl.certify(
+                adl.LeverageSquare(), event, None, table, tol=0.999
+            ).objective >= best.objective * (1 - 1e-9)
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(100))
 def test_targets_are_met_exactly_where_the_test_says_so(seed):
-    """Clipped water-filling against the optimum: the same factor leverages where every asset is implementable, a strict relaxation elsewhere."""
+    """Clipped water-filling against the optimum: the same factor leverages where every asset is
+    implementable, a strict relaxation elsewhere.
+    """
     rng = np.random.default_rng(150_000 + seed)
     event = cross(rng)
     loading = rng.normal(size=len(event.book.assets))
@@ -115,11 +138,15 @@ def test_targets_are_met_exactly_where_the_test_says_so(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(40))
 def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
-    """Thm 3 inside Problem: the same allocation for every monotone measure, proved move by move, equal to the programs that know no theorem."""
+    """Thm 3 inside Problem: the same allocation for every monotone measure, proved move by move, equal to the
+    programs that know no theorem.
+    """
     rng = np.random.default_rng(160_000 + seed)
     event = cross(rng)
     moves = rng.standard_t(3, 12) * 0.3
-    law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios(moves, rng.dirichlet(np.ones(12)), meant=True))
+    law = adl.OneFactor(
+        rng.normal(size=len(event.book.assets)), adl.Scenarios(moves, rng.dirichlet(np.ones(12)), meant=True)
+    )
     amounts = []
     for measure in (
         adl.ExpectedLoss(),
@@ -139,13 +166,17 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
 
 
 def test_a_proof_by_every_move():
-    """Where the subgradient is weak (kinks), the bound comes scenario by scenario: no allocation loses less in any (Thm 3)."""
+    """Where the subgradient is weak (kinks), the bound comes scenario by scenario: no allocation loses less
+    in any (Thm 3).
+    """
     from adl_opt.certificates.pathwise import factor_gap
     from adl_opt.evaluation.symbols import Symbols
 
     event = adl.load("factor").event(12, 0)
     law = (
-        adl.OneFactor({"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}, adl.Scenarios([-0.3, -0.1, 0.1, 0.4])).align(event.book.assets).exact()
+        adl.OneFactor({"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}, adl.Scenarios([-0.3, -0.1, 0.1, 0.4]))
+        .align(event.book.assets)
+        .exact()
     )
     best = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     scale = float(event.book.equity.sum())

@@ -1,4 +1,6 @@
-"""The failure contract: every `raise` of the package is triggered here, with the sentence it says (house rule 5)."""
+"""The failure contract: every `raise` of the package is triggered here, with the sentence it says (house rule
+5).
+"""
 
 import ast
 import json
@@ -52,7 +54,9 @@ class Case:
 
 
 def entered(entry, required=6.0):
-    return adl.Event(adl.Book.from_frame(EVENT.book.to_frame().assign(entry_price=entry)), short={"X": required})
+    return adl.Event(
+        adl.Book.from_frame(EVENT.book.to_frame().assign(entry_price=entry)), short={"X": required}
+    )
 
 
 def changed(**columns):
@@ -205,7 +209,8 @@ def unsolvable(kind: str):
 
         x = cp.Variable()
         wrong = cp.Problem(
-            cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x), [x >= 1, x <= 0] if kind == "empty" else []
+            cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x),
+            [x >= 1, x <= 0] if kind == "empty" else [],
         )
         return Face._solve(wrong, "HIGHS", None)
 
@@ -294,13 +299,17 @@ def made(**changes):
 
 
 def command(line: str):
-    """A command line in `folder`, where book.csv, cross.csv and empty.csv lie; AdlError is what main() turns into exit 2."""
+    """A command line in `folder`, where book.csv, cross.csv and empty.csv lie; AdlError is what main() turns
+    into exit 2.
+    """
 
     def call(folder):
         TIDY.iloc[:2].to_csv(folder / "book.csv", index=False)
         PAPER.book.to_frame().to_csv(folder / "cross.csv", index=False)
         (folder / "empty.csv").write_text("", encoding="utf-8")
-        words = [str(folder / word) if word.endswith((".csv", ".json", ".txt")) else word for word in line.split()]
+        words = [
+            str(folder / word) if word.endswith((".csv", ".json", ".txt")) else word for word in line.split()
+        ]
         return cli.app(words, standalone_mode=False)
 
     return call
@@ -336,7 +345,9 @@ def replayed(*policies, table=WAVES):
 
 def too_few(event):
     allocation = adl.pro_rata(event)
-    return replace(allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate)
+    return replace(
+        allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate
+    )
 
 
 def unvalued(_):
@@ -392,7 +403,9 @@ def _no_targets(_):
     from types import SimpleNamespace
     from unittest.mock import patch
 
-    with patch("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(status=4, message="numerical trouble")):
+    with patch(
+        "scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(status=4, message="numerical trouble")
+    ):
         return adl.factor_targets(PAPER, [1.0, 1.25])
 
 
@@ -421,9 +434,17 @@ CASES = [
     Case("there is no file", lambda p: adl.Book.read(p / "none.csv"), adl.BookError),
     Case("is empty", written(""), adl.BookError),
     Case("has no rows", written("account,asset,position,price,equity\n"), adl.BookError),
-    Case("cannot be read: CSV parse error", written("account,asset,position,price,equity\na,X,1,1,1\na,X,1\n"), adl.BookError),
+    Case(
+        "cannot be read: CSV parse error",
+        written("account,asset,position,price,equity\na,X,1,1,1\na,X,1\n"),
+        adl.BookError,
+    ),
     Case("cannot be read", written("not parquet", "book.parquet"), adl.BookError),
-    Case(r"has the column 'price' 2 times", written("account,asset,position,price,price\na,X,1,1,1\n"), adl.BookError),
+    Case(
+        r"has the column 'price' 2 times",
+        written("account,asset,position,price,price\na,X,1,1,1\n"),
+        adl.BookError,
+    ),
     Case(
         r"lacks 1 of the columns .* first 'equity' \(nor margin and entry_price",
         written("account,asset,position,price\na,X,1,1\n"),
@@ -438,11 +459,19 @@ CASES = [
     Case("1 of 3 rows have no asset, first row 1", changed(asset=[None, "X", "Y"]), adl.BookError),
     Case("account column holds decimal numbers, first 1.5", changed(account=[1.5, 2.0, 3.0]), adl.BookError),
     Case("the column position holds bool", changed(position=[True, False, True]), adl.BookError),
-    Case(r"1 of 3 rows have no finite equity, first row 2 \(account 'b'\): nan", changed(equity=[1.0, np.nan, 3.0]), adl.BookError),
-    Case(r"no finite price, first row 3 \(account 'c'\): inf", changed(price=[5.0, 5.0, np.inf]), adl.BookError),
+    Case(
+        r"1 of 3 rows have no finite equity, first row 2 \(account 'b'\): nan",
+        changed(equity=[1.0, np.nan, 3.0]),
+        adl.BookError,
+    ),
+    Case(
+        r"no finite price, first row 3 \(account 'c'\): inf", changed(price=[5.0, 5.0, np.inf]), adl.BookError
+    ),
     Case(r"no finite entry_price", changed(entry_price=[1.0, None, 2.0]), adl.BookError),
     Case(
-        r"the column position must hold numbers; row 2 \(account 'b'\) holds 'x'", changed(position=["1", "x", "2"]), adl.BookError
+        r"the column position must hold numbers; row 2 \(account 'b'\) holds 'x'",
+        changed(position=["1", "x", "2"]),
+        adl.BookError,
     ),
     Case(
         r"must hold numbers; row 1 \(account 'a'\) holds '1,000'",
@@ -451,8 +480,16 @@ CASES = [
     ),
     Case("no finite position", written("account,asset,position,price,equity\na,X,,1,1\n"), adl.BookError),
     Case("1 of 2 prices are not positive, first 'Y' with 0", changed(price=[5.0, 5.0, 0.0]), adl.BookError),
-    Case("1 of 2 assets have more than one price, first 'X' with 5.0 and 6.0", changed(price=[5.0, 6.0, 7.0]), adl.BookError),
-    Case("1 of 2 accounts have more than one equity, first 'a' with 1.0 and 3.0", changed(account=["a", "b", "a"]), adl.BookError),
+    Case(
+        "1 of 2 assets have more than one price, first 'X' with 5.0 and 6.0",
+        changed(price=[5.0, 6.0, 7.0]),
+        adl.BookError,
+    ),
+    Case(
+        "1 of 2 accounts have more than one equity, first 'a' with 1.0 and 3.0",
+        changed(account=["a", "b", "a"]),
+        adl.BookError,
+    ),
     Case(
         "1 rows repeat an account and asset, first account 'a', asset 'X'",
         changed(account="a", asset=["X", "X", "Y"], equity=1.0),
@@ -463,9 +500,19 @@ CASES = [
         lambda _: adl.Book.from_frame(TIDY.assign(equity=-1.0)).solvent(),
         adl.BookError,
     ),
-    Case("made of a DataFrame, not of dict", lambda _: adl.Book.from_frame({"account": ["a"]}), adl.BookError),
-    Case("1 rows have a space before or after the asset, first row 2: ' X'", changed(asset=["X", " X", "Y"]), adl.BookError),
-    Case("separated by semicolons", lambda _: adl.Book.from_frame(pd.DataFrame({"account;asset": ["a;X"]})), adl.BookError),
+    Case(
+        "made of a DataFrame, not of dict", lambda _: adl.Book.from_frame({"account": ["a"]}), adl.BookError
+    ),
+    Case(
+        "1 rows have a space before or after the asset, first row 2: ' X'",
+        changed(asset=["X", " X", "Y"]),
+        adl.BookError,
+    ),
+    Case(
+        "separated by semicolons",
+        lambda _: adl.Book.from_frame(pd.DataFrame({"account;asset": ["a;X"]})),
+        adl.BookError,
+    ),
     Case(
         "save it as UTF-8",
         lambda p: ((p / "u.csv").write_bytes("account,asset\n".encode("utf-16")), adl.Book.read(p / "u.csv")),
@@ -474,7 +521,9 @@ CASES = [
     Case(
         "save it as UTF-8",
         lambda p: (
-            (p / "l.csv").write_bytes("account,asset,position,price,equity\n\u00e9,X,1,1,1\n".encode("latin-1")),
+            (p / "l.csv").write_bytes(
+                "account,asset,position,price,equity\n\u00e9,X,1,1,1\n".encode("latin-1")
+            ),
             adl.Book.read(p / "l.csv"),
         ),
         adl.BookError,
@@ -491,8 +540,16 @@ CASES = [
     Case("nothing to close", lambda _: adl.Event(EVENT.book), adl.EventError),
     Case("on both sides", lambda _: adl.Event(EVENT.book, short={"X": 1}, long={"X": 1}), adl.EventError),
     Case("maps assets to contracts", lambda _: adl.Event(EVENT.book, short=10), adl.EventError),
-    Case(r"no account holds 'BTV'; did you mean 'BTC'\?", lambda _: PAPER.with_requirement(short={"BTV": 1}), adl.EventError),
-    Case("a share such as '35%', or 'all', not 'most'", lambda _: EVENT.with_requirement(short={"X": "most"}), adl.EventError),
+    Case(
+        r"no account holds 'BTV'; did you mean 'BTC'\?",
+        lambda _: PAPER.with_requirement(short={"BTV": 1}),
+        adl.EventError,
+    ),
+    Case(
+        "a share such as '35%', or 'all', not 'most'",
+        lambda _: EVENT.with_requirement(short={"X": "most"}),
+        adl.EventError,
+    ),
     Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": -1.0}), adl.EventError),
     Case("finite and positive", lambda _: EVENT.with_requirement(short={"X": float("inf")}), adl.EventError),
     Case(
@@ -501,7 +558,11 @@ CASES = [
         adl.EventError,
     ),
     Case("the longs hold 0.0", lambda _: EVENT.with_requirement(long={"X": 1e-9}), adl.EventError),
-    Case("4 of 4 accounts hold more than one position, first 'A' with 2", lambda _: adl.water_filling(PAPER), adl.EventError),
+    Case(
+        "4 of 4 accounts hold more than one position, first 'A' with 2",
+        lambda _: adl.water_filling(PAPER),
+        adl.EventError,
+    ),
     Case(
         "must lie between 0 and the capacity 3.0",
         lambda _: waterfill.water_level(np.array([3.0]), np.array([1.0]), 4.0),
@@ -518,8 +579,16 @@ CASES = [
         adl.EventError,
     ),
     Case("arrays of one length", lambda _: waterfill.water_level([3.0, 1.0], [1.0], 1.0), adl.EventError),
-    Case("cap must hold the most", lambda _: waterfill.water_level([3.0, 1.0], [1.0, 1.0], 1.0, [4.0, 1.0]), adl.EventError),
-    Case("protected is a list of account ids", lambda _: adl.Event(EVENT.book, short={"X": 1}, protected="a0"), adl.EventError),
+    Case(
+        "cap must hold the most",
+        lambda _: waterfill.water_level([3.0, 1.0], [1.0, 1.0], 1.0, [4.0, 1.0]),
+        adl.EventError,
+    ),
+    Case(
+        "protected is a list of account ids",
+        lambda _: adl.Event(EVENT.book, short={"X": 1}, protected="a0"),
+        adl.EventError,
+    ),
     Case(
         "2 of 3 accounts of protected are not in the book, first 'who'",
         lambda _: adl.Event(EVENT.book, short={"X": 1}, protected=["a0", "who", "x"]),
@@ -530,7 +599,11 @@ CASES = [
         lambda _: adl.Event(EVENT.book, short={"X": 1}, cap={"who": 0.5}),
         adl.EventError,
     ),
-    Case("cap = 0: the most that may be closed", lambda _: adl.Event(EVENT.book, short={"X": 1}, cap=0), adl.EventError),
+    Case(
+        "cap = 0: the most that may be closed",
+        lambda _: adl.Event(EVENT.book, short={"X": 1}, cap=0),
+        adl.EventError,
+    ),
     Case("cap = nan: ", lambda _: adl.Event(EVENT.book, short={"X": 1}, cap=float("nan")), adl.EventError),
     Case("cap = '50%': ", lambda _: adl.Event(EVENT.book, short={"X": 1}, cap="50%"), adl.EventError),
     Case(
@@ -550,10 +623,18 @@ CASES = [
     ),
     # laws
     Case("sum to 0.9, not to 1", lambda _: adl.Scenarios([0.1, 0.2], [0.5, 0.4]), adl.LawError),
-    Case("1 of 2 probabilities are negative, first number 2: -0.5", lambda _: adl.Scenarios([0.1, 0.2], [1.5, -0.5]), adl.LawError),
+    Case(
+        "1 of 2 probabilities are negative, first number 2: -0.5",
+        lambda _: adl.Scenarios([0.1, 0.2], [1.5, -0.5]),
+        adl.LawError,
+    ),
     Case("2 moves need 2 probabilities", lambda _: adl.Scenarios([0.1, 0.2], [1.0]), adl.LawError),
     Case("at least one row and column", lambda _: adl.Scenarios(np.zeros((0, 2))), adl.LawError),
-    Case(r"missing or infinite, first at \(2, 1\)", lambda _: adl.Scenarios([[0.1, 0.2], [np.nan, 0.1]]), adl.LawError),
+    Case(
+        r"missing or infinite, first at \(2, 1\)",
+        lambda _: adl.Scenarios([[0.1, 0.2], [np.nan, 0.1]]),
+        adl.LawError,
+    ),
     Case("moves must be numbers", lambda _: adl.Scenarios(["up", "down"]), adl.LawError),
     Case(
         "labels of moves are not distinct: 'A' stands 2 times",
@@ -565,7 +646,11 @@ CASES = [
         lambda _: adl.OneFactor(pd.Series([1.0, 2.0], index=["A", "A"]), stats.norm()),
         adl.LawError,
     ),
-    Case("give no move over steps=2", lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}), steps=2), adl.LawError),
+    Case(
+        "give no move over steps=2",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}), steps=2),
+        adl.LawError,
+    ),
     Case(
         "1 prices are not positive, first in row 2, column 1",
         lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 0.0]})),
@@ -576,7 +661,11 @@ CASES = [
         lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}, index=[2, 1])),
         adl.LawError,
     ),
-    Case("steps = 1.5", lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), steps=1.5), adl.LawError),
+    Case(
+        "steps = 1.5",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), steps=1.5),
+        adl.LawError,
+    ),
     Case(
         "these are prices, not moves .* use Scenarios.from_prices",
         lambda _: adl.Scenarios(np.linspace(60_000, 70_000, 25)),
@@ -588,15 +677,27 @@ CASES = [
     Case("cannot sample 2.5 scenarios", lambda _: LAW.sample(2.5, seed=1), adl.LawError),
     Case("horizon must be numbers|horizon = ", lambda _: adl.LogNormal(0.6, None, "10/365"), adl.LawError),
     Case(
-        "volatility number 2 is 75, 7,500 % a year; write 0.6 for 60 %", lambda _: adl.LogNormal([0.6, 75], 0.5, 1.0), adl.LawError
-    ),
-    Case("correlation is nan; it must be a finite number", lambda _: adl.LogNormal([0.6, 0.7], float("nan"), 1.0), adl.LawError),
-    Case(
-        r"dates belong in the index \(set_index\)",
-        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "A": [1.0, 2.0]})),
+        "volatility number 2 is 75, 7,500 % a year; write 0.6 for 60 %",
+        lambda _: adl.LogNormal([0.6, 75], 0.5, 1.0),
         adl.LawError,
     ),
-    Case("the law has 1 moves but the book 2 assets", lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, LAW), adl.LawError),
+    Case(
+        "correlation is nan; it must be a finite number",
+        lambda _: adl.LogNormal([0.6, 0.7], float("nan"), 1.0),
+        adl.LawError,
+    ),
+    Case(
+        r"dates belong in the index \(set_index\)",
+        lambda _: adl.Scenarios.from_prices(
+            pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "A": [1.0, 2.0]})
+        ),
+        adl.LawError,
+    ),
+    Case(
+        "the law has 1 moves but the book 2 assets",
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, LAW),
+        adl.LawError,
+    ),
     Case(
         "1 of 2 assets of the book have no law, first 'ETH'",
         lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.LogNormal({"BTC": 1.0}, None, 1.0)),
@@ -609,11 +710,17 @@ CASES = [
     ),
     Case(
         "HIGHS cannot solve Entropic",
-        lambda _: adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._route.program(PAPER).linear_data(PAPER, 1.0),
+        lambda _: (
+            adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._route.program(PAPER).linear_data(PAPER, 1.0)
+        ),
         adl.SolveError,
     ),
     Case("cannot sample 0 scenarios", lambda _: LAW.sample(0, 1), adl.LawError),
-    Case("StudentT has no quadrature rule here; use law.sample", lambda _: adl.StudentT(0.04, 3.0).quadrature(20), adl.LawError),
+    Case(
+        "StudentT has no quadrature rule here; use law.sample",
+        lambda _: adl.StudentT(0.04, 3.0).quadrature(20),
+        adl.LawError,
+    ),
     Case("tensor quadrature in 4 assets", lambda _: adl.Gaussian(np.eye(4)).quadrature(3), adl.LawError),
     Case("order = 0", lambda _: adl.Gaussian(0.04).quadrature(0), adl.LawError),
     Case(
@@ -622,7 +729,11 @@ CASES = [
         adl.LawError,
     ),
     Case("has no parameters yet: freeze it", lambda _: adl.OneFactor([1.0], stats.norm), adl.LawError),
-    Case("quartiles of the factor are nan and nan", lambda _: adl.OneFactor([1.0], stats.norm(0.0, -1.0)), adl.LawError),
+    Case(
+        "quartiles of the factor are nan and nan",
+        lambda _: adl.OneFactor([1.0], stats.norm(0.0, -1.0)),
+        adl.LawError,
+    ),
     Case(
         "the factor has the mean",
         lambda _: adl.OneFactor([1.0], stats.t(1.0)).expected_shortfall(np.ones((1, 1)), np.ones(1)),
@@ -633,7 +744,11 @@ CASES = [
         lambda _: adl.OneFactor([1.0], Stairs(), meant=True).expected_shortfall(-np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
-    Case("2 degrees of freedom has no finite covariance", lambda _: adl.StudentT(0.04, 2).covariance, adl.LawError),
+    Case(
+        "2 degrees of freedom has no finite covariance",
+        lambda _: adl.StudentT(0.04, 2).covariance,
+        adl.LawError,
+    ),
     Case("covariance is missing", lambda _: adl.Gaussian(None), adl.LawError),
     Case("must be real numbers", lambda _: adl.Gaussian(np.array([[1j]])), adl.LawError),
     Case("horizon is missing", lambda _: adl.LogNormal(0.6), adl.LawError),
@@ -652,7 +767,9 @@ CASES = [
         lambda _: adl.OneFactor([1.0], stats.poisson(3)).slope_and_curvature(np.ones((1, 1)), np.ones(1)),
         adl.LawError,
     ),
-    Case("kinks and no curvature", lambda _: LAW.slope_and_curvature(np.ones((1, 2)), np.ones(1)), adl.LawError),
+    Case(
+        "kinks and no curvature", lambda _: LAW.slope_and_curvature(np.ones((1, 2)), np.ones(1)), adl.LawError
+    ),
     Case(
         "accounts of at most 3 positions, and 1 have 4; discretise the law",
         lambda _: adl.LogNormal([0.6] * 4, 0.5, 1.0).expected_shortfall(-np.ones((1, 4)), np.ones(1)),
@@ -660,14 +777,16 @@ CASES = [
     ),
     Case(
         "1 of 2 accounts hold prices that determine one another.*first number 2",
-        lambda _: adl.LogNormal([0.6, 0.6, 0.7], [[1, 1, 0.5], [1, 1, 0.5], [0.5, 0.5, 1]], 1.0).shortfall_terms(
-            np.array([[0, 2], [0, 1]]), -np.ones((2, 2)), np.ones(2), 1
-        ),
+        lambda _: adl.LogNormal(
+            [0.6, 0.6, 0.7], [[1, 1, 0.5], [1, 1, 0.5], [0.5, 0.5, 1]], 1.0
+        ).shortfall_terms(np.array([[0, 2], [0, 1]]), -np.ones((2, 2)), np.ones(2), 1),
         adl.LawError,
     ),
     Case(
         "of 1 accounts under LogNormal does not settle, first number 1",
-        lambda _: adl.LogNormal([0.6, 0.75, 0.9], 0.99999, 0.1).expected_shortfall(np.array([[-9.0, 4, 4.5]]), np.full(1, 0.3)),
+        lambda _: adl.LogNormal([0.6, 0.75, 0.9], 0.99999, 0.1).expected_shortfall(
+            np.array([[-9.0, 4, 4.5]]), np.full(1, 0.3)
+        ),
         adl.LawError,
     ),
     Case(
@@ -677,12 +796,16 @@ CASES = [
     ),
     Case(
         "HIGHS cannot solve",
-        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(np.eye(2))).solve(method="conic", solver="HIGHS"),
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, adl.Gaussian(np.eye(2))).solve(
+            method="conic", solver="HIGHS"
+        ),
         adl.SolveError,
     ),
     Case(
         "nothing is discretised silently",
-        lambda _: adl.Problem(adl.CVaR(0.9), PAPER, adl.OneFactor([1.0, 1.0], stats.norm())).solve(method="conic"),
+        lambda _: adl.Problem(adl.CVaR(0.9), PAPER, adl.OneFactor([1.0, 1.0], stats.norm())).solve(
+            method="conic"
+        ),
         adl.LawError,
     ),
     Case(
@@ -690,7 +813,11 @@ CASES = [
         lambda _: adl.LogNormal([1.0, 1.0, 1.0], [[1, 0.9, 0], [0.9, 1, 0.9], [0, 0.9, 1]], 1.0),
         adl.LawError,
     ),
-    Case("correlation is not positive semidefinite", lambda _: adl.LogNormal([1.0, 1.0, 1.0], -0.9, 1.0), adl.LawError),
+    Case(
+        "correlation is not positive semidefinite",
+        lambda _: adl.LogNormal([1.0, 1.0, 1.0], -0.9, 1.0),
+        adl.LawError,
+    ),
     Case("loading must be a table", lambda _: adl.FactorModel(3.0, [1.0]), adl.LawError),
     Case("specific is missing", lambda _: adl.FactorModel([1.0, 2.0], None), adl.LawError),
     Case(
@@ -698,35 +825,81 @@ CASES = [
         lambda _: adl.FactorModel([1.0, 2.0], [0.1, -1.0]),
         adl.LawError,
     ),
-    Case(r"specific must have one number an asset \(2\)", lambda _: adl.FactorModel([1.0, 2.0], [0.1]), adl.LawError),
-    Case("covariance is not positive semidefinite", lambda _: adl.Gaussian([[1.0, 2.0], [2.0, 1.0]]), adl.LawError),
-    Case(r"not symmetric: entries \(1, 2\) and \(2, 1\)", lambda _: adl.Gaussian([[1.0, 0.2], [0.1, 1.0]]), adl.LawError),
+    Case(
+        r"specific must have one number an asset \(2\)",
+        lambda _: adl.FactorModel([1.0, 2.0], [0.1]),
+        adl.LawError,
+    ),
+    Case(
+        "covariance is not positive semidefinite",
+        lambda _: adl.Gaussian([[1.0, 2.0], [2.0, 1.0]]),
+        adl.LawError,
+    ),
+    Case(
+        r"not symmetric: entries \(1, 2\) and \(2, 1\)",
+        lambda _: adl.Gaussian([[1.0, 0.2], [0.1, 1.0]]),
+        adl.LawError,
+    ),
     Case("must be square", lambda _: adl.Gaussian([[1.0, 0.2]]), adl.LawError),
     Case(
-        "labelled differently", lambda _: adl.Gaussian(pd.DataFrame(np.eye(2), index=["A", "B"], columns=["B", "A"])), adl.LawError
+        "labelled differently",
+        lambda _: adl.Gaussian(pd.DataFrame(np.eye(2), index=["A", "B"], columns=["B", "A"])),
+        adl.LawError,
     ),
-    Case(r"one number an asset \(2\), not 3", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError),
-    Case("is labelled .* but the law is not", lambda _: adl.Gaussian(np.eye(2), {"A": 0.1, "B": 0.2}), adl.LawError),
     Case(
-        "the row 'A' of covariance must map each of A, B", lambda _: adl.Gaussian({"A": {"A": 1.0}, "B": {"B": 1.0}}), adl.LawError
+        r"one number an asset \(2\), not 3", lambda _: adl.Gaussian(np.eye(2), [1.0, 2.0, 3.0]), adl.LawError
     ),
-    Case("mean is labelled", lambda _: adl.Gaussian(pd.DataFrame(np.eye(1), index=["A"], columns=["A"]), {"B": 1.0}), adl.LawError),
+    Case(
+        "is labelled .* but the law is not",
+        lambda _: adl.Gaussian(np.eye(2), {"A": 0.1, "B": 0.2}),
+        adl.LawError,
+    ),
+    Case(
+        "the row 'A' of covariance must map each of A, B",
+        lambda _: adl.Gaussian({"A": {"A": 1.0}, "B": {"B": 1.0}}),
+        adl.LawError,
+    ),
+    Case(
+        "mean is labelled",
+        lambda _: adl.Gaussian(pd.DataFrame(np.eye(1), index=["A"], columns=["A"]), {"B": 1.0}),
+        adl.LawError,
+    ),
     Case("dof = 1.0", lambda _: adl.StudentT(0.04, 1.0), adl.LawError),
     Case(
-        "1 of 2 volatilities are not positive, first number 2: -0.1", lambda _: adl.LogNormal([0.5, -0.1], 0.5, 1.0), adl.LawError
+        "1 of 2 volatilities are not positive, first number 2: -0.1",
+        lambda _: adl.LogNormal([0.5, -0.1], 0.5, 1.0),
+        adl.LawError,
     ),
-    Case("volatility must be one number an asset", lambda _: adl.LogNormal(np.ones((2, 2)), 0.5, 1.0), adl.LawError),
+    Case(
+        "volatility must be one number an asset",
+        lambda _: adl.LogNormal(np.ones((2, 2)), 0.5, 1.0),
+        adl.LawError,
+    ),
     Case("horizon = 0", lambda _: adl.LogNormal(0.5, None, 0), adl.LawError),
     Case("2 assets need a correlation", lambda _: adl.LogNormal([0.5, 0.6], None, 1.0), adl.LawError),
-    Case(r"2 volatilities need a correlation of shape \(2, 2\)", lambda _: adl.LogNormal([0.5, 0.6], np.eye(3), 1.0), adl.LawError),
-    Case("ones on its diagonal; this one has 2", lambda _: adl.LogNormal([0.5, 0.6], [[1.0, 0.1], [0.1, 2.0]], 1.0), adl.LawError),
+    Case(
+        r"2 volatilities need a correlation of shape \(2, 2\)",
+        lambda _: adl.LogNormal([0.5, 0.6], np.eye(3), 1.0),
+        adl.LawError,
+    ),
+    Case(
+        "ones on its diagonal; this one has 2",
+        lambda _: adl.LogNormal([0.5, 0.6], [[1.0, 0.1], [0.1, 2.0]], 1.0),
+        adl.LawError,
+    ),
     Case(
         "correlation is labelled A, B, volatility A, C",
-        lambda _: adl.LogNormal({"A": 1, "C": 1}, pd.DataFrame(np.eye(2), index=["A", "B"], columns=["A", "B"]), 1),
+        lambda _: adl.LogNormal(
+            {"A": 1, "C": 1}, pd.DataFrame(np.eye(2), index=["A", "B"], columns=["A", "B"]), 1
+        ),
         adl.LawError,
     ),
     Case("the factor must be", lambda _: adl.OneFactor([1.0], "normal"), adl.LawError),
-    Case("loading must be one number an asset", lambda _: adl.OneFactor(np.ones((2, 2)), stats.norm()), adl.LawError),
+    Case(
+        "loading must be one number an asset",
+        lambda _: adl.OneFactor(np.ones((2, 2)), stats.norm()),
+        adl.LawError,
+    ),
     # objectives
     Case("cannot add 3 to the objective ExpectedLoss", lambda _: adl.ExpectedLoss() + 3, adl.ObjectiveError),
     Case("cannot weigh ExpectedLoss with -1", lambda _: -1 * adl.ExpectedLoss(), adl.ObjectiveError),
@@ -741,28 +914,56 @@ CASES = [
     ),
     Case(
         "above the value",
-        lambda _: assess(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(EVENT).amount, Evidence(conic_bound=1e9)),
+        lambda _: assess(
+            adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(EVENT).amount, Evidence(conic_bound=1e9)
+        ),
         adl.ObjectiveError,
     ),
-    Case("Liar: the solver minimised", lambda _: adl.Problem(Liar(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
-    Case("Concave is concave", lambda _: adl.Problem(Concave(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
-    Case("an objective is one number", lambda _: adl.Problem(TwoNumbers(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case(
+        "Liar: the solver minimised",
+        lambda _: adl.Problem(Liar(), PAPER, PAPER_LAW).solve(),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "Concave is concave", lambda _: adl.Problem(Concave(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError
+    ),
+    Case(
+        "an objective is one number",
+        lambda _: adl.Problem(TwoNumbers(), PAPER, PAPER_LAW).solve(),
+        adl.ObjectiveError,
+    ),
     Case(
         "1 of the constraints of NonConvexConstraint",
         lambda _: adl.Problem(NonConvexConstraint(), PAPER, PAPER_LAW).solve(),
         adl.ObjectiveError,
     ),
-    Case("breaks CVXPY's rule for parameters", lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
-    Case(r"is not an objective; write ExpectedLoss\(\)", lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW), adl.ObjectiveError),
+    Case(
+        "breaks CVXPY's rule for parameters",
+        lambda _: adl.Problem(NotDpp(), PAPER, PAPER_LAW).solve(),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"is not an objective; write ExpectedLoss\(\)",
+        lambda _: adl.Problem(adl.ExpectedLoss, EVENT, LAW),
+        adl.ObjectiveError,
+    ),
     Case("bind the allocation alone", lambda _: adl.Problem(Limited(), PAPER).solve(), adl.ObjectiveError),
     Case(
         "at pro rata, which is feasible: the proof is of another objective",
-        lambda _: assess(adl.ExpectedLoss(), EVENT, adl.Scenarios([-0.5, 0.2]), np.array([0.0, 6.0]), Evidence(conic_bound=0.3)),
+        lambda _: assess(
+            adl.ExpectedLoss(),
+            EVENT,
+            adl.Scenarios([-0.5, 0.2]),
+            np.array([0.0, 6.0]),
+            Evidence(conic_bound=0.3),
+        ),
         adl.ObjectiveError,
     ),
     Case(
         "the value of Cheaper at an allocation downhill from the answer",
-        lambda _: adl.certify(Cheaper(), EVENT, None, frame(["a0"], "X", None, None, None).assign(closed=-6.0)),
+        lambda _: adl.certify(
+            Cheaper(), EVENT, None, frame(["a0"], "X", None, None, None).assign(closed=-6.0)
+        ),
         adl.ObjectiveError,
     ),
     Case(
@@ -778,10 +979,15 @@ CASES = [
     ),
     Case(
         "MeanVariance says monotone",
-        lambda _: adl.Problem(MeanVariance(), one_asset([-3.0, -3.0], [1.0, 1.0], 3.0), adl.Scenarios([0.5, 3.0])).solve(),
+        lambda _: adl.Problem(
+            MeanVariance(), one_asset([-3.0, -3.0], [1.0, 1.0], 3.0), adl.Scenarios([0.5, 3.0])
+        ).solve(),
         adl.ObjectiveError,
     ),
-    Case("two measures are named", lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()])),
+    Case(
+        "two measures are named",
+        lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()]),
+    ),
     Case("LossSum cannot be made from Sum", lambda _: type("LossSum", (Sum,), {}), adl.ObjectiveError),
     Case(
         "minorant of ForeignProof states 2 as a bound for an allocation whose value is 1",
@@ -804,9 +1010,15 @@ CASES = [
         lambda _: adl.certify(ManyValues(), PAPER, None, adl.pro_rata(PAPER)),
         adl.ObjectiveError,
     ),
-    Case("gives list, not a CVXPY expression", lambda _: adl.Problem(NoExpression(), PAPER).solve(), adl.ObjectiveError),
     Case(
-        r"no symbol 'fractions'; did you mean 'fraction'\?", lambda _: Symbols(EVENT, LAW, EVENT.size).fractions, adl.ObjectiveError
+        "gives list, not a CVXPY expression",
+        lambda _: adl.Problem(NoExpression(), PAPER).solve(),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"no symbol 'fractions'; did you mean 'fraction'\?",
+        lambda _: Symbols(EVENT, LAW, EVENT.size).fractions,
+        adl.ObjectiveError,
     ),
     Case(
         "no symbol 'risk'; there are equity",
@@ -814,9 +1026,13 @@ CASES = [
         adl.ObjectiveError,
     ),
     Case(r"looks at m\.equity", lambda _: LossSymbols(np.ones(2), np.ones(2) / 2).equity, adl.ObjectiveError),
-    Case("declare money = 1", lambda _: adl.Problem(WrongMoney(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError),
+    Case(
+        "declare money = 1", lambda _: adl.Problem(WrongMoney(), PAPER, PAPER_LAW).solve(), adl.ObjectiveError
+    ),
     # problems and methods
-    Case("takes an Event, not Book", lambda _: adl.Problem(adl.ExpectedLoss(), EVENT.book, LAW), adl.SolveError),
+    Case(
+        "takes an Event, not Book", lambda _: adl.Problem(adl.ExpectedLoss(), EVENT.book, LAW), adl.SolveError
+    ),
     Case(
         "takes a law of price moves or None, not ndarray",
         lambda _: adl.Problem(adl.ExpectedLoss(), EVENT, np.zeros(3)),
@@ -837,7 +1053,11 @@ CASES = [
     Case("no method 'fast'", lambda _: PROBLEM.solve(method="fast"), adl.SolveError),
     Case("tol = 0", lambda _: PROBLEM.solve(tol=0), adl.SolveError),
     Case("time_limit = -1", lambda _: PROBLEM.solve(time_limit=-1), adl.SolveError),
-    Case("goes with method='conic'", lambda _: PROBLEM.solve(method="closed-form", solver="HIGHS"), adl.SolveError),
+    Case(
+        "goes with method='conic'",
+        lambda _: PROBLEM.solve(method="closed-form", solver="HIGHS"),
+        adl.SolveError,
+    ),
     Case("there is no solver 'GREEDY'", lambda _: PROBLEM.solve(solver="GREEDY"), adl.SolveError),
     Case(
         "no closed form is known",
@@ -845,7 +1065,8 @@ CASES = [
         adl.SolveError,
     ),
     Case(
-        "method='separable' does not solve this problem: it minimises ExpectedLoss, CVaR.level. or WorstCase alone",
+        "method='separable' does not solve this problem: it minimises ExpectedLoss, CVaR.level. or "
+        "WorstCase alone",
         lambda _: adl.Problem(adl.MaxLeverage(), EVENT).solve(method="separable"),
         adl.SolveError,
     ),
@@ -864,26 +1085,42 @@ CASES = [
         lambda _: separable.refuse(adl.ExpectedLoss(), wide(40_000), adl.Scenarios(np.zeros((4_000, 2)))),
         adl.SolveError,
     ),
-    Case("HIGHS cannot solve", lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"), adl.SolveError),
+    Case(
+        "HIGHS cannot solve",
+        lambda _: adl.Problem(adl.LeveragePower(3.0), PAPER).solve(solver="HIGHS"),
+        adl.SolveError,
+    ),
     Case("returned no point", lambda _: adl.Problem(Unbounded(), PAPER, PAPER_LAW).solve(), adl.SolveError),
     Case("not finite", unfinite, adl.SolveError),
     Case("HIGHS cannot value CVaR", unvalued, adl.SolveError),
     Case(
         "too many rows for the conic method",
         lambda _: adl.Problem(
-            adl.ExpectedLoss(), one_asset(-np.ones(30_000), np.ones(30_000), 6.0), adl.Scenarios(np.linspace(0.1, 1, 1_000))
+            adl.ExpectedLoss(),
+            one_asset(-np.ones(30_000), np.ones(30_000), 6.0),
+            adl.Scenarios(np.linspace(0.1, 1, 1_000)),
         ).solve(method="conic"),
         adl.SolveError,
     ),
     Case("nothing to sweep", lambda _: PROBLEM.sweep(), adl.SolveError),
     Case(
         "'ETH' has another number of requirements than 3",
-        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).sweep(short={"BTC": [1, 2, 3], "ETH": [1, 2]}),
+        lambda _: adl.Problem(adl.ExpectedLoss(), PAPER, PAPER_LAW).sweep(
+            short={"BTC": [1, 2, 3], "ETH": [1, 2]}
+        ),
         adl.SolveError,
     ),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
-    Case("least maps assets to the contracts", lambda _: adl.without_remainders(EVENT, LAW, 1.0), adl.EventError),
-    Case(r"least\['Y'\] = 1.0: give a positive number", lambda _: adl.without_remainders(EVENT, LAW, {"Y": 1.0}), adl.EventError),
+    Case(
+        "least maps assets to the contracts",
+        lambda _: adl.without_remainders(EVENT, LAW, 1.0),
+        adl.EventError,
+    ),
+    Case(
+        r"least\['Y'\] = 1.0: give a positive number",
+        lambda _: adl.without_remainders(EVENT, LAW, {"Y": 1.0}),
+        adl.EventError,
+    ),
     Case(
         "without_remainders needs scenarios",
         lambda _: adl.without_remainders(EVENT, adl.Gaussian(0.04), {"X": 1.0}),
@@ -900,21 +1137,29 @@ CASES = [
         adl.SolveError,
     ),
     Case(
-        "HiGHS finds no allocation that leaves nothing", lambda _: adl.without_remainders(EVENT, LAW, {"X": 50.0}), adl.SolveError
+        "HiGHS finds no allocation that leaves nothing",
+        lambda _: adl.without_remainders(EVENT, LAW, {"X": 50.0}),
+        adl.SolveError,
     ),
     Case("no column realized_closed", lambda _: adl.realized(EVENT)),
     Case(
-        "realized_closed of 1 of 2 positions is on the other side of the position, or of a position of 0, first that of account 'a'",
+        "realized_closed of 1 of 2 positions is on the other side of the position, or of a position of 0, "
+        "first that of account 'a'",
         lambda _: adl.realized_event(
-            adl.Book.from_frame(frame(["a", "b"], "X", [0.0, -10.0], 1.0, 5.0).assign(realized_closed=[-7.0, -3.0]))
+            adl.Book.from_frame(
+                frame(["a", "b"], "X", [0.0, -10.0], 1.0, 5.0).assign(realized_closed=[-7.0, -3.0])
+            )
         ),
         adl.EventError,
     ),
     Case(
-        "which profit_ratio .a return on entry. does not give for 1 of 2 positions, first that of account 'a' with 1.5",
+        "which profit_ratio .a return on entry. does not give for 1 of 2 positions, first that of account "
+        "'a' with 1.5",
         lambda _: adl.policy("aster")(
             adl.Event(
-                adl.Book.from_frame(frame(["a", "b"], "X", [-1.0, -1.0], 1.0, 5.0).assign(profit_ratio=[1.5, 0.5])),
+                adl.Book.from_frame(
+                    frame(["a", "b"], "X", [-1.0, -1.0], 1.0, 5.0).assign(profit_ratio=[1.5, 0.5])
+                ),
                 short={"X": 1.0},
             )
         ),
@@ -923,7 +1168,9 @@ CASES = [
     Case(
         "1 assets were closed on both sides, first 'X'",
         lambda _: adl.realized_event(
-            adl.Book.from_frame(frame(["a", "b"], "X", [-1.0, 1.0], 1.0, 1.0).assign(realized_closed=[-1.0, 1.0]))
+            adl.Book.from_frame(
+                frame(["a", "b"], "X", [-1.0, 1.0], 1.0, 1.0).assign(realized_closed=[-1.0, 1.0])
+            )
         ),
     ),
     Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
@@ -940,13 +1187,33 @@ CASES = [
     ),
     Case("is saved as .json", lambda p: adl.water_filling(EVENT).save(p / "a.csv"), adl.AllocationError),
     # risk measures: the value and the allowed range
-    Case(r"level = 1: the level of CVaR is a fraction, at least 0 and below 1", lambda _: adl.CVaR(1), adl.ObjectiveError),
+    Case(
+        r"level = 1: the level of CVaR is a fraction, at least 0 and below 1",
+        lambda _: adl.CVaR(1),
+        adl.ObjectiveError,
+    ),
     Case(r"level = -0.1: .*at least 0 and below 1", lambda _: adl.CVaR(-0.1), adl.ObjectiveError),
     Case(r"level = nan", lambda _: adl.AccountCVaR(float("nan")), adl.ObjectiveError),
-    Case(r"level = 0.4: the level of an expectile is at least 0.5 and below 1", lambda _: adl.Expectile(0.4), adl.ObjectiveError),
-    Case(r"decrease from number 1, 0.6, to number 2, 0.4", lambda _: adl.Spectral([0.6, 0.4]), adl.ObjectiveError),
-    Case(r"the spectral weights .2 of them. sum to 0.9, not to 1", lambda _: adl.Spectral([0.4, 0.5]), adl.ObjectiveError),
-    Case(r"1 of 2 spectral weights are negative, first number 1: -0.1", lambda _: adl.Spectral([-0.1, 1.1]), adl.ObjectiveError),
+    Case(
+        r"level = 0.4: the level of an expectile is at least 0.5 and below 1",
+        lambda _: adl.Expectile(0.4),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"decrease from number 1, 0.6, to number 2, 0.4",
+        lambda _: adl.Spectral([0.6, 0.4]),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"the spectral weights .2 of them. sum to 0.9, not to 1",
+        lambda _: adl.Spectral([0.4, 0.5]),
+        adl.ObjectiveError,
+    ),
+    Case(
+        r"1 of 2 spectral weights are negative, first number 1: -0.1",
+        lambda _: adl.Spectral([-0.1, 1.1]),
+        adl.ObjectiveError,
+    ),
     Case(r"spectral weights are numbers", lambda _: adl.Spectral("heavy"), adl.ObjectiveError),
     Case(r"a list of finite numbers", lambda _: adl.Spectral([0.5, float("inf")]), adl.ObjectiveError),
     Case(r"aversion = 0: a risk aversion is positive", lambda _: adl.Entropic(0), adl.ObjectiveError),
@@ -963,7 +1230,8 @@ CASES = [
     ),
     Case(r"c = -1: ", lambda _: adl.MeanDeviation(-1), adl.ObjectiveError),
     Case(
-        r"MeanVariance\(aversion=0.0001\) cannot be minimised .* minimise MonotoneMeanVariance\(scale=5000.0\) instead",
+        r"MeanVariance\(aversion=0.0001\) cannot be minimised .* minimise "
+        r"MonotoneMeanVariance\(scale=5000.0\) instead",
         lambda _: adl.Problem(adl.MeanVariance(), EVENT, LAW).solve(),
         adl.ObjectiveError,
     ),
@@ -973,30 +1241,64 @@ CASES = [
         adl.ObjectiveError,
     ),
     Case("has no of", lambda _: adl.RiskMeasure().of(np.ones(1), np.ones(1)), adl.ObjectiveError),
-    Case("must be arrays of one length", lambda _: adl.CVaR().worst_weights([1.0, 2.0], [1.0]), adl.ObjectiveError),
+    Case(
+        "must be arrays of one length",
+        lambda _: adl.CVaR().worst_weights([1.0, 2.0], [1.0]),
+        adl.ObjectiveError,
+    ),
     Case("says no dual", lambda _: adl.RiskMeasure().worst_weights([1.0], [1.0]), adl.ObjectiveError),
     Case("dual and of disagree", lambda _: adl.Problem(WrongDual(), EVENT, LAW).solve(), adl.ObjectiveError),
-    Case("losses must be finite", lambda _: adl.CVaR().worst_weights([0.0, np.nan], [0.5, 0.5]), adl.ObjectiveError),
-    Case("at least 0 with sum 1", lambda _: adl.CVaR().worst_weights([0.0, 1.0], [0.5, 0.4]), adl.ObjectiveError),
-    Case("express says .* but value gives", lambda _: adl.Problem(TwiceTheMean(), EVENT, LAW).solve(), adl.ObjectiveError),
+    Case(
+        "losses must be finite",
+        lambda _: adl.CVaR().worst_weights([0.0, np.nan], [0.5, 0.5]),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "at least 0 with sum 1",
+        lambda _: adl.CVaR().worst_weights([0.0, 1.0], [0.5, 0.4]),
+        adl.ObjectiveError,
+    ),
+    Case(
+        "express says .* but value gives",
+        lambda _: adl.Problem(TwiceTheMean(), EVENT, LAW).solve(),
+        adl.ObjectiveError,
+    ),
     Case("write CVaR", lambda _: adl.compare(EVENT, LAW, measures=[adl.CVaR])),
     Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, adl.CVaR())),
     Case("need a one-factor law", lambda _: loading_of(LAW), adl.LawError),
     Case("a policy takes an Event", lambda _: adl.factor_water_filling(TIDY, [1.0]), adl.EventError),
     Case("have no law", lambda _: adl.factor_water_filling(PAPER, {"BTC": 1.0}), adl.LawError),
     # all optima
-    Case("optimal_range takes a Problem, not <objective CVaR", lambda _: adl.optimal_range(adl.CVaR()), adl.SolveError),
     Case(
-        "without a law only water-filling", lambda _: adl.Problem(adl.CVaR(), EVENT).solve(prefer="fewest-accounts"), adl.SolveError
+        "optimal_range takes a Problem, not <objective CVaR",
+        lambda _: adl.optimal_range(adl.CVaR()),
+        adl.SolveError,
     ),
-    Case("prefer = 'best' is not known; there are water-filling", lambda _: PROBLEM.solve(prefer="best"), adl.SolveError),
-    Case("the optimum is not certified", lambda _: adl.optimal_range(adl.Problem(Semidefinite(), EVENT)), adl.SolveError),
+    Case(
+        "without a law only water-filling",
+        lambda _: adl.Problem(adl.CVaR(), EVENT).solve(prefer="fewest-accounts"),
+        adl.SolveError,
+    ),
+    Case(
+        "prefer = 'best' is not known; there are water-filling",
+        lambda _: PROBLEM.solve(prefer="best"),
+        adl.SolveError,
+    ),
+    Case(
+        "the optimum is not certified",
+        lambda _: adl.optimal_range(adl.Problem(Semidefinite(), EVENT)),
+        adl.SolveError,
+    ),
     Case(
         "leads to an allocation with a relative gap",
         lambda _: adl.Problem(LyingFlat(), EVENT).solve(prefer="fewest-accounts"),
         adl.SolveError,
     ),
-    Case("are no polyhedron", lambda _: adl.Problem(Curved(), EVENT).solve(prefer="keep-hedges"), adl.SolveError),
+    Case(
+        "are no polyhedron",
+        lambda _: adl.Problem(Curved(), EVENT).solve(prefer="keep-hedges"),
+        adl.SolveError,
+    ),
     Case("HIGHS finds no preferred optimum: ", unsolvable("cone"), adl.SolveError),
     Case(r"HIGHS finds no preferred optimum \(it says infeasible\)", unsolvable("empty"), adl.SolveError),
     Case("HiGHS says Infeasible", empty_face, adl.SolveError),
@@ -1005,7 +1307,9 @@ CASES = [
     Case("too many for programs over the optimal face", many_ranges, adl.SolveError),
     # allocations
     Case("is not overwritten", twice, adl.AllocationError),
-    Case("cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError),
+    Case(
+        "cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError
+    ),
     Case("is not an allocation saved by adl_opt", damaged(format="other"), adl.AllocationError),
     Case("damaged: amount must be a list of 2 numbers", damaged(amount=[1.0]), adl.AllocationError),
     Case("damaged: it has no 'accounts'", damaged(book={}), adl.AllocationError),
@@ -1020,13 +1324,21 @@ CASES = [
         lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("zz", [-1.0, -1.0])),
         adl.AllocationError,
     ),
-    Case("is listed twice", lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("a0", [-1.0, -1.0])), adl.AllocationError),
+    Case(
+        "is listed twice",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("a0", [-1.0, -1.0])),
+        adl.AllocationError,
+    ),
     Case(
         "closes no finite number",
         lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, two("a1", [-1.0, np.nan])),
         adl.AllocationError,
     ),
-    Case("another book", lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(PAPER)), adl.AllocationError),
+    Case(
+        "another book",
+        lambda _: adl.certify(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(PAPER)),
+        adl.AllocationError,
+    ),
     Case(
         "8 allocations do not fit",
         lambda _: plots.policies({str(k): adl.water_filling(EVENT) for k in range(8)}, LAW),
@@ -1034,11 +1346,17 @@ CASES = [
     ),
     Case(
         "41 accounts do not fit",
-        lambda _: plots.policies({"one": adl.pro_rata(adl.load("gaussian").event(41, 0))}, adl.load("gaussian").law),
+        lambda _: plots.policies(
+            {"one": adl.pro_rata(adl.load("gaussian").event(41, 0))}, adl.load("gaussian").law
+        ),
         adl.AllocationError,
     ),
     Case("policies draws a dict", lambda _: plots.policies(adl.pro_rata(EVENT), LAW), adl.AllocationError),
-    Case("policies needs a law", lambda _: plots.policies({"one": adl.pro_rata(EVENT)}, None), adl.AllocationError),
+    Case(
+        "policies needs a law",
+        lambda _: plots.policies({"one": adl.pro_rata(EVENT)}, None),
+        adl.AllocationError,
+    ),
     Case(
         "belong to different books",
         lambda _: plots.policies({"one": adl.pro_rata(EVENT), "two": adl.pro_rata(PAPER)}, LAW),
@@ -1048,17 +1366,44 @@ CASES = [
     Case("a policy is a function", lambda _: adl.compare(EVENT, LAW, [adl.MaxLeverage()]), adl.AdlError),
     Case("legs = True: a book has at least one", lambda _: adl.examples.book(3, legs=True), adl.BookError),
     Case("no sweep to draw", lambda _: plots.sweep({}), adl.AllocationError),
-    Case("sweep 'bare' has no leverages", lambda _: plots.sweep({"bare": pd.DataFrame({"short X": [1.0]})}), adl.AllocationError),
-    Case("factor_targets takes an Event, not Book", lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]), adl.EventError),
+    Case(
+        "sweep 'bare' has no leverages",
+        lambda _: plots.sweep({"bare": pd.DataFrame({"short X": [1.0]})}),
+        adl.AllocationError,
+    ),
+    Case(
+        "factor_targets takes an Event, not Book",
+        lambda _: adl.factor_targets(PAPER.book, [1.0, 1.0]),
+        adl.EventError,
+    ),
     Case("HiGHS does not find the closing", _no_targets, adl.SolveError),
-    Case("the picture cannot be written", lambda p: adl.water_filling(EVENT).plot(p / "none" / "a.png"), adl.AllocationError),
+    Case(
+        "the picture cannot be written",
+        lambda p: adl.water_filling(EVENT).plot(p / "none" / "a.png"),
+        adl.AllocationError,
+    ),
     # ranking rules and axioms
-    Case("bitmex needs the entry price of every position", lambda _: adl.policy("bitmex")(EVENT), adl.EventError),
+    Case(
+        "bitmex needs the entry price of every position",
+        lambda _: adl.policy("bitmex")(EVENT),
+        adl.EventError,
+    ),
     Case("pro_rata_profit needs the entry price", lambda _: adl.pro_rata_profit(EVENT), adl.EventError),
-    Case("needs positive entry prices, but 1 of 2", lambda _: adl.policy("bitmex")(entered([2.0, 0.0])), adl.EventError),
-    Case("they hold 10 of the 12 contracts", lambda _: adl.policy("hyperliquid")(entered([2.0, 0.5], 12.0)), adl.EventError),
+    Case(
+        "needs positive entry prices, but 1 of 2",
+        lambda _: adl.policy("bitmex")(entered([2.0, 0.0])),
+        adl.EventError,
+    ),
+    Case(
+        "they hold 10 of the 12 contracts",
+        lambda _: adl.policy("hyperliquid")(entered([2.0, 0.5], 12.0)),
+        adl.EventError,
+    ),
     Case("margin, but that of 1 of 2", lambda _: adl.policy("coinex")(entered([2.0, 0.5])), adl.EventError),
-    Case("own: losers = 'drop' is not known; there are 'divide'", lambda _: replace(adl.policy("okx"), name="own", losers="drop")),
+    Case(
+        "own: losers = 'drop' is not known; there are 'divide'",
+        lambda _: replace(adl.policy("okx"), name="own", losers="drop"),
+    ),
     Case("the last of ties = None is not known", lambda _: replace(adl.policy("okx"), ties=())),
     Case("maintenance = 0 must be a positive fraction", lambda _: replace(adl.policy("okx"), maintenance=0)),
     Case("there is no policy 'ftx'; there are water_filling", lambda _: adl.policy("ftx")),
@@ -1069,16 +1414,29 @@ CASES = [
         lambda _: adl.water_filling_at(EVENT, 1.15),
         adl.EventError,
     ),
-    Case("there is no closing price of 'X'", lambda _: adl.water_filling_at(EVENT, {"Y": 1.0}), adl.EventError),
-    Case("the closing price of 'X' must be a positive number", lambda _: adl.burden(adl.pro_rata(EVENT), -1.0), adl.EventError),
-    Case("closing 2 assets needs a closing price of each", lambda _: adl.burden(adl.pro_rata(TWO), 1.0), adl.EventError),
+    Case(
+        "there is no closing price of 'X'", lambda _: adl.water_filling_at(EVENT, {"Y": 1.0}), adl.EventError
+    ),
+    Case(
+        "the closing price of 'X' must be a positive number",
+        lambda _: adl.burden(adl.pro_rata(EVENT), -1.0),
+        adl.EventError,
+    ),
+    Case(
+        "closing 2 assets needs a closing price of each",
+        lambda _: adl.burden(adl.pro_rata(TWO), 1.0),
+        adl.EventError,
+    ),
     Case("a policy is a function Event -> Allocation", lambda _: adl.axioms.check(3)),
     Case("there is no policy 'bitmx'; did you mean 'bitmex'", lambda _: adl.axioms.check("bitmx")),
     Case(
         "returns an Allocation, or a table account, asset, closed, of the event that it is given, not float",
         lambda _: adl.axioms.check(lambda event: 1.0),
     ),
-    Case("returns an Allocation of another book", lambda _: adl.compare(EVENT, policies=[lambda event: adl.pro_rata(PAPER)])),
+    Case(
+        "returns an Allocation of another book",
+        lambda _: adl.compare(EVENT, policies=[lambda event: adl.pro_rata(PAPER)]),
+    ),
     Case("burden takes an Allocation", lambda _: adl.burden(EVENT, 1.0), adl.EventError),
     Case(
         "does not clear where",
@@ -1098,7 +1456,11 @@ CASES = [
         lambda _: adl.stress(EVENT.book, {"X": 0.1, "Z": 0.1}),
         adl.EventError,
     ),
-    Case("the move names 'X' twice", lambda _: adl.stress(EVENT.book, pd.Series([0.1, 0.2], index=["X", "X"])), adl.EventError),
+    Case(
+        "the move names 'X' twice",
+        lambda _: adl.stress(EVENT.book, pd.Series([0.1, 0.2], index=["X", "X"])),
+        adl.EventError,
+    ),
     Case("the move of 'X' is -1.0; ", lambda _: adl.stress(EVENT.book, {"X": -1.0}), adl.EventError),
     Case("the move of 'X' is 'down'; ", lambda _: adl.stress(EVENT.book, {"X": "down"}), adl.EventError),
     Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
@@ -1120,7 +1482,9 @@ CASES = [
         adl.EventError,
     ),
     Case(
-        "step 2: the move of 'X' is -2.0", lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, -2.0]})), adl.EventError
+        "step 2: the move of 'X' is -2.0",
+        lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, -2.0]})),
+        adl.EventError,
     ),
     Case("two policies are named 'pro_rata'", path_of(adl.pro_rata, adl.pro_rata), adl.EventError),
     Case("of the event that it is given, not NoneType", path_of(lambda _: None)),
@@ -1130,12 +1494,20 @@ CASES = [
         adl.AllocationError,
     ),
     Case("returns an infeasible allocation: misses", path_of(half_closed), adl.AllocationError),
-    Case("round_to_lots takes an Allocation, not Event", lambda _: adl.round_to_lots(EVENT, {"X": 1}), adl.AllocationError),
+    Case(
+        "round_to_lots takes an Allocation, not Event",
+        lambda _: adl.round_to_lots(EVENT, {"X": 1}),
+        adl.AllocationError,
+    ),
     Case("lots map assets", lots(0.1), adl.AllocationError),
     Case("no lot is given for 'X'", lots({"Y": 1.0}), adl.AllocationError),
     Case("the lot of 'X' is 0; ", lots({"X": 0}), adl.AllocationError),
     Case("the lot of 'X' is 'one'; ", lots({"X": "one"}), adl.AllocationError),
-    Case("6.0 contracts of 'X' are not a multiple of the lot 0.7; require 5.6 or 6.3", lots({"X": 0.7}), adl.AllocationError),
+    Case(
+        "6.0 contracts of 'X' are not a multiple of the lot 0.7; require 5.6 or 6.3",
+        lots({"X": 0.7}),
+        adl.AllocationError,
+    ),
     Case("is too small: a float cannot count", lots({"X": 1e-15}), adl.AllocationError),
     Case(
         r"cannot close 3 lots of 'X': the positions hold 2 whole lots",
@@ -1163,7 +1535,11 @@ CASES = [
         lambda _: adl.Waves.from_frame(WAVES.drop(columns="wave")),
         adl.BookError,
     ),
-    Case("lacks .* first 'realized_closed'", lambda _: adl.Waves.from_frame(WAVES.drop(columns="realized_closed")), adl.BookError),
+    Case(
+        "lacks .* first 'realized_closed'",
+        lambda _: adl.Waves.from_frame(WAVES.drop(columns="realized_closed")),
+        adl.BookError,
+    ),
     Case("has the columns 'wave' and 'time'", waved(time=1), adl.BookError),
     Case("has 1 unknown column, first 'note'", waved(note="x"), adl.BookError),
     Case("the frame has no rows: an event needs", waved(WAVES.iloc[:0]), adl.BookError),
@@ -1178,7 +1554,9 @@ CASES = [
         waved(account=["a", "a", "c"]),
         adl.BookError,
     ),
-    Case("2 of 3 rows have no positive price, first row 1: .*: 0 ", waved(price=[0.0, 0.0, 1.0]), adl.BookError),
+    Case(
+        "2 of 3 rows have no positive price, first row 1: .*: 0 ", waved(price=[0.0, 0.0, 1.0]), adl.BookError
+    ),
     Case("have another price .* first row 2: .* 5.0 and 6.0", waved(price=[5.0, 6.0, 7.0]), adl.BookError),
     Case("have another equity", waved(account=["a", "a", "c"], asset=["X", "Y", "Y"]), adl.BookError),
     Case(
@@ -1186,9 +1564,15 @@ CASES = [
         waved(realized_closed=[1.0, 0.0, 0.0]),
         adl.BookError,
     ),
-    Case("close more than was held, first row 3: .* 3.5 of 3.0", waved(realized_closed=[0.0, 0.0, 3.5]), adl.BookError),
+    Case(
+        "close more than was held, first row 3: .* 3.5 of 3.0",
+        waved(realized_closed=[0.0, 0.0, 3.5]),
+        adl.BookError,
+    ),
     Case("there is no wave 9; there are 2, from 1 to 2", lambda p: waved()(p).book(9), adl.BookError),
-    Case("none of the 3 accounts has positive equity", lambda p: waved(equity=-1.0)(p).solvent(), adl.BookError),
+    Case(
+        "none of the 3 accounts has positive equity", lambda p: waved(equity=-1.0)(p).solvent(), adl.BookError
+    ),
     Case("is a table of HyperReplay", lambda _: adl.Waves.from_frame(HYPER), adl.BookError),
     Case("equity = 'cash'", hyper(equity="cash"), adl.BookError),
     Case("every = 0", hyper(every=0), adl.BookError),
@@ -1198,7 +1582,11 @@ CASES = [
         adl.BookError,
     ),
     Case("has 1 column unknown in HyperReplay, first 'note'", hyper(note="x"), adl.BookError),
-    Case("the frame has no rows: an event needs", lambda _: adl.Waves.from_hyperreplay(HYPER.iloc[:0]), adl.BookError),
+    Case(
+        "the frame has no rows: an event needs",
+        lambda _: adl.Waves.from_hyperreplay(HYPER.iloc[:0]),
+        adl.BookError,
+    ),
     Case("1 of 2 rows go back in time, first row 2: user 'v'", hyper(time=[2000, 1000]), adl.BookError),
     Case("2 of 2 rows close nothing or less", hyper(adl_size=-1.0), adl.BookError),
     Case(
@@ -1206,7 +1594,11 @@ CASES = [
         hyper(adl_size=4.5),
         adl.BookError,
     ),
-    Case("1 fills close a position on its other side within a wave, first row 2", hyper(user="u"), adl.BookError),
+    Case(
+        "1 fills close a position on its other side within a wave, first row 2",
+        hyper(user="u"),
+        adl.BookError,
+    ),
     Case("replay takes Waves, not DataFrame", lambda _: adl.replay(WAVES)),
     Case("replay takes lists", lambda p: adl.replay(waved()(p), adl.pro_rata)),
     Case("two policies are named 'pro_rata'", replayed(adl.pro_rata, adl.pro_rata)),
@@ -1219,13 +1611,26 @@ CASES = [
         "water_filling in wave 1 fails: water-filling needs isolated",
         replayed(
             adl.water_filling,
-            table=WAVES.assign(account="a", asset=list("XYX"), equity=1.0, wave=[1, 1, 2], position=[-1.0, 1.0, 3.0]),
+            table=WAVES.assign(
+                account="a", asset=list("XYX"), equity=1.0, wave=[1, 1, 2], position=[-1.0, 1.0, 3.0]
+            ),
         ),
         adl.SolveError,
     ),
-    Case("what too_few in wave 1 returns is no allocation that clears: misses", replayed(too_few), adl.AllocationError),
-    Case("in wave 1 fails: the policy <lambda> returns an Allocation, or a table", replayed(lambda event: None), adl.SolveError),
-    Case("'bitmex' was not replayed; there are realized, pro_rata", lambda p: replayed(adl.pro_rata)(p).closed("bitmex")),
+    Case(
+        "what too_few in wave 1 returns is no allocation that clears: misses",
+        replayed(too_few),
+        adl.AllocationError,
+    ),
+    Case(
+        "in wave 1 fails: the policy <lambda> returns an Allocation, or a table",
+        replayed(lambda event: None),
+        adl.SolveError,
+    ),
+    Case(
+        "'bitmex' was not replayed; there are realized, pro_rata",
+        lambda p: replayed(adl.pro_rata)(p).closed("bitmex"),
+    ),
     Case("replay draws what adl.replay returns", lambda _: plots.replay(WAVES), adl.AllocationError),
     Case("scale = 20", lambda _: adl.examples.twin(1, 20), adl.BookError),
     # the command line
@@ -1238,14 +1643,23 @@ CASES = [
     Case("say --force", command("stress book.csv --move X=-0.1 -o book.csv")),
     Case("the move names 'Z'", command("stress book.csv --move Z=-0.1")),
     Case("--fund: 'rich' is not a number", command("stress book.csv --move X=-0.1 --fund rich")),
-    Case("write PARAMETER=NUMBER, such as level=0.99", command("solve book.csv --short X=1 --model cvar --set level")),
+    Case(
+        "write PARAMETER=NUMBER, such as level=0.99",
+        command("solve book.csv --short X=1 --model cvar --set level"),
+    ),
     Case("names 'X' twice", command("solve book.csv --short X=1 --short X=2")),
     Case("'1/0' is not a number", command("solve book.csv --short X=1/0")),
     Case("in cross margin needs a law", command("solve cross.csv --short BTC=1")),
     Case("in cross margin needs a law", command("range cross.csv --short BTC=1")),
     Case(r"level = 2.0: ", command("solve book.csv --short X=1 --model cvar --set level=2")),
-    Case(r"spectral weights decrease", command("solve book.csv --short X=1 --model spectral --set weights=0.6,0.4")),
-    Case(r"CVaR.level=0.95. has the parameters level", command("solve book.csv --short X=1 --model cvar --set aversion=2")),
+    Case(
+        r"spectral weights decrease",
+        command("solve book.csv --short X=1 --model spectral --set weights=0.6,0.4"),
+    ),
+    Case(
+        r"CVaR.level=0.95. has the parameters level",
+        command("solve book.csv --short X=1 --model cvar --set aversion=2"),
+    ),
     Case("is a law by itself", command("solve book.csv --short X=1 --scenarios empty.csv --horizon 1")),
     Case("cap = 2.0: ", command("solve book.csv --short X=1 --cap 2")),
     Case("--cap: 'half' is not a number", command("compare book.csv --short X=1 --cap half")),
@@ -1253,17 +1667,35 @@ CASES = [
     Case("needs --volatility", command("solve book.csv --short X=1 --horizon 1")),
     Case("needs --horizon", command("solve book.csv --short X=1 --volatility 1")),
     Case("the book has 2 assets", command("solve cross.csv --short BTC=1 --volatility 1 --horizon 1")),
-    Case("--law 'normal' is not known", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law normal")),
+    Case(
+        "--law 'normal' is not known",
+        command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law normal"),
+    ),
     Case("needs --dof", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student")),
-    Case("more than 2 degrees", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student --dof 2")),
-    Case("choose one", command("solve book.csv --short X=1 --volatility 1 --horizon 1 --quadrature 3 --sample 3")),
-    Case("empty.csv' is empty: it needs a header", command("solve book.csv --short X=1 --scenarios empty.csv")),
+    Case(
+        "more than 2 degrees",
+        command("solve book.csv --short X=1 --volatility 1 --horizon 1 --law student --dof 2"),
+    ),
+    Case(
+        "choose one",
+        command("solve book.csv --short X=1 --volatility 1 --horizon 1 --quadrature 3 --sample 3"),
+    ),
+    Case(
+        "empty.csv' is empty: it needs a header", command("solve book.csv --short X=1 --scenarios empty.csv")
+    ),
     Case("ExpectedLoss has no parameters", command("solve book.csv --short X=1 --set level=1")),
     Case("say --force", command("solve book.csv --short X=1 -o book.csv")),
     Case("the folder of .* does not exist", command("solve book.csv --short X=1 -o none/out.csv")),
-    Case("is a folder; name a file", lambda p: ((p / "o.csv").mkdir(), command("solve book.csv --short X=1 --force -o o.csv")(p))),
+    Case(
+        "is a folder; name a file",
+        lambda p: ((p / "o.csv").mkdir(), command("solve book.csv --short X=1 --force -o o.csv")(p)),
+    ),
     Case("cannot be written", lambda _: output.write_frame(TIDY, Path("/proc/none/o.csv"))),
-    Case("cannot be written", lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"), adl.AllocationError),
+    Case(
+        "cannot be written",
+        lambda p: adl.water_filling(EVENT).save(p / "none" / "a.json"),
+        adl.AllocationError,
+    ),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
     Case("stress needs a price move: --move X=-0.15", command("stress book.csv")),
 ]
@@ -1321,5 +1753,9 @@ def test_every_raise_is_triggered(tmp_path, capsys):
             assert isinstance(error, case.kind)
         finally:
             sys.settrace(before)
-    missing = [f"{module}:{line}: {text}" for (module, line), text in sorted(wanted.items()) if (module, line) not in seen]
+    missing = [
+        f"{module}:{line}: {text}"
+        for (module, line), text in sorted(wanted.items())
+        if (module, line) not in seen
+    ]
     assert not missing, "no case triggers:\n" + "\n".join(missing)

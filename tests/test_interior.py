@@ -1,4 +1,6 @@
-"""The interior point of the separable method: certified on books of every shape, equal to the conic route, gradual and honest (THEORY 6, 9)."""
+"""The interior point of the separable method: certified on books of every shape, equal to the conic route,
+gradual and honest (THEORY 6, 9).
+"""
 
 import warnings
 
@@ -19,7 +21,9 @@ from .tolerances import TOL
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(300))
 def test_certified_on_any_book(seed):
-    """Equities over three to nine decades, requirements of 0 and of the capacity, drifts, fat tails: within 1e-9, in at most 80 steps."""
+    """Equities over three to nine decades, requirements of 0 and of the capacity, drifts, fat tails: within
+    1e-9, in at most 80 steps.
+    """
     rng = np.random.default_rng(130_000 + seed)
     event = cross(rng, decades=float(rng.choice([3, 9])))
     for law in laws(rng, len(event.book.assets)):
@@ -49,7 +53,9 @@ def test_equal_to_the_conic_route(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(150))
 def test_scenarios_in_several_assets(seed):
-    """Rows eliminated by hand against HiGHS: repeated scenarios, scenarios of probability 0, requirements of 0 and of the capacity, nine decades."""
+    """Rows eliminated by hand against HiGHS: repeated scenarios, scenarios of probability 0, requirements of
+    0 and of the capacity, nine decades.
+    """
     rng = np.random.default_rng(132_000 + seed)
     event = cross(rng, int(rng.integers(2, 40)), decades=float(rng.choice([3, 9])))
     law = scenarios(rng, len(event.book.assets), int(rng.integers(3, 200)))
@@ -66,13 +72,21 @@ def test_multipliers_are_rows_on_demand():
     interior = Interior(event, law)
     interior.solve()
     table = interior.multipliers[0:30]
-    assert table.shape == (30, 50) and np.array_equal(interior.multipliers[10:20], table[10:20], equal_nan=True)
+    assert table.shape == (30, 50) and np.array_equal(
+        interior.multipliers[10:20], table[10:20], equal_nan=True
+    )
     kept = np.isfinite(table)
-    assert kept.any() and (table[kept] >= 0).all() and (table[kept] <= np.broadcast_to(law.probability, table.shape)[kept]).all()
+    assert (
+        kept.any()
+        and (table[kept] >= 0).all()
+        and (table[kept] <= np.broadcast_to(law.probability, table.shape)[kept]).all()
+    )
 
 
 def test_an_interrupt_keeps_the_best_allocation_so_far(monkeypatch):
-    """Ctrl-C in the sixth step: a feasible allocation with its own, open gap, and a warning, not a lost hour."""
+    """Ctrl-C in the sixth step: a feasible allocation with its own, open gap, and a warning, not a lost
+    hour.
+    """
     problem = adl.load("gaussian").problem(200, 1)
     follow = Interior._follow
 
@@ -87,7 +101,10 @@ def test_an_interrupt_keeps_the_best_allocation_so_far(monkeypatch):
     with pytest.warns(adl.UncertifiedWarning, match="not certified by separable, interrupted"):
         solved = problem.solve()
     assert solved.certificate.status == "uncertified" and 1e-6 < solved.certificate.gap < 1
-    assert solved.certificate.objective < solved.certificate.reference and solved.certificate.clearing_error < 1e-9
+    assert (
+        solved.certificate.objective < solved.certificate.reference
+        and solved.certificate.clearing_error < 1e-9
+    )
 
 
 def test_progress_is_a_bar_on_stderr(capsys):
@@ -102,7 +119,9 @@ def test_one_factor_with_a_density():
     loading = {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}
     for factor in (stats.norm(0, 0.1), stats.t(2.5, 0.01, 0.1), stats.uniform(-0.3, 0.7)):
         problem = adl.Problem(adl.ExpectedLoss(), event, adl.OneFactor(loading, factor))
-        values = [problem.solve(method=method).certificate for method in ("closed-form", "separable", "conic")]
+        values = [
+            problem.solve(method=method).certificate for method in ("closed-form", "separable", "conic")
+        ]
         assert all(c.certified for c in values)
         assert max(c.objective for c in values) == pytest.approx(min(c.objective for c in values), rel=1e-6)
 
@@ -133,7 +152,9 @@ def test_answers_are_those_of_the_dense_formula(rng):
     book = event.book
     assert expected_shortfall(book, law, book.notional) == pytest.approx(value, rel=1e-12)
     held = book.position != 0
-    assert slope(book, law, book.notional)[held] == pytest.approx(gradient[book.account, book.asset][held], rel=1e-10, abs=1e-15)
+    assert slope(book, law, book.notional)[held] == pytest.approx(
+        gradient[book.account, book.asset][held], rel=1e-10, abs=1e-15
+    )
     curvature = law.slope_and_curvature(m.exposure, m.equity)[1]
     for batch, terms in answers(book, law, book.notional, 2):
         asset = book.asset[batch.leg]
@@ -146,13 +167,17 @@ def test_steps_are_watched_and_gaps_shrink():
     law = adl.load("gaussian").law.align(event.book.assets)
     told = []
     Interior(event, law).solve(lambda number, gap: told.append((number, gap)))
-    assert [number for number, _ in told] == list(range(1, len(told) + 1)) and told[-1][1] <= 1e-10 < told[0][1]
+    assert [number for number, _ in told] == list(range(1, len(told) + 1)) and told[-1][1] <= 1e-10 < told[0][
+        1
+    ]
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(40))
 def test_one_account_dominates_and_equities_over_twelve_decades(seed):
-    """A whale a billion times the others, dust, a singular covariance: certified, or said not to be; never wrong, never silent."""
+    """A whale a billion times the others, dust, a singular covariance: certified, or said not to be; never
+    wrong, never silent.
+    """
     rng = np.random.default_rng(133_000 + seed)
     n, assets = 30, 3
     equity = 10 ** rng.uniform(-6, 6, n)
@@ -168,7 +193,11 @@ def test_one_account_dominates_and_equities_over_twelve_decades(seed):
     book = adl.Book.from_frame(frame(account, asset, position.ravel(), 1.0, np.repeat(equity, assets)))
     event = adl.Event(book, short={"X": "40%", "Y": "all", "Z": "10%"})
     direction = np.array([0.05, 0.07, 0.1])
-    for law in (adl.Gaussian(np.outer(direction, direction)), adl.Gaussian(np.diag(direction**2)), scenarios(rng, 3, 40)):
+    for law in (
+        adl.Gaussian(np.outer(direction, direction)),
+        adl.Gaussian(np.diag(direction**2)),
+        scenarios(rng, 3, 40),
+    ):
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             one = adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable").certificate

@@ -14,7 +14,9 @@ COVARIANCE = np.array([[0.04, 0.018], [0.018, 0.09]])
 
 
 def integral(density, payoff, low, high, points=()):
-    return integrate.quad(lambda x: density(x) * payoff(x), low, high, points=points, limit=400, epsabs=0, epsrel=1e-12)[0]
+    return integrate.quad(
+        lambda x: density(x) * payoff(x), low, high, points=points, limit=400, epsabs=0, epsrel=1e-12
+    )[0]
 
 
 @pytest.mark.parametrize("z", [0.0, 0.5, 1.0, 2.9, 3.1, 6.0, -1.0, -4.0])
@@ -24,7 +26,9 @@ def test_normal_excess(z):
 
 
 def test_normal_excess_to_two_hundred_deviations_in_logarithms():
-    """The continued fraction of THEORY 4 in fifty digits: relative error of the excess below 1e-12 (its logarithm's beyond z = 38)."""
+    """The continued fraction of THEORY 4 in fifty digits: relative error of the excess below 1e-12 (its
+    logarithm's beyond z = 38).
+    """
     from decimal import Decimal, getcontext
 
     getcontext().prec = 50
@@ -34,7 +38,9 @@ def test_normal_excess_to_two_hundred_deviations_in_logarithms():
             c = k / (big + c)
         two_pi = 2 * Decimal("3.14159265358979323846264338327950288419716939937510")
         exact = -big * big / 2 - two_pi.ln() / 2 + c.ln() - (big + c).ln()
-        assert abs(Decimal(float(normal_log_excess(np.array([z]))[0])) - exact) <= Decimal("2e-16") * abs(exact) + Decimal("1e-13")
+        assert abs(Decimal(float(normal_log_excess(np.array([z]))[0])) - exact) <= Decimal("2e-16") * abs(
+            exact
+        ) + Decimal("1e-13")
         if z < 38:
             assert normal_excess(np.array([z]))[0] == pytest.approx(float(exact.exp()), rel=TOL.rounding)
     law, account = adl.Gaussian(COVARIANCE), np.array([[1.0, -2.0]])
@@ -44,7 +50,9 @@ def test_normal_excess_to_two_hundred_deviations_in_logarithms():
         assert log == pytest.approx(np.log(deviation) + normal_log_excess(np.array([z]))[0], rel=1e-12)
     assert law.log_expected_shortfall(np.zeros((1, 2)), np.ones(1))[0] == -np.inf
     fat = adl.StudentT(COVARIANCE, 4.0)
-    assert fat.log_expected_shortfall(account, np.ones(1)) == pytest.approx(np.log(fat.expected_shortfall(account, np.ones(1))))
+    assert fat.log_expected_shortfall(account, np.ones(1)) == pytest.approx(
+        np.log(fat.expected_shortfall(account, np.ones(1)))
+    )
 
 
 def test_normal_excess_far_out_is_the_asymptotic_series():
@@ -55,7 +63,14 @@ def test_normal_excess_far_out_is_the_asymptotic_series():
 
 @pytest.mark.parametrize(
     "exposure, equity, deviation",
-    [(-10.0, 1.0, 0.3), (-1.0, 0.5, 0.1), (5.0, 1.0, 0.3), (1.2, 1.0, 0.5), (0.9, 1.0, 0.4), (-3.0, 1.0, 2.0)],
+    [
+        (-10.0, 1.0, 0.3),
+        (-1.0, 0.5, 0.1),
+        (5.0, 1.0, 0.3),
+        (1.2, 1.0, 0.5),
+        (0.9, 1.0, 0.4),
+        (-3.0, 1.0, 2.0),
+    ],
 )
 def test_lognormal_shortfall_and_slope(exposure, equity, deviation):
     def expected(e):
@@ -69,11 +84,18 @@ def test_lognormal_shortfall_and_slope(exposure, equity, deviation):
     value, slope = lognormal_shortfall(*(np.array([x]) for x in (exposure, equity, deviation)))
     assert value[0] == pytest.approx(expected(exposure), rel=TOL.formula, abs=1e-15)
     step = 1e-5
-    assert slope[0] == pytest.approx((expected(exposure + step) - expected(exposure - step)) / (2 * step), rel=1e-5, abs=1e-12)
+    assert slope[0] == pytest.approx(
+        (expected(exposure + step) - expected(exposure - step)) / (2 * step), rel=1e-5, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(
-    "law", [adl.Gaussian(COVARIANCE, [0.01, -0.02]), adl.StudentT(COVARIANCE, 2.5, [0.01, -0.02]), adl.Gaussian(COVARIANCE)]
+    "law",
+    [
+        adl.Gaussian(COVARIANCE, [0.01, -0.02]),
+        adl.StudentT(COVARIANCE, 2.5, [0.01, -0.02]),
+        adl.Gaussian(COVARIANCE),
+    ],
 )
 def test_elliptical_shortfall_and_gradient(law, rng):
     exposure, equity = rng.normal(size=(6, 2)) * 5, np.abs(rng.normal(size=6)) + 0.1
@@ -148,7 +170,9 @@ def test_labels_decide_not_positions():
     covariance = pd.DataFrame(COVARIANCE, index=["A", "B"], columns=["A", "B"])
     swapped = adl.Gaussian(covariance, mean={"B": 1.0, "A": 2.0}).align(("B", "A"))
     assert swapped.covariance[0, 0] == 0.09 and swapped.mean.tolist() == [1.0, 2.0]
-    matrix = pd.DataFrame([[1, 0.2, 0.3], [0.2, 1, 0.4], [0.3, 0.4, 1]], index=list("CAB"), columns=list("CAB"))
+    matrix = pd.DataFrame(
+        [[1, 0.2, 0.3], [0.2, 1, 0.4], [0.3, 0.4, 1]], index=list("CAB"), columns=list("CAB")
+    )
     law = adl.LogNormal({"A": 1.0, "B": 2.0, "C": 3.0}, matrix, 1.0)
     assert law.correlation[0, 1] == 0.4 and law.correlation[0, 2] == 0.2
     assert adl.OneFactor({"B": 2.0, "A": 1.0}, stats.norm()).align(("A", "B")).loading.tolist() == [1.0, 2.0]
@@ -165,7 +189,10 @@ def test_labels_survive_sampling_and_quadrature():
 def test_from_prices():
     prices = pd.DataFrame({"BTC": [100.0, 110.0, 99.0], "ETH": [10.0, 10.0, 20.0]})
     moves = adl.Scenarios.from_prices(prices)
-    assert moves.moves == pytest.approx(np.array([[0.1, 0.0], [-0.1, 1.0]])) and moves.assets == ("BTC", "ETH")
+    assert moves.moves == pytest.approx(np.array([[0.1, 0.0], [-0.1, 1.0]])) and moves.assets == (
+        "BTC",
+        "ETH",
+    )
     assert adl.Scenarios.from_prices(prices, steps=2).moves == pytest.approx(np.array([[-0.01, 1.0]]))
 
 

@@ -1,4 +1,6 @@
-"""Imports go strictly down between folders and without circles inside one; nothing heavy is imported before it is needed."""
+"""Imports go strictly down between folders and without circles inside one; nothing heavy is imported before
+it is needed.
+"""
 
 import ast
 import subprocess
@@ -13,12 +15,19 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
-    "errors < text, inputs, progress, threads, numerics < data | laws < evaluation < waterfill < objectives | examples < certificates "
+    "errors < text, inputs, progress, threads, numerics < data | laws < evaluation < waterfill < "
+    "objectives | examples < certificates "
     "< methods < problem < policies < studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level
-LEVEL = {name.strip(): number for number, names in enumerate(STRATA.split("<")) for name in names.replace("|", ",").split(",")}
+LEVEL = {
+    name.strip(): number
+    for number, names in enumerate(STRATA.split("<"))
+    for name in names.replace("|", ",").split(",")
+}
 UPWARD = {("problem/allocation.py", "plots")}  # allocation.plot(), lazily: the one call upward
-MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+MODULES = sorted(
+    str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"
+)
 
 
 def dotted(module: str) -> str:
@@ -39,7 +48,11 @@ def imports(module: str) -> set[str]:
                 inner = [alias.name for alias in node.names if (folder / f"{alias.name}.py").is_file()]
                 found |= {f"{name}.{one}" for one in inner} or {name}
         elif isinstance(node, ast.Import):
-            found |= {alias.name.removeprefix("adl_opt.") for alias in node.names if alias.name.startswith("adl_opt.")}
+            found |= {
+                alias.name.removeprefix("adl_opt.")
+                for alias in node.names
+                if alias.name.startswith("adl_opt.")
+            }
     return found - {"__version__"}
 
 
@@ -49,11 +62,15 @@ def test_imports_go_strictly_down(module):
     assert here in LEVEL, f"give {here} a stratum"
     for other in imports(module):
         there = other.partition(".")[0]
-        assert there == here or LEVEL[there] < LEVEL[here] or (module, other) in UPWARD, f"{module} imports {other}"
+        assert there == here or LEVEL[there] < LEVEL[here] or (module, other) in UPWARD, (
+            f"{module} imports {other}"
+        )
 
 
 def test_there_is_no_circle():
-    graph = {dotted(module): imports(module) - {to for one, to in UPWARD if one == module} for module in MODULES}
+    graph = {
+        dotted(module): imports(module) - {to for one, to in UPWARD if one == module} for module in MODULES
+    }
     try:
         tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:
@@ -63,7 +80,12 @@ def test_there_is_no_circle():
 @pytest.mark.parametrize("module", MODULES)
 def test_cvxpy_only_where_programs_are_built(module):
     source = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
-    at_top = {alias.name.split(".")[0] for node in source.body if isinstance(node, ast.Import) for alias in node.names}
+    at_top = {
+        alias.name.split(".")[0]
+        for node in source.body
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     at_top |= {(node.module or "").split(".")[0] for node in source.body if isinstance(node, ast.ImportFrom)}
     assert "cvxpy" not in at_top or module.startswith("methods/conic/")
     assert "matplotlib" not in at_top and "pandas" not in at_top
@@ -84,13 +106,19 @@ def test_import_is_light():
 
 
 def test_closed_form_on_a_file_needs_no_heavy_import(tmp_path):
-    (tmp_path / "b.csv").write_text("account,asset,position,price,equity\na,X,-5,2,1\nb,X,-1,2,4\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text(
+        "account,asset,position,price,equity\na,X,-5,2,1\nb,X,-1,2,4\n", encoding="utf-8"
+    )
     code = (
         "import sys, adl_opt as adl; e = adl.Event(adl.Book.read(sys.argv[1]), short={'X': 2}); "
-        "a = adl.Problem(adl.ExpectedLoss(), e, adl.LogNormal(0.8, None, 1/365)).solve(); assert a.certificate.certified; "
-        "bad = {'cvxpy', 'matplotlib', 'scipy.stats', 'pandas'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
+        "a = adl.Problem(adl.ExpectedLoss(), e, adl.LogNormal(0.8, None, 1/365)).solve(); assert "
+        "a.certificate.certified; "
+        "bad = {'cvxpy', 'matplotlib', 'scipy.stats', 'pandas'} & set(sys.modules); sys.exit(str(bad) if "
+        "bad else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.csv")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "b.csv")], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -100,6 +128,12 @@ def test_models_import_only_the_library_and_numpy():
     for path in catalog.folder().glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                assert {alias.name.split(".")[0] for alias in node.names} <= {"adl_opt", "numpy", "pandas", "cvxpy", "math"}
+                assert {alias.name.split(".")[0] for alias in node.names} <= {
+                    "adl_opt",
+                    "numpy",
+                    "pandas",
+                    "cvxpy",
+                    "math",
+                }
             if isinstance(node, ast.ImportFrom):
                 assert (node.module or "").split(".")[0] in {"adl_opt", "numpy", "pandas", "cvxpy"}

@@ -1,4 +1,6 @@
-"""Many assets: work grows with rows and columns, not their product; side by side gives what one by one gave."""
+"""Many assets: work grows with rows and columns, not their product; side by side gives what one by one
+gave.
+"""
 
 import math
 
@@ -47,15 +49,23 @@ def test_groups_are_the_masks(rng):
         n, labels = int(rng.integers(0, 40)), int(rng.integers(1, 9))
         label, chosen = rng.integers(0, labels, n), rng.random(n) < 0.6
         values = rng.normal(size=n) * 10 ** rng.uniform(-9, 9, n)
-        groups, everything, less = Groups(label, labels, chosen), Groups(label, labels), rng.normal(size=labels)
+        groups, everything, less = (
+            Groups(label, labels, chosen),
+            Groups(label, labels),
+            rng.normal(size=labels),
+        )
         assert len(groups) == labels
         for k in range(labels):
             mine = np.flatnonzero(chosen & (label == k))
-            assert np.array_equal(groups[k], mine) and np.array_equal(everything[k], np.flatnonzero(label == k))
+            assert np.array_equal(groups[k], mine) and np.array_equal(
+                everything[k], np.flatnonzero(label == k)
+            )
             assert groups.sums(values)[k] == math.fsum(values[mine].tolist())
             assert groups.sums(values, less)[k] == math.fsum([*values[mine].tolist(), -less[k]])
         wanted = np.flatnonzero(rng.random(labels) < 0.7)
-        met = {int(k): row for some, rows in groups.batches(wanted) for k, row in zip(some, rows, strict=True)}
+        met = {
+            int(k): row for some, rows in groups.batches(wanted) for k, row in zip(some, rows, strict=True)
+        }
         assert sorted(met) == [k for k in wanted if len(groups[k])]
         assert all(np.array_equal(row, groups[k]) for k, row in met.items())
 
@@ -64,7 +74,12 @@ def test_an_event_and_its_violation_are_those_of_the_masks(rng):
     for _ in count(100):
         event = books.cross(rng, d=3)
         if rng.random() < 0.3:
-            event = adl.Event(event.book, short=dict.fromkeys(event.short, "all"), long=dict.fromkeys(event.long, "70%"), cap=0.5)
+            event = adl.Event(
+                event.book,
+                short=dict.fromkeys(event.short, "all"),
+                long=dict.fromkeys(event.long, "70%"),
+                cap=0.5,
+            )
         book, amount = event.book, event.pro_rata_fraction * event.size * rng.random(len(event.size))
         assert dict(book.number_of) == {asset: book.assets.index(asset) for asset in book.assets}
         clearing = np.zeros(len(event.side))
@@ -73,7 +88,9 @@ def test_an_event_and_its_violation_are_those_of_the_masks(rng):
             assert event.capacities[k] == math.fsum(event.size[on].tolist())
             assert np.array_equal(event.closable_legs[k], legs_one_by_one(event, event.closable, k))
             assert np.array_equal(event.free_legs[k], legs_one_by_one(event, event.free, k))
-            clearing[k] = abs(math.fsum([*amount[legs_one_by_one(event, event.closable, k)].tolist(), -event.required[k]]))
+            clearing[k] = abs(
+                math.fsum([*amount[legs_one_by_one(event, event.closable, k)].tolist(), -event.required[k]])
+            )
         assert assess(LeverageSquare(), event, None, amount).certificate.clearing_error == clearing.max()
 
 
@@ -93,7 +110,9 @@ def test_the_knapsack_side_by_side_is_the_one_asset_by_asset(rng):
             tilt = np.cumsum(np.concatenate([closed, left])[order]) - math.fsum(left.tolist())
             prices[k] = at[order][min(int(np.searchsorted(tilt, 0.0)), len(at) - 1)]
             charged = np.maximum(prices[k] - dear, 0.0) * closed + np.maximum(cheap - prices[k], 0.0) * left
-            gaps.append(math.fsum(charged.tolist()) + prices[k] * (event.required[k] - math.fsum(closed.tolist())))
+            gaps.append(
+                math.fsum(charged.tolist()) + prices[k] * (event.required[k] - math.fsum(closed.tolist()))
+            )
         assert gap == math.fsum(gaps)
         assert np.array_equal(price, prices, equal_nan=True)
 
@@ -109,7 +128,10 @@ def test_water_filling_side_by_side_is_the_one_asset_by_asset(rng):
         amount, level = fill(event)
         for k in range(len(book.assets)):
             legs = legs_one_by_one(event, event.closable, k)
-            equity, cap = book.equity[book.account[legs]] / book.price[k], event.size[legs] if event.capped else None
+            equity, cap = (
+                book.equity[book.account[legs]] / book.price[k],
+                event.size[legs] if event.capped else None,
+            )
             one, closed = water_level(event.held[legs], equity, float(event.required[k]), cap)
             assert level[k] == one and np.array_equal(amount[legs], closed)
             assert math.fsum(amount[legs].tolist()) == event.required[k]
@@ -151,7 +173,9 @@ def test_short_sums_are_cleared_as_long_ones_are(rng):
         n = int(rng.integers(1, 40))
         size = 10 ** rng.uniform(-12, 12, n) * (rng.random(n) > 0.1)
         closed = rng.random(n) * size
-        required = float(min(closed.sum() * (1 + rng.choice([0.0, 1e-16, 1e-9, 0.1]) * rng.normal()), exact_sum(size)))
+        required = float(
+            min(closed.sum() * (1 + rng.choice([0.0, 1e-16, 1e-9, 0.1]) * rng.normal()), exact_sum(size))
+        )
         cleared = clear_exactly(closed, size, required)
         assert math.fsum(cleared.tolist()) == required
         with pytest.MonkeyPatch.context() as patch:
@@ -180,7 +204,10 @@ def test_a_book_of_many_assets_is_read_from_frames_and_files(crowd, tmp_path):
 
 def test_columns_that_do_not_matter_cost_little(tmp_path):
     table = crowded(2)
-    wide = pd.concat([table, pd.DataFrame(np.zeros((len(table), MANY // 5)), columns=[f"x{k}" for k in range(MANY // 5)])], axis=1)
+    wide = pd.concat(
+        [table, pd.DataFrame(np.zeros((len(table), MANY // 5)), columns=[f"x{k}" for k in range(MANY // 5)])],
+        axis=1,
+    )
     wide.to_csv(tmp_path / "w.csv", index=False)
     for book in (adl.Book.from_frame(wide), adl.Book.read(tmp_path / "w.csv")):
         assert len(book.position) == len(table)
@@ -198,7 +225,9 @@ def test_laws_of_many_assets_are_read_and_aligned(crowd):
     ):
         assert np.array_equal(law.align(event.book.assets).moves, moves[:, ::-1])
     assert adl.Scenarios.from_prices(np.exp(table)).align(event.book.assets).dimension == len(labels)
-    assert np.array_equal(adl.OneFactor(series, adl.Scenarios([-0.1, 0.1])).align(event.book.assets).loading, moves[0, ::-1])
+    assert np.array_equal(
+        adl.OneFactor(series, adl.Scenarios([-0.1, 0.1])).align(event.book.assets).loading, moves[0, ::-1]
+    )
     assert np.array_equal(adl.FactorModel(series, np.abs(series[::-1])).specific, np.abs(moves[0]))
 
 
@@ -208,8 +237,15 @@ def test_water_filling_and_its_proof_with_a_requirement_in_every_asset(crowd):
     assert solved.certificate.certified and solved.method == "closed-form"
     assert np.array_equal(event.closable_legs.sums(solved.amount), event.required)
     assert np.array_equal(adl.water_filling(event).amount, solved.amount)
-    assert adl.certify(LeverageSquare(), event, None, solved.to_frame()[["account", "asset", "closed"]]).certified
-    assert len(solved.shadow_prices) == len(solved.water_level) == len(solved.shadow_price_range) == len(event.book.assets)
+    assert adl.certify(
+        LeverageSquare(), event, None, solved.to_frame()[["account", "asset", "closed"]]
+    ).certified
+    assert (
+        len(solved.shadow_prices)
+        == len(solved.water_level)
+        == len(solved.shadow_price_range)
+        == len(event.book.assets)
+    )
     moved = adl.stress(event.book, dict.fromkeys(event.book.assets, 0.2))
     assert len(moved.net_position) == len(event.book.assets)
 

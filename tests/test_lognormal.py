@@ -1,4 +1,6 @@
-"""Lognormal prices in cross margin: one price analytically, the rest by quadrature, against integration and sampling (THEORY 8.6)."""
+"""Lognormal prices in cross margin: one price analytically, the rest by quadrature, against integration and
+sampling (THEORY 8.6).
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from .tolerances import TOL
 
 
 def by_integration(law: adl.LogNormal, y: np.ndarray, equity: float) -> float:
-    """Two positions: adaptive quadrature over the first price of Black and Scholes's formula for the second, written out anew."""
+    """Two positions: adaptive quadrature over the first price of Black and Scholes's formula for the second,
+    written out anew.
+    """
     sd, rho = law.deviation, law.correlation[0, 1]
     tau = sd[1] * np.sqrt(1 - rho**2)
 
@@ -30,7 +34,13 @@ def by_integration(law: adl.LogNormal, y: np.ndarray, equity: float) -> float:
         return rest * stats.norm.cdf(tau - d) - y[1] * forward * stats.norm.cdf(-d)
 
     return integrate.quad(
-        lambda z: inner(z) * stats.norm.pdf(z), -12, 14, limit=2000, epsabs=0, epsrel=1e-11, points=np.arange(-11, 14)
+        lambda z: inner(z) * stats.norm.pdf(z),
+        -12,
+        14,
+        limit=2000,
+        epsabs=0,
+        epsrel=1e-11,
+        points=np.arange(-11, 14),
     )[0]
 
 
@@ -65,7 +75,9 @@ def test_slope_and_curvature_by_differences(d, rng):
 
 
 def test_far_tails_keep_their_digits():
-    """A well-capitalised hedged account: 1e-40 of its notional, by integration around the likeliest shortfall in logarithmic units."""
+    """A well-capitalised hedged account: 1e-40 of its notional, by integration around the likeliest shortfall
+    in logarithmic units.
+    """
     law = adl.LogNormal([0.6, 0.75], 0.85, 1 / 365)
     y, equity = np.array([[-1.0, 0.2]]), np.array([0.5])
     value = law.expected_shortfall(y, equity)[0]
@@ -75,7 +87,9 @@ def test_far_tails_keep_their_digits():
     forward = np.exp(sd[1] * rho * z - (sd[1] * rho) ** 2 / 2)
     d = np.log(0.2 * forward / np.maximum(rest, 1e-300)) / tau + tau / 2
     put = np.where(rest > 0, rest * stats.norm.cdf(tau - d) - 0.2 * forward * stats.norm.cdf(-d), 0.0)
-    assert 0 < value < 1e-20 and value == pytest.approx(integrate.trapezoid(np.maximum(put, 0) * stats.norm.pdf(z), z), rel=1e-6)
+    assert 0 < value < 1e-20 and value == pytest.approx(
+        integrate.trapezoid(np.maximum(put, 0) * stats.norm.pdf(z), z), rel=1e-6
+    )
 
 
 def test_positions_of_nothing_do_not_matter(rng):
@@ -84,7 +98,9 @@ def test_positions_of_nothing_do_not_matter(rng):
     y[:, [1, 3]] = rng.normal(size=(3, 2)) * 6
     equity = rng.random(3) + 0.3
     two = law.align(law.assets or tuple(range(5)))._take(np.array([1, 3]), ("B", "D"))
-    assert law.expected_shortfall(y, equity) == pytest.approx(two.expected_shortfall(y[:, [1, 3]], equity), rel=1e-12)
+    assert law.expected_shortfall(y, equity) == pytest.approx(
+        two.expected_shortfall(y[:, [1, 3]], equity), rel=1e-12
+    )
     slope = law.shortfall_and_slope(y, equity)[1]
     assert np.isnan(slope[:, 0]).all() and slope[:, [1, 3]] == pytest.approx(
         two.shortfall_and_slope(y[:, [1, 3]], equity)[1], rel=1e-10
@@ -93,7 +109,9 @@ def test_positions_of_nothing_do_not_matter(rng):
 
 
 def test_estimates_say_their_error(rng):
-    """Any number of positions: the error is the spread of independent scrambles, and covers the exact value."""
+    """Any number of positions: the error is the spread of independent scrambles, and covers the exact
+    value.
+    """
     law = adl.LogNormal([0.6, 0.75, 0.9], 0.5, 0.1)
     y, equity = rng.normal(size=(20, 3)) * 5, rng.random(20) + 0.2
     exact = law.expected_shortfall(y, equity)
@@ -102,22 +120,36 @@ def test_estimates_say_their_error(rng):
     assert np.array_equal(value, law.estimated_shortfall(y, equity, points=1024, seed=1)[0])
     five = adl.LogNormal([0.6] * 5, 0.5, 0.1)
     value, error = five.estimated_shortfall(-np.ones((1, 5)), np.array([0.3]), points=4096)
-    drawn = five.sample(2**18, seed=1).shortfall_terms(five._all(np.ones((1, 5))), -np.ones((1, 5)), np.array([0.3]), 0)[0]
+    drawn = five.sample(2**18, seed=1).shortfall_terms(
+        five._all(np.ones((1, 5))), -np.ones((1, 5)), np.array([0.3]), 0
+    )[0]
     assert value == pytest.approx(drawn, rel=2e-3) and error[0] < 1e-3 * value[0]
 
 
 def test_the_papers_example_exactly(paper):
-    """THEORY 8.6: 2194.890 at (2.7598, 0, 7.2402, 0); the optimum of the 20 x 20 quadrature really costs 2196.607, not 2212.646."""
+    """THEORY 8.6: 2194.890 at (2.7598, 0, 7.2402, 0); the optimum of the 20 x 20 quadrature really costs
+    2196.607, not 2212.646.
+    """
     law = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, 0.85, 10 / 365)
     for method in ("separable", "conic"):
         solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method=method)
-        assert solved.certificate.objective == pytest.approx(2194.890, abs=5e-4) and solved.certificate.gap <= 1e-9
-        assert solved.amount[paper.free] == pytest.approx([2.7598, 0, 7.2402, 0], abs=5e-5) and solved.unique is True
+        assert (
+            solved.certificate.objective == pytest.approx(2194.890, abs=5e-4)
+            and solved.certificate.gap <= 1e-9
+        )
+        assert (
+            solved.amount[paper.free] == pytest.approx([2.7598, 0, 7.2402, 0], abs=5e-5)
+            and solved.unique is True
+        )
     rough = adl.Problem(adl.ExpectedLoss(), paper, law.quadrature(20)).solve()
     assert rough.certificate.objective == pytest.approx(2212.646, abs=5e-4)
-    assert Symbols(paper, law.align(paper.book.assets), rough.amount).expected_loss == pytest.approx(2196.607, abs=5e-4)
+    assert Symbols(paper, law.align(paper.book.assets), rough.amount).expected_loss == pytest.approx(
+        2196.607, abs=5e-4
+    )
     with_a_term = adl.Problem(adl.ExpectedLoss() + 0.01 * adl.LeverageSquare(), paper, law).solve()
-    assert with_a_term.method == "conic" and with_a_term.certificate.gap <= 1e-9 and with_a_term.unique is True
+    assert (
+        with_a_term.method == "conic" and with_a_term.certificate.gap <= 1e-9 and with_a_term.unique is True
+    )
 
 
 @pytest.mark.fuzz
@@ -127,7 +159,9 @@ def test_two_methods_agree(seed):
     rng = np.random.default_rng(120_000 + seed)
     event = cross(rng, d=2 if seed % 3 else 3)
     law = adl.LogNormal(
-        rng.uniform(0.3, 1.5, len(event.book.assets)), rng.uniform(0.0, 0.95) if len(event.book.assets) > 1 else None, 0.05
+        rng.uniform(0.3, 1.5, len(event.book.assets)),
+        rng.uniform(0.0, 0.95) if len(event.book.assets) > 1 else None,
+        0.05,
     )
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
     one, two = (problem.solve(method=method) for method in ("separable", "conic"))
@@ -136,7 +170,9 @@ def test_two_methods_agree(seed):
     assert abs(one.certificate.objective - two.certificate.objective) <= 2e-8 * scale
 
 
-ARMS = [  # an adversary's: two arms of a shortfall, of which the wrong one was looked at; deviation, correlation, notional, equity, truth by fine integration
+# An adversary's: two arms of a shortfall, of which the wrong one was looked at; deviation, correlation,
+# notional, equity, truth by fine integration.
+ARMS = [
     ([0.01213, 0.91465], -0.8, [-1.3635, -0.005188], 0.142677, 1.68914e-07),
     ([0.870208774, 0.031806754], 0.8, [-0.033700798, 1.178178595], 0.388872434, 2.078271e-05),
     ([0.8767, 0.00766], 0.95, [-0.0402, 11.017], 0.527, 7.215659e-06),
@@ -150,11 +186,15 @@ ARMS = [  # an adversary's: two arms of a shortfall, of which the wrong one was 
 @pytest.mark.parametrize("deviation, rho, notional, equity, truth", ARMS)
 def test_every_arm_of_a_shortfall_is_seen(deviation, rho, notional, equity, truth):
     law = adl.LogNormal(deviation, rho, 1.0)
-    assert law.expected_shortfall(np.array([notional]), np.array([equity]))[0] == pytest.approx(truth, rel=1e-6)
+    assert law.expected_shortfall(np.array([notional]), np.array([equity]))[0] == pytest.approx(
+        truth, rel=1e-6
+    )
 
 
 def by_trapezoid(law: adl.LogNormal, y: np.ndarray, equity: float, over: int) -> float:
-    """Over one price by a fine trapezoidal rule, Black and Scholes for the other: either price may be the one."""
+    """Over one price by a fine trapezoidal rule, Black and Scholes for the other: either price may be the
+    one.
+    """
     sd, rho = law.deviation, law.correlation[0, 1]
     z = np.arange(-32, 32, 2e-3)
     a, b = over, 1 - over
@@ -170,9 +210,15 @@ def by_trapezoid(law: adl.LogNormal, y: np.ndarray, equity: float, over: int) ->
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(300))
 def test_against_either_order_of_integration(seed):
-    """Deviations from 0.005 to 1, correlations to 0.99 of either sign, hedges and spreads, equities from 1 to 9 deviations: never too small, never too large."""
+    """Deviations from 0.005 to 1, correlations to 0.99 of either sign, hedges and spreads, equities from 1 to
+    9 deviations: never too small, never too large.
+    """
     rng = np.random.default_rng(125_000 + seed)
-    law = adl.LogNormal(np.exp(rng.uniform(np.log(5e-3), 0, 2)), rng.choice([-0.99, -0.9, -0.7, -0.3, 0.0, 0.5, 0.9, 0.99]), 1.0)
+    law = adl.LogNormal(
+        np.exp(rng.uniform(np.log(5e-3), 0, 2)),
+        rng.choice([-0.99, -0.9, -0.7, -0.3, 0.0, 0.5, 0.9, 0.99]),
+        1.0,
+    )
     y = rng.choice([-1.0, 1.0], 2) * np.exp(2 * rng.normal(size=2))
     equity = float((np.abs(y) * law.deviation).max() * rng.uniform(1, 9))
     value = law.expected_shortfall(y[None], np.array([equity]))[0]

@@ -18,7 +18,11 @@ def model(request):
 
 
 def test_every_claim_holds(model):
-    failed = [f"{v.claim.name}: {v.violation:.3g} > {v.claim.tolerance:.3g}" for v in verdicts(model) if not v.as_stated]
+    failed = [
+        f"{v.claim.name}: {v.violation:.3g} > {v.claim.tolerance:.3g}"
+        for v in verdicts(model)
+        if not v.as_stated
+    ]
     assert not failed
 
 
@@ -34,21 +38,29 @@ def test_smallest_size_is_certified_by_every_method(model):
         return
     solved = adl.Problem(model.objective, event, model.law).solve()
     assert solved.certificate.certified
-    as_it_is = model.law is None or isinstance(model.law, adl.Scenarios) or isinstance(model.objective, adl.FactorLeverageSquare)
+    as_it_is = (
+        model.law is None
+        or isinstance(model.law, adl.Scenarios)
+        or isinstance(model.objective, adl.FactorLeverageSquare)
+    )
     law = model.law if as_it_is else model.law.sample(64, seed=2)
     conic = adl.Problem(model.objective, event, law).solve(method="conic")
     assert conic.certificate.certified
     if model.closed_form is not None:
         policy = adl.certify(model.objective, event, law, model.closed_form(event))
         assert policy.certified
-        assert policy.objective == pytest.approx(conic.certificate.objective, abs=TOL.value * conic.certificate.reference)
+        assert policy.objective == pytest.approx(
+            conic.certificate.objective, abs=TOL.value * conic.certificate.reference
+        )
 
 
 def test_second_size_builds_reproducibly(model):
     n = model.sizes[min(1, len(model.sizes) - 1)]
     first, again, other = model.event(n, 1), model.event(n, 1), model.event(n, 2)
     assert len(first.book.accounts) == n
-    assert (first.book.position == again.book.position).all() and not (first.book.position == other.book.position).all()
+    assert (first.book.position == again.book.position).all() and not (
+        first.book.position == other.book.position
+    ).all()
 
 
 def test_one_screen_and_a_source(model):
@@ -60,7 +72,18 @@ def test_one_screen_and_a_source(model):
 def test_verify_is_a_table(model):
     table = adl.verify(model)
     assert (
-        list(table.columns) == ["model", "claim", "statement", "source", "violation", "tolerance", "holds", "as_stated", "trouble"]
+        list(table.columns)
+        == [
+            "model",
+            "claim",
+            "statement",
+            "source",
+            "violation",
+            "tolerance",
+            "holds",
+            "as_stated",
+            "trouble",
+        ]
         and table["as_stated"].all()
     )
 
@@ -84,7 +107,9 @@ def test_a_false_claim_is_seen():
         and table.loc[0, "trouble"] == "ZeroDivisionError: division by zero"
     )
     for found in (1.0, float("nan"), -1.0, float("inf")):
-        lie = adl.Claim(name="lie", statement="false", source="none", check=lambda _, found=found: found, tolerance=1e-9)
+        lie = adl.Claim(
+            name="lie", statement="false", source="none", check=lambda _, found=found: found, tolerance=1e-9
+        )
         assert not adl.verify(replace(honest, claims=(lie,))).loc[0, "holds"]
 
 
@@ -103,7 +128,9 @@ def test_a_claim_that_is_stated_to_fail_must_fail():
 
 
 def test_what_is_claimed_of_every_model_is_asked_of_every_model(model):
-    """Only what there is nothing to ask of is left out: a measure that cannot be minimised has no shadow price."""
+    """Only what there is nothing to ask of is left out: a measure that cannot be minimised has no shadow
+    price.
+    """
     asked = set(adl.verify(model)["claim"]) - {claim.name for claim in model.claims}
     priceless = {"prices_are_slopes"} if model.name == "mean_variance" else set()
     assert asked == {"express_is_value", "gaps_are_gaps", "prices_are_slopes"} - priceless
@@ -111,5 +138,9 @@ def test_what_is_claimed_of_every_model_is_asked_of_every_model(model):
 
 def test_every_model_has_an_anchor(model):
     """A number from outside the library: a formula by hand, or a published or integrated one."""
-    anchored = {"cross_margin": "published_value", "mean_variance": "water_filling_loses", "worst_case": "one_move_decides"}
+    anchored = {
+        "cross_margin": "published_value",
+        "mean_variance": "water_filling_loses",
+        "worst_case": "one_move_decides",
+    }
     assert anchored.get(model.name, "value_by_hand") in {claim.name for claim in model.claims}

@@ -1,4 +1,6 @@
-"""Objectives may not narrow the allocations, nor state bounds that some allocation beats (§17, THEORY 11.2)."""
+"""Objectives may not narrow the allocations, nor state bounds that some allocation beats (§17, THEORY
+11.2).
+"""
 
 import warnings
 
@@ -56,7 +58,9 @@ def test_sound_models_that_touch_their_boxes_raise_no_alarm():
         event, sound = case(seed, sound=True)
         c = adl.Problem(sound, event).solve().certificate
         plain = adl.Problem(adl.LeverageSquare(), event).solve().certificate
-        assert c.certified and c.objective == pytest.approx(plain.objective, rel=1e-6), KINDS[seed % len(KINDS)]
+        assert c.certified and c.objective == pytest.approx(plain.objective, rel=1e-6), KINDS[
+            seed % len(KINDS)
+        ]
         assert "rows of its own; that these allow every allocation" in c.proof
 
 
@@ -105,18 +109,26 @@ class Equated(Boxed):
 @pytest.mark.parametrize("kind", [Boxed, Unsaid, Logarithm, Equated])
 @pytest.mark.parametrize("weight", [1.0, 1e-9, 1e9])
 def test_a_box_that_cuts_off_the_optimum_is_refused(kind, weight):
-    for objective in (weight * kind(), weight * kind() + 0.5 * adl.CVaR(0.9), adl.ExpectedLoss() + weight * kind()):
+    for objective in (
+        weight * kind(),
+        weight * kind() + 0.5 * adl.CVaR(0.9),
+        adl.ExpectedLoss() + weight * kind(),
+    ):
         for call in (
             adl.Problem(objective, EVENT, LAW).solve,
             lambda objective=objective: adl.certify(objective, EVENT, LAW, adl.water_filling(EVENT)),
             lambda objective=objective: adl.certify(objective, EVENT, LAW, adl.pro_rata(EVENT)),
         ):
-            with pytest.raises(adl.ObjectiveError, match=r"exclude an allocation that closes .* of account '[ab]'"):
+            with pytest.raises(
+                adl.ObjectiveError, match=r"exclude an allocation that closes .* of account '[ab]'"
+            ):
                 call()
 
 
 def test_each_requirement_is_tried():
-    """The box allows all allocations of 5 contracts or fewer, and not of 6; nor has a first refusal to be remembered."""
+    """The box allows all allocations of 5 contracts or fewer, and not of 6; nor has a first refusal to be
+    remembered.
+    """
     problem = adl.Problem(Boxed(), EVENT, LAW)
     for required in (3.0, 5.0):
         assert problem.solve(short={"K": required}).certificate.certified
@@ -171,7 +183,9 @@ def test_boxes_in_either_margin(seed):
             return m.expected_loss
 
     for other in (None, adl.CVaR(0.9), adl.MaxLeverage()):
-        near, touching = (most if other is None else most + other for most in (One(top - 0.02 * (top - base)), One(top)))
+        near, touching = (
+            most if other is None else most + other for most in (One(top - 0.02 * (top - base)), One(top))
+        )
         with pytest.raises(adl.ObjectiveError, match="exclude an allocation"):
             adl.Problem(near, event, law).solve(method="conic")
         assert adl.Problem(touching, event, law).solve(method="conic").certificate.status in (
@@ -182,13 +196,17 @@ def test_boxes_in_either_margin(seed):
 
 
 class Tail(adl.Objective):
-    """CVaR written by hand; a box of its level excludes no allocation: `express` grows above `value` instead."""
+    """CVaR written by hand; a box of its level excludes no allocation: `express` grows above `value`
+    instead.
+    """
 
     def __init__(self, most=np.inf, least=-np.inf, level=0.9):
         self._box, self._level = (least, most), level
 
     def express(self, m):
-        tail = cp.Variable(bounds=None if not np.isfinite(self._box).any() else [side / m.unit for side in self._box])
+        tail = cp.Variable(
+            bounds=None if not np.isfinite(self._box).any() else [side / m.unit for side in self._box]
+        )
         return tail + m.probability @ cp.pos(m.loss - tail) / (1 - self._level)
 
     def value(self, m):
@@ -267,12 +285,17 @@ def test_sound_epigraphs_raise_no_alarm(objective, seed):
     rng = np.random.default_rng(100 + seed)
     event = isolated(rng, decades=3) if seed % 2 else cross(rng)
     law = scenarios(rng, len(event.book.assets), 16)
-    for tried in (objective, objective + 0.5 * (adl.MaxLeverage() if not objective.money else adl.ExpectedLoss())):
+    for tried in (
+        objective,
+        objective + 0.5 * (adl.MaxLeverage() if not objective.money else adl.ExpectedLoss()),
+    ):
         adl.Problem(tried, event, law).solve()
 
 
 class Whole(adl.Objective):
-    """A variable of its own that is no number, or a matrix: cones and programs that the search has no rule for."""
+    """A variable of its own that is no number, or a matrix: cones and programs that the search has no rule
+    for.
+    """
 
     money = 0
 
@@ -312,7 +335,9 @@ def test_a_variable_without_rows():
 def test_names_of_variables_are_free():
     class Named(Boxed):
         def express(self, m):
-            own = [cp.Variable(bounds=[0, self.most], name=name) for name in ("fraction", "loss", "shortfall")]
+            own = [
+                cp.Variable(bounds=[0, self.most], name=name) for name in ("fraction", "loss", "shortfall")
+            ]
             m.subject_to(*(one >= m.fraction for one in own))
             return m.expected_loss
 
@@ -330,7 +355,9 @@ def test_epigraphs_need_no_search():
 
 
 def tails(seed):
-    """(CVaR, the same with a box that leaves out levels below that of pro rata, or some of them, event, law)."""
+    """(CVaR, the same with a box that leaves out levels below that of pro rata, or some of them, event,
+    law).
+    """
     rng = np.random.default_rng(seed)
     event, level = cross(rng), rng.uniform(0.5, 0.95)
     law = scenarios(rng, len(event.book.assets), 24)
@@ -345,7 +372,9 @@ def tails(seed):
     "seed", sorted({*count(150), 131, 144})
 )  # two that falsify a bound unless value is looked at away from pro rata
 def test_boxes_on_the_level_of_a_tail(seed):
-    """No allocation is excluded and pro rata has its value, and yet the bound would be false: no false certificate comes out."""
+    """No allocation is excluded and pro rata has its value, and yet the bound would be false: no false
+    certificate comes out.
+    """
     tail, boxed, event, law = tails(seed)
     best = adl.Problem(tail, event, law).solve().certificate
     try:
@@ -369,7 +398,9 @@ def test_express_above_value_away_from_pro_rata():
 def test_the_search_downhill_finds_what_lies_below_a_false_bound():
     tried, lowest = downhill(adl.ExpectedLoss(), EVENT, LAW, adl.pro_rata(EVENT).amount)
     assert tried >= 11 and lowest == pytest.approx(LEAST, rel=1e-9)
-    assert downhill(adl.ExpectedLoss(), EVENT, LAW, adl.water_filling(EVENT).amount)[1] == pytest.approx(LEAST, rel=1e-12)
+    assert downhill(adl.ExpectedLoss(), EVENT, LAW, adl.water_filling(EVENT).amount)[1] == pytest.approx(
+        LEAST, rel=1e-12
+    )
 
 
 class Halved(adl.Objective):
@@ -443,7 +474,10 @@ def test_honest_minorants_raise_no_alarm(seed):
 
 
 def lost(closed):
-    return sum(np.maximum(LAW.moves[:, 0] * 100 * (10 - part) - equity, 0) for part, equity in zip(closed, (100, 400)))
+    return sum(
+        np.maximum(LAW.moves[:, 0] * 100 * (10 - part) - equity, 0)
+        for part, equity in zip(closed, (100, 400))
+    )
 
 
 class Dip(adl.RiskMeasure):
@@ -455,7 +489,9 @@ class Dip(adl.RiskMeasure):
     def of(self, loss, probability):
         scenario = int(np.argmin(abs(LAW.moves[:, 0] - 0.35)))
         centre = self._at * lost((6, 0))[scenario]
-        return float(probability @ loss) - 3 * max(0.0, 1 - abs(loss[scenario] - centre) / (self._width * centre))
+        return float(probability @ loss) - 3 * max(
+            0.0, 1 - abs(loss[scenario] - centre) / (self._width * centre)
+        )
 
 
 @pytest.mark.parametrize("at, width", [(1.1, 0.04), (1.1, 0.02), (1.5, 0.04), (2.0, 0.02), (3.0, 0.04)])
@@ -478,13 +514,19 @@ class PlainDual(Plain):
 
 
 def test_certificates_say_what_is_believed():
-    assert "; that Plain is monotone was tried, not proved" in adl.Problem(Plain(), EVENT, LAW).solve().certificate.proof
+    assert (
+        "; that Plain is monotone was tried, not proved"
+        in adl.Problem(Plain(), EVENT, LAW).solve().certificate.proof
+    )
     dual = adl.Problem(PlainDual(), EVENT, LAW).solve().certificate.proof
-    assert "the dual of PlainDual was tried at 12 losses and" in dual and dual.endswith("allocations, not proved")
+    assert "the dual of PlainDual was tried at 12 losses and" in dual and dual.endswith(
+        "allocations, not proved"
+    )
     for mine in (adl.ExpectedLoss(), adl.CVaR(0.9), adl.MaxLeverage()):
         assert "not proved" not in adl.Problem(mine, EVENT, LAW).solve().certificate.proof
     by_hand = adl.Problem(ShortfallByHand(), EVENT, LAW).solve().certificate.proof
     assert by_hand.startswith(
-        "conic dual of `express`, through 4 rows of its own; that these allow every allocation and `express` is at most"
+        "conic dual of `express`, through 4 rows of its own; that these allow every allocation and "
+        "`express` is at most"
     )
     assert "(pro rata, extremes looked for, the answer, downhill from it), not proved" in by_hand

@@ -1,4 +1,6 @@
-"""Objectives: the algebra, and `express` against `value` at random allocations, on plain symbols and on those of the program."""
+"""Objectives: the algebra, and `express` against `value` at random allocations, on plain symbols and on those
+of the program.
+"""
 
 import cvxpy as cp
 import numpy as np
@@ -110,17 +112,23 @@ def test_parts_are_reported_unweighted(paper, law):
 
 
 @pytest.mark.parametrize(
-    "objective", [adl.LeverageSquare(), adl.LeveragePower(2.5), adl.MaxLeverage(), adl.ExpectedLoss()], ids=str
+    "objective",
+    [adl.LeverageSquare(), adl.LeveragePower(2.5), adl.MaxLeverage(), adl.ExpectedLoss()],
+    ids=str,
 )
 def test_minorants_lie_below(objective, rng):
-    """The supporting affine function never exceeds the objective at any allocation, whatever slope is taken in its interval."""
+    """The supporting affine function never exceeds the objective at any allocation, whatever slope is taken
+    in its interval.
+    """
     from adl_opt.evaluation.minorants import Dual
 
     for seed in range(20):
         draw = np.random.default_rng(seed)
         event = cross(draw)
         law = scenarios(draw, len(event.book.assets))
-        at = np.where(event.free, draw.random(len(event.size)) * event.size, event.fixed_fraction * event.size)
+        at = np.where(
+            event.free, draw.random(len(event.size)) * event.size, event.fixed_fraction * event.size
+        )
         m = Symbols(event, law, at)
         below = objective.minorant(m, Dual())
         for _ in range(10):

@@ -1,4 +1,6 @@
-"""All optima: closed-form ranges against programs, ends that are attained, uniqueness, and which optimum one prefers."""
+"""All optima: closed-form ranges against programs, ends that are attained, uniqueness, and which optimum one
+prefers.
+"""
 
 import pickle
 
@@ -17,9 +19,12 @@ RANGE = 1e-6  # of a position: closed-form ranges against programs (the issue's 
 
 def measures(unit: float) -> list[adl.Objective]:
     return [
-        adl.ExpectedLoss(), adl.CVaR(0.7), adl.CVaR(0.95), adl.Spectral((0.0, 0.0, 0.2, 0.8)), adl.Spectral(), adl.WorstCase(), adl.OCE(4, 0.5),
-        adl.OCE(5, 0), adl.Expectile(0.9), adl.MeanSemideviation(0.5), adl.MeanSemideviation(1.0), adl.AccountCVaR(0.8), adl.Entropic(1 / unit),
-        adl.MaxLeverage(), adl.LeverageSquare(), adl.LeveragePower(1.0), adl.ExpectedLoss() + adl.CVaR(0.9), adl.CVaR(0.5) + 0.3 * adl.MaxLeverage(),
+        adl.ExpectedLoss(), adl.CVaR(0.7), adl.CVaR(0.95), adl.Spectral((0.0, 0.0, 0.2, 0.8)), adl.Spectral(),
+        adl.WorstCase(), adl.OCE(4, 0.5),
+        adl.OCE(5, 0), adl.Expectile(0.9), adl.MeanSemideviation(0.5), adl.MeanSemideviation(1.0),
+        adl.AccountCVaR(0.8), adl.Entropic(1 / unit),
+        adl.MaxLeverage(), adl.LeverageSquare(), adl.LeveragePower(1.0), adl.ExpectedLoss() + adl.CVaR(0.9),
+        adl.CVaR(0.5) + 0.3 * adl.MaxLeverage(),
     ]  # fmt: skip
 
 
@@ -37,28 +42,41 @@ def programs(problem: adl.Problem) -> tuple[np.ndarray, np.ndarray, bool | None]
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(500))
 def test_closed_form_ranges_are_those_of_the_programs(seed):
-    """Thm 2 and the cutoff theorem, on random and degenerate books: ties, zero positions, both sides, kinks, levels on a kink."""
+    """Thm 2 and the cutoff theorem, on random and degenerate books: ties, zero positions, both sides, kinks,
+    levels on a kink.
+    """
     rng = np.random.default_rng(40_000 + seed)
     event = isolated(rng, decades=4)
     law = scenarios(rng, 1, int(rng.integers(3, 30)))
     if not event.free.any():
         return
-    unit = max(adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective, 1e-6 * float(event.book.equity.sum()))
+    unit = max(
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        1e-6 * float(event.book.equity.sum()),
+    )
     for objective in measures(unit):
         problem = adl.Problem(objective, event, law)
         known = closed_ranges(problem._route, event)
         if known is None:  # losses on the other side: the tail is no tail of the move
-            assert not isinstance(objective, (adl.ExpectedLoss, adl.Entropic, adl.AccountCVaR, adl.MaxLeverage, adl.LeveragePower))
+            assert not isinstance(
+                objective,
+                (adl.ExpectedLoss, adl.Entropic, adl.AccountCVaR, adl.MaxLeverage, adl.LeveragePower),
+            )
             continue
         least, most, unique = programs(problem)
         size = np.maximum(event.size, 1e-300)
-        assert np.max(np.abs(known[0] - least) / size) <= RANGE and np.max(np.abs(known[1] - most) / size) <= RANGE, str(objective)
+        assert (
+            np.max(np.abs(known[0] - least) / size) <= RANGE
+            and np.max(np.abs(known[1] - most) / size) <= RANGE
+        ), str(objective)
         if unique is not None:
             assert unique == problem.solve().unique or np.max((most - least) / size) <= 1e-6, str(objective)
 
 
 def test_both_kinds_of_ranges_occur():
-    """The test above is not vacuous: CVaR's tail is known in closed form where all lose together, and not where they do not."""
+    """The test above is not vacuous: CVaR's tail is known in closed form where all lose together, and not
+    where they do not.
+    """
     law = adl.Scenarios([-0.5, -0.2, 0.1, 0.3, 0.6])
     alone = one_asset([-10.0, -10.0, -4.0], [1.0, 2.0, 3.0], 6.0)
     assert "closed form" in adl.optimal_range(adl.Problem(adl.CVaR(0.5), alone, law)).attrs["how"]
@@ -72,28 +90,41 @@ def test_the_cutoff_drawn_by_hand():
     event = one_asset([-10.0, -6.0, -1.0], [1.0, 1.0, 1.0], 5.0)
     law = adl.Scenarios([0.1, 0.5], [0.9, 0.1])
     found = adl.optimal_range(adl.Problem(adl.CVaR(0.9), event, law))
-    assert found["least"].tolist() == pytest.approx([-1.0, 0.0, 0.0]) and found["most"].tolist() == pytest.approx([-5.0, -4.0, 0.0])
+    assert found["least"].tolist() == pytest.approx([-1.0, 0.0, 0.0]) and found[
+        "most"
+    ].tolist() == pytest.approx([-5.0, -4.0, 0.0])
     assert adl.Problem(adl.CVaR(0.9), event, law).solve().unique is False
     low = found.attrs
-    assert low["within"] == 0.0 and low["how"] == "closed form (Thm 2)" and "contracts" in low["units"]["least"]
+    assert (
+        low["within"] == 0.0 and low["how"] == "closed form (Thm 2)" and "contracts" in low["units"]["least"]
+    )
 
 
 def test_longs_below_one_have_nothing_to_lose():
-    """A price cannot fall below 0: under a lognormal law a long below leverage 1 never loses, above it always may."""
+    """A price cannot fall below 0: under a lognormal law a long below leverage 1 never loses, above it always
+    may.
+    """
     law = adl.LogNormal(0.9, None, 1.0)
     below = one_asset([10.0, 10.0], [10.0, 20.0], 6.0, side="long")
     assert adl.Problem(adl.ExpectedLoss(), below, law).solve().unique is False
     found = adl.optimal_range(adl.Problem(adl.ExpectedLoss(), below, law))
-    assert found["least"].tolist() == pytest.approx([0.0, 0.0]) and found["most"].tolist() == pytest.approx([6.0, 6.0])
+    assert found["least"].tolist() == pytest.approx([0.0, 0.0]) and found["most"].tolist() == pytest.approx(
+        [6.0, 6.0]
+    )
     above = one_asset([10.0, 10.0], [1.0, 2.0], 6.0, side="long")
     assert adl.Problem(adl.ExpectedLoss(), above, law).solve().unique is True
-    assert adl.Problem(adl.ExpectedLoss(), one_asset([-10.0, -10.0], [10.0, 20.0], 6.0), law).solve().unique is True
+    assert (
+        adl.Problem(adl.ExpectedLoss(), one_asset([-10.0, -10.0], [10.0, 20.0], 6.0), law).solve().unique
+        is True
+    )
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_ranges_in_cross_margin_against_a_level_set(seed):
-    """Each end is attained by an allocation that is certified optimal, and no allocation within a rounding of the optimum lies far outside."""
+    """Each end is attained by an allocation that is certified optimal, and no allocation within a rounding of
+    the optimum lies far outside.
+    """
     rng = np.random.default_rng(50_000 + seed)
     event = cross(rng, 4, 2, decades=1.0)
     law = scenarios(rng, len(event.book.assets), 8)
@@ -109,7 +140,9 @@ def test_ranges_in_cross_margin_against_a_level_set(seed):
 
 
 def _extreme(event, law, value, j, sign) -> float:
-    """The least (sign 1) or most closed of leg j among allocations within 1e-11 of the optimum, by scipy, written anew."""
+    """The least (sign 1) or most closed of leg j among allocations within 1e-11 of the optimum, by scipy,
+    written anew.
+    """
     book, legs, (n, s) = event.book, len(event.size), (len(event.book.accounts), len(law.probability))
     scale = max(value, 1e-9 * book.equity.sum())
     A, b = [], []
@@ -126,7 +159,12 @@ def _extreme(event, law, value, j, sign) -> float:
     wanted = [k for k in np.flatnonzero(event.side) if event.capacities[k] > 0]
     C = np.array(
         [
-            np.concatenate([np.where(event.closable & (book.asset == k), event.size, 0) / event.capacities[k], np.zeros(n * s)])
+            np.concatenate(
+                [
+                    np.where(event.closable & (book.asset == k), event.size, 0) / event.capacities[k],
+                    np.zeros(n * s),
+                ]
+            )
             for k in wanted
         ]
     )
@@ -146,17 +184,31 @@ def test_preferences_stay_optimal_and_are_the_best_of_their_kind(seed):
     rng = np.random.default_rng(60_000 + seed)
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets), 12)
-    unit = max(adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective, 1e-6 * float(event.book.equity.sum()))
-    for objective in (adl.ExpectedLoss(), adl.CVaR(0.8), adl.MaxLeverage(), adl.Entropic(1 / unit), adl.MonotoneMeanVariance(unit)):
+    unit = max(
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        1e-6 * float(event.book.equity.sum()),
+    )
+    for objective in (
+        adl.ExpectedLoss(),
+        adl.CVaR(0.8),
+        adl.MaxLeverage(),
+        adl.Entropic(1 / unit),
+        adl.MonotoneMeanVariance(unit),
+    ):
         problem = adl.Problem(objective, event, law)
         frame = adl.optimal_range(problem)
-        chosen = {kind: problem.solve(prefer=kind) for kind in (None, "water-filling", "fewest-accounts", "keep-hedges")}
+        chosen = {
+            kind: problem.solve(prefer=kind)
+            for kind in (None, "water-filling", "fewest-accounts", "keep-hedges")
+        }
         squares, touched, hedged = {}, {}, {}
         for kind, allocation in chosen.items():
             assert allocation.certificate.certified and allocation.certificate.clearing_error <= 1e-9 * max(
                 event.required.max(), 1e-300
             )
-            outside = np.maximum(frame["least"].abs() - allocation.amount, allocation.amount - frame["most"].abs())
+            outside = np.maximum(
+                frame["least"].abs() - allocation.amount, allocation.amount - frame["most"].abs()
+            )
             assert (outside <= 1e-4 * event.size).all(), (str(objective), kind)
             squares[kind] = adl.certify(adl.LeverageSquare(), event, law, allocation, tol=0.999).objective
             touched[kind] = len(np.unique(event.book.account[allocation.amount > 1e-7 * event.size]))
@@ -199,10 +251,14 @@ def test_prefer_in_isolated_margin():
     event = one_asset([-10.0, -10.0, -10.0], [1.0, 1.0, 2.0], 8.0)
     problem = adl.Problem(adl.CVaR(0.5), event, adl.Scenarios([-0.3, 0.9]))
     for kind in (None, "water-filling", "keep-hedges"):
-        assert problem.solve(prefer=kind).amount.tolist() == pytest.approx(adl.water_filling(event).amount.tolist())
+        assert problem.solve(prefer=kind).amount.tolist() == pytest.approx(
+            adl.water_filling(event).amount.tolist()
+        )
     assert (problem.solve(prefer="fewest-accounts").amount > 0).sum() == 1
     level = problem.solve(method="conic", prefer="water-filling")
-    assert level.method == "conic" and level.amount.tolist() == pytest.approx(adl.water_filling(event).amount.tolist(), rel=1e-5)
+    assert level.method == "conic" and level.amount.tolist() == pytest.approx(
+        adl.water_filling(event).amount.tolist(), rel=1e-5
+    )
 
 
 def test_user_objectives_have_ranges_too():
@@ -220,7 +276,9 @@ def test_user_objectives_have_ranges_too():
     event = one_asset([-10.0, -10.0], [1.0, 1.0], 4.0)
     found = adl.optimal_range(adl.Problem(Power(), event))
     assert found.attrs["within"] == 1e-8 and "conic" in found.attrs["how"]
-    assert found["least"].to_numpy() == pytest.approx(-2.0, abs=5e-3) and found["most"].to_numpy() == pytest.approx(-2.0, abs=5e-3)
+    assert found["least"].to_numpy() == pytest.approx(-2.0, abs=5e-3) and found[
+        "most"
+    ].to_numpy() == pytest.approx(-2.0, abs=5e-3)
 
 
 def test_no_law_has_one_optimum_for_all_laws():
@@ -238,7 +296,9 @@ def test_another_requirement_and_a_fixed_one():
 
 
 def test_uniqueness_travels(tmp_path):
-    """What finds it out holds compiled programs: it is asked before it is saved, and left behind when pickled."""
+    """What finds it out holds compiled programs: it is asked before it is saved, and left behind when
+    pickled.
+    """
     event = adl.load("cross_margin").event(4, 0)
     problem = adl.Problem(adl.ExpectedLoss(), event, adl.load("cross_margin").law)
     solved = problem.solve()

@@ -17,14 +17,18 @@ from .outside_cases import EVENT, LAW, Plain, keeping
 from .tolerances import TOL
 
 
-@pytest.mark.parametrize("name", ["parts", "below", "flat", "ceiling", "nearby", "natural", "solver_scale", "dual", "of", "level"])
+@pytest.mark.parametrize(
+    "name", ["parts", "below", "flat", "ceiling", "nearby", "natural", "solver_scale", "dual", "of", "level"]
+)
 def test_an_attribute_of_ones_own_may_have_any_name_that_hides_nothing(name):
     """`dual` and `of` are methods of risk measures only."""
     own = keeping(Plain, **{name: 4.0})
     plain = adl.Problem(adl.ExpectedLoss(), EVENT, LAW).solve().certificate
     for objective in (own, own + adl.MaxLeverage(), 2 * own):
         assert adl.Problem(objective, EVENT, LAW).solve().certificate.certified
-    assert adl.Problem(own, EVENT, LAW).solve().certificate.objective == pytest.approx(plain.objective, rel=TOL.value)
+    assert adl.Problem(own, EVENT, LAW).solve().certificate.objective == pytest.approx(
+        plain.objective, rel=TOL.value
+    )
     assert adl.certify(own, EVENT, LAW, adl.water_filling(EVENT)).objective == plain.objective
     assert f"{own}" in adl.compare(EVENT, LAW, measures=[own]).columns
 
@@ -34,13 +38,24 @@ def test_the_field_below_of_oce_hides_nothing():
     oce = adl.OCE(4.0, 0.5)
     solved = adl.Problem(oce, EVENT, LAW).solve()
     assert solved.certificate.certified
-    assert adl.certify(oce, EVENT, LAW, solved).certified and adl.certify(oce + adl.MaxLeverage(), EVENT, LAW, solved).certified
+    assert (
+        adl.certify(oce, EVENT, LAW, solved).certified
+        and adl.certify(oce + adl.MaxLeverage(), EVENT, LAW, solved).certified
+    )
     table = adl.compare(EVENT, LAW, measures=[oce])
     assert table.loc["optimum of OCE(above=4.0, below=0.5)", "OCE(above=4.0, below=0.5) gap"] <= TOL.gap
 
 
 BOOK = adl.Book.from_frame(
-    pd.DataFrame({"account": ["a", "b"], "asset": "K", "position": [-10.0, -10.0], "price": 100.0, "equity": [100.0, 400.0]})
+    pd.DataFrame(
+        {
+            "account": ["a", "b"],
+            "asset": "K",
+            "position": [-10.0, -10.0],
+            "price": 100.0,
+            "equity": [100.0, 400.0],
+        }
+    )
 )
 SIX = adl.Event(BOOK, short={"K": 6.0})
 MOVES = adl.Scenarios(np.random.default_rng(5).normal(0, 0.3, (200, 1)).clip(-1))
@@ -62,7 +77,11 @@ def test_a_small_slip_is_cleared_exactly_before_it_is_valued(slip):
 @pytest.mark.parametrize("slip", [2e-9, -2e-9, 1e-6])
 def test_a_larger_slip_is_infeasible(slip):
     c = adl.certify(adl.ExpectedLoss(), SIX, MOVES, scaled(1 + slip))
-    assert c.status == "infeasible" and c.bound is None and c.clearing_error == pytest.approx(abs(6 * slip), rel=1e-6)
+    assert (
+        c.status == "infeasible"
+        and c.bound is None
+        and c.clearing_error == pytest.approx(abs(6 * slip), rel=1e-6)
+    )
 
 
 @pytest.mark.parametrize("slip", [9e-10, -9e-10, 1e-12, 1e-17])
@@ -82,14 +101,19 @@ def test_near_the_capacity_a_slip_is_measured_by_what_stays_open(slip, open_shar
 @pytest.mark.parametrize("seed", count(100))
 @pytest.mark.parametrize("digits", [15, 16, 17])
 def test_a_table_of_15_digits_comes_back_certified(seed, digits):
-    """CSV and back: what rounding explains is cleared without a word, and nothing lies below the bound of the optimum."""
+    """CSV and back: what rounding explains is cleared without a word, and nothing lies below the bound of the
+    optimum.
+    """
     rng = np.random.default_rng(seed)
     event = isolated(rng, decades=6) if seed % 2 else cross(rng)
     law = scenarios(rng, len(event.book.assets))
     best = adl.Problem(adl.ExpectedLoss(), event, law).solve()
     text = best.to_frame()[["account", "asset", "closed"]].to_csv(index=False, float_format=f"%.{digits}g")
     c = adl.certify(
-        adl.ExpectedLoss(), event, law, pd.read_csv(io.StringIO(text), dtype={"account": str}, float_precision="round_trip")
+        adl.ExpectedLoss(),
+        event,
+        law,
+        pd.read_csv(io.StringIO(text), dtype={"account": str}, float_precision="round_trip"),
     )
     assert c.status == best.certificate.status == "certified" and c.clearing_error == 0
     assert "cleared" not in c.proof
@@ -99,7 +123,9 @@ def test_a_table_of_15_digits_comes_back_certified(seed, digits):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(200))
 def test_no_certified_allocation_lies_below_the_bound(seed):
-    """Slips of any size, shared among the legs in any way: certified or uncertified means cleared, and at or above the bound."""
+    """Slips of any size, shared among the legs in any way: certified or uncertified means cleared, and at or
+    above the bound.
+    """
     rng = np.random.default_rng(seed)
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets))
@@ -109,7 +135,9 @@ def test_no_certified_allocation_lies_below_the_bound(seed):
     c = adl.certify(adl.ExpectedLoss(), event, law, table.assign(closed=table["closed"] * (1 + slip)))
     if c.status != "infeasible":
         assert c.clearing_error == 0 and c.box_violation == 0
-        assert c.objective >= best.certificate.bound - TOL.rounding * max(abs(best.certificate.bound), c.objective)
+        assert c.objective >= best.certificate.bound - TOL.rounding * max(
+            abs(best.certificate.bound), c.objective
+        )
 
 
 def test_a_policy_s_table_is_cleared_exactly_too():
@@ -120,7 +148,9 @@ def test_a_policy_s_table_is_cleared_exactly_too():
     assert "policy" in table.index and "policy (infeasible)" not in table.index
 
 
-@pytest.mark.parametrize("tol", [0, -1.0, 1.0, 2, float("inf"), float("nan"), "x", None, True, 1j, [1e-6], 10**400])
+@pytest.mark.parametrize(
+    "tol", [0, -1.0, 1.0, 2, float("inf"), float("nan"), "x", None, True, 1j, [1e-6], 10**400]
+)
 def test_the_tolerance_is_checked_alike_in_certify_and_solve(tol):
     with pytest.raises(adl.SolveError, match="is a number above 0 and below 1") as one:
         adl.certify(adl.ExpectedLoss(), SIX, MOVES, adl.pro_rata(SIX), tol=tol)
@@ -150,11 +180,15 @@ def test_the_tolerance_is_checked_alike_in_certify_and_solve(tol):
 )
 def test_sizes_that_are_no_real_numbers_are_refused(closed):
     table = pd.DataFrame({"account": ["a"], "asset": "K", "closed": pd.Series(closed)})
-    with pytest.raises(adl.AllocationError, match=r"1 of 1 rows .* account 'a', asset 'K' closes no finite number"):
+    with pytest.raises(
+        adl.AllocationError, match=r"1 of 1 rows .* account 'a', asset 'K' closes no finite number"
+    ):
         adl.certify(adl.ExpectedLoss(), SIX, MOVES, table)
 
 
-@pytest.mark.parametrize("closed", [["-6"], [np.longdouble(-6)], [np.float32(-6)], [np.int8(-6)], pd.Series([-6], dtype="Int64")])
+@pytest.mark.parametrize(
+    "closed", [["-6"], [np.longdouble(-6)], [np.float32(-6)], [np.int8(-6)], pd.Series([-6], dtype="Int64")]
+)
 def test_numbers_of_any_type_are_read(closed):
     table = pd.DataFrame({"account": ["b"], "asset": "K", "closed": pd.Series(closed)})
     c = adl.certify(adl.ExpectedLoss(), SIX, MOVES, table)
@@ -178,7 +212,9 @@ def saved(tmp_path):
 
 def change(path, **fields):
     content = json.loads(path.read_text(encoding="utf-8"))
-    content["certificate"].update({name: value for name, value in fields.items() if name in content["certificate"]})
+    content["certificate"].update(
+        {name: value for name, value in fields.items() if name in content["certificate"]}
+    )
     content.update({name: value for name, value in fields.items() if name in content})
     path.write_text(json.dumps(content), encoding="utf-8")
 
@@ -186,7 +222,11 @@ def change(path, **fields):
 @pytest.mark.parametrize(
     "fields, status, words",
     [
-        ({"amount": [-1.0, 99.0], "gap": 0.5, "bound": 1e9}, "infeasible", "misses the requirement by 92 contracts"),
+        (
+            {"amount": [-1.0, 99.0], "gap": 0.5, "bound": 1e9},
+            "infeasible",
+            "misses the requirement by 92 contracts",
+        ),
         ({"amount": [1.0, 4.0]}, "infeasible", "misses the requirement by 1 contracts"),
         ({"amount": [-1.0, 7.0]}, "infeasible", "leaves its boxes by 0.1 of a position"),
         ({"bound": 1e9}, "uncertified", "its bound 1e.09 lies above its objective"),
@@ -201,7 +241,9 @@ def test_a_file_that_claims_more_than_it_shows_is_not_believed(saved, fields, st
     with pytest.warns(adl.UncertifiedWarning, match=words):
         loaded = adl.Allocation.load(path)
     assert loaded.certificate.status == status and not loaded.certificate.certified
-    assert loaded.certificate.proof.startswith("recorded: ") and "; the file says " in loaded.certificate.proof
+    assert (
+        loaded.certificate.proof.startswith("recorded: ") and "; the file says " in loaded.certificate.proof
+    )
     if status == "infeasible":
         assert loaded.certificate.bound is None and loaded.certificate.gap is None
 
@@ -231,7 +273,11 @@ def test_a_file_may_claim_less_than_it_shows(saved):
 
 def test_infeasible_and_uncertified_allocations_are_stored_as_they_are(tmp_path):
     half = adl.pro_rata(SIX)
-    odd = replace(half, amount=half.amount / 2, certificate=adl.certify(adl.ExpectedLoss(), SIX, MOVES, half.to_frame().iloc[:1]))
+    odd = replace(
+        half,
+        amount=half.amount / 2,
+        certificate=adl.certify(adl.ExpectedLoss(), SIX, MOVES, half.to_frame().iloc[:1]),
+    )
     for name, allocation in (("half", replace(odd, amount=np.array([3.0, 0.0]))), ("pro rata", half)):
         allocation.save(tmp_path / f"{name}.json")
         c = adl.Allocation.load(tmp_path / f"{name}.json").certificate
@@ -241,13 +287,32 @@ def test_infeasible_and_uncertified_allocations_are_stored_as_they_are(tmp_path)
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(400))
 def test_a_damaged_file_is_an_allocation_error(saved, seed):
-    """One entry anywhere replaced by junk, or removed: refused in a sentence, or loaded without claiming more than before."""
+    """One entry anywhere replaced by junk, or removed: refused in a sentence, or loaded without claiming more
+    than before.
+    """
     path, _ = saved
     rng = np.random.default_rng(seed)
     content = json.loads(path.read_text(encoding="utf-8"))
     places = list(_places(content))
     parent, key = places[rng.integers(len(places))]
-    junk = [None, "x", -1, 2**40, 1e300, True, [], {}, [[]], {"a": 1}, "inf", 0, 10**400, [1.0, 2.0, 3.0], -0.5, "certified"]
+    junk = [
+        None,
+        "x",
+        -1,
+        2**40,
+        1e300,
+        True,
+        [],
+        {},
+        [[]],
+        {"a": 1},
+        "inf",
+        0,
+        10**400,
+        [1.0, 2.0, 3.0],
+        -0.5,
+        "certified",
+    ]
     if rng.random() < 0.2:
         del parent[key]
     else:
@@ -262,7 +327,9 @@ def test_a_damaged_file_is_an_allocation_error(saved, seed):
             return
     c = loaded.certificate
     if c.certified:
-        assert math.fsum(loaded.amount.tolist()) == 6.0 and c.objective - c.bound <= c.tolerance * max(abs(c.objective), c.floor)
+        assert math.fsum(loaded.amount.tolist()) == 6.0 and c.objective - c.bound <= c.tolerance * max(
+            abs(c.objective), c.floor
+        )
     repr(loaded), loaded.to_frame(), loaded.by_account(), loaded.shadow_prices
 
 
@@ -275,7 +342,24 @@ def _places(content):
 
 
 WAVES = adl.Waves.from_frame(BOOK.to_frame().assign(wave=1, realized_closed=[-1.0, 0.0]))
-JUNK = [None, "x", float("nan"), [], {}, object(), 10**400, 1j, True, -1, [None], {"X": None}, {"X": "x"}, np.array([1j]), b"x", ()]
+JUNK = [
+    None,
+    "x",
+    float("nan"),
+    [],
+    {},
+    object(),
+    10**400,
+    1j,
+    True,
+    -1,
+    [None],
+    {"X": None},
+    {"X": "x"},
+    np.array([1j]),
+    b"x",
+    (),
+]
 CALLS = {
     "Book.from_frame": adl.Book.from_frame,
     "Event book": lambda x: adl.Event(x, short={"K": 1.0}),

@@ -1,4 +1,6 @@
-"""The command line under a pipe: what reads it may leave at any line, and nothing that was to be done is lost (DESIGN 6)."""
+"""The command line under a pipe: what reads it may leave at any line, and nothing that was to be done is lost
+(DESIGN 6).
+"""
 
 import os
 import signal
@@ -14,7 +16,8 @@ ISOLATED = "account,asset,position,price,equity\na,X,-10,1,1\nb,X,-10,1,2\nc,X,4
 SOLVE = ("solve", "book.csv", "--short", "X=6", "-o", "out.csv", "--plot", "out.png")
 UNPROVED = (
     "import sys, adl_opt as adl; from adl_opt import cli; from adl_opt.problem import problem; "
-    "problem.Problem.solve = lambda self, **_: adl.pro_rata(self.event); sys.argv = ['adl-opt', *sys.argv[1:]]; cli.main()"
+    "problem.Problem.solve = lambda self, **_: adl.pro_rata(self.event); sys.argv = ['adl-opt', "
+    "*sys.argv[1:]]; cli.main()"
 )
 COMMAND = ("-m", "adl_opt")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
@@ -32,7 +35,13 @@ def unread(folder: Path, *words: str, python=COMMAND, streams=("stdout",)) -> tu
     os.close(reader)
     said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | dict.fromkeys(streams, writer)
     done = subprocess.run(
-        [sys.executable, *python, *words], cwd=folder, env=ENVIRONMENT, text=True, check=False, timeout=300, **said
+        [sys.executable, *python, *words],
+        cwd=folder,
+        env=ENVIRONMENT,
+        text=True,
+        check=False,
+        timeout=300,
+        **said,
     )
     os.close(writer)
     return done.returncode, done.stderr or ""
@@ -50,7 +59,9 @@ def test_what_is_not_proved_is_exit_1_under_a_closed_pipe_too(folder):
     assert (folder / "out.csv").is_file()
 
 
-@pytest.mark.parametrize("words", [("--help",), ("solve", "--help"), ("--version",), ("models",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("--help",), ("solve", "--help"), ("--version",), ("models",)], ids=" ".join
+)
 def test_what_only_prints_ends_quietly(folder, words):
     assert unread(folder, *words) == (0, "")
 
@@ -76,7 +87,9 @@ def test_a_reader_that_leaves_after_a_line_has_that_line(folder):
 @pytest.mark.skipif(os.name != "posix", reason="says how a POSIX shell closes a stream")
 def test_a_stream_that_was_never_open(folder):
     line = f'"{sys.executable}" -m adl_opt solve book.csv --short X=6 -o out.csv >&-'
-    done = subprocess.run(["sh", "-c", line], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "") and (folder / "out.csv").is_file()
 
 
@@ -112,7 +125,9 @@ def test_an_interrupt_is_exit_130_and_no_traceback(folder):
         "parsing.Book.read = lambda path: (print('reading', file=sys.stderr, flush=True), time.sleep(60)); "
         "sys.argv = ['adl-opt', 'solve', 'book.csv', '--short', 'X=6']; cli.main()"
     )
-    with subprocess.Popen([sys.executable, "-c", slow], cwd=folder, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE) as running:
+    with subprocess.Popen(
+        [sys.executable, "-c", slow], cwd=folder, env=ENVIRONMENT, text=True, stderr=subprocess.PIPE
+    ) as running:
         assert running.stderr is not None and running.stderr.readline() == "reading\n"
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 130 and "Traceback" not in running.stderr.read()

@@ -1,4 +1,6 @@
-"""The table fault x model (planted.py): no fault that touches a model goes unnoticed by its claims, and every claim is failed by some fault."""
+"""The table fault x model (planted.py): no fault that touches a model goes unnoticed by its claims, and every
+claim is failed by some fault.
+"""
 
 import pytest
 
@@ -11,13 +13,22 @@ from .books import FULL
 from .planted import BLIND, FAULTS, Fault, named, noticed, planted
 
 NAMES = catalog.names()
-USED = [(fault, name) for fault in FAULTS for name in NAMES if fault.uses(adl.load(name)) and (fault.name, name) not in BLIND]
-ANYWHERE = [(fault, name) for fault in FAULTS if fault.whoever for name in NAMES if (fault.name, name) not in BLIND]
+USED = [
+    (fault, name)
+    for fault in FAULTS
+    for name in NAMES
+    if fault.uses(adl.load(name)) and (fault.name, name) not in BLIND
+]
+ANYWHERE = [
+    (fault, name) for fault in FAULTS if fault.whoever for name in NAMES if (fault.name, name) not in BLIND
+]
 KNOWN = {name for name in vars(errors) if name.endswith("Error")}
 
 
 def _some(cells: list[tuple[Fault, str]]) -> list[tuple[Fault, str]]:
-    """All of them behind `make fuzz`; else every fault once, each in another model, and value x 1.0001 in all."""
+    """All of them behind `make fuzz`; else every fault once, each in another model, and value x 1.0001 in
+    all.
+    """
     if FULL:
         return cells
     chosen: dict[str, tuple[Fault, str]] = {}
@@ -25,20 +36,31 @@ def _some(cells: list[tuple[Fault, str]]) -> list[tuple[Fault, str]]:
         mine = [cell for cell in cells if cell[0] is fault]
         if mine:
             chosen[fault.name] = mine[number % len(mine)]
-    return list(chosen.values()) + [cell for cell in cells if cell[0] is FAULTS[0] and cell not in chosen.values()]
+    return list(chosen.values()) + [
+        cell for cell in cells if cell[0] is FAULTS[0] and cell not in chosen.values()
+    ]
 
 
-@pytest.mark.parametrize(("fault", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in _some(USED)])
+@pytest.mark.parametrize(
+    ("fault", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in _some(USED)]
+)
 def test_a_fault_is_noticed(fault, name):
-    """By a violation, or by an error of the package itself; never by an exception of Python's, which would be a fault of the fault."""
+    """By a violation, or by an error of the package itself; never by an exception of Python's, which would be
+    a fault of the fault.
+    """
     _, found = noticed(fault, name)
     assert found, "a hole"
-    assert found[0].violation > found[0].claim.tolerance or found[0].trouble.split(":")[0] in KNOWN or found[0].claim.fails
+    assert (
+        found[0].violation > found[0].claim.tolerance
+        or found[0].trouble.split(":")[0] in KNOWN
+        or found[0].claim.fails
+    )
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize(
-    ("fault", "name"), [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in (ANYWHERE if FULL else ANYWHERE[::17])]
+    ("fault", "name"),
+    [pytest.param(*cell, id=f"{cell[0].name}-{cell[1]}") for cell in (ANYWHERE if FULL else ANYWHERE[::17])],
 )
 def test_a_fault_that_answers_a_claim_is_noticed(fault, name):
     touched, found = noticed(fault, name)

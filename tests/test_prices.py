@@ -1,4 +1,6 @@
-"""Shadow prices as intervals, against difference quotients of certified values; and the words that explain an account (THEORY 6)."""
+"""Shadow prices as intervals, against difference quotients of certified values; and the words that explain an
+account (THEORY 6).
+"""
 
 import numpy as np
 import pytest
@@ -10,12 +12,16 @@ from .test_elliptic import laws
 
 
 def kinked(required: float) -> adl.Allocation:
-    """Equity 0.5 against 10 short at price 1: what closing saves falls from 0.15 to 0.1 at 5 closed, to 0.1 more until 7.5, then to 0."""
+    """Equity 0.5 against 10 short at price 1: what closing saves falls from 0.15 to 0.1 at 5 closed, to 0.1
+    more until 7.5, then to 0.
+    """
     event = one_asset([-10.0, -1e-9], [0.5, 1e9], required)
     return adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([0.1, 0.2], [0.5, 0.5])).solve()
 
 
-@pytest.mark.parametrize("required, least, most", [(3.0, 0.15, 0.15), (5.0, 0.1, 0.15), (6.0, 0.1, 0.1), (0.0, 0.15, np.inf)])
+@pytest.mark.parametrize(
+    "required, least, most", [(3.0, 0.15, 0.15), (5.0, 0.1, 0.15), (6.0, 0.1, 0.1), (0.0, 0.15, np.inf)]
+)
 def test_a_kink_has_an_interval_of_prices(required, least, most):
     ends = kinked(required).shadow_price_range.loc["X"]
     assert ends["least"] == pytest.approx(least, rel=1e-9) and ends["most"] == pytest.approx(most, rel=1e-9)
@@ -45,7 +51,9 @@ def quotients(problem: adl.Problem, solved: adl.Allocation, k: int, step: float)
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_the_ends_are_one_sided_slopes(seed):
-    """Scenario programs: of the expected loss by the accounts or the dual face, of coupled measures by the dual face."""
+    """Scenario programs: of the expected loss by the accounts or the dual face, of coupled measures by the
+    dual face.
+    """
     rng = np.random.default_rng(140_000 + seed)
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets))
@@ -58,7 +66,9 @@ def test_the_ends_are_one_sided_slopes(seed):
             if np.isnan(least):
                 assert 0 < solved.certificate.objective <= solved.certificate.floor
                 continue
-            more, last = quotients(problem, solved, k, 1e-5 * min(event.required[k], event.capacities[k] - event.required[k]))
+            more, last = quotients(
+                problem, solved, k, 1e-5 * min(event.required[k], event.capacities[k] - event.required[k])
+            )
             scale = 1e-4 * max(solved.certificate.reference / event.required[k], abs(more), abs(last))
             assert least == pytest.approx(more, abs=scale) and most == pytest.approx(last, abs=scale)
             assert least <= solved.price[k] <= most
@@ -74,14 +84,21 @@ def test_smooth_laws_have_one_price(seed):
     solved = problem.solve()
     for k in event.free_assets:
         least, most = solved.shadow_price_range.loc[event.book.assets[k]]
-        more, last = quotients(problem, solved, k, 1e-3 * min(event.required[k], event.capacities[k] - event.required[k]))
+        more, last = quotients(
+            problem, solved, k, 1e-3 * min(event.required[k], event.capacities[k] - event.required[k])
+        )
         noise = 1e-6 * solved.certificate.reference / event.required[k] + 1e-2 * (last - more)
         assert more - noise <= least <= most <= last + noise
 
 
 def test_a_kink_in_several_assets():
     """At the kink of an account with two positions to decide: the dual face gives both ends."""
-    rows = [("a", "X", -10.0, 1.0, 0.5), ("a", "Y", -10.0, 1.0, 0.5), ("b", "X", -1e-6, 1.0, 1e3), ("b", "Y", -1e-6, 1.0, 1e3)]
+    rows = [
+        ("a", "X", -10.0, 1.0, 0.5),
+        ("a", "Y", -10.0, 1.0, 0.5),
+        ("b", "X", -1e-6, 1.0, 1e3),
+        ("b", "Y", -1e-6, 1.0, 1e3),
+    ]
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 7.5, "Y": 7.5})
     law = adl.Scenarios([[0.1, 0.1], [0.2, 0.2]])
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
@@ -106,10 +123,19 @@ def test_explain(paper):
     law = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, 0.85, 10 / 365)
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve()
     reduced, spared, hedged = (solved.explain(name) for name in "ABD")
-    assert reduced.startswith("account A: reduced (equity 242,100") and "one more contract saves 320.7051: on the margin" in reduced
-    assert "gross leverage 4.748864 -> 3.985098" in reduced and "volatility leverage 0.5163538 -> 0.4450743" in reduced
+    assert (
+        reduced.startswith("account A: reduced (equity 242,100")
+        and "one more contract saves 320.7051: on the margin" in reduced
+    )
+    assert (
+        "gross leverage 4.748864 -> 3.985098" in reduced
+        and "volatility leverage 0.5163538 -> 0.4450743" in reduced
+    )
     assert "expected shortfall 2,162.491 -> 1,000.63" in reduced
-    assert "spared" in spared and "closing would save 249.7272 a contract, no more than the shadow price 320.7051" in spared
+    assert (
+        "spared" in spared
+        and "closing would save 249.7272 a contract, no more than the shadow price 320.7051" in spared
+    )
     assert "ETH 190: stays, nothing is required of it (closing it would add" in hedged
     rough = adl.Problem(adl.ExpectedLoss(), paper, law.quadrature(20)).solve().explain("C")
     assert "the last contract saved 371.165, one more would save 248.9243: on the margin" in rough
@@ -123,7 +149,12 @@ def test_explain(paper):
 
 
 def test_explain_says_what_was_closed_whole_and_which_side():
-    rows = [("a", "X", -10.0, 1.0, 0.5), ("a", "Y", -50.0, 1.0, 0.5), ("b", "X", -10.0, 1.0, 50.0), ("c", "X", 3.0, 1.0, 5.0)]
+    rows = [
+        ("a", "X", -10.0, 1.0, 0.5),
+        ("a", "Y", -50.0, 1.0, 0.5),
+        ("b", "X", -10.0, 1.0, 50.0),
+        ("c", "X", 3.0, 1.0, 5.0),
+    ]
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 10.5})
     solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[0.5, 0.5]])).solve()
     assert "closed 10, all of it; its last contract saved" in solved.explain("a")

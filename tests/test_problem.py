@@ -1,4 +1,6 @@
-"""Problem: the paper's figures, methods against each other, re-solves, sweeps, shadow prices, and what is refused (§10-§17)."""
+"""Problem: the paper's figures, methods against each other, re-solves, sweeps, shadow prices, and what is
+refused (§10-§17).
+"""
 
 import math
 import warnings
@@ -30,20 +32,29 @@ def test_the_papers_expected_loss(paper, law, solver):
 
 def test_the_paper_without_a_solver(paper, law):
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve()
-    assert solved.method == "separable" and solved.certificate.objective == pytest.approx(PUBLISHED, rel=TOL.paper)
+    assert solved.method == "separable" and solved.certificate.objective == pytest.approx(
+        PUBLISHED, rel=TOL.paper
+    )
     assert "BTC, ETH" in repr(adl.Problem(adl.ExpectedLoss(), paper, law))
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(300))
 def test_conic_against_closed_form(seed):
-    """Random and degenerate isolated books over twelve decades of equity, the law of models/expected_loss.py: all certified."""
+    """Random and degenerate isolated books over twelve decades of equity, the law of models/expected_loss.py:
+    all certified.
+    """
     rng = np.random.default_rng(seed)
     event = isolated(rng)
-    problem = adl.Problem(adl.ExpectedLoss(), event, adl.load("expected_loss").law.__class__(0.05**2, 3.0).sample(32, seed))
+    problem = adl.Problem(
+        adl.ExpectedLoss(), event, adl.load("expected_loss").law.__class__(0.05**2, 3.0).sample(32, seed)
+    )
     closed, conic = (problem.solve(method=method) for method in ("closed-form", "conic"))
     assert closed.certificate.certified and conic.certificate.certified
-    assert abs(closed.certificate.objective - conic.certificate.objective) <= TOL.value * conic.certificate.reference
+    assert (
+        abs(closed.certificate.objective - conic.certificate.objective)
+        <= TOL.value * conic.certificate.reference
+    )
     for solved in (closed, conic):
         assert math.fsum(solved.amount[event.closable]) == event.required[0]
         assert (solved.amount >= 0).all() and (solved.amount <= event.size).all()
@@ -52,7 +63,9 @@ def test_conic_against_closed_form(seed):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(100))
 def test_dust_accounts_are_right_after_the_polish(seed):
-    """THEORY 8.4: the expected loss of every account, however small, within 1e-9 of its own equity of the exact one-asset answer."""
+    """THEORY 8.4: the expected loss of every account, however small, within 1e-9 of its own equity of the
+    exact one-asset answer.
+    """
     rng = np.random.default_rng(3000 + seed)
     event = isolated(rng)
     law = scenarios(rng, 1)
@@ -69,9 +82,9 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     price = conic.price[0]
     legs = np.flatnonzero(event.free)
     size, closed = event.size[legs], conic.amount[legs]
-    own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(-below.high[legs] / size - price, 0) * (
-        size - closed
-    )
+    own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(
+        -below.high[legs] / size - price, 0
+    ) * (size - closed)
     assert (own_gap <= 1e-9 * event.book.equity[event.book.account[legs]]).all()
 
 
@@ -82,7 +95,9 @@ def test_resolve_does_not_recompile_and_does_not_mutate(paper, law):
     other = problem.solve(short={"BTC": 12.5}, method="conic")
     assert problem.cvxpy is program and problem.event is paper
     assert other.event.short == {"BTC": 12.5} and first.event.short == {"BTC": 10.0}
-    cold = adl.Problem(adl.ExpectedLoss(), paper.with_requirement(short={"BTC": 12.5}), law).solve(method="conic")
+    cold = adl.Problem(adl.ExpectedLoss(), paper.with_requirement(short={"BTC": 12.5}), law).solve(
+        method="conic"
+    )
     assert other.certificate.objective == pytest.approx(cold.certificate.objective, rel=TOL.formula)
 
 
@@ -129,7 +144,10 @@ def test_shadow_price_is_minus_the_slope_of_the_value(seed):
             side = short if event.side[k] < 0 else long
             side[asset] += change
             values.append(problem.solve(short=short, long=long, method="conic").certificate.objective)
-        before, after = (values[0] - here.certificate.objective) / step, (here.certificate.objective - values[1]) / step
+        before, after = (
+            (values[0] - here.certificate.objective) / step,
+            (here.certificate.objective - values[1]) / step,
+        )
         slack = 1e-6 * max(abs(before), abs(after)) + 3 * TOL.value * here.certificate.reference / step
         assert after - slack <= here.price[k] <= before + slack
 
@@ -144,7 +162,11 @@ def test_closed_form_refuses_cross_margin_and_says_why(paper, law):
 def test_no_law_is_enough_in_isolated_margin():
     event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
     solved = adl.Problem(adl.ExpectedLoss(), event).solve()
-    assert solved.certificate.certified and "Thm 1" in solved.certificate.proof and solved.certificate.measure == "LeverageSquare"
+    assert (
+        solved.certificate.certified
+        and "Thm 1" in solved.certificate.proof
+        and solved.certificate.measure == "LeverageSquare"
+    )
     assert np.isnan(solved.shadow_prices["X"])
 
 
@@ -156,7 +178,9 @@ def test_a_law_without_closed_form_is_refused_with_the_remedy(paper):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
-    """p = 7 over many decades: whatever the solver says, no point that scipy finds lies below the bound, nor below a certified value."""
+    """p = 7 over many decades: whatever the solver says, no point that scipy finds lies below the bound, nor
+    below a certified value.
+    """
     from scipy.optimize import minimize
 
     from adl_opt.evaluation.symbols import Symbols
@@ -167,7 +191,9 @@ def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         solved = adl.Problem(objective, event).solve(method="conic")
     c, free = solved.certificate, np.flatnonzero(event.free)
-    assert (c.status == "certified") == (c.gap <= c.tolerance) and c.objective <= c.reference * (1 + TOL.rounding)
+    assert (c.status == "certified") == (c.gap <= c.tolerance) and c.objective <= c.reference * (
+        1 + TOL.rounding
+    )
 
     def value(fraction):
         amount = event.fixed_fraction * event.size
@@ -184,10 +210,20 @@ def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
         }
         for k in event.free_assets
     ]
-    for start in (event.pro_rata_fraction[free], (solved.amount / np.where(event.size > 0, event.size, 1))[free]):
+    for start in (
+        event.pro_rata_fraction[free],
+        (solved.amount / np.where(event.size > 0, event.size, 1))[free],
+    ):
         if not len(free):
             return
-        found = minimize(value, start, bounds=[(0, 1)] * len(free), constraints=rows, method="SLSQP", options={"ftol": 1e-14})
+        found = minimize(
+            value,
+            start,
+            bounds=[(0, 1)] * len(free),
+            constraints=rows,
+            method="SLSQP",
+            options={"ftol": 1e-14},
+        )
         if found.success and all(abs(row["fun"](np.clip(found.x, 0, 1))) < 1e-12 for row in rows):
             best = value(found.x) * c.reference
             assert c.bound <= best + 1e-6 * max(abs(best), c.floor)
@@ -201,15 +237,17 @@ def test_every_solver_that_is_not_exact_is_certified_or_says_so(paper, law):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver=solver)
-        assert solved.certificate.bound <= PUBLISHED * (1 + TOL.paper) and solved.certificate.objective >= PUBLISHED * (
-            1 - TOL.paper
-        )
+        assert solved.certificate.bound <= PUBLISHED * (
+            1 + TOL.paper
+        ) and solved.certificate.objective >= PUBLISHED * (1 - TOL.paper)
 
 
 def test_unique():
     event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
     assert adl.Problem(adl.LeverageSquare(), event).solve().unique is True
-    assert adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve().unique is True  # a density everywhere (Thm 2)
+    assert (
+        adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve().unique is True
+    )  # a density everywhere (Thm 2)
     assert adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([0.3, -0.2])).solve().unique is False
     assert adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.04)).solve(short={"X": 20.0}).unique is True
 
@@ -225,7 +263,9 @@ class Liar(adl.Objective):
 
 
 class HiddenVariance(adl.Objective):
-    """mean + variance of the loss: not convex in the allocation; epigraph variables of its own make it look legal (§17)."""
+    """mean + variance of the loss: not convex in the allocation; epigraph variables of its own make it look
+    legal (§17).
+    """
 
     def express(self, m):
         above = cp.Variable(len(m.probability))
@@ -294,7 +334,10 @@ class OwnCVaR(adl.Objective):
 
     def value(self, m):
         order = np.argsort(-m.loss)
-        weight = np.minimum(m.probability[order], np.maximum(0.1 - (np.cumsum(m.probability[order]) - m.probability[order]), 0))
+        weight = np.minimum(
+            m.probability[order],
+            np.maximum(0.1 - (np.cumsum(m.probability[order]) - m.probability[order]), 0),
+        )
         return float(weight @ m.loss[order] / 0.1)
 
 
@@ -310,12 +353,16 @@ def test_free_variables_go_to_clarabel(paper, law):
 
 
 def test_cvxpys_bounds_bug_does_not_touch_us(paper, law):
-    """CVXPY 1.9.3 returns a wrong `optimal` through HiGHS for pos of constant - constant*unbounded (THEORY 8.5); ours are boxed."""
+    """CVXPY 1.9.3 returns a wrong `optimal` through HiGHS for pos of constant - constant*unbounded (THEORY
+    8.5); ours are boxed.
+    """
     assert all(v.bounds is not None for v in adl.Problem(adl.ExpectedLoss(), paper, law).cvxpy.variables())
 
 
 def test_cvxpys_bounds_bug_as_it_is():
-    """The bug itself, pinned: if this fails because the value is now 0, CVXPY is repaired; relax THEORY 8.5 and this test."""
+    """The bug itself, pinned: if this fails because the value is now 0, CVXPY is repaired; relax THEORY 8.5
+    and this test.
+    """
     A = np.array([[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]])
     y = cp.Variable((2, 1))
     program = cp.Problem(cp.Minimize(cp.sum(cp.pos(A - cp.multiply(A, y)))), [y >= 0, y <= 1])
@@ -332,7 +379,9 @@ def test_time_limit_gives_a_point_or_an_error(paper, law):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver="CLARABEL", time_limit=1e-9)
+            solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(
+                method="conic", solver="CLARABEL", time_limit=1e-9
+            )
         except adl.SolveError as error:
             assert "time_limit" in str(error)
         else:
@@ -342,15 +391,21 @@ def test_time_limit_gives_a_point_or_an_error(paper, law):
 @pytest.mark.shared
 def test_real_accounts():
     if not REAL.is_file():
-        pytest.skip("the real accounts are not beside this checkout; test_wide_accounts runs on generated ones")
+        pytest.skip(
+            "the real accounts are not beside this checkout; test_wide_accounts runs on generated ones"
+        )
     book = adl.Book.read(REAL)
-    with pytest.raises(adl.EventError, match=r"124 of 19,337 accounts have no positive equity, first '0x003e11c8fa'"):
+    with pytest.raises(
+        adl.EventError, match=r"124 of 19,337 accounts have no positive equity, first '0x003e11c8fa'"
+    ):
         adl.Event(book, short={"BASKET": 1e9})
     _certified_at(book.solvent(), "BASKET", [3e7, 1e8, 1e9])
 
 
 def test_wide_accounts():
-    """What the real book exercises, generated: 20,000 accounts, leverage and equity over fourteen decades, ties."""
+    """What the real book exercises, generated: 20,000 accounts, leverage and equity over fourteen decades,
+    ties.
+    """
     rng = np.random.default_rng(10)
     equity, leverage = 10 ** rng.uniform(-6, 8.5, 20_000), 10 ** rng.normal(-0.5, 1.2, 20_000)
     leverage[:50] = 10 ** rng.uniform(4, 7.8, 50)
@@ -363,6 +418,10 @@ def test_wide_accounts():
 def _certified_at(book, asset, requirements):
     for required in requirements:
         event = adl.Event(book, short={asset: required})
-        for law in (None, adl.LogNormal(0.8, None, 1 / 365), adl.LogNormal(0.8, None, 1 / 365).quadrature(20)):
+        for law in (
+            None,
+            adl.LogNormal(0.8, None, 1 / 365),
+            adl.LogNormal(0.8, None, 1 / 365).quadrature(20),
+        ):
             solved = adl.Problem(adl.ExpectedLoss(), event, law).solve()
             assert solved.certificate.certified and math.fsum(solved.amount) == required

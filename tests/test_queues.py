@@ -1,4 +1,6 @@
-"""Exchanges' ranking rules by hand, ties, closing prices; policies in proportion; levelling at a closing price (EXCHANGES, THEORY 3)."""
+"""Exchanges' ranking rules by hand, ties, closing prices; policies in proportion; levelling at a closing
+price (EXCHANGES, THEORY 3).
+"""
 
 import math
 from dataclasses import replace
@@ -18,21 +20,28 @@ from .tolerances import TOL
 def event(size, equity, required, entry=None, price=100.0, side="short", **extra):
     size = np.asarray(size, float) * (-1 if side == "short" else 1)
     columns = {**extra, **({} if entry is None else {"entry_price": entry})}
-    book = frame([f"a{i + 1}" for i in range(len(size))], "X", size, price, np.asarray(equity, float)).assign(**columns)
+    book = frame([f"a{i + 1}" for i in range(len(size))], "X", size, price, np.asarray(equity, float)).assign(
+        **columns
+    )
     return adl.Event(adl.Book.from_frame(book), **{side: {"X": required}})
 
 
 def test_bitmex_page_ranks_six_longs():
-    """Quantities 10, 10, 20, 30, 20, 10 with scores 3, 6, 1, 4, 5, 2; a short of 20 is liquidated: account 2 closes 10, account 5 closes 10 of 20."""
+    """Quantities 10, 10, 20, 30, 20, 10 with scores 3, 6, 1, 4, 5, 2; a short of 20 is liquidated: account 2
+    closes 10, account 5 closes 10 of 20.
+    """
     size, wanted = np.array([10.0, 10, 20, 30, 20, 10]), np.array([3.0, 6, 1, 4, 5, 2])
-    longs = event(size, 100 * size / (4 * wanted), 20.0, np.full(6, 80.0), side="long")  # R = 20/80, L = 4 x score
+    longs = event(
+        size, 100 * size / (4 * wanted), 20.0, np.full(6, 80.0), side="long"
+    )  # R = 20/80, L = 4 x score
     rule = adl.policy("bitmex")
     assert rule.score(longs) == pytest.approx(wanted, rel=TOL.rounding)
     assert rule(longs).closed.tolist() == [0, 10, 0, 0, 10, 0]
     assert rule(longs).method == "bitmex" and rule.tied(longs).empty
 
 
-# Three shorts of 10 at mark 100: entered at 125, 200, 80 on equity 500, 4000, 250. Unrealized 250, 1000, -200; R .2, .5, -.25; L 2, .25, 4;
+# Three shorts of 10 at mark 100: entered at 125, 200, 80 on equity 500, 4000, 250. Unrealized 250, 1000,
+# -200; R .2, .5, -.25; L 2, .25, 4;
 # margin = equity - unrealized = 250, 3000, 450; value at entry 1250, 2000, 800.
 HAND = {
     "bitmex": ([0.4, 0.125, -0.0625], [10, 5, 0]),
@@ -57,21 +66,30 @@ def test_presets_by_hand(name):
     rule, (score, closed) = adl.policy(name), HAND[name]
     assert rule.score(shorts) == pytest.approx(np.array(score), rel=TOL.rounding)
     allocation = rule(shorts)
-    assert allocation.amount.tolist() == closed and allocation.method == name and allocation.certificate.clearing_error == 0
+    assert (
+        allocation.amount.tolist() == closed
+        and allocation.method == name
+        and allocation.certificate.clearing_error == 0
+    )
 
 
 def test_every_preset_has_source_and_example():
     assert {rule.name for rule in PRESETS} - {"dydx"} == set(HAND)
     open_ = {"binance", "bybit", "hyperliquid", "hyperliquid_as_printed"}  # EXCHANGES.md, column sure
     assert {rule.name for rule in PRESETS if not rule.sure} == open_
-    assert all(rule.source and rule.assumed and POLICIES[rule.name] is rule and str(rule) == rule.name for rule in PRESETS)
+    assert all(
+        rule.source and rule.assumed and POLICIES[rule.name] is rule and str(rule) == rule.name
+        for rule in PRESETS
+    )
 
 
 def test_ratios_of_longs_turn_the_other_way():
     longs = event([10, 10], [500, 250], 5.0, [80.0, 125.0], side="long", margin=[300.0, 500.0])
     assert adl.policy("hyperliquid").score(longs) == pytest.approx([2.5, -np.inf])
     assert adl.policy("hyperliquid_as_printed").score(longs) == pytest.approx([2.5, -np.inf])
-    assert adl.policy("coinex").score(longs) == pytest.approx([1.25 * 800 / 300, 0.8 * 1250 / 500], rel=TOL.rounding)
+    assert adl.policy("coinex").score(longs) == pytest.approx(
+        [1.25 * 800 / 300, 0.8 * 1250 / 500], rel=TOL.rounding
+    )
 
 
 def test_as_printed_hyperliquid_prefers_the_least_profitable_short():
@@ -83,7 +101,9 @@ def test_as_printed_hyperliquid_prefers_the_least_profitable_short():
 def test_bluefin_margin_ratio_stops_at_maintenance():
     shorts = event([10, 10], [5, 20], 1.0, [125.0, 125.0])  # margin ratios .005 and .02
     assert adl.policy("bluefin").score(shorts) == pytest.approx([20.0, 10.0], rel=TOL.rounding)
-    assert replace(adl.policy("bluefin"), maintenance=0.001).score(shorts) == pytest.approx([40.0, 10.0], rel=TOL.rounding)
+    assert replace(adl.policy("bluefin"), maintenance=0.001).score(shorts) == pytest.approx(
+        [40.0, 10.0], rel=TOL.rounding
+    )
 
 
 def test_ethereal_states_its_ties():
@@ -124,13 +144,16 @@ def test_assets_are_ranked_apart():
         ("b", "X", -10.0, 1.0, 9.0, 9.0),
         ("b", "Y", 8.0, 2.0, 9.0, 1.9),
     ]
-    book = adl.Book.from_frame(pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity", "entry_price"]))
+    book = adl.Book.from_frame(
+        pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity", "entry_price"])
+    )
     closed = adl.policy("bitmex")(adl.Event(book, short={"X": 12.0}, long={"Y": 3.0})).closed
     assert closed.tolist() == [-10, 3, -2, 0]  # X: 1/2 x 2 before 8/9 x 10/9 = .988
 
 
 @pytest.mark.parametrize(
-    ("required", "closed", "least", "most"), [(5.0, [5, 0], [0, 0], [5, 5]), (15.0, [10, 5], [5, 5], [10, 10])]
+    ("required", "closed", "least", "most"),
+    [(5.0, [5, 0], [0, 0], [5, 5]), (15.0, [10, 5], [5, 5], [10, 10])],
 )
 def test_what_a_tie_decided(required, closed, least, most):
     shorts = event([10, 10, 10], [500, 500, 5000], required)
@@ -140,7 +163,10 @@ def test_what_a_tie_decided(required, closed, least, most):
     assert (-tied["least"]).tolist() == least and (-tied["most"]).tolist() == most
     shared = replace(rule, ties="in proportion")
     assert shared(shorts).amount.tolist() == [required / 2, required / 2, 0] and len(shared.tied(shorts)) == 2
-    assert replace(rule, ties=("largest position", "newest first"))(shorts).amount.tolist() == [*closed[::-1], 0]
+    assert replace(rule, ties=("largest position", "newest first"))(shorts).amount.tolist() == [
+        *closed[::-1],
+        0,
+    ]
 
 
 @pytest.mark.parametrize("required", [0.0, 20.0, 25.0, 30.0])
@@ -176,7 +202,9 @@ def test_drift_charges_both_sides():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(200))
 def test_queues_against_a_plain_loop(seed):
-    """Sorted and taken one by one in Python; exact clearing asset by asset; cross margin, both sides, real numbers over decades."""
+    """Sorted and taken one by one in Python; exact clearing asset by asset; cross margin, both sides, real
+    numbers over decades.
+    """
     rng = np.random.default_rng(180_000 + seed)
     some = cross(rng)
     table = some.book.to_frame().assign(entry_price=lambda f: f["price"] * rng.lognormal(0, 0.3, len(f)))
@@ -192,11 +220,15 @@ def test_queues_against_a_plain_loop(seed):
             for j in sorted(legs, key=lambda j: (-score[j], j)):
                 wanted[j] = min(left, some.size[j])
                 left -= wanted[j]
-            assert closed[legs] == pytest.approx([wanted[j] for j in legs], rel=1e-9, abs=1e-12 * some.required[k])
+            assert closed[legs] == pytest.approx(
+                [wanted[j] for j in legs], rel=1e-9, abs=1e-12 * some.required[k]
+            )
         assert (closed[~some.closable] == 0).all()
 
 
-@pytest.mark.parametrize("name", [n for n in POLICIES if n not in ("hyperliquid", "hyperliquid_as_printed", "realized")])
+@pytest.mark.parametrize(
+    "name", [n for n in POLICIES if n not in ("hyperliquid", "hyperliquid_as_printed", "realized")]
+)
 def test_every_policy_takes_nothing_and_all(name):
     for required in (0.0, "all"):
         shorts = event([10, 0, 3], [500, 4000, 250], required, [101.0, 200.0, 80.0])
@@ -227,17 +259,24 @@ def test_burden_is_what_the_closing_price_moves():
     table = adl.burden(allocation, 105.0)  # shorts buy back above the mark
     assert table["transfer"].tolist() == [50, 25] and table["wholly_closed"].tolist() == [True, False]
     assert adl.burden(allocation, {"X": 98.0})["transfer"].tolist() == [-20, -10]
-    assert adl.burden(allocation, 100.0)["transfer"].tolist() == [0, 0] and table["closed_notional"].tolist() == [1000, 500]
+    assert adl.burden(allocation, 100.0)["transfer"].tolist() == [0, 0] and table[
+        "closed_notional"
+    ].tolist() == [1000, 500]
     longs = event([10, 10], [500, 4000], 15.0, [80.0, 50.0], side="long")
     assert adl.burden(adl.policy("bitmex")(longs), 95.0)["transfer"].tolist() == [50, 25]
 
 
 def test_levelling_at_a_closing_price_by_hand():
-    """THEORY 3.4: closing a short of mark 1 at 1.05 costs .05 a contract; water-filling depends on the path, levelling does not."""
+    """THEORY 3.4: closing a short of mark 1 at 1.05 costs .05 a contract; water-filling depends on the path,
+    levelling does not.
+    """
     shorts = event([10, 10], [1, 2], 8.0, price=1.0)
     assert adl.water_filling_at(shorts, 1.05).amount == pytest.approx([7, 1])
     assert adl.water_filling(shorts).amount == pytest.approx([6, 2])
-    for rule, wanted in ((lambda e: adl.water_filling_at(e, 1.05), [7, 1]), (adl.water_filling, [46 / 7, 10 / 7])):
+    for rule, wanted in (
+        (lambda e: adl.water_filling_at(e, 1.05), [7, 1]),
+        (adl.water_filling, [46 / 7, 10 / 7]),
+    ):
         first = rule(shorts.with_requirement(short={"X": 4.0})).amount
         second = rule(event(10 - first, np.array([1, 2]) - 0.05 * first, 4.0, price=1.0)).amount
         assert first + second == pytest.approx(wanted, rel=1e-9)
@@ -246,13 +285,17 @@ def test_levelling_at_a_closing_price_by_hand():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(200))
 def test_levelling_at_a_closing_price_levels(seed):
-    """The formula of THEORY 3.4, clip((p q - eta E)/(p + eta kappa), 0, q); at the mark it is water-filling."""
+    """The formula of THEORY 3.4, clip((p q - eta E)/(p + eta kappa), 0, q); at the mark it is
+    water-filling.
+    """
     rng = np.random.default_rng(190_000 + seed)
     n, price, side = int(rng.integers(2, 12)), 10 ** rng.uniform(-2, 4), ("short", "long")[seed % 2]
     size = rng.lognormal(1, 1, n)
     equity = size * price / rng.lognormal(1, 0.7, n)
     worst = (equity / size).min()
-    kappa = float(rng.uniform(-0.9, 0.9) * min(worst, price))  # nobody broke if wholly closed, and the closing price is positive
+    kappa = float(
+        rng.uniform(-0.9, 0.9) * min(worst, price)
+    )  # nobody broke if wholly closed, and the closing price is positive
     some = event(size, equity, float(rng.uniform(0.05, 0.95) * size.sum()), price=price, side=side)
     at = price - kappa if side == "short" else price + kappa
     closed = adl.water_filling_at(some, at).amount

@@ -41,7 +41,9 @@ def test_python_blocks_run_in_order(folder, capsys):
 
 def test_the_readmes_book_is_the_papers():
     text = blocks("csv")[0]
-    assert {tuple(line.split(",")[:2]) for line in text.splitlines()[1:]} == {(a, k) for a in "ABCD" for k in ("BTC", "ETH")}
+    assert {tuple(line.split(",")[:2]) for line in text.splitlines()[1:]} == {
+        (a, k) for a in "ABCD" for k in ("BTC", "ETH")
+    }
 
 
 COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("adl-opt")]
@@ -70,9 +72,20 @@ def test_commands_run(line, folder, monkeypatch, capsys):
 
 
 def test_the_two_commands_are_targets_of_the_makefile():
-    targets = [line.split()[1] for block in blocks("bash") for line in block.splitlines() if line.startswith("make")]
+    targets = [
+        line.split()[1] for block in blocks("bash") for line in block.splitlines() if line.startswith("make")
+    ]
     assert targets == ["demo", "test"]
-    for target in [*targets, "test-oldest", "test-newest", "constraints", "lint", "bench", "notebooks", "fuzz"]:
+    for target in [
+        *targets,
+        "test-oldest",
+        "test-newest",
+        "constraints",
+        "lint",
+        "bench",
+        "notebooks",
+        "fuzz",
+    ]:
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -96,6 +109,9 @@ def test_the_table_of_promises_is_what_the_search_finds():
     top = next(k for k, line in enumerate(lines) if line.startswith("| | `water_filling`"))
     names = re.findall(r"`(\w+)`", lines[top])
     rows = lines[top + 2 : top + 1 + len(AXES)]
-    cells = {name: "".join("y" if row.split("|")[2 + j].strip() == "yes" else "n" for row in rows) for j, name in enumerate(names)}
+    cells = {
+        name: "".join("y" if row.split("|")[2 + j].strip() == "yes" else "n" for row in rows)
+        for j, name in enumerate(names)
+    }
     assert cells == {name: row[:-1] for name, row in TABLE.items()}
     assert [row.split("|")[1].strip() for row in rows] == [axiom.name for axiom in promises.AXIOMS][:-1]

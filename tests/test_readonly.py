@@ -1,4 +1,6 @@
-"""Books, events, waves and laws do not change under those who hold them: their arrays refuse to be written into, in copies too."""
+"""Books, events, waves and laws do not change under those who hold them: their arrays refuse to be written
+into, in copies too.
+"""
 
 import copy
 import pickle
@@ -12,7 +14,11 @@ import adl_opt as adl
 from . import books
 
 SHORTS = books.frame(
-    ["a", "a", "b", "c"], ["X", "Y", "X", "X"], [-3.0, -2.0, -4.0, 5.0], [2.0, 9.0, 2.0, 2.0], [5.0, 5.0, 7.0, 9.0]
+    ["a", "a", "b", "c"],
+    ["X", "Y", "X", "X"],
+    [-3.0, -2.0, -4.0, 5.0],
+    [2.0, 9.0, 2.0, 2.0],
+    [5.0, 5.0, 7.0, 9.0],
 )
 LAWS = [
     adl.Gaussian([[0.1, 0.01], [0.01, 0.2]]),
@@ -41,7 +47,10 @@ def arrays(thing, path=""):
             yield from arrays(value, f"{path}[{name}]")
     elif type(thing).__module__.startswith("adl_opt"):
         asked = [
-            name for base in type(thing).__mro__ for name, kind in vars(base).items() if type(kind).__name__ == "cached_property"
+            name
+            for base in type(thing).__mro__
+            for name, kind in vars(base).items()
+            if type(kind).__name__ == "cached_property"
         ]
         for name in {*vars(thing), *asked}:
             yield from arrays(getattr(thing, name), f"{path}.{name}")
@@ -51,7 +60,9 @@ def copies(thing):
     yield from (thing, pickle.loads(pickle.dumps(thing)), copy.deepcopy(thing), copy.copy(thing))
 
 
-@pytest.mark.parametrize("limits", [{}, {"cap": 0.5}, {"cap": {"a": 0.5}, "protected": ["b"]}], ids=["plain", "cap", "protected"])
+@pytest.mark.parametrize(
+    "limits", [{}, {"cap": 0.5}, {"cap": {"a": 0.5}, "protected": ["b"]}], ids=["plain", "cap", "protected"]
+)
 def test_arrays_of_books_and_events_cannot_be_written_into(limits):
     event = an_event(**limits)
     wanted = (
@@ -66,9 +77,17 @@ def test_arrays_of_books_and_events_cannot_be_written_into(limits):
         "fixed_fraction",
         "pro_rata_fraction",
     )
-    for one in (*copies(event), event.with_requirement(short={"X": 1.0}), adl.Event(event.book.solvent(), short={"X": 1.0})):
+    for one in (
+        *copies(event),
+        event.with_requirement(short={"X": 1.0}),
+        adl.Event(event.book.solvent(), short={"X": 1.0}),
+    ):
         found = dict(arrays(one))
-        assert {f".{name}" for name in wanted} | {".book.position", ".book.equity", ".book.extra[realized_closed]"} <= set(found)
+        assert {f".{name}" for name in wanted} | {
+            ".book.position",
+            ".book.equity",
+            ".book.extra[realized_closed]",
+        } <= set(found)
         for path, array in found.items():
             assert not array.flags.writeable, path
             with pytest.raises(ValueError, match="read-only"):

@@ -1,4 +1,6 @@
-"""Nothing, or at least a minimum, remains of every position: against brute force, and honest about what the condition costs."""
+"""Nothing, or at least a minimum, remains of every position: against brute force, and honest about what the
+condition costs.
+"""
 
 import itertools
 
@@ -21,7 +23,9 @@ def loss(event, amount):
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(50))
 def test_all_or_nothing_against_brute_force(seed):
-    """Whole numbers of contracts, the requirement the sum of some positions: every subset that clears is tried."""
+    """Whole numbers of contracts, the requirement the sum of some positions: every subset that clears is
+    tried.
+    """
     rng = np.random.default_rng(180_000 + seed)
     position = rng.integers(1, 9, 7).astype(float)
     chosen = rng.random(7) < 0.5
@@ -30,8 +34,14 @@ def test_all_or_nothing_against_brute_force(seed):
         chosen[0] = False
     event = one_asset(-position, position / rng.lognormal(1, 1, 7), float(position[chosen].sum()))
     found = adl.without_remainders(event, LAW, {"X": 100.0})
-    subsets = [np.array(s) * position for s in itertools.product([0, 1], repeat=7) if np.dot(s, position) == event.required[0]]
-    assert found.certificate.objective == pytest.approx(min(loss(event, s) for s in subsets), rel=1e-7, abs=1e-9)
+    subsets = [
+        np.array(s) * position
+        for s in itertools.product([0, 1], repeat=7)
+        if np.dot(s, position) == event.required[0]
+    ]
+    assert found.certificate.objective == pytest.approx(
+        min(loss(event, s) for s in subsets), rel=1e-7, abs=1e-9
+    )
     assert np.isin(found.amount / position, [0.0, 1.0]).all() and found.certificate.clearing_error == 0
 
 
@@ -40,7 +50,9 @@ def test_all_or_nothing_against_brute_force(seed):
 def test_what_remains_is_nothing_or_enough(seed):
     rng = np.random.default_rng(181_000 + seed)
     position = rng.uniform(1, 9, 8)
-    event = one_asset(-position, position / rng.lognormal(1, 1, 8), float(rng.uniform(0.2, 0.8) * position.sum()))
+    event = one_asset(
+        -position, position / rng.lognormal(1, 1, 8), float(rng.uniform(0.2, 0.8) * position.sum())
+    )
     free = adl.Problem(adl.ExpectedLoss(), event, LAW).solve().certificate.objective
     before = free
     for minimum in (0.5, 2.0):
@@ -51,7 +63,10 @@ def test_what_remains_is_nothing_or_enough(seed):
             found.certificate.clearing_error <= TOL.rounding * event.required[0]
             and found.certificate.objective >= before - 1e-6 * before - 1e-9
         )
-        assert found.certificate.bound == pytest.approx(free, rel=1e-6, abs=1e-9) or found.certificate.bound <= free
+        assert (
+            found.certificate.bound == pytest.approx(free, rel=1e-6, abs=1e-9)
+            or found.certificate.bound <= free
+        )
         before = found.certificate.objective
 
 

@@ -1,4 +1,6 @@
-"""Risk measures: value against an independent definition, express against value, duals, certificates, Thm 1 for every monotone one."""
+"""Risk measures: value against an independent definition, express against value, duals, certificates, Thm 1
+for every monotone one.
+"""
 
 import math
 from fractions import Fraction
@@ -27,7 +29,12 @@ def _by_minimising(utility):
         grid = np.concatenate([np.linspace(loss.min() - 30, loss.max(), 400), loss])
         best = grid[np.argmin([at(t) for t in grid])]
         step = (loss.max() - loss.min() + 30) / 300
-        return min(minimize_scalar(at, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-12}).fun, at(best))
+        return min(
+            minimize_scalar(
+                at, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-12}
+            ).fun,
+            at(best),
+        )
 
     return value
 
@@ -64,7 +71,10 @@ def _quantile_integral(weights):
 def _shortfall_risk(scale):
     """The root of its defining inequality."""
     return lambda loss, p: brentq(
-        lambda t: p @ np.maximum(1 + (loss - t) / scale, 0) ** 2 - 1, loss.min() - 1e-9, loss.max() + scale, xtol=1e-14
+        lambda t: p @ np.maximum(1 + (loss - t) / scale, 0) ** 2 - 1,
+        loss.min() - 1e-9,
+        loss.max() + scale,
+        xtol=1e-14,
     )
 
 
@@ -88,11 +98,16 @@ MEASURES = [
     (adl.ShortfallRisk(0.05), _shortfall_risk(0.05)),
     (
         adl.Expectile(0.8),
-        lambda loss, p: brentq(lambda t: 0.8 * (p @ np.maximum(loss - t, 0)) - 0.2 * (p @ np.maximum(t - loss, 0)), loss.min() - 1, loss.max(), xtol=1e-14),
+        lambda loss, p: brentq(
+            lambda t: 0.8 * (p @ np.maximum(loss - t, 0)) - 0.2 * (p @ np.maximum(t - loss, 0)),
+            loss.min() - 1,
+            loss.max(),
+            xtol=1e-14,
+        ),
     ),
     (adl.MeanSemideviation(0.5), lambda loss, p: loss @ p + 0.5 * (p @ np.maximum(loss - loss @ p, 0))),
     (adl.MeanSemideviation(1.0), lambda loss, p: loss @ p + p @ np.maximum(loss - loss @ p, 0)),
-]  # fmt: skip
+]
 ALL = [measure for measure, _ in MEASURES]
 NAMES = [str(measure) for measure in ALL]
 
@@ -112,7 +127,9 @@ def test_value_is_the_textbook_definition(measure, independent):
     for seed in range(40):
         loss, p = losses(seed)
         possible = p > 0
-        assert measure.of(loss, p) == pytest.approx(independent(loss[possible], p[possible]), rel=1e-8, abs=1e-9)
+        assert measure.of(loss, p) == pytest.approx(
+            independent(loss[possible], p[possible]), rel=1e-8, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("measure", ALL, ids=NAMES)
@@ -129,7 +146,9 @@ def test_monotone_and_below_the_worst_case(measure):
 
 @pytest.mark.parametrize("measure", ALL, ids=NAMES)
 def test_duals_are_subgradients(measure):
-    """Weights, their own and repaired ones, state an affine function below the measure; at the loss it is `slack` below."""
+    """Weights, their own and repaired ones, state an affine function below the measure; at the loss it is
+    `slack` below.
+    """
     for seed in range(40):
         loss, p = losses(seed)
         rng = np.random.default_rng(seed)
@@ -143,7 +162,9 @@ def test_duals_are_subgradients(measure):
             weights, slack = measure.dual(loss, p, near)
             for _ in range(5):
                 other = np.round(rng.lognormal(0, 1.5, len(p)), 2) * (rng.random(len(p)) > 0.3)
-                assert measure.of(loss, p) - slack + weights @ (other - loss) <= measure.of(other, p) + 1e-9 * max(other.max(), 1.0)
+                assert measure.of(loss, p) - slack + weights @ (other - loss) <= measure.of(
+                    other, p
+                ) + 1e-9 * max(other.max(), 1.0)
 
 
 def test_exact_fractional_tails():
@@ -151,7 +172,9 @@ def test_exact_fractional_tails():
     loss, p = np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.full(5, 0.2)
     assert adl.CVaR(0.7).of(loss, p) == pytest.approx((5 * 0.2 + 4 * 0.1) / 0.3, rel=TOL.rounding)
     assert adl.CVaR(0.7).worst_weights(loss, p).tolist() == pytest.approx([0, 0, 0, 1 / 3, 2 / 3])
-    assert adl.CVaR(0.5).worst_weights([2.0, 2.0, 1.0], [0.3, 0.6, 0.1]).tolist() == pytest.approx([1 / 3, 2 / 3, 0])
+    assert adl.CVaR(0.5).worst_weights([2.0, 2.0, 1.0], [0.3, 0.6, 0.1]).tolist() == pytest.approx(
+        [1 / 3, 2 / 3, 0]
+    )
 
 
 def test_families_meet():
@@ -176,7 +199,9 @@ def test_families_meet():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(60))
 def test_express_is_value(seed):
-    """At random allocations, minimised over what the measure chooses: plain symbols and those of the program say what `value` says."""
+    """At random allocations, minimised over what the measure chooses: plain symbols and those of the program
+    say what `value` says.
+    """
     rng = np.random.default_rng(seed)
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets), 12)
@@ -187,54 +212,106 @@ def test_express_is_value(seed):
     amount[event.free] = closed * event.size[event.free]
     m = Symbols(event, law, amount)
     unit = float(max(m.loss.max(), 1e-3 * event.book.equity.sum()))
-    scaled = [adl.Entropic(1 / unit), adl.MonotoneMeanVariance(unit / 5), adl.ShortfallRisk(unit / 5), adl.AccountCVaR(0.7)]
+    scaled = [
+        adl.Entropic(1 / unit),
+        adl.MonotoneMeanVariance(unit / 5),
+        adl.ShortfallRisk(unit / 5),
+        adl.AccountCVaR(0.7),
+    ]
     for measure in [
-        *(one for one in ALL if not isinstance(one, (adl.Entropic, adl.MonotoneMeanVariance, adl.ShortfallRisk))),
+        *(
+            one
+            for one in ALL
+            if not isinstance(one, (adl.Entropic, adl.MonotoneMeanVariance, adl.ShortfallRisk))
+        ),
         *scaled,
     ]:
         for plain in (True, False):
             fraction = cp.Variable(len(closed), bounds=[0, 1])
             symbols = ConicSymbols(event, law, unit, fraction, plain=plain)
-            problem = cp.Problem(cp.Minimize(measure.express(symbols.part(0))), [fraction == closed, *symbols.constraints])
+            problem = cp.Problem(
+                cp.Minimize(measure.express(symbols.part(0))), [fraction == closed, *symbols.constraints]
+            )
             problem.solve(solver="CLARABEL")
-            assert problem.value * unit == pytest.approx(measure.value(m), rel=1e-6, abs=1e-6 * unit), (str(measure), plain)
+            assert problem.value * unit == pytest.approx(measure.value(m), rel=1e-6, abs=1e-6 * unit), (
+                str(measure),
+                plain,
+            )
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(500))
 def test_water_filling_is_optimal_for_every_monotone_measure(seed):
-    """Thm 1: what the solvers find in one asset, knowing nothing of it, costs what water-filling costs (of the loss at pro rata)."""
+    """Thm 1: what the solvers find in one asset, knowing nothing of it, costs what water-filling costs (of
+    the loss at pro rata).
+    """
     rng = np.random.default_rng(20_000 + seed)
     event = isolated(rng)
     law = scenarios(rng, 1, int(rng.integers(1, 20)) + 2)
-    unit = max(adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective, 1e-6 * float(event.book.equity.mean()))
+    unit = max(
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        1e-6 * float(event.book.equity.mean()),
+    )
     measures = [
-        adl.CVaR(0.9), adl.Spectral(), adl.WorstCase(), adl.OCE(4, 0.5), adl.Expectile(0.9), adl.MeanSemideviation(1.0), adl.AccountCVaR(0.8),
-        adl.Entropic(1 / unit), adl.MonotoneMeanVariance(unit), adl.ShortfallRisk(unit), adl.ExpectedLoss() + 0.5 * adl.CVaR(0.8),
-    ]  # fmt: skip
+        adl.CVaR(0.9),
+        adl.Spectral(),
+        adl.WorstCase(),
+        adl.OCE(4, 0.5),
+        adl.Expectile(0.9),
+        adl.MeanSemideviation(1.0),
+        adl.AccountCVaR(0.8),
+        adl.Entropic(1 / unit),
+        adl.MonotoneMeanVariance(unit),
+        adl.ShortfallRisk(unit),
+        adl.ExpectedLoss() + 0.5 * adl.CVaR(0.8),
+    ]
     for measure in measures:
         problem = adl.Problem(measure, event, law)
-        exact, found = problem.solve(method="closed-form").certificate, problem.solve(method="conic").certificate
+        exact, found = (
+            problem.solve(method="closed-form").certificate,
+            problem.solve(method="conic").certificate,
+        )
         assert exact.certified and exact.gap <= 1e-9, (str(measure), exact)
         scale = max(exact.reference, unit)
-        assert found.certified and abs(found.objective - exact.objective) <= TOL.value * scale, (str(measure), found, exact)
+        assert found.certified and abs(found.objective - exact.objective) <= TOL.value * scale, (
+            str(measure),
+            found,
+            exact,
+        )
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(100))
 def test_coupled_certificates(seed):
-    """THEORY 7: books of up to 50 accounts, 200 scenarios, three assets; every measure and sums of them are certified to 1e-7."""
+    """THEORY 7: books of up to 50 accounts, 200 scenarios, three assets; every measure and sums of them are
+    certified to 1e-7.
+    """
     rng = np.random.default_rng(30_000 + seed)
     large = seed % 25 == 0
     event = cross(rng, 50 if large else None, 3)
     law = scenarios(rng, len(event.book.assets), 200 if large else 30)
-    unit = max(adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective, 1e-6 * float(event.book.equity.mean()))
+    unit = max(
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        1e-6 * float(event.book.equity.mean()),
+    )
     measures = [
-        *(one for one in ALL if not isinstance(one, (adl.Entropic, adl.MonotoneMeanVariance, adl.ShortfallRisk))),
-        adl.Entropic(0.01 / unit), adl.Entropic(1 / unit), adl.Entropic(30 / unit), adl.MonotoneMeanVariance(unit), adl.MonotoneMeanVariance(unit / 30),
-        adl.ShortfallRisk(unit), adl.ShortfallRisk(unit / 20), adl.AccountCVaR(0.9), adl.ExpectedLoss() + 0.5 * adl.CVaR(0.9),
-        adl.CVaR(0.8) + 2 * adl.Spectral() + adl.WorstCase() + adl.AccountCVaR(0.5), adl.Entropic(1 / unit) + adl.ExpectedLoss(),
-    ]  # fmt: skip
+        *(
+            one
+            for one in ALL
+            if not isinstance(one, (adl.Entropic, adl.MonotoneMeanVariance, adl.ShortfallRisk))
+        ),
+        adl.Entropic(0.01 / unit),
+        adl.Entropic(1 / unit),
+        adl.Entropic(30 / unit),
+        adl.MonotoneMeanVariance(unit),
+        adl.MonotoneMeanVariance(unit / 30),
+        adl.ShortfallRisk(unit),
+        adl.ShortfallRisk(unit / 20),
+        adl.AccountCVaR(0.9),
+        adl.ExpectedLoss() + 0.5 * adl.CVaR(0.9),
+        adl.CVaR(0.8) + 2 * adl.Spectral() + adl.WorstCase() + adl.AccountCVaR(0.5),
+        adl.Entropic(1 / unit) + adl.ExpectedLoss(),
+    ]
     for measure in measures:
         c = adl.Problem(measure, event, law).solve(method="conic").certificate
         assert c.certified and c.gap <= 1e-7, (str(measure), c)
@@ -247,8 +324,15 @@ def test_no_bound_of_a_random_dual_beats_the_optimum():
         rng = np.random.default_rng(seed)
         event = cross(rng)
         law = scenarios(rng, len(event.book.assets), 10)
-        for measure in (adl.CVaR(0.8), adl.Spectral(), adl.Expectile(0.8), adl.MeanSemideviation(0.7), adl.OCE(3, 0.2), adl.AccountCVaR(0.7),
-                        adl.WorstCase() + adl.CVaR(0.5) + adl.ExpectedLoss()):  # fmt: skip
+        for measure in (
+            adl.CVaR(0.8),
+            adl.Spectral(),
+            adl.Expectile(0.8),
+            adl.MeanSemideviation(0.7),
+            adl.OCE(3, 0.2),
+            adl.AccountCVaR(0.7),
+            adl.WorstCase() + adl.CVaR(0.5) + adl.ExpectedLoss(),
+        ):
             best = adl.Problem(measure, event, law).solve(method="conic").certificate.objective
             point = adl.pro_rata(event).amount
             m = Symbols(event, law, point)
@@ -288,12 +372,20 @@ def test_sum_of_accounts_is_another_objective():
 def test_value_only_measures_are_compared_and_certified():
     event = adl.examples.shorts([3, 3], [1, 1], 3.0)
     law = adl.Scenarios({"BTC": [0.5, 3.0]})
-    table = adl.compare(event, law, measures=[adl.MeanVariance(0.2), adl.MeanDeviation(0.5), adl.ExpectedLoss()])
+    table = adl.compare(
+        event, law, measures=[adl.MeanVariance(0.2), adl.MeanDeviation(0.5), adl.ExpectedLoss()]
+    )
     assert table.loc["water_filling", "MeanVariance(aversion=0.2)"] == pytest.approx(5.95)
     assert "optimum of MonotoneMeanVariance(scale=2.5)" in table.index
-    assert (table["MeanVariance(aversion=0.2) gap"] >= 0).all() and (table["MeanDeviation(c=0.5) gap"] >= 0).all()
+    assert (table["MeanVariance(aversion=0.2) gap"] >= 0).all() and (
+        table["MeanDeviation(c=0.5) gap"] >= 0
+    ).all()
     proof = adl.certify(adl.MeanVariance(0.2), event, law, adl.water_filling(event))
-    assert proof.status == "uncertified" and proof.bound <= 5.9305 and proof.proof.startswith("bound of the optimum")
+    assert (
+        proof.status == "uncertified"
+        and proof.bound <= 5.9305
+        and proof.proof.startswith("bound of the optimum")
+    )
     for seed in range(20):  # the bounds' reason: the hulls lie below
         loss, p = losses(seed)
         mean, spread = loss @ p, math.sqrt((loss - loss @ p) ** 2 @ p)
@@ -321,5 +413,8 @@ def test_a_child_with_its_own_value_inherits_no_dual():
     rng = np.random.default_rng(3)
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets), 20)
-    mine, sum_ = (adl.Problem(o, event, law).solve().certificate for o in (Mine(0.9), adl.ExpectedLoss() + adl.CVaR(0.9)))
+    mine, sum_ = (
+        adl.Problem(o, event, law).solve().certificate
+        for o in (Mine(0.9), adl.ExpectedLoss() + adl.CVaR(0.9))
+    )
     assert mine.certified and mine.objective == pytest.approx(sum_.objective, rel=1e-7)

@@ -1,4 +1,8 @@
-"""When is a gap rounding? (§11, THEORY 11.1): the estimates against exact arithmetic, and verdicts that depend on no weight, money or contract."""
+"""When is a gap rounding?
+
+(§11, THEORY 11.1): the estimates against exact arithmetic, and verdicts that depend on no weight, money or
+contract.
+"""
 
 import itertools
 import warnings
@@ -42,11 +46,21 @@ SMOOTH = [adl.Gaussian, lambda covariance: adl.StudentT(covariance, 4.0)]
 
 
 def scaled(event: adl.Event, money: float = 1.0, contracts: float = 1.0) -> adl.Event:
-    """The same event in other units: a unit of money is 1 / money of the old one, a contract 1 / contracts."""
+    """The same event in other units: a unit of money is 1 / money of the old one, a contract 1 /
+    contracts.
+    """
     book = event.book
-    other = replace(book, price=book.price * (money / contracts), equity=book.equity * money, position=book.position * contracts)
+    other = replace(
+        book,
+        price=book.price * (money / contracts),
+        equity=book.equity * money,
+        position=book.position * contracts,
+    )
     sides = {"short": event.short, "long": event.long}
-    need = {side: {asset: "all" if asset in whole(event) else q * contracts for asset, q in m.items()} for side, m in sides.items()}
+    need = {
+        side: {asset: "all" if asset in whole(event) else q * contracts for asset, q in m.items()}
+        for side, m in sides.items()
+    }
     return adl.Event(other, **need)
 
 
@@ -71,7 +85,9 @@ def alike(one, two, value: float = 1.0, contracts: float = 1.0) -> None:
     """The same verdict about the same problem: values `value` times, contracts `contracts` times as many."""
     (a, a_ranges), (b, b_ranges) = one, two
     assert (a.certificate.status, a.unique) == (b.certificate.status, b.unique)
-    noise = TOL.rounding * abs(a.certificate.reference) + a.aim.value_rounding(Symbols(a.event, a.law, a.amount))
+    noise = TOL.rounding * abs(a.certificate.reference) + a.aim.value_rounding(
+        Symbols(a.event, a.law, a.amount)
+    )
     assert b.certificate.objective / value == pytest.approx(a.certificate.objective, rel=2e-6, abs=noise)
     open_gap = a.certificate.gap > TOL.gap
     assert not open_gap or b.certificate.gap == pytest.approx(a.certificate.gap, rel=0.5)
@@ -83,9 +99,9 @@ def alike(one, two, value: float = 1.0, contracts: float = 1.0) -> None:
     least, most = (np.asarray(a.shadow_price_range[name]) for name in ("least", "most"))
     other = np.asarray(b.shadow_price_range) * (contracts / value)
     for k, (low, high) in enumerate(zip(least, most)):
-        slack = 1e-5 * max(abs(x) for x in (low, high, 0.0) if np.isfinite(x)) + 1e-9 * abs(a.certificate.reference) / max(
-            float(a.event.required[a.event.side != 0][k]), 1e-300
-        )
+        slack = 1e-5 * max(abs(x) for x in (low, high, 0.0) if np.isfinite(x)) + 1e-9 * abs(
+            a.certificate.reference
+        ) / max(float(a.event.required[a.event.side != 0][k]), 1e-300)
         assert other[k] == pytest.approx([low, high], rel=1e-5, abs=slack, nan_ok=True)
 
 
@@ -112,7 +128,12 @@ def test_no_verdict_depends_on_the_unit_of_money_or_of_contracts(seed):
     money, contracts = [(1e-9, 1.0), (1e12, 1.0), (1.0, 1e-8), (1.0, 1e9), (1e6, 1e-5)][seed % 5]
     objective = make(1.0)
     value = 1.0 if isinstance(objective, adl.MaxLeverage) else money
-    alike(solved(objective, event, law), solved(make(money), scaled(event, money, contracts), law), value, contracts)
+    alike(
+        solved(objective, event, law),
+        solved(make(money), scaled(event, money, contracts), law),
+        value,
+        contracts,
+    )
 
 
 @pytest.mark.parametrize("method", ["separable", "conic"])
@@ -123,21 +144,34 @@ def test_no_verdict_of_a_smooth_law_depends_on_units(seed, method):
     d = len(event.book.assets)
     sd = rng.uniform(0.05, 0.3, d)
     law = SMOOTH[seed % 2](np.outer(sd, sd) * (0.5 + 0.5 * np.eye(d)))
-    weight, money, contracts = [(1e-150, 1.0, 1.0), (1e150, 1.0, 1.0), (1.0, 1e-9, 1.0), (1.0, 1e12, 1.0), (1.0, 1.0, 1e9)][
-        seed % 5
-    ]
+    weight, money, contracts = [
+        (1e-150, 1.0, 1.0),
+        (1e150, 1.0, 1.0),
+        (1.0, 1e-9, 1.0),
+        (1.0, 1e12, 1.0),
+        (1.0, 1.0, 1e9),
+    ][seed % 5]
     one = solved(adl.ExpectedLoss(), event, law, method)
-    alike(one, solved(weight * adl.ExpectedLoss(), scaled(event, money, contracts), law, method), weight * money, contracts)
+    alike(
+        one,
+        solved(weight * adl.ExpectedLoss(), scaled(event, money, contracts), law, method),
+        weight * money,
+        contracts,
+    )
 
 
 @pytest.mark.parametrize("weight", [1e-150, 1e-14, 1e-8, 1e8, 1e150])
 def test_certify_does_not_depend_on_a_weight(weight, paper, law):
     for objective, allocation in itertools.product(
-        [adl.ExpectedLoss(), adl.ExpectedLoss() + adl.CVaR(0.9)], [adl.pro_rata(paper), adl.policy("leverage_queue")(paper)]
+        [adl.ExpectedLoss(), adl.ExpectedLoss() + adl.CVaR(0.9)],
+        [adl.pro_rata(paper), adl.policy("leverage_queue")(paper)],
     ):
         one, two = (adl.certify(w * objective, paper, law, allocation) for w in (1.0, weight))
         assert one.status == two.status == "uncertified" and two.gap == pytest.approx(one.gap, rel=1e-6)
-        table = [adl.compare(paper, law, policies=[adl.pro_rata], measures=[w * adl.ExpectedLoss()]) for w in (1.0, weight)]
+        table = [
+            adl.compare(paper, law, policies=[adl.pro_rata], measures=[w * adl.ExpectedLoss()])
+            for w in (1.0, weight)
+        ]
         assert table[0].iloc[0, 2] == pytest.approx(table[1].iloc[0, 2], rel=1e-6)
 
 
@@ -156,7 +190,15 @@ class Concentration(adl.Objective):
 
 def test_a_pure_number_has_no_floor_of_1():
     book = adl.Book.from_frame(
-        pd.DataFrame({"account": ["a", "b"], "asset": "K", "position": [-1e6, -3e6], "price": 100.0, "equity": [2e7, 9e7]})
+        pd.DataFrame(
+            {
+                "account": ["a", "b"],
+                "asset": "K",
+                "position": [-1e6, -3e6],
+                "price": 100.0,
+                "equity": [2e7, 9e7],
+            }
+        )
     )
     event, law = adl.Event(book, short={"K": 0.1}), adl.Scenarios([0.5, -0.3])
     one_sided = pd.DataFrame({"account": ["a"], "asset": "K", "closed": [-0.1]})
@@ -187,7 +229,9 @@ def test_all_but_a_billionth_closed_certifies_nothing_worse_than_pro_rata():
         ("b", "X", -7.0, 100.0, 370.21),
         ("b", "Y", 0.0, 10.0, 370.21),
     ]
-    book = adl.Book.from_frame(pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity"]))
+    book = adl.Book.from_frame(
+        pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity"])
+    )
     capacity = adl.Event(book, short={"X": "all", "Y": "all"}).capacity
     event = adl.Event(book, short={asset: float(q * (1 - 1e-9)) for asset, q in capacity.items()})
     with warnings.catch_warnings():
@@ -198,13 +242,17 @@ def test_all_but_a_billionth_closed_certifies_nothing_worse_than_pro_rata():
 
 
 def test_far_out_in_the_tail_the_optimum_is_negligible_and_said_so():
-    """A normal law loses less than a float holds here: nothing is told apart, except water-filling, which is right for every law."""
+    """A normal law loses less than a float holds here: nothing is told apart, except water-filling, which is
+    right for every law.
+    """
     event = one_asset([-4.0, -4.0], [2.0, 3.0], 1.0)
     law = adl.Gaussian(1e-4**2)
     assert adl.Problem(adl.ExpectedLoss(), event, law).solve().certificate.status == "certified"
     c = adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event))
     assert c.status == "negligible" and not c.certified and "1e-300 of an account" in c.proof
-    longs = one_asset([0.5, 0.5], [1.0, 1.0], 0.4, side="long")  # a long below 1x of equity cannot fail: that is a true zero
+    longs = one_asset(
+        [0.5, 0.5], [1.0, 1.0], 0.4, side="long"
+    )  # a long below 1x of equity cannot fail: that is a true zero
     lognormal = adl.LogNormal(0.5, None, 0.1)
     assert adl.certify(adl.ExpectedLoss(), longs, lognormal, adl.pro_rata(longs)).certified
 
@@ -259,7 +307,8 @@ def test_the_rounding_of_scenario_values_is_within_the_estimate(seed):
         adl.CVaR(0.8): exact_cvar(total, probability, Fraction(0.8)),
         adl.MeanSemideviation(0.5): exact_semideviation(total, probability),
         adl.OCE(4.0, 0.5): min(
-            t + sum(p * (4 if x > t else Fraction(1, 2)) * (x - t) for p, x in zip(probability, total)) for t in total
+            t + sum(p * (4 if x > t else Fraction(1, 2)) * (x - t) for p, x in zip(probability, total))
+            for t in total
         ),
         adl.Expectile(0.75): exact_expectile(total, probability),
     }
@@ -275,7 +324,9 @@ def exact_semideviation(total, probability):
 
 def exact_expectile(total, probability):
     """The largest weighted mean whose weights are 3 above some loss and 1 up to it."""
-    weights = ([p * (3 if x > t else 1) for p, x in zip(probability, total)] for t in [min(total) - 1, *total])
+    weights = (
+        [p * (3 if x > t else 1) for p, x in zip(probability, total)] for t in [min(total) - 1, *total]
+    )
     return max(sum(w * x for w, x in zip(weight, total)) / sum(weight) for weight in weights)
 
 
@@ -289,7 +340,9 @@ def exact_cvar(total, probability, level):
 
 @pytest.mark.parametrize("seed", count(200))
 def test_the_noise_of_any_value_is_seen_in_its_last_digits(seed):
-    """Where only `value` is known, the estimate covers the difference to the exact value, and is not large."""
+    """Where only `value` is known, the estimate covers the difference to the exact value, and is not
+    large.
+    """
     rng = np.random.default_rng(seed)
     event = cross(rng, 4, 2)
     law = scenarios(rng, len(event.book.assets), 6)
@@ -297,10 +350,14 @@ def test_the_noise_of_any_value_is_seen_in_its_last_digits(seed):
     m = Symbols(event, law, amount)
     estimate = rounding.BOTH * rounding.perturbed_rounding(adl.ExpectedLoss().value, m)
     truth = sum(
-        p * sum(column) for p, column in zip(map(Fraction, law.probability.tolist()), zip(*exact_losses(event, law, amount)))
+        p * sum(column)
+        for p, column in zip(map(Fraction, law.probability.tolist()), zip(*exact_losses(event, law, amount)))
     )
     assert abs(Fraction(adl.ExpectedLoss().value(m)) - truth) <= Fraction(estimate)
-    gross = float((law.probability @ np.abs(law.moves)).max() * np.abs(event.book.notional).sum() + event.book.equity.sum())
+    gross = float(
+        (law.probability @ np.abs(law.moves)).max() * np.abs(event.book.notional).sum()
+        + event.book.equity.sum()
+    )
     assert estimate <= 1e-11 * gross
 
     class Single(adl.Objective):
@@ -318,7 +375,9 @@ def test_what_is_known_to_be_worse_is_never_certified(seed):
     event = isolated(rng, 6, decades=4)
     asset = event.required_assets[0]
     share = [1e-9, 1e-4, 0.5, 1 - 1e-4, 1 - 1e-9, 1 - 1e-12][seed % 6]
-    event = event.with_requirement(**{"short" if event.side[0] < 0 else "long": {asset: float(event.capacities[0] * share)}})
+    event = event.with_requirement(
+        **{"short" if event.side[0] < 0 else "long": {asset: float(event.capacities[0] * share)}}
+    )
     law = adl.Gaussian(10 ** rng.uniform(-3, -1)) if seed % 2 else scenarios(rng, 1, 8)
     least = adl.water_filling(event).amount
     for objective in (adl.LeverageSquare(), adl.ExpectedLoss()):
@@ -331,12 +390,25 @@ def test_what_is_known_to_be_worse_is_never_certified(seed):
 
 
 def test_entropic_keeps_its_digits_where_a_large_loss_is_rare():
-    """log E exp(L): top + log cancelled, 48 times the rounding; Python's integers of 10^60 say what is right."""
+    """log E exp(L): top + log cancelled, 48 times the rounding; Python's integers of 10^60 say what is
+    right.
+    """
     from decimal import Decimal, getcontext
 
     getcontext().prec = 60
-    for probability, loss in ((1e-9, 2.0), (1e-15, 20.0), (1e-200, 460.0), (1e-300, 705.0), (1e-300, 760.0), (0.3, 900.0)):
+    for probability, loss in (
+        (1e-9, 2.0),
+        (1e-15, 20.0),
+        (1e-200, 460.0),
+        (1e-300, 705.0),
+        (1e-300, 760.0),
+        (0.3, 900.0),
+    ):
         law = np.array([1 - probability, probability])
         mine = adl.Entropic(1.0).of(np.array([0.0, loss]), law)
-        truth = (Decimal(law[0]) + Decimal(probability) * Decimal(loss).exp() + (1 - Decimal(law[0]) - Decimal(probability))).ln()
+        truth = (
+            Decimal(law[0])
+            + Decimal(probability) * Decimal(loss).exp()
+            + (1 - Decimal(law[0]) - Decimal(probability))
+        ).ln()
         assert mine == pytest.approx(float(truth), rel=4 * np.finfo(float).eps * (1 + loss))

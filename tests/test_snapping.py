@@ -37,7 +37,8 @@ def at_ends(event, amount, below, within=0.0):
 def test_prices_that_prove_as_well_by_hand():
     """Savings 3, 2, 1 a contract; closed 4 of 4, 1 of 4, 0 of 4: the price is 2.
 
-    Above it the gap rises by what the second closes, beyond 3 by the first one's too; below it by what is left.
+    Above it the gap rises by what the second closes, beyond 3 by the first one's too; below it by what is
+    left.
     """
     event, amount, below = market([3, 2, 1], [3, 2, 1], [4, 1, 0], [4, 4, 4])
     one = snapping.Market(event, amount, below, 0)
@@ -87,7 +88,9 @@ def test_the_margin_is_even_again_after_a_secant_step():
 
 
 def test_a_leg_on_the_wrong_side_of_the_price_comes_back():
-    """It saves 2.001 at its end, more than the price of 2: its secant leads it to where it saves the price."""
+    """It saves 2.001 at its end, more than the price of 2: its secant leads it to where it saves the
+    price.
+    """
 
     def told(closed):
         saves = [3 - closed[0], 2.001 - closed[1]]
@@ -123,7 +126,9 @@ def test_who_goes_to_an_end_leaves_the_proof_no_worse(seed):
 
 
 class Kinked(adl.Objective):
-    """Of two legs of 4 contracts the first saves 1 a contract, the second 100 until 4e-4 are closed, then nothing."""
+    """Of two legs of 4 contracts the first saves 1 a contract, the second 100 until 4e-4 are closed, then
+    nothing.
+    """
 
     def value(self, m):
         return float(4 - m.amount[0] + 100 * max(4e-4 - m.amount[1], 0.0))
@@ -134,7 +139,9 @@ class Kinked(adl.Objective):
 
 
 def test_what_proves_less_stays_as_it_was():
-    """The second leg is next to its end and saves nothing, but it did before: at its end 0.04 more is lost."""
+    """The second leg is next to its end and saves nothing, but it did before: at its end 0.04 more is
+    lost.
+    """
     event = market([1, 1], [1, 1], [1, 1], [4, 4])[0]
     amount = np.array([2 - 4.01e-4, 4.01e-4])
     m = Symbols(event, None, amount)
@@ -144,7 +151,9 @@ def test_what_proves_less_stays_as_it_was():
 
 
 def test_what_the_conic_dual_proved_must_still_be_proved():
-    """Slopes that prove little, and see no kink, let the second leg go to its end within a tolerance of nine tenths."""
+    """Slopes that prove little, and see no kink, let the second leg go to its end within a tolerance of nine
+    tenths.
+    """
 
     class Loose(Kinked):
         def minorant(self, m, dual):

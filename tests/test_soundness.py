@@ -1,4 +1,6 @@
-"""What `verify` asks of every model: `express` against `value` for every public objective, gaps, prices; each check notices what it is for."""
+"""What `verify` asks of every model: `express` against `value` for every public objective, gaps, prices; each
+check notices what it is for.
+"""
 
 import numpy as np
 import pytest
@@ -20,7 +22,9 @@ MONEY = {
 
 
 def drawn(seed: int):
-    """(event, law, loss at pro rata): a random book, isolated or not, that can lose something at pro rata and has something to decide."""
+    """(event, law, loss at pro rata): a random book, isolated or not, that can lose something at pro rata and
+    has something to decide.
+    """
     rng = np.random.default_rng(seed)
     while True:
         event = isolated(rng, decades=4.0) if rng.random() < 0.3 else cross(rng)
@@ -31,12 +35,16 @@ def drawn(seed: int):
 
 
 def asked(objective, event, law) -> float:
-    return soundness.disagreement(Program(objective, event, law), law, event, soundness.allocations(event, seed=1))
+    return soundness.disagreement(
+        Program(objective, event, law), law, event, soundness.allocations(event, seed=1)
+    )
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_express_says_what_value_says(name, monkeypatch):
-    """At pro rata, random allocations and queues, minimised over its own variables; and a ten-thousandth more is noticed."""
+    """At pro rata, random allocations and queues, minimised over its own variables; and a ten-thousandth more
+    is noticed.
+    """
     objective = None
     for seed in count(40):
         event, law, lost = drawn(seed)
@@ -51,11 +59,17 @@ def test_factor_leverages():
     for seed in count(40):
         event, _, _ = drawn(seed)
         rng = np.random.default_rng(seed)
-        law = adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.1, 0.3])).align(event.book.assets).exact()
+        law = (
+            adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.1, 0.3]))
+            .align(event.book.assets)
+            .exact()
+        )
         assert asked(adl.FactorLeverageSquare(), event, law) <= TOL.value, seed
 
 
-@pytest.mark.parametrize("kind", [lambda lost: adl.MeanVariance(1 / lost), lambda lost: adl.MeanDeviation(1.5)])
+@pytest.mark.parametrize(
+    "kind", [lambda lost: adl.MeanVariance(1 / lost), lambda lost: adl.MeanDeviation(1.5)]
+)
 def test_the_measure_below_a_value_only_one(kind):
     for seed in count(20):
         event, law, lost = drawn(seed)
@@ -63,7 +77,9 @@ def test_the_measure_below_a_value_only_one(kind):
 
 
 def test_nothing_to_ask():
-    """A requirement of everything leaves nothing to decide; an objective without `express`, or without its law, has one side only."""
+    """A requirement of everything leaves nothing to decide; an objective without `express`, or without its
+    law, has one side only.
+    """
     model = adl.load("expected_loss")
     start = model.event(5, 0)
     whole = adl.Problem(adl.ExpectedLoss(), adl.Event(start.book, short={"BTC": "all"}), model.law)
@@ -92,4 +108,6 @@ def test_allocations_are_allocations():
         for amount in soundness.allocations(event, seed):
             assert (amount >= 0).all() and (amount <= event.size).all()
             for k in event.free_assets:
-                assert amount[event.closable & (event.book.asset == k)].sum() == pytest.approx(event.required[k], rel=TOL.rounding)
+                assert amount[event.closable & (event.book.asset == k)].sum() == pytest.approx(
+                    event.required[k], rel=TOL.rounding
+                )

@@ -1,4 +1,6 @@
-"""Threads: one Problem shared by many, programs compiled together, warnings for whoever asked; copies that travel."""
+"""Threads: one Problem shared by many, programs compiled together, warnings for whoever asked; copies that
+travel.
+"""
 
 import copy
 import pickle
@@ -50,7 +52,9 @@ def a_law() -> adl.Scenarios:
 
 
 class Twice(adl.Objective):
-    """Twice the expected loss, by a user, with a variable of its own: held against `value` before it is solved."""
+    """Twice the expected loss, by a user, with a variable of its own: held against `value` before it is
+    solved.
+    """
 
     def express(self, m):
         level = cp.Variable(nonneg=True)
@@ -61,10 +65,15 @@ class Twice(adl.Objective):
         return 2 * float(m.expected_shortfall.sum())
 
 
-@pytest.mark.parametrize("objective", [adl.ExpectedLoss(), adl.CVaR(0.9), adl.LeverageSquare(), Twice()], ids=str)
+@pytest.mark.parametrize(
+    "objective", [adl.ExpectedLoss(), adl.CVaR(0.9), adl.LeverageSquare(), Twice()], ids=str
+)
 def test_one_problem_in_eight_threads_answers_as_alone(objective, paper):
     law = a_law()
-    alone = {q: adl.Problem(objective, paper, law).solve(short={"BTC": q}, method="conic").certificate.objective for q in REQUIRED}
+    alone = {
+        q: adl.Problem(objective, paper, law).solve(short={"BTC": q}, method="conic").certificate.objective
+        for q in REQUIRED
+    }
     problem = adl.Problem(objective, paper, law)
     times = [REQUIRED[k % len(REQUIRED)] for k in range(len(count(480)))]
     found = together(lambda q: (q, problem.solve(short={"BTC": q}, method="conic").certificate), times)
@@ -82,7 +91,13 @@ def test_sweeps_ranges_and_prices_of_one_problem_in_threads(paper):
         ranges = adl.optimal_range(problem, short={"BTC": q})
         swept = problem.sweep(short={"BTC": [q, q / 2]}, method="conic")
         prices = best.shadow_price_range.to_numpy()
-        return best.unique, ranges[["least", "most"]].to_numpy(), swept["objective"].to_numpy(), prices, problem.cvxpy.is_dcp()
+        return (
+            best.unique,
+            ranges[["least", "most"]].to_numpy(),
+            swept["objective"].to_numpy(),
+            prices,
+            problem.cvxpy.is_dcp(),
+        )
 
     times = REQUIRED[:4] * 2
     alone = {q: asked(adl.Problem(adl.ExpectedLoss(), paper, law), q) for q in REQUIRED[:4]}
@@ -94,7 +109,9 @@ def test_sweeps_ranges_and_prices_of_one_problem_in_threads(paper):
 
 
 def test_level_sets_set_their_own_requirement_in_threads(paper):
-    """Optima that are no polyhedron: their programs share the compiled one, whose requirement others change in between."""
+    """Optima that are no polyhedron: their programs share the compiled one, whose requirement others change
+    in between.
+    """
     problem = adl.Problem(Squares(), paper)
     wanted = REQUIRED[:2]
 
@@ -115,7 +132,8 @@ def test_programs_compiled_at_the_same_time_in_different_problems(paper):
     tasks = [adl.ExpectedLoss(), adl.CVaR(0.9), adl.WorstCase(), adl.ExpectedLoss() + 0.5 * adl.CVaR(0.99)]
     alone = [adl.Problem(one, paper, law).solve(method="conic").certificate.objective for one in tasks]
     found = together(
-        lambda k: (k, adl.Problem(tasks[k], paper, law).solve(method="conic").certificate), [0, 1, 2, 3] * (len(count(160)) // 2)
+        lambda k: (k, adl.Problem(tasks[k], paper, law).solve(method="conic").certificate),
+        [0, 1, 2, 3] * (len(count(160)) // 2),
     )
     for k, certificate in found:
         assert certificate.certified
@@ -152,13 +170,17 @@ class Slow:
 
 
 def test_cvxpys_variables_keep_different_names_while_we_compile(paper, monkeypatch):
-    """CVXPY counts its names without a lock: two variables of one name in one program would be one variable."""
+    """CVXPY counts its names without a lock: two variables of one name in one program would be one
+    variable.
+    """
     law = a_law()
     monkeypatch.setattr(cp.lin_ops.lin_utils, "ID_COUNTER", Slow())
 
     def names(_):
         problem = adl.Problem(adl.CVaR(0.9), paper, law).cvxpy
-        return [variable.id for variable in problem.variables()] + [parameter.id for parameter in problem.parameters()]
+        return [variable.id for variable in problem.variables()] + [
+            parameter.id for parameter in problem.parameters()
+        ]
 
     found = together(names, list(range(len(count(320)))))
     everything = [name for some in found for name in some]
@@ -194,7 +216,9 @@ def test_ranges_comparisons_and_certificates_leave_the_filters_alone(paper):
 
 
 @pytest.mark.parametrize(
-    "again", [copy.deepcopy, copy.copy, lambda one: pickle.loads(pickle.dumps(one))], ids=["deepcopy", "copy", "pickle"]
+    "again",
+    [copy.deepcopy, copy.copy, lambda one: pickle.loads(pickle.dumps(one))],
+    ids=["deepcopy", "copy", "pickle"],
 )
 def test_a_problem_may_be_copied_and_sent_before_and_after_it_is_solved(again, paper):
     problem = adl.Problem(adl.ExpectedLoss(), paper, a_law())
@@ -216,5 +240,7 @@ def test_random_events_in_threads(rng):
         if len(event.book.assets) == 2
     ]
     alone = [problem.solve().certificate.objective for problem in problems]
-    for k, certificate in together(lambda k: (k, problems[k].solve().certificate), list(range(len(problems))) * 8):
+    for k, certificate in together(
+        lambda k: (k, problems[k].solve().certificate), list(range(len(problems))) * 8
+    ):
         assert certificate.objective == pytest.approx(alone[k], rel=TOL.value, abs=1e-300)

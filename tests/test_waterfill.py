@@ -1,4 +1,6 @@
-"""The water level against exact rational arithmetic, and its properties on wide and degenerate books (THEORY 1, 3)."""
+"""The water level against exact rational arithmetic, and its properties on wide and degenerate books (THEORY
+1, 3).
+"""
 
 import math
 from fractions import Fraction
@@ -51,7 +53,9 @@ def test_exact_on_wide_books(seed):
     assert (closed >= 0).all() and (closed <= size).all()
     worst = max(abs(float(Fraction(a) - b)) for a, b in zip(closed, true_closed))
     assert worst <= TOL.rounding * required
-    assert abs(float(Fraction(level) - true_level)) * equity.sum() <= TOL.rounding * max(capacity, float(true_level) * equity.sum())
+    assert abs(float(Fraction(level) - true_level)) * equity.sum() <= TOL.rounding * max(
+        capacity, float(true_level) * equity.sum()
+    )
 
 
 @settings(max_examples=150)
@@ -125,7 +129,9 @@ def test_dust_does_not_pay_for_the_rounding_of_giants():
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", count(40))
 def test_passes_over_memory_against_the_sorted_depth_form(seed):
-    """Newton and a bracket against sorting everyone (THEORY 1), where the sample must find the level: heavy tails, ties, few above."""
+    """Newton and a bracket against sorting everyone (THEORY 1), where the sample must find the level: heavy
+    tails, ties, few above.
+    """
     rng = np.random.default_rng(170_000 + seed)
     n = int(10 ** rng.uniform(2, 5.3))
     equity = 10 ** rng.uniform(-3, 6, n)

@@ -234,7 +234,9 @@ def test_plans_in_lots_agree(seed):
     most = adl.Event(book, short={"X0": "all"}).capacity["X0"]
     event = adl.Event(book, short={"X0": float(rng.integers(1, most))})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", adl.UncertifiedWarning)  # 1e-49 is lost, and nothing is proved of that
+        warnings.simplefilter(
+            "ignore", adl.UncertifiedWarning
+        )  # 1e-49 is lost, and nothing is proved of that
         allocation = adl.Problem(adl.ExpectedLoss(), event, gaussian(rng, 2)).solve()
     lots = adl.round_to_lots(allocation, {"X0": 1.0})
     told = closing(lots)

@@ -1,4 +1,7 @@
-"""Every tolerance of the test suite, in one frozen table. Loosening one needs its reason here and in the note."""
+"""Every tolerance of the test suite, in one frozen table.
+
+Loosening one needs its reason here and in the note.
+"""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,9 @@
-"""What was proved about an allocation, recomputed in numpy from the allocation and dual information alone (§11, §12).
+"""What was proved about an allocation, recomputed in numpy from the allocation and dual information alone
+(§11, §12).
 
-The ladder of DESIGN 5: (a) nothing to decide, or water-filling proved scenario by scenario; (b) an affine function below
-the objective (supports.Minorant), minimised over all allocations by a knapsack an asset; (c) the conic dual of the program.
+The ladder of DESIGN 5: (a) nothing to decide, or water-filling proved scenario by scenario; (b) an affine
+function below the objective (supports.Minorant), minimised over all allocations by a knapsack an asset; (c)
+the conic dual of the program.
 """
 
 import math
@@ -10,7 +12,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, above, relative_gap, verdict
+from adl_opt.certificates.certificate import (
+    TOLERANCE,
+    Certificate,
+    Evidence,
+    Proof,
+    above,
+    relative_gap,
+    verdict,
+)
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.certificates.knapsack import knapsack, one_sided
 from adl_opt.certificates.pathwise import pathwise_bounds
@@ -41,8 +51,9 @@ def assess(
 ) -> Proof:
     """Prove as much as can be proved about `amount` (legs,) contracts closed, law aligned with the book.
 
-    Without a law a monotone objective in isolated margin is measured by LeverageSquare, whose minimiser is water-filling
-    and so the optimum for every law (Thm 1). No solver is called. evidence is of the normalised objective.
+    Without a law a monotone objective in isolated margin is measured by LeverageSquare, whose minimiser is
+    water-filling and so the optimum for every law (Thm 1). No solver is called. evidence is of the normalised
+    objective.
     """
     measured, stands_for = _measured(objective, event, law)
     factor, inner = normalised(measured)
@@ -52,12 +63,15 @@ def assess(
     parts = values(measured, m)
     value = evaluate(measured, m)
     if not math.isfinite(value):
-        raise ObjectiveError(f"the objective {measured} is {value} at this allocation; it must be a finite number")
+        raise ObjectiveError(
+            f"the objective {measured} is {value} at this allocation; it must be a finite number"
+        )
     reference = evaluate(measured, Symbols(event, law, event.pro_rata_fraction * event.size))
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
-        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value, bound=None, gap=None,
+        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value, bound=None,
+        gap=None,
         clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
         tolerance=tolerance, proof="",
     )  # fmt: skip
@@ -70,25 +84,37 @@ def assess(
     rounding = 0.0
     if relative_gap(value, bound) > tolerance:
         rounding = _rounding(measured, event, m, below)
-        rounding = rounding if math.isfinite(rounding) else 0.0  # a value that is none nearby: not known, so it explains nothing
+        rounding = (
+            rounding if math.isfinite(rounding) else 0.0
+        )  # a value that is none nearby: not known, so it explains nothing
     gap, status = verdict(value, bound, rounding, reference, tolerance)
-    if stands_for:  # a small gap of the stand-in is not enough for every law: the allocation itself must be the water-filling
+    # A small gap of the stand-in is not enough for every law: the allocation itself must be the
+    # water-filling.
+    if stands_for:
         gap = max(gap, _departure(event, m))
         status = "certified" if gap <= tolerance else "uncertified"
         how = (
             f"optimal for every law (Thm 1), shown on {measured}: {how}"
             if status == "certified"
-            else f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for every law"
+            else (
+                f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for "
+                "every law"
+            )
         )
     elif status == "certified" and event.free.any() and _of_losses(measured) and _underflows(m, value):
         status, how = _without_digits(measured, event, m, tolerance)
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price.
-    return Proof(certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts)  # no -0.0
+    return Proof(
+        certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts
+    )  # no -0.0
 
 
 def _unit(measured: Objective) -> str:
-    named = {part.unit or ("quote currency" if part.money else "pure number") for _, part in measured.weighted_parts()}
+    named = {
+        part.unit or ("quote currency" if part.money else "pure number")
+        for _, part in measured.weighted_parts()
+    }
     return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
 
 
@@ -96,15 +122,28 @@ def _infeasible(event: Event, amount: Array, clearing: Array, box: float) -> str
     against = int((amount < 0).sum())
     return (
         f"misses the requirement by {clearing.max():.3g} contracts, leaves its box by {box:.3g} of a position"
-        + (f"; {against} legs close against their position: closed is signed like the position, shorts negative" if against else "")
+        + (
+            f"; {against} legs close against their position: closed is signed like the position, shorts "
+            "negative"
+            if against
+            else ""
+        )
         + _beyond_limits(event, amount)
     )
 
 
 def _bounds(
-    measured: Objective, event: Event, law: Law | None, m: Symbols, value: float, evidence: Evidence, tolerance: float
+    measured: Objective,
+    event: Event,
+    law: Law | None,
+    m: Symbols,
+    value: float,
+    evidence: Evidence,
+    tolerance: float,
 ) -> tuple[Minorant | None, list[tuple[float, str, Array]]]:
-    """(the minorant at `m`, every bound that is known: its height, how it was found, its prices), the simplest first."""
+    """(the minorant at `m`, every bound that is known: its height, how it was found, its prices), the
+    simplest first.
+    """
     nothing = np.full(len(event.side), np.nan)
     below = minorant_of(measured, m, evidence.dual)
     at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
@@ -112,7 +151,10 @@ def _bounds(
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
-    for support, how in ((at_point, "subgradient"), (below, "scenario multipliers") if below is not at_point else (None, "")):
+    for support, how in (
+        (at_point, "subgradient"),
+        (below, "scenario multipliers") if below is not at_point else (None, ""),
+    ):
         if support is not None and event.free.any():
             gap, price = knapsack(event, m, support)
             how += " and water level" if event.book.isolated else " and knapsack"
@@ -137,24 +179,36 @@ def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float
     return float(bound), how, price
 
 
-def _refuse_contradiction(m: Symbols, measured: Objective, value: float, reference: float, bound: float, how: str) -> None:
-    """§17: no bound lies above the value of an allocation that is possible, this one or pro rata, by more than rounding."""
+def _refuse_contradiction(
+    m: Symbols, measured: Objective, value: float, reference: float, bound: float, how: str
+) -> None:
+    """§17: no bound lies above the value of an allocation that is possible, this one or pro rata, by more
+    than rounding.
+    """
     event, law = m.event, m.law
     if above(bound, value, reference) and bound - value > rounding_at(measured, event, law, m.amount):
         raise ObjectiveError(
-            f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and value disagree, "
+            f"{how} puts a bound {bound:.9g} above the value {value:.9g} of {measured}: its express and "
+            "value disagree, "
             "or it is not convex (§17)"
         )
     pro_rata = event.pro_rata_fraction * event.size
-    if event.free.any() and above(bound, reference, value) and bound - reference > rounding_at(measured, event, law, pro_rata):
+    if (
+        event.free.any()
+        and above(bound, reference, value)
+        and bound - reference > rounding_at(measured, event, law, pro_rata)
+    ):
         raise ObjectiveError(
-            f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, which is feasible: "
+            f"{how} puts a bound {bound:.9g} above {reference:.9g}, the value of {measured} at pro rata, "
+            "which is feasible: "
             "the proof is of another objective (§17)"
         )
 
 
 def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Array) -> float:
-    """What value - bound may be by rounding alone (THEORY 11.1) at amount (legs,): of the value, twice and with its margin, and of the amounts."""
+    """What value - bound may be by rounding alone (THEORY 11.1) at amount (legs,): of the value, twice and
+    with its margin, and of the amounts.
+    """
     m = Symbols(event, law, amount)
     return _rounding(measured, event, m, minorant_of(measured, m, Dual()))
 
@@ -170,7 +224,9 @@ def _of_losses(measured: Objective) -> bool:
 
 
 def _underflows(m: Symbols, value: float) -> bool:
-    """Whether next to nothing is lost where moves of the law could lose something: the value has then lost its digits."""
+    """Whether next to nothing is lost where moves of the law could lose something: the value has then lost
+    its digits.
+    """
     book, law = m.event.book, m.law
     account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).max())
     if law is None or isinstance(law, Scenarios) or abs(value) > _SMALLEST * max(account, 1.0):

@@ -18,22 +18,26 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
-_AGREES, _ABOVE = 1e-6, 1e-9  # of a value that is possible, of another: a bound so much above it is of another objective (§17)
+_AGREES, _ABOVE = (
+    1e-6,
+    1e-9,
+)  # of a value that is possible, of another: a bound so much above it is of another objective (§17)
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What is proved about an allocation (§11).
 
-    status: "certified" (objective - bound <= max(tolerance x |objective|, rounding), and feasible); "negligible" (not proved
-    optimal, but less than a millionth of the objective at pro rata could still be saved); "uncertified" (feasible, no such
-    proof); "infeasible".
-    measure: what is measured, in `unit`; objective: its value here; bound: below its value at every feasible allocation;
-    rounding: what objective - bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes
-    without it. gap: (objective - bound) / max(|objective|, floor), floor = rounding / tolerance, so that it is at most the
-    tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or on that of contracts.
-    reference: the value at pro rata. clearing_error: contracts, largest over assets; box_violation: fraction of a position,
-    largest over legs. proof: how the bound was obtained, in words. An infeasible allocation has neither bound nor gap (None).
+    status: "certified" (objective - bound <= max(tolerance x |objective|, rounding), and feasible);
+    "negligible" (not proved optimal, but less than a millionth of the objective at pro rata could still be
+    saved); "uncertified" (feasible, no such proof); "infeasible". measure: what is measured, in `unit`;
+    objective: its value here; bound: below its value at every feasible allocation; rounding: what objective -
+    bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes without it. gap:
+    (objective - bound) / max(|objective|, floor), floor = rounding / tolerance, so that it is at most the
+    tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or
+    on that of contracts. reference: the value at pro rata. clearing_error: contracts, largest over assets;
+    box_violation: fraction of a position, largest over legs. proof: how the bound was obtained, in words. An
+    infeasible allocation has neither bound nor gap (None).
     """
 
     status: str
@@ -85,7 +89,9 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Dual information from a solve: shortfall multipliers, a bound from the conic dual (quote currency) and its clearing prices."""
+    """Dual information from a solve: shortfall multipliers, a bound from the conic dual (quote currency) and
+    its clearing prices.
+    """
 
     dual: Dual = field(default_factory=Dual)
     conic_bound: float | None = None
@@ -107,21 +113,32 @@ class Proof:
 
 
 def check_tolerance(tol: object) -> None:
-    """Raise SolveError unless tol is a number above 0 and below 1: a gap of 1 or more certifies everything."""
+    """Raise SolveError unless tol is a number above 0 and below 1: a gap of 1 or more certifies
+    everything.
+    """
     number = isinstance(tol, (int, float, np.integer, np.floating)) and not isinstance(tol, bool)
     if not (number and 0 < tol < 1):  # type: ignore[operator]
-        raise SolveError(f"tol = {tol!r}: the relative gap up to which an allocation is certified is a number above 0 and below 1")
+        raise SolveError(
+            f"tol = {tol!r}: the relative gap up to which an allocation is certified is a number above 0 "
+            "and below 1"
+        )
 
 
-def verdict(value: float, bound: float, rounding: float, reference: float, tolerance: float) -> tuple[float, str]:
-    """(gap, status) of a feasible allocation (§11): the one rule, used wherever a bound is held against a value."""
+def verdict(
+    value: float, bound: float, rounding: float, reference: float, tolerance: float
+) -> tuple[float, str]:
+    """(gap, status) of a feasible allocation (§11): the one rule, used wherever a bound is held against a
+    value.
+    """
     gap = relative_gap(value, bound, rounding / tolerance)
     negligible = value - bound <= MATERIAL * abs(reference)
     return gap, "certified" if gap <= tolerance else "negligible" if negligible else "uncertified"
 
 
 def above(bound: float, value: float, other: float) -> bool:
-    """Whether a bound is so much above a value that it may be of another objective; other: a value of the same problem."""
+    """Whether a bound is so much above a value that it may be of another objective; other: a value of the
+    same problem.
+    """
     return bound - value > max(_AGREES * abs(value), _ABOVE * abs(other))
 
 
@@ -134,8 +151,12 @@ def relative_gap(value: float, bound: float, floor: float = 0.0) -> float:
 
 
 def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certificate:
-    """`own`, proved by the bound of another allocation's certificate of the same problem, if that is higher: a bound holds for every allocation."""
+    """`own`, proved by the bound of another allocation's certificate of the same problem, if that is higher:
+    a bound holds for every allocation.
+    """
     if own.status == "infeasible" or other.bound is None or own.bound is None or other.bound <= own.bound:
         return own
     gap, status = verdict(own.objective, other.bound, own.rounding, own.reference, tolerance)
-    return replace(own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}")
+    return replace(
+        own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}"
+    )

@@ -1,4 +1,6 @@
-"""Allocations from outside: what a table's digits or a small slip leave uncleared is cleared exactly, more is infeasible (§6, §11)."""
+"""Allocations from outside: what a table's digits or a small slip leave uncleared is cleared exactly, more is
+infeasible (§6, §11).
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +12,8 @@ from adl_opt.data.event import Event
 from adl_opt.numerics.exact_sums import clear_exactly
 
 Array = NDArray[np.float64]
-FEASIBLE = 1e-9  # a small slip: of what is closed or of what stays open, whichever is less; of a position, beyond its box
+# A small slip: of what is closed or of what stays open, whichever is less; of a position, beyond its box.
+FEASIBLE = 1e-9
 DIGITS = 1e-14  # of the requirement: what a table of 15 significant digits loses
 
 
@@ -21,7 +24,8 @@ def allowed_error(event: Event) -> Array:
 
 
 def cleared_first(event: Event, amount: Array) -> tuple[Array, str]:
-    """`amount` (legs,), cleared exactly and within its boxes if it misses them by little, and what was done, in words ("": nothing that is not rounding).
+    """`amount` (legs,), cleared exactly and within its boxes if it misses them by little, and what was done,
+    in words ("": nothing that is not rounding).
 
     Returned as it came where it is infeasible.
     """
@@ -35,7 +39,9 @@ def cleared_first(event: Event, amount: Array) -> tuple[Array, str]:
         legs = event.closable_legs[k]
         found[legs] = clear_exactly(found[legs], most[legs], float(event.required[k]))
     off = float(np.abs(error).max(initial=0.0))
-    return found, f"cleared exactly first: off by {off:.3g} contracts" if (np.abs(error) > DIGITS * event.required).any() else ""
+    return found, f"cleared exactly first: off by {off:.3g} contracts" if (
+        np.abs(error) > DIGITS * event.required
+    ).any() else ""
 
 
 def clearing_errors(event: Event, amount: Array) -> Array:

@@ -1,7 +1,8 @@
 """A lower bound from the conic dual of a compiled program, whatever the objective (DESIGN 5, rung c).
 
-The program is: minimise c'x + x'Px/2 subject to b - Ax in K. Any z in the dual cone gives a bound once the residual c + Px + A'z is charged to the
-boxes of x. The solver's z is projected, never trusted; variables without a box of their own get a stated one.
+The program is: minimise c'x + x'Px/2 subject to b - Ax in K. Any z in the dual cone gives a bound once the
+residual c + Px + A'z is charged to the boxes of x. The solver's z is projected, never trusted; variables
+without a box of their own get a stated one.
 """
 
 from typing import Any
@@ -17,15 +18,21 @@ _ASSUMED = 10.0  # times the largest entry of the point (at least 1): the stated
 
 
 def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
-    """How far the value at the solver's point may lie above the optimum, in the program's own unit, and the stated box or None.
+    """How far the value at the solver's point may lie above the optimum, in the program's own unit, and the
+    stated box or None.
 
-    data, raw: as CVXPY's get_problem_data and solve_via_data return them for Clarabel or HiGHS. The gap is infinite where no bound is known
-    (no dual, or a cone without a projection here).
+    data, raw: as CVXPY's get_problem_data and solve_via_data return them for Clarabel or HiGHS. The gap is
+    infinite where no bound is known (no dual, or a cone without a projection here).
     """
     x, z = _primal_dual(raw)
     if "c" not in data or "dims" not in data:  # a solver's own quadratic form, with other data
         return np.inf, None
-    if x is None or z is None or len(z) != data["A"].shape[0] or not (np.isfinite(x).all() and np.isfinite(z).all()):
+    if (
+        x is None
+        or z is None
+        or len(z) != data["A"].shape[0]
+        or not (np.isfinite(x).all() and np.isfinite(z).all())
+    ):
         return np.inf, None
     z = _projected(z, data["dims"])
     if z is None:
@@ -36,7 +43,8 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     unboxed = ~(np.isfinite(low) & np.isfinite(high))
     z = _repaired(z, A, c + curved, unboxed, data["dims"])
     residual = c + curved + A.T @ z
-    # What is left in unboxed columns after the repair is rounding, charged with that of the sums below (`lost`).
+    # What is left in unboxed columns after the repair is rounding, charged with that of the sums below
+    # (`lost`).
     rounding = 1e-15 * (np.maximum(1.0, np.abs(c + curved).max(initial=0.0)) + np.abs(A).T @ np.abs(z))
     small = unboxed & (np.abs(residual) <= rounding)
     terms = np.abs(c) @ np.abs(x) + np.abs(z) @ (np.abs(b) + np.abs(A) @ np.abs(x))
@@ -53,10 +61,11 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
 
 
 def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: Any) -> Array:
-    """z changed a little, within the dual cone, so that unboxed variables leave no residual: then no box need be assumed.
+    """z changed a little, within the dual cone, so that unboxed variables leave no residual: then no box need
+    be assumed.
 
-    Rows move in proportion to what they are, equality rows freely. Whatever comes out is projected on the cone again, so that the bound
-    is valid however well this succeeds.
+    Rows move in proportion to what they are, equality rows freely. Whatever comes out is projected on the
+    cone again, so that the bound is valid however well this succeeds.
     """
     columns = np.flatnonzero(unboxed)
     if not columns.size or columns.size > _MOST_REPAIRED:
@@ -117,8 +126,14 @@ def _projected(z: Array, dims: Any) -> Array | None:
 
 def _boxes(data: dict[str, Any], x: Array) -> tuple[Array, Array]:
     """Bounds of each variable: those given, and those that rows with one entry state."""
-    low = np.full(len(x), -np.inf) if data.get("lower_bounds") is None else np.array(data["lower_bounds"], float)
-    high = np.full(len(x), np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
+    low = (
+        np.full(len(x), -np.inf)
+        if data.get("lower_bounds") is None
+        else np.array(data["lower_bounds"], float)
+    )
+    high = (
+        np.full(len(x), np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
+    )
     rows = data["A"].tocsr()
     start = data["dims"].zero
     single = start + np.flatnonzero(np.diff(rows.indptr)[start : start + data["dims"].nonneg] == 1)

@@ -1,4 +1,6 @@
-"""The knapsack: the least that an affine minorant takes over all allocations, asset by asset, and the prices that prove it (THEORY 6)."""
+"""The knapsack: the least that an affine minorant takes over all allocations, asset by asset, and the prices
+that prove it (THEORY 6).
+"""
 
 import math
 
@@ -14,8 +16,10 @@ Array = NDArray[np.float64]
 
 
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
-    """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at `m`, and
-    the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no solver."""
+    """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at
+    `m`, and the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no
+    solver.
+    """
     gaps, prices = np.zeros(len(event.side)), np.full(len(event.side), np.nan)
     for some, legs in event.free_legs.batches(event.free_assets):  # (K,) assets, (K, m) legs
         size, closed = event.size[legs], m.amount[legs]
@@ -29,14 +33,18 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
         tilt = np.cumsum(moved, axis=1) - row_sums(left)[:, None]
         place = np.minimum((tilt < 0).sum(axis=1), at.shape[1] - 1)
         price = at[np.arange(len(at)), order[np.arange(len(at)), place]]
-        charged = np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
+        charged = (
+            np.maximum(price[:, None] - dear, 0.0) * closed + np.maximum(cheap - price[:, None], 0.0) * left
+        )
         gaps[some] = row_sums(charged) + price * (event.required[some] - row_sums(closed))
         prices[some] = price
     return math.fsum([below.slack, *gaps.tolist()]), prices
 
 
 def one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
-    """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last one saved)."""
+    """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last
+    one saved).
+    """
     price = price.copy()
     if below is None or not below.one_sided:
         return price

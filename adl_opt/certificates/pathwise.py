@@ -1,4 +1,6 @@
-"""Water-filling is least in every scenario: what follows for every monotone functional of the loss (Thm 1, Thm 3)."""
+"""Water-filling is least in every scenario: what follows for every monotone functional of the loss (Thm 1,
+Thm 3).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,9 @@ _LEVEL = 1e-10  # relative: leverages this close are one level
 def pathwise_bounds(
     objective: Objective, event: Event, law: Law | None, m: Symbols, value: float
 ) -> list[tuple[float, str, Array]]:
-    """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm 1)."""
+    """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm
+    1).
+    """
     if not (objective.monotone and isinstance(law, Scenarios)):
         return []
     price = np.full(len(event.side), np.nan)
@@ -45,7 +49,8 @@ def pathwise_bounds(
 
 
 def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
-    """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote currency: a knapsack each.
+    """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote
+    currency: a knapsack each.
 
     Small in every scenario only where one allocation is best in all, as under one factor (Thm 3).
     """
@@ -62,19 +67,24 @@ def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
 
 
 def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:
-    """How much less than `amount` any allocation could lose, at most, in each scenario: (S,) quote currency, >= 0.
+    """How much less than `amount` any allocation could lose, at most, in each scenario: (S,) quote currency,
+    >= 0.
 
-    Weak duality scenario by scenario: with slope u of each account's loss and price of each asset, the gap is the sum of
-    (slope + price)^+ closed + (slope + price)^- (size - closed). At the water level it is rounding only (Thm 1).
+    Weak duality scenario by scenario: with slope u of each account's loss and price of each asset, the gap is
+    the sum of (slope + price)^+ closed + (slope + price)^- (size - closed). At the water level it is rounding
+    only (Thm 1).
     """
     m = Symbols(event, law, amount)
     book, moves = event.book, m.scenarios.moves
     level = np.zeros(len(book.assets))
     cut = event.free & (amount > 0)
-    if event.capped:  # accounts closed to their cap may stay above the level; who can still be closed does not
+    if (
+        event.capped
+    ):  # accounts closed to their cap may stay above the level; who can still be closed does not
         cut = event.free & (amount < (1 - _DUST) * event.size)
     np.maximum.at(level, book.asset[cut], m.leverage[book.account[cut]])
-    # Loss per contract closed less, if the account is under water: the sign of the side being closed times the move.
+    # Loss per contract closed less, if the account is under water: the sign of the side being closed times
+    # the move.
     per_contract = -event.side[None, :] * moves * book.price[None, :]
     price = np.where(-event.side[None, :] * moves * level[None, :] > 1, per_contract, 0.0)
     gap = np.zeros(len(moves))

@@ -1,6 +1,8 @@
-"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone (§17, THEORY 11.2).
+"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone (§17, THEORY
+11.2).
 
-Tests that can refute, not proofs: a certificate that rests on them says so. The test suite tries the library's own.
+Tests that can refute, not proofs: a certificate that rests on them says so. The test suite tries the
+library's own.
 """
 
 import math
@@ -28,8 +30,8 @@ _ROUNDING = 1e-9
 def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
     """At how many allocations; 0 for the library's own.
 
-    Raises ObjectiveError where an affine function that `objective` states at `m` lies above its value: at random
-    queues, pro rata, the lowest of the function itself, and points on the way to each.
+    Raises ObjectiveError where an affine function that `objective` states at `m` lies above its value: at
+    random queues, pro rata, the lowest of the function itself, and points on the way to each.
     """
     told = [one for one in supports if one is not None]
     if foreign_part(objective) is None or not told or not event.free.any():
@@ -49,8 +51,10 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
                 stated = here - one.slack + change.sum()
                 if stated > value + _ROUNDING * (abs(here) + abs(value) + np.abs(change).sum()):
                     raise ObjectiveError(
-                        f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose value is "
-                        f"{value:.9g}: minorant and value disagree; it must lie below the value of every allocation (§17)"
+                        f"minorant of {objective} states {stated:.9g} as a bound for an allocation whose "
+                        "value is "
+                        f"{value:.9g}: minorant and value disagree; it must lie below the value of every "
+                        "allocation (§17)"
                     )
     return 3 * len(away)
 
@@ -66,7 +70,9 @@ def believed(objective: Objective, tried: int = 0) -> str:
     names = " and ".join(str(part) for part in parts)
     if not tried:
         return f"; that {names} is monotone was tried, not proved"
-    dual = all(isinstance(part, RiskMeasure) and type(part).minorant is RiskMeasure.minorant for part in parts)
+    dual = all(
+        isinstance(part, RiskMeasure) and type(part).minorant is RiskMeasure.minorant for part in parts
+    )
     at = f"{TRIED} losses and {tried} allocations" if dual else f"{tried} allocations"
     return f"; the {'dual' if dual else 'minorant'} of {names} was tried at {at}, not proved"
 
@@ -80,17 +86,25 @@ def other_losses(event: Event, law: Scenarios) -> Iterator[Array]:
         yield Symbols(event, law, amount).loss
 
 
-def check_monotone(objective: Objective, loss: Array, probability: Array, others: Iterable[Array] = ()) -> None:
-    """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value (§17).
+def check_monotone(
+    objective: Objective, loss: Array, probability: Array, others: Iterable[Array] = ()
+) -> None:
+    """Raise ObjectiveError if the objective looks at more than the loss, or a larger loss has a smaller value
+    (§17).
 
-    Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps towards what
-    other allocations lose beyond it. ExpectedLoss is known to be monotone.
+    Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps
+    towards what other allocations lose beyond it. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (ExpectedLoss, Sum):
+    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (
+        ExpectedLoss,
+        Sum,
+    ):
         return
     rng, here = np.random.default_rng(0), evaluate(objective, LossSymbols(loss, probability))
     size = float(np.abs(loss).max(initial=0.0)) or 1.0
-    bumps = [np.arange(len(loss)) == s for s in range(min(len(loss), 32))] + [rng.random(len(loss)) < 0.5 for _ in range(32)]
+    bumps = [np.arange(len(loss)) == s for s in range(min(len(loss), 32))] + [
+        rng.random(len(loss)) < 0.5 for _ in range(32)
+    ]
     for bump in bumps:
         steps = [0.01, 1.0] if trusted(objective) else np.sort([0.01, 1.0, *10 ** rng.uniform(-4, 0, 2)])
         _climb(objective, here, loss, size * bump, steps, probability)
@@ -99,17 +113,29 @@ def check_monotone(objective: Objective, loss: Array, probability: Array, others
     for other in others:
         steps = np.sort([*rng.random(_STEPS // 2), *10 ** rng.uniform(-4, 0, _STEPS // 2), 1.0])
         _climb(objective, here, loss, np.maximum(other - loss, 0.0), steps, probability)
-        _climb(objective, -np.inf, np.minimum(loss, other), np.maximum(loss - other, 0.0), [0.0, *steps], probability)
+        _climb(
+            objective,
+            -np.inf,
+            np.minimum(loss, other),
+            np.maximum(loss - other, 0.0),
+            [0.0, *steps],
+            probability,
+        )
 
 
-def _climb(objective: Objective, highest: float, loss: Array, more: Array, steps: Iterable[float], probability: Array) -> None:
+def _climb(
+    objective: Objective, highest: float, loss: Array, more: Array, steps: Iterable[float], probability: Array
+) -> None:
     """The value must not fall along loss + step x more, steps rising; highest: what it was before them."""
     size = max(float(loss.max(initial=0.0)), float(more.max(initial=0.0)))
     for step in steps:
         value = evaluate(objective, LossSymbols(loss + step * more, probability))
-        if value < highest - _ROUNDING * size - 1e-6 * max(abs(value), abs(highest) if math.isfinite(highest) else 0.0):
+        if value < highest - _ROUNDING * size - 1e-6 * max(
+            abs(value), abs(highest) if math.isfinite(highest) else 0.0
+        ):
             raise ObjectiveError(
-                f"{objective} says monotone = True, but its value falls from {highest:.9g} to {value:.9g} when the loss "
+                f"{objective} says monotone = True, but its value falls from {highest:.9g} to {value:.9g} "
+                "when the loss "
                 f"grows in {int((more > 0).sum())} of {len(loss)} scenarios; Thm 1 does not apply (§17)"
             )
         highest = max(highest, value)

@@ -1,4 +1,6 @@
-"""Allocations that were valued on the way: a bound above the value of any is not a bound (§17, THEORY 11.2)."""
+"""Allocations that were valued on the way: a bound above the value of any is not a bound (§17, THEORY
+11.2).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,13 +35,19 @@ class Valued:
         if np.isfinite(value) and value < self._lowest.get(key, (np.inf, ""))[0]:
             self._lowest[key] = (float(value), where)
 
-    def refuse(self, objective: Objective, event: Event, c: Certificate, rounding: Callable[[], float]) -> None:
-        """Raise ObjectiveError if the certificate's bound lies above a value that was seen, by more than `rounding` explains."""
+    def refuse(
+        self, objective: Objective, event: Event, c: Certificate, rounding: Callable[[], float]
+    ) -> None:
+        """Raise ObjectiveError if the certificate's bound lies above a value that was seen, by more than
+        `rounding` explains.
+        """
         value, where = self._lowest.get(key_of(event), (np.inf, ""))
         if c.bound is not None and above(c.bound, value, c.reference) and c.bound - value > rounding():
             raise ObjectiveError(
-                f"{c.proof} puts a bound {c.bound:.9g} above {value:.9g}, the value of {objective} at {where}: the proof "
-                "is of another objective. Its express or minorant and its value disagree, it narrows the allocations, or "
+                f"{c.proof} puts a bound {c.bound:.9g} above {value:.9g}, the value of {objective} at "
+                f"{where}: the proof "
+                "is of another objective. Its express or minorant and its value disagree, it narrows the "
+                "allocations, or "
                 "it is not convex or not monotone (§17)"
             )
 
@@ -52,9 +60,9 @@ def key_of(event: Event) -> bytes:
 def downhill(objective: Objective, event: Event, law: Law | None, amount: Array) -> tuple[int, float]:
     """(allocations tried, lowest value) on the ways from `amount` (legs,) along which `value` seems to fall.
 
-    A bound that is false is above the value of some allocation, and a convex value then falls from the answer: its
-    one-sided differences, the queue that is lowest in them, and points towards it; once more from the lowest. Kinks may
-    hide the way.
+    A bound that is false is above the value of some allocation, and a convex value then falls from the
+    answer: its one-sided differences, the queue that is lowest in them, and points towards it; once more from
+    the lowest. Kinks may hide the way.
     """
 
     def value(amount: Array) -> float:
@@ -79,10 +87,15 @@ def downhill(objective: Objective, event: Event, law: Law | None, amount: Array)
 
 
 def _gains(value: Callable[[Array], float], event: Event, here: Array, at: float, legs: Any) -> Array:
-    """By how much `value` falls with the fraction closed of `legs`, by a small step into the box; (legs,), else 0."""
+    """By how much `value` falls with the fraction closed of `legs`, by a small step into the box; (legs,),
+    else 0.
+    """
     gain = np.zeros(len(here))
     for leg in legs:
-        other, step = here.copy(), _STEP * event.size[leg] * (1.0 if here[leg] < event.size[leg] / 2 else -1.0)
+        other, step = (
+            here.copy(),
+            _STEP * event.size[leg] * (1.0 if here[leg] < event.size[leg] / 2 else -1.0),
+        )
         other[leg] += step
         gain[leg] = (at - value(other)) / step * event.held[leg]
     return gain

@@ -44,21 +44,34 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     """Auto-deleveraging as convex optimization: proved allocations."""
 
 
-for name, command in {
-    "demo": solve.demo, "solve": solve.solve, "range": solve.range_, "compare": compare.compare, "verify": models.verify,
-    "generate": models.generate, "models": models.models, "axioms": rules.axioms_command, "stress": rules.stress_command,
-    "replay": replay.replay, "twin": replay.twin,
-}.items():  # fmt: skip
+COMMANDS = {
+    "demo": solve.demo,
+    "solve": solve.solve,
+    "range": solve.range_,
+    "compare": compare.compare,
+    "verify": models.verify,
+    "generate": models.generate,
+    "models": models.models,
+    "axioms": rules.axioms_command,
+    "stress": rules.stress_command,
+    "replay": replay.replay,
+    "twin": replay.twin,
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and exit 2, never a traceback; a reader that leaves changes nothing."""
+    """Entry point: bad input is one line on stderr and exit 2, never a traceback; a reader that leaves
+    changes nothing.
+    """
     with outlived():
         try:
             app()

@@ -1,6 +1,7 @@
 """The command compare: policies beside the proved optimum."""
 
 from adl_opt.cli.options import (  # fmt: skip
+    NO_LAW,
     BookFile,
     Cap,
     ComparisonPlot,
@@ -32,7 +33,7 @@ def compare(
     policies: Policies = None,
     measures: Measures = None,
     solvent: Solvent = False,
-    law_options: LawOptions = LawOptions(),
+    law_options: LawOptions = NO_LAW,
     output: Table = None,
     plot: ComparisonPlot = None,
     force: Force = False,

@@ -15,24 +15,39 @@ from adl_opt.verification.model import verdicts
 
 
 def verify(
-    models: Annotated[list[str] | None, typer.Argument(help="names or .py files; default: all", show_default=False)] = None,
+    models: Annotated[
+        list[str] | None, typer.Argument(help="names or .py files; default: all", show_default=False)
+    ] = None,
 ) -> None:
     """Check every claim of the models; exit 1 if one fails."""
     chosen = [catalog.load(name) for name in (models or catalog.names())]
     failed = total = refuted = 0
     for model in chosen:
-        table = table_of(f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim"))
+        table = table_of(
+            f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim")
+        )
         with console.status(f"checking {model.name}") as status:
             for verdict in verdicts(model):
-                total, failed, refuted = total + 1, failed + (not verdict.as_stated), refuted + verdict.claim.fails
+                total, failed, refuted = (
+                    total + 1,
+                    failed + (not verdict.as_stated),
+                    refuted + verdict.claim.fails,
+                )
                 status.update(f"checking {model.name}: {verdict.claim.name} done")
                 said = verdict.claim
-                holds = ("[yellow]no, as stated[/]" if said.fails else "[green]yes[/]") if verdict.as_stated else "[red]NO[/]"
+                holds = (
+                    ("[yellow]no, as stated[/]" if said.fails else "[green]yes[/]")
+                    if verdict.as_stated
+                    else "[red]NO[/]"
+                )
                 if said.fails and not verdict.as_stated:
                     holds = "[red]YES, against what is stated[/]"
                 trouble = f" [red]{escape(verdict.trouble)}[/]" if verdict.trouble else ""
                 table.add_row(
-                    holds, f"{verdict.violation:.2g}", f"{said.tolerance:.0e}", f"{said.statement} [dim]({said.source})[/]{trouble}"
+                    holds,
+                    f"{verdict.violation:.2g}",
+                    f"{said.tolerance:.0e}",
+                    f"{said.statement} [dim]({said.source})[/]{trouble}",
                 )
         console.print(table)
     stated = (
@@ -59,8 +74,10 @@ def generate(
     with console.status(f"writing {len(book.position):,} positions"):
         write_frame(book.to_frame(), output)
     console.print(
-        f"wrote {output}: {accounts:,} accounts, {len(book.assets)} assets, {len(book.position):,} positions\n"
-        f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 --horizon 1/365 --law gaussian",
+        f"wrote {output}: {accounts:,} accounts, {len(book.assets)} assets, {len(book.position):,} "
+        "positions\n"
+        f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 "
+        "--horizon 1/365 --law gaussian",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 
@@ -68,7 +85,13 @@ def generate(
 def models() -> None:
     """The models there are."""
     table = table_of(
-        "models", "name", "what it says", "objective", "--set", "claims", left=("name", "what it says", "objective", "--set")
+        "models",
+        "name",
+        "what it says",
+        "objective",
+        "--set",
+        "claims",
+        left=("name", "what it says", "objective", "--set"),
     )
     for model in map(catalog.load, catalog.names()):
         table.add_row(

@@ -20,62 +20,103 @@ from adl_opt.laws.lognormal import LogNormal
 from adl_opt.problem.problem import PREFER
 
 LAWS = ("lognormal", "gaussian", "student")
-BookFile = Annotated[Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)]
+BookFile = Annotated[
+    Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)
+]
 Short = Annotated[
     list[str] | None,
     typer.Option(
         "--short",
-        help="ASSET=CONTRACTS of shorts to close; ASSET=35%: that share of the capacity; ASSET=all: the capacity",
+        help=(
+            "ASSET=CONTRACTS of shorts to close; ASSET=35%: that share of the capacity; ASSET=all: the "
+            "capacity"
+        ),
         show_default=False,
     ),
 ]
 Long = Annotated[list[str] | None, typer.Option("--long", help="the same of longs", show_default=False)]
 Realized = Annotated[
-    bool, typer.Option("--realized", help="require what was really closed (column realized_closed), and compare it too")
+    bool,
+    typer.Option(
+        "--realized", help="require what was really closed (column realized_closed), and compare it too"
+    ),
 ]
 Policies = Annotated[
     list[str] | None,
     typer.Option(
-        "--policy", help="a policy by name, several times; default: pro_rata and (gross_)water_filling", show_default=False
+        "--policy",
+        help="a policy by name, several times; default: pro_rata and (gross_)water_filling",
+        show_default=False,
     ),
 ]
 Measures = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help="measures: a model's objective by name, several times; default: MaxLeverage and ExpectedLoss, without a law LeverageSquare",
+        help=(
+            "measures: a model's objective by name, several times; default: MaxLeverage and ExpectedLoss, "
+            "without a law LeverageSquare"
+        ),
         show_default=False,
     ),
 ]
-Solvent = Annotated[bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")]
+Solvent = Annotated[
+    bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")
+]
 Protect = Annotated[
-    list[str] | None, typer.Option("--protect", help="an account of which nothing may be closed, repeatable", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--protect", help="an account of which nothing may be closed, repeatable", show_default=False
+    ),
 ]
 Cap = Annotated[
     str | None,
-    typer.Option("--cap", help="the most that may be closed of each position, as a fraction: 0.5 or 50%", show_default=False),
+    typer.Option(
+        "--cap",
+        help="the most that may be closed of each position, as a fraction: 0.5 or 50%",
+        show_default=False,
+    ),
 ]
-ModelName = Annotated[str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="PARAMETER=NUMBER of the objective (level=0.99 or 99%), or NUMBER,NUMBER,... (weights=0.1,0.2,0.7); adl-opt models names them",
+        help=(
+            "PARAMETER=NUMBER of the objective (level=0.99 or 99%), or NUMBER,NUMBER,... "
+            "(weights=0.1,0.2,0.7); adl-opt models names them"
+        ),
         show_default=False,
     ),
 ]
 Explain = Annotated[
-    list[str] | None, typer.Option("--explain", help="an account, repeatable: why it was reduced or spared", show_default=False)
+    list[str] | None,
+    typer.Option(
+        "--explain", help="an account, repeatable: why it was reduced or spared", show_default=False
+    ),
 ]
 Prefer = Annotated[
-    str | None, typer.Option("--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False)
+    str | None,
+    typer.Option(
+        "--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="overwrite existing output files")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="write every leg to .csv, .parquet or (with the proof) .json", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="write every leg to .csv, .parquet or (with the proof) .json",
+        show_default=False,
+    ),
 ]
-Table = Annotated[Path | None, typer.Option("--output", "-o", help="write the whole table to .csv or .parquet", show_default=False)]
+Table = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="write the whole table to .csv or .parquet", show_default=False),
+]
 Move = Annotated[
     list[str] | None,
     typer.Option(
@@ -86,19 +127,34 @@ Move = Annotated[
 ]
 Meant = Annotated[
     bool,
-    typer.Option("--meant", help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant"),
+    typer.Option(
+        "--meant",
+        help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant",
+    ),
 ]
-Fund = Annotated[str, typer.Option("--fund", help="what the insurance fund holds, quote currency, such as 1e6")]
+Fund = Annotated[
+    str, typer.Option("--fund", help="what the insurance fund holds, quote currency, such as 1e6")
+]
 SolventBook = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="write the solvent accounts after the move to .csv or .parquet", show_default=False),
+    typer.Option(
+        "--output",
+        "-o",
+        help="write the solvent accounts after the move to .csv or .parquet",
+        show_default=False,
+    ),
 ]
 ComparisonPlot = Annotated[
     Path | None,
-    typer.Option("--plot", help="picture of what policies exceed the optimum by (.png, .pdf, .svg)", show_default=False),
+    typer.Option(
+        "--plot", help="picture of what policies exceed the optimum by (.png, .pdf, .svg)", show_default=False
+    ),
 ]
 Plot = Annotated[
-    Path | None, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False)
+    Path | None,
+    typer.Option(
+        "--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False
+    ),
 ]
 
 
@@ -110,50 +166,70 @@ class LawOptions:
         list[str] | None,
         typer.Option(
             "--volatility",
-            help="ASSET=YEARLY, 0.6 or 60%; all=YEARLY: every asset alike; the number alone for a book of one asset",
+            help=(
+                "ASSET=YEARLY, 0.6 or 60%; all=YEARLY: every asset alike; the number alone for a book of "
+                "one asset"
+            ),
             show_default=False,
         ),
     ] = None
     correlation: Annotated[
         str | None,
-        typer.Option("--correlation", help="one number for all pairs of assets, 0.85 or 85%", show_default=False),
+        typer.Option(
+            "--correlation", help="one number for all pairs of assets, 0.85 or 85%", show_default=False
+        ),
     ] = None
-    horizon: Annotated[str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)] = None
+    horizon: Annotated[
+        str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)
+    ] = None
     scenarios: Annotated[
         Path | None,
         typer.Option(
-            "--scenarios", help="CSV or Parquet of relative price moves, a column an asset (and probability)", show_default=False
+            "--scenarios",
+            help="CSV or Parquet of relative price moves, a column an asset (and probability)",
+            show_default=False,
         ),
     ] = None
     quadrature: Annotated[
-        int | None, typer.Option("--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False)
+        int | None,
+        typer.Option(
+            "--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False
+        ),
     ] = None
     sample: Annotated[
-        int | None, typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False)
+        int | None,
+        typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False),
     ] = None
     seed: Annotated[int, typer.Option("--seed", help="of --sample")] = 1
-    law_name: Annotated[str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")] = (
-        "lognormal"
-    )
-    dof: Annotated[float | None, typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False)] = (
-        None
-    )
+    law_name: Annotated[
+        str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")
+    ] = "lognormal"
+    dof: Annotated[
+        float | None,
+        typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False),
+    ] = None
     meant: Meant = False
 
     def law(self, book: Book) -> Law | None:
-        """The law of these options for a book, None if they say none. Raises AdlError for options that do not go together."""
+        """The law of these options for a book, None if they say none.
+
+        Raises AdlError for options that do not go together.
+        """
         if self.law_name not in LAWS:
             raise AdlError(f"--law {self.law_name!r} is not known; there are {', '.join(LAWS)}")
         if (self.dof is not None) != (self.law_name == "student"):
             student = self.law_name == "student"
-            raise AdlError("--law student needs --dof, above 2" if student else "--dof goes with --law student")
+            raise AdlError(
+                "--law student needs --dof, above 2" if student else "--dof goes with --law student"
+            )
         if self.dof is not None and not self.dof > 2:
             raise AdlError(f"--dof {self.dof:g}: a volatility needs more than 2 degrees of freedom")
         others = (self.correlation, self.horizon, self.quadrature, self.sample)
         if self.scenarios is not None:
             if any(option is not None for option in (self.volatility, *others)):
                 raise AdlError(
-                    "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, --quadrature and --sample"
+                    "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, "
+                    "--quadrature and --sample"
                 )
             return scenarios_of(self.scenarios, self.meant)
         if not self.volatility:
@@ -174,7 +250,8 @@ class LawOptions:
         if len(volatility) == 1 and "=" not in volatility[0]:
             if len(book.assets) > 1:
                 raise AdlError(
-                    f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write all={volatility[0]}, or ASSET={volatility[0]} for each"
+                    f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write "
+                    f"all={volatility[0]}, or ASSET={volatility[0]} for each"
                 )
             volatility = [f"{book.assets[0]}={volatility[0]}"]
         given = pairs(volatility, "--volatility")
@@ -185,14 +262,21 @@ class LawOptions:
         return law if self.law_name == "lognormal" else _elliptical(law, self.dof, self.meant)
 
 
+NO_LAW = LawOptions()
+
+
 def _elliptical(law: LogNormal, dof: float | None, meant: bool) -> Law:
-    """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the horizon."""
+    """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the
+    horizon.
+    """
     import pandas as pd
 
     labels = list(law.assets or ())
     covariance = law.correlation * np.outer(law.deviation, law.deviation)
     frame = pd.DataFrame(covariance, index=labels, columns=labels)
-    return Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
+    return (
+        Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
+    )
 
 
 def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
@@ -202,12 +286,16 @@ def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
 
 
 def one_by_one(command: Callable[..., None]) -> Callable[..., None]:
-    """A command as typer is to see it: a parameter that is an object of options, such as LawOptions, as those options one by one."""
+    """A command as typer is to see it: a parameter that is an object of options, such as LawOptions, as those
+    options one by one.
+    """
     given = inspect.signature(command, eval_str=True).parameters
     groups = {name: value.annotation for name, value in given.items() if is_dataclass(value.annotation)}
     shown: list[inspect.Parameter] = []
     for name, value in given.items():
-        inner = inspect.signature(groups[name], eval_str=True).parameters.values() if name in groups else [value]
+        inner = (
+            inspect.signature(groups[name], eval_str=True).parameters.values() if name in groups else [value]
+        )
         shown += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in inner]
 
     @functools.wraps(command)

@@ -1,4 +1,6 @@
-"""What the command line prints: tables of certificates, closed positions and comparisons, in words and numbers with units (§15)."""
+"""What the command line prints: tables of certificates, closed positions and comparisons, in words and
+numbers with units (§15).
+"""
 
 import math
 from collections.abc import Iterable
@@ -42,18 +44,32 @@ def say(lines: Iterable[str]) -> None:
 
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     c = allocation.certificate
-    required = [f"{q:,.12g} of {a} ({side}s)" for side, m in (("short", event.short), ("long", event.long)) for a, q in m.items()]
+    required = [
+        f"{q:,.12g} of {a} ({side}s)"
+        for side, m in (("short", event.short), ("long", event.long))
+        for a, q in m.items()
+    ]
     colour = {"certified": "green", "negligible": "green", "uncertified": "yellow"}.get(c.status, "red")
-    said = "; ".join([f"close {', '.join(required)} contracts", *event.limits, f"{len(event.book.accounts):,} accounts", law])
+    said = "; ".join(
+        [
+            f"close {', '.join(required)} contracts",
+            *event.limits,
+            f"{len(event.book.accounts):,} accounts",
+            law,
+        ]
+    )
     say([said])
     proved = f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"
     console.print(proved, soft_wrap=True, highlight=False)
     proof = table_of("certificate", "quantity", "value", left=("quantity",))
     proof.add_row(
-        escape(f"{c.measure} ({c.unit})"), f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}"
+        escape(f"{c.measure} ({c.unit})"),
+        f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}",
     )
     if c.bound is not None:
-        proof.add_row("proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}")
+        proof.add_row(
+            "proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}"
+        )
         how = " (or of its rounding / tolerance)" if c.rounding else ""
         proof.add_row(f"gap (fraction of the value){how}", f"{c.gap:.2g}")
     proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
@@ -86,15 +102,30 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
     shown = order[:_SHOWN]
     console.print(
         f"optima of {objective}; {len(event.book.accounts):,} accounts; {law}\n"
-        + ("there is one optimum" if not moving else f"{moving:,} of {len(closable):,} closable positions can close more or less")
+        + (
+            f"{moving:,} of {len(closable):,} closable positions can close more or less"
+            if moving
+            else "there is one optimum"
+        )
         + f"; {frame.attrs['how']}",
-        soft_wrap=True, highlight=False, markup=False,
-    )  # fmt: skip
-    more = f", the {_SHOWN} with most freedom of {len(order):,} (-o writes all)" if len(order) > len(shown) else ""
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+    more = (
+        f", the {_SHOWN} with most freedom of {len(order):,} (-o writes all)"
+        if len(order) > len(shown)
+        else ""
+    )
     table = table_of(
-        f"what each position can close at an optimum{more}; contracts, long > 0", "account", "asset", "position", "least", "most",
+        f"what each position can close at an optimum{more}; contracts, long > 0",
+        "account",
+        "asset",
+        "position",
+        "least",
+        "most",
         left=("account", "asset"),
-    )  # fmt: skip
+    )
     for j in shown:
         line = frame.iloc[j]
         table.add_row(
@@ -112,8 +143,14 @@ def _accounts(event: Event, allocation: Allocation) -> Table:
     more = f", the {_SHOWN} largest of {len(closing):,} (-o writes all)" if len(closing) > len(shown) else ""
     table = table_of(
         f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
-        "account", "asset", "position", "closed", "leverage", "after", left=("account", "asset"),
-    )  # fmt: skip
+        "account",
+        "asset",
+        "position",
+        "closed",
+        "leverage",
+        "after",
+        left=("account", "asset"),
+    )
     before, after = allocation.leverages()
     book, closed = event.book, allocation.closed
     for j in shown:
@@ -127,14 +164,18 @@ def print_comparison(frame: "pd.DataFrame") -> None:
     """A table a measure, cheapest first, and one of who bears it."""
     for measure in (str(c).removesuffix(" excess") for c in frame.columns if str(c).endswith(" excess")):
         unit = "x of equity" if measure == "MaxLeverage" else "quote currency, or as the measure says"
-        title = f"{escape(measure)} ({unit}); excess over the proved least; gap: excess as a share of the value"
+        title = (
+            f"{escape(measure)} ({unit}); excess over the proved least; gap: excess as a share of the value"
+        )
         table = table_of(title, "policy", "value", "excess", "gap", left=("policy",))
         for name, row in frame.sort_values(measure, kind="stable").iterrows():
             cells = (figure(row[measure]), figure(row[f"{measure} excess"]), f"{row[f'{measure} gap']:.2g}")
             table.add_row(escape(str(name)), *cells)
         console.print(table)
     bearing = [str(c) for c in frame.columns[-4:]]
-    table = table_of("who bears it (accounts; shares of the notional closed)", "policy", *bearing, left=("policy",))
+    table = table_of(
+        "who bears it (accounts; shares of the notional closed)", "policy", *bearing, left=("policy",)
+    )
     for name, row in frame.iterrows():
         cells = (f"{row[c]:.3f}" if c in ("top tenth bears", "Gini") else f"{int(row[c]):,}" for c in bearing)
         table.add_row(escape(str(name)), *cells)
@@ -142,7 +183,9 @@ def print_comparison(frame: "pd.DataFrame") -> None:
 
 
 def exit_code(certificate: Certificate) -> int:
-    """What a command that shows this certificate ends with: 0 where there is nothing left to save that counts, else 1."""
+    """What a command that shows this certificate ends with: 0 where there is nothing left to save that
+    counts, else 1.
+    """
     return 0 if certificate.status in ("certified", "negligible") else 1
 
 
@@ -163,13 +206,18 @@ def written_as(output: Path | None, *suffixes: str) -> None:
 
 def write_frame(frame: Any, path: Path) -> None:
     try:
-        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(path, index=False)
+        frame.to_parquet(path, index=False) if path.suffix.lower() == ".parquet" else frame.to_csv(
+            path, index=False
+        )
     except OSError as error:
         raise AdlError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
 
 
 def save_frame(frame: Any, output: Path | None) -> list[str]:
-    """Write a table, if a file is named: what to say of it. Before anything is printed, since a reader may leave at any line."""
+    """Write a table, if a file is named: what to say of it.
+
+    Before anything is printed, since a reader may leave at any line.
+    """
     if output is None:
         return []
     write_frame(frame, output)

@@ -28,7 +28,9 @@ _CONTRACTS = ("--short", "--long")  # their percents are shares of the capacity,
 
 
 def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
-    """NAME=NUMBER, several times: name -> number; for --set tuples too, for requirements shares and `all` as they are written."""
+    """NAME=NUMBER, several times: name -> number; for --set tuples too, for requirements shares and `all` as
+    they are written.
+    """
     found: dict[str, Any] = {}
     for text in given or ():
         name, sign, value = text.partition("=")
@@ -38,7 +40,11 @@ def pairs(given: Iterable[str] | None, option: str) -> dict[str, Any]:
             raise AdlError(f"{option} names {name!r} twice")
         what = f"{option} {name}"
         if option in _CONTRACTS:
-            found[name] = value if value.strip().lower() == "all" or value.strip().endswith("%") else number(value, what)
+            found[name] = (
+                value
+                if value.strip().lower() == "all" or value.strip().endswith("%")
+                else number(value, what)
+            )
         elif option == "--set" and "," in value:
             found[name] = tuple(fraction(part, what) for part in value.split(","))
         else:
@@ -53,11 +59,18 @@ def fraction(text: str, what: str) -> float:
         return number(text, what)
     bare = bare[:-1].strip()
     # 7% is the double nearest to 0.07: the point is moved before it is read.
-    return number(bare, what, text) / 100 if "e" in bare.lower() or "/" in bare else number(f"{bare}e-2", what, text)
+    return (
+        number(bare, what, text) / 100
+        if "e" in bare.lower() or "/" in bare
+        else number(f"{bare}e-2", what, text)
+    )
 
 
 def number(text: str, what: str, written: str | None = None) -> float:
-    """A number of anything: contracts, years, quote currency. Raises AdlError, naming it as it was written, for what is none."""
+    """A number of anything: contracts, years, quote currency.
+
+    Raises AdlError, naming it as it was written, for what is none.
+    """
     try:
         return float(Fraction(text)) if "/" in text else float(text)
     except (ValueError, ZeroDivisionError, OverflowError):
@@ -68,7 +81,11 @@ def number(text: str, what: str, written: str | None = None) -> float:
 def _remedy(text: str) -> str:
     plain = re.sub(r"[^\d.%+-]", "", text)
     if _GROUPED.fullmatch(text):
-        point = f", or {text.replace(',', '.')} if that comma is a decimal point" if _DECIMAL_COMMA.fullmatch(text) else ""
+        point = (
+            f", or {text.replace(',', '.')} if that comma is a decimal point"
+            if _DECIMAL_COMMA.fullmatch(text)
+            else ""
+        )
         return f"; write {plain}, without thousands separators{point}"
     if _DECIMAL_COMMA.fullmatch(text):
         return f"; write {text.replace(',', '.')}, with a decimal point"
@@ -86,7 +103,10 @@ def event_of(
 ) -> tuple[Event, list[str]]:
     """The event, and what to say of reading it."""
     if realized and (short or long):
-        raise AdlError("--realized requires what was really closed; leave out --short and --long, or leave out --realized")
+        raise AdlError(
+            "--realized requires what was really closed; leave out --short and --long, or leave out "
+            "--realized"
+        )
     (book, notes), most = book_of(path, solvent), 1.0 if cap is None else fraction(cap, "--cap")
     if realized:
         return realized_event(book, protected=protect or (), cap=most), notes
@@ -95,7 +115,9 @@ def event_of(
 
 
 def book_of(path: Path, solvent: bool) -> tuple[Book, list[str]]:
-    """The book of a file, without accounts of no positive equity if `solvent`, and in words what is left out."""
+    """The book of a file, without accounts of no positive equity if `solvent`, and in words what is left
+    out.
+    """
     book = Book.read(path)
     if not solvent:
         return book, []
@@ -115,7 +137,10 @@ def objective_of(name: str, settings: list[str] | None) -> Objective:
     known = parameters(objective)
     odd = [key for key in changes if key not in known]
     if odd:
-        raise AdlError(f"--set {odd[0]}: {objective} has " + (f"the parameters {', '.join(known)}" if known else "no parameters"))
+        raise AdlError(
+            f"--set {odd[0]}: {objective} has "
+            + (f"the parameters {', '.join(known)}" if known else "no parameters")
+        )
     return replace(objective, **changes) if changes else objective
 
 
@@ -132,7 +157,16 @@ def next_command(event: Event, file: Path) -> str:
             whole = amount == event.capacities[event.book.number_of[asset]]
             words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
     if not event.book.isolated:
-        words += ["--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "1/365", "--law", "gaussian"]
+        words += [
+            "--volatility",
+            "all=0.8",
+            "--correlation",
+            "0.7",
+            "--horizon",
+            "1/365",
+            "--law",
+            "gaussian",
+        ]
     return shlex.join(words)
 
 
@@ -140,5 +174,6 @@ def needs_law(objective: Objective, event: Event, law: Law | None) -> None:
     """Raise AdlError, naming the options, for a monotone objective in cross margin without a law."""
     if law is None and objective.monotone and not event.book.isolated:
         raise AdlError(
-            f"{objective} in cross margin needs a law: --volatility ASSET=0.6 --correlation 0.85 --horizon 10/365 --quadrature 20, or --scenarios FILE"
+            f"{objective} in cross margin needs a law: --volatility ASSET=0.6 --correlation 0.85 --horizon "
+            "10/365 --quadrature 20, or --scenarios FILE"
         )

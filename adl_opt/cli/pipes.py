@@ -1,4 +1,6 @@
-"""Standard streams that outlive their reader: after `adl-opt solve ... | head -1` the rest is said to nobody, and the command ends as it would have."""
+"""Standard streams that outlive their reader: after `adl-opt solve ... | head -1` the rest is said to nobody,
+and the command ends as it would have.
+"""
 
 import contextlib
 import errno

@@ -1,4 +1,6 @@
-"""The commands `replay` and `twin`: a real event, or its made-up twin, wave by wave; they print and compute nothing."""
+"""The commands `replay` and `twin`: a real event, or its made-up twin, wave by wave; they print and compute
+nothing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +11,7 @@ import typer
 from rich.markup import escape
 
 from adl_opt import examples
-from adl_opt.cli.options import (
-    Force,
-    LawOptions,
-    Table,
-    one_by_one,
-)
+from adl_opt.cli.options import Force, LawOptions, Table, one_by_one
 from adl_opt.cli.output import console, figure, save_frame, say, table_of, writable, write_frame, written_as
 from adl_opt.cli.parsing import fraction
 from adl_opt.data.waves import Waves
@@ -26,12 +23,19 @@ from adl_opt.studies.replay.replay import replay as replay_waves
 
 Event = Annotated[
     Path | None,
-    typer.Argument(help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed", show_default=False),
+    typer.Argument(
+        help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed",
+        show_default=False,
+    ),
 ]
 Scale = Annotated[str, typer.Option("--scale", help="of the twin: the share of 34,983 closings, 0.1 or 10%")]
 TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin")]
-Picture = Annotated[Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)]
-Chosen = Annotated[list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)]
+Picture = Annotated[
+    Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)
+]
+Chosen = Annotated[
+    list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class ReplayLawOptions(LawOptions):
     """The same options; the seed is the twin's too."""
 
     seed: Annotated[int, typer.Option("--seed", help="of the twin and of --sample")] = 1
+
+
+NO_LAW = ReplayLawOptions()
 
 
 @one_by_one
@@ -51,13 +58,14 @@ def replay(
     ] = False,
     every: Annotated[float, typer.Option("--every", help="seconds in a wave of --hyperreplay")] = 60.0,
     solvent: Annotated[
-        bool, typer.Option("--solvent", help="leave out accounts without positive equity in some wave, and say so")
+        bool,
+        typer.Option("--solvent", help="leave out accounts without positive equity in some wave, and say so"),
     ] = False,
     isolated: Annotated[
         bool, typer.Option("--isolated", help="each position its own account, with its share of the equity")
     ] = False,
     policies: Chosen = None,
-    law_options: ReplayLawOptions = ReplayLawOptions(),
+    law_options: ReplayLawOptions = NO_LAW,
     output: Table = None,
     plot: Picture = None,
     force: Force = False,
@@ -77,7 +85,8 @@ def replay(
         gone, whole = waves.insolvent(), waves
         waves = waves.solvent()
         notes.append(
-            f"left out {len(gone):,} of {len(whole.accounts):,} accounts without positive equity in some wave: "
+            f"left out {len(gone):,} of {len(whole.accounts):,} accounts without positive equity in some "
+            "wave: "
             f"{gone['realized_notional'].sum():,.6g} quote currency that they closed is required of nobody"
         )
     if isolated:
@@ -106,7 +115,8 @@ def twin(
     waves = examples.twin(seed, fraction(scale, "--scale"))
     write_frame(waves.to_frame(), output)
     console.print(
-        f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
+        f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, "
+        f"{len(waves.accounts):,} accounts, "
         f"{len(waves.assets)} assets, all made up\ntry: adl-opt replay {output}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
@@ -115,7 +125,8 @@ def twin(
 def _print(result: Replay, law: str) -> None:
     waves, frame = result.waves, result.to_frame()
     console.print(
-        f"{len(waves.wave):,} rows in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, {len(waves.assets)} assets; {law}",
+        f"{len(waves.wave):,} rows in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
+        f"{len(waves.assets)} assets; {law}",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
     names = [str(name) for name in frame.columns]
@@ -123,28 +134,44 @@ def _print(result: Replay, law: str) -> None:
         name for name in names[names.index("elsewhere") + 1 :] if frame[name].notna().any()
     ]  # gaps only where they were asked
     columns = (
-        ["leverage_max", "elsewhere"] if measures else ["required", "wholly_closed", "leverage_max", "leverage_p99", "elsewhere"]
+        ["leverage_max", "elsewhere"]
+        if measures
+        else ["required", "wholly_closed", "leverage_max", "leverage_p99", "elsewhere"]
     )
     short = {"wholly_closed": "wholly", "leverage_max": "max", "leverage_p99": "99 %"}
     table = table_of(
-        "required (quote currency); accounts wholly closed; gross leverage after (x of equity): highest, 99th percentile; elsewhere: fraction not closed where it was realized",
-        "wave", "policy", *(short.get(c, "gap" if c.endswith(" gap") else c) for c in (*columns, *measures)), left=("policy",),
+        "required (quote currency); accounts wholly closed; gross leverage after (x of equity): highest, "
+        "99th percentile; elsewhere: fraction not closed where it was realized",
+        "wave", "policy", *(short.get(c, "gap" if c.endswith(" gap") else c) for c in (*columns, *measures)),
+        left=("policy",),
     )  # fmt: skip
     for _, row in frame.iterrows():
-        table.add_row(escape(str(row["wave"])), escape(str(row["policy"])), *(_cell(c, row[c]) for c in (*columns, *measures)))
+        table.add_row(
+            escape(str(row["wave"])),
+            escape(str(row["policy"])),
+            *(_cell(c, row[c]) for c in (*columns, *measures)),
+        )
     console.print(table)
-    _print_total(result, ("notional_closed", "missing", "overtaken", "dropped", "touched", "leverage_max", "elsewhere"))
+    _print_total(
+        result, ("notional_closed", "missing", "overtaken", "dropped", "touched", "leverage_max", "elsewhere")
+    )
 
 
 def _print_total(result: Replay, columns: Sequence[str]) -> None:
     total = result.total()
-    table = table_of("all waves; leverage after the last", "", *(str(name) for name in total.index), left=("",))
+    table = table_of(
+        "all waves; leverage after the last", "", *(str(name) for name in total.index), left=("",)
+    )
     for column in columns:  # a line a figure: policies have long names
-        table.add_row(column.replace("_", " "), *(_cell(column, total.loc[name, column]) for name in total.index))
+        table.add_row(
+            column.replace("_", " "), *(_cell(column, total.loc[name, column]) for name in total.index)
+        )
     console.print(table)
 
 
 def _cell(column: str, value: float) -> str:
     if column in ("touched", "wholly_closed"):
         return f"{int(value):,}"
-    return f"{value:.3g}" if column == "elsewhere" or column.endswith("gap") else figure(float(f"{value:.4g}"))
+    return (
+        f"{value:.3g}" if column == "elsewhere" or column.endswith("gap") else figure(float(f"{value:.4g}"))
+    )

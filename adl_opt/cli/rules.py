@@ -1,4 +1,7 @@
-"""The command line's laboratory: rules on trial. Commands that cli.py registers; they print and compute nothing (DESIGN 6)."""
+"""The command line's laboratory: rules on trial.
+
+Commands that cli.py registers; they print and compute nothing (DESIGN 6).
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +20,12 @@ from adl_opt.studies.stress import stress
 
 
 def axioms_command(
-    rule: Annotated[str, typer.Argument(help="a policy or an exchange's ranking rule by name, such as water_filling or bitmex")],
+    rule: Annotated[
+        str,
+        typer.Argument(
+            help="a policy or an exchange's ranking rule by name, such as water_filling or bitmex"
+        ),
+    ],
     seed: Annotated[int, typer.Option("--seed", help="of the random books")] = 1,
     output: Table = None,
     force: Force = False,
@@ -29,14 +37,27 @@ def axioms_command(
     with console.status(f"searching for counterexamples to {rule}"):
         frame = axioms.check(chosen, seed)
     files = save_frame(frame, output)
-    table = table_of(f"{rule}: {frame.attrs['how']}", "axiom", "holds", "counterexample", left=("axiom", "holds", "counterexample"))
+    table = table_of(
+        f"{rule}: {frame.attrs['how']}",
+        "axiom",
+        "holds",
+        "counterexample",
+        left=("axiom", "holds", "counterexample"),
+    )
     for line in frame.itertuples():
         holds = {True: "[green]yes[/]", False: "[red]NO[/]"}.get(line.holds, "not tested")
-        table.add_row(line.axiom, holds, escape(line.counterexample) or f"[dim]{frame.attrs['says'][line.axiom]}[/]")
+        table.add_row(
+            line.axiom, holds, escape(line.counterexample) or f"[dim]{frame.attrs['says'][line.axiom]}[/]"
+        )
     console.print(table)
     if isinstance(chosen, QueueRule):
         open_ends = "yes" if chosen.sure else "no"
-        say([f"source: {chosen.source}; it leaves nothing open: {open_ends}", f"assumed here: {chosen.assumed}"])
+        say(
+            [
+                f"source: {chosen.source}; it leaves nothing open: {open_ends}",
+                f"assumed here: {chosen.assumed}",
+            ]
+        )
     say(files)
 
 
@@ -56,7 +77,8 @@ def stress_command(
     if not move:
         first = before.assets[0]
         raise AdlError(
-            f"stress needs a price move: --move {first}=-0.15 or {first}=-15%, one for each asset that moves; "
+            f"stress needs a price move: --move {first}=-0.15 or {first}=-15%, one for each asset that "
+            "moves; "
             f"--move {first}=0 marks the book where it stands"
         )
     found = stress(before, pairs(move, "--move"), number(fund, "--fund"), meant=meant)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from adl_opt.cli.options import (  # fmt: skip
+    NO_LAW,
     BookFile,
     Cap,
     Explain,
@@ -46,9 +47,9 @@ from adl_opt.verification import catalog
 
 
 def demo(
-    plot: Annotated[Path, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)")] = Path(
-        "adl-opt-demo.png"
-    ),
+    plot: Annotated[
+        Path, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)")
+    ] = Path("adl-opt-demo.png"),
     force: Force = False,
 ) -> None:
     """The paper's four accounts: solve, prove, draw."""
@@ -74,7 +75,7 @@ def solve(
     settings: Settings = None,
     method: Annotated[str, typer.Option("--method", help=" | ".join(METHODS))] = "auto",
     prefer: Prefer = None,
-    law_options: LawOptions = LawOptions(),
+    law_options: LawOptions = NO_LAW,
     output: Output = None,
     plot: Plot = None,
     explain: Explain = None,
@@ -111,7 +112,7 @@ def range_(
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
-    law_options: LawOptions = LawOptions(),
+    law_options: LawOptions = NO_LAW,
     output: Table = None,
     force: Force = False,
 ) -> None:
@@ -135,7 +136,10 @@ def _law_in_words(law: Law | None) -> str:
 
 
 def _print(allocation: Allocation, law: str, files: Sequence[str], reasons: Sequence[str] = ()) -> None:
-    """The allocation, and the exit code that its certificate asks for. Files are written by now: a pipe may close at any line."""
+    """The allocation, and the exit code that its certificate asks for.
+
+    Files are written by now: a pipe may close at any line.
+    """
     print_allocation(allocation.event, allocation, law)
     say([*reasons, *files])
     raise typer.Exit(exit_code(allocation.certificate))

@@ -1,7 +1,8 @@
 """Book: validation at the door, storage by legs (§1-§4, §8, §9).
 
-A book has rows, one a margin account with its equity; the legs of a row are its positions. Legs are stored flat,
-grouped by account in order of first appearance; nothing here is ever a dense accounts x assets table (§4).
+A book has rows, one a margin account with its equity; the legs of a row are its positions. Legs are stored
+flat, grouped by account in order of first appearance; nothing here is ever a dense accounts x assets table
+(§4).
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,15 @@ from numpy.typing import NDArray
 
 from adl_opt.data.columns import ranked_by, refuse_meanings
 from adl_opt.data.magnitudes import check_book
-from adl_opt.data.tables import arrow_columns, factorize, need_columns, number_column, once_each, read_columns, text_column
+from adl_opt.data.tables import (
+    arrow_columns,
+    factorize,
+    need_columns,
+    number_column,
+    once_each,
+    read_columns,
+    text_column,
+)
 from adl_opt.errors import BookError
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
@@ -34,10 +43,10 @@ class Book(ReadOnly):
     """Accounts, assets and positions; make one with `Book.read`, `Book.from_frame` or `Book.from_isolated`.
 
     accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
-    equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j] (contracts,
-    long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional columns by leg.
-    unused: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses the book.
-    Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book.
+    equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j]
+    (contracts, long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional
+    columns by leg. unused: names of columns of a maintenance margin, which no rule reads; one that ranks by
+    it refuses the book. Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book.
     """
 
     accounts: NDArray[np.object_]
@@ -56,37 +65,51 @@ class Book(ReadOnly):
 
     @classmethod
     def read(cls, path: str | Path) -> "Book":
-        """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row a leg).
+        """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row
+        a leg).
 
-        equity may be replaced by margin and entry_price: equity = margin + sum position (price - entry_price).
-        Other columns are ignored, but for those that say something else about what a position, a price or an equity
-        is (side, contract size, contract kind, currency: columns.py), which are refused by name. Raises BookError,
-        naming the first culprit, for whatever is missing, duplicated, inconsistent or not a number, and for files of
-        other kinds.
+        equity may be replaced by margin and entry_price: equity = margin + sum position (price -
+        entry_price). Other columns are ignored, but for those that say something else about what a position,
+        a price or an equity is (side, contract size, contract kind, currency: columns.py), which are refused
+        by name. Raises BookError, naming the first culprit, for whatever is missing, duplicated, inconsistent
+        or not a number, and for files of other kinds.
         """
         return cls._build(*read_columns(path, "a book"))
 
     @classmethod
     def from_frame(cls, frame: "pd.DataFrame") -> "Book":
-        """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`, without its index."""
+        """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`,
+        without its index.
+        """
         return cls._build(columns_of(frame), "the frame")
 
     @classmethod
     def from_isolated(cls, frame: "pd.DataFrame") -> "Book":
-        """Isolated margin: each (account, asset) of the frame becomes its own row "account:asset" with its own equity (§3)."""
+        """Isolated margin: each (account, asset) of the frame becomes its own row "account:asset" with its
+        own equity (§3).
+        """
         columns = columns_of(frame)
         need_columns(columns, ("account", "asset"), "the frame")
         names = zip(text_column(columns["account"], "account"), text_column(columns["asset"], "asset"))
-        return cls._build({**columns, "account": [f"{account}:{asset}" for account, asset in names]}, "the frame")
+        return cls._build(
+            {**columns, "account": [f"{account}:{asset}" for account, asset in names]}, "the frame"
+        )
 
     @classmethod
     def _build(cls, columns: Mapping[str, Any], where: str) -> "Book":
         derived = "equity" not in columns and "margin" in columns and "entry_price" in columns
-        need_columns(columns, ("account", "asset", "position", "price", *(() if derived else ("equity",))), where)
+        need_columns(
+            columns, ("account", "asset", "position", "price", *(() if derived else ("equity",))), where
+        )
         names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
         if len(names) == 0:
             raise BookError(f"{where} has no rows: a book needs at least one position")
-        wanted = ("position", "price", *(() if derived else ("equity",)), *(name for name in OPTIONAL if name in columns))
+        wanted = (
+            "position",
+            "price",
+            *(() if derived else ("equity",)),
+            *(name for name in OPTIONAL if name in columns),
+        )
         number = {name: number_column(columns[name], name, names) for name in wanted}
         refuse_meanings(columns, USED, number["position"], names, where)
 
@@ -101,7 +124,8 @@ class Book(ReadOnly):
         if (price <= 0).any():
             first = int(np.argmax(price <= 0))
             raise BookError(
-                f"{(price <= 0).sum()} of {len(assets)} prices are not positive, first {assets[first]!r} with {price[first]:.6g} (§9)"
+                f"{(price <= 0).sum()} of {len(assets)} prices are not positive, first {assets[first]!r} "
+                f"with {price[first]:.6g} (§9)"
             )
         _refuse_duplicates(account, asset, named)
         if derived:
@@ -113,12 +137,16 @@ class Book(ReadOnly):
             equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
         extra = {name: number[name] for name in OPTIONAL if name in number}
         unused = ranked_by(columns, USED)
-        return cls(accounts, tuple(assets.tolist()), price, equity, account, asset, number["position"], extra, unused)
+        return cls(
+            accounts, tuple(assets.tolist()), price, equity, account, asset, number["position"], extra, unused
+        )
 
     def __repr__(self) -> str:
         return (
-            f"Book({len(self.accounts):,} accounts, {len(self.assets)} asset{'s' * (len(self.assets) > 1)} ({', '.join(self.assets[:6])}"
-            f"{', ...' if len(self.assets) > 6 else ''}), {len(self.position):,} positions, equity {self.equity.sum():.6g} quote currency)"
+            f"Book({len(self.accounts):,} accounts, {len(self.assets)} asset{'s' * (len(self.assets) > 1)} "
+            f"({', '.join(self.assets[:6])}"
+            f"{', ...' if len(self.assets) > 6 else ''}), {len(self.position):,} positions, equity "
+            f"{self.equity.sum():.6g} quote currency)"
         )
 
     @cached_property
@@ -161,7 +189,9 @@ class Book(ReadOnly):
         return pd.Series(ratio, index=pd.Index(self.accounts, name="account"), name="leverage")
 
     def to_frame(self) -> "pd.DataFrame":
-        """The tidy table that `from_frame` reads: account, asset, position, price, equity and the optional columns."""
+        """The tidy table that `from_frame` reads: account, asset, position, price, equity and the optional
+        columns.
+        """
         import pandas as pd
 
         columns = {
@@ -174,7 +204,10 @@ class Book(ReadOnly):
         return pd.DataFrame({**columns, **self.extra})
 
     def solvent(self) -> "Book":
-        """The book of the accounts with positive equity; the same assets. Raises BookError if there is none."""
+        """The book of the accounts with positive equity; the same assets.
+
+        Raises BookError if there is none.
+        """
         keep = self.equity > 0
         if not keep.any():
             raise BookError(f"none of the {len(self.equity)} accounts has positive equity")
@@ -182,7 +215,8 @@ class Book(ReadOnly):
         extra = {name: values[legs] for name, values in self.extra.items()}
         account = renumbered[self.account[legs]].astype(np.int32)
         return Book(
-            self.accounts[keep], self.assets, self.price, self.equity[keep], account, self.asset[legs], self.position[legs], extra,
+            self.accounts[keep], self.assets, self.price, self.equity[keep], account, self.asset[legs],
+            self.position[legs], extra,
             self.unused,
         )  # fmt: skip
 
@@ -192,7 +226,9 @@ class Book(ReadOnly):
 
         broke = self.equity <= 0
         gross = self.per_account(np.abs(self.notional))
-        return pd.DataFrame({"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]})
+        return pd.DataFrame(
+            {"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]}
+        )
 
 
 @dataclass(frozen=True)
@@ -207,14 +243,20 @@ class _Named:
 
 
 def columns_of(frame: Any, what: str = "a book") -> dict[str, Any]:
-    """The columns, by name, of a DataFrame or a table that speaks arrow (pyarrow, polars); BookError for anything else."""
+    """The columns, by name, of a DataFrame or a table that speaks arrow (pyarrow, polars); BookError for
+    anything else.
+    """
     if hasattr(frame, "columns") and hasattr(frame, "index"):
         return dict(zip(once_each(frame.columns, "the frame"), (frame[name] for name in frame.columns)))
     if hasattr(frame, "__arrow_c_stream__") and hasattr(frame, "columns"):
         import pyarrow as pa
 
         return arrow_columns(pa.table(frame), "the frame")
-    hint = "pandas.DataFrame(it) makes one" if isinstance(frame, (Mapping, list, tuple, np.ndarray)) else "Book.read takes a file"
+    hint = (
+        "pandas.DataFrame(it) makes one"
+        if isinstance(frame, (Mapping, list, tuple, np.ndarray))
+        else "Book.read takes a file"
+    )
     raise BookError(f"{what} is made of a DataFrame, not of {type(frame).__name__}; {hint}")
 
 
@@ -228,8 +270,10 @@ def _one_value(values: Array, group: Index, groups: int, name: str, kind: str, n
         label = named.accounts[group[j]] if kind == "account" else named.assets[group[j]]
         count = len(np.unique(group[other]))
         raise BookError(
-            f"{count} of {groups} {kind}s have more than one {name}, first {label!r} with {float(first[group[j]])!r} and {float(values[j])!r}; "
-            f"one {kind}, one {name} (§9)" + ("; isolated margin: Book.from_isolated" if name == "equity" else "")
+            f"{count} of {groups} {kind}s have more than one {name}, first {label!r} with "
+            f"{float(first[group[j]])!r} and {float(values[j])!r}; "
+            f"one {kind}, one {name} (§9)"
+            + ("; isolated margin: Book.from_isolated" if name == "equity" else "")
         )
     return first
 
@@ -240,5 +284,6 @@ def _refuse_duplicates(account: Index, asset: Index, named: _Named) -> None:
     again = order[1:][key[order][1:] == key[order][:-1]]
     if again.size:
         raise BookError(
-            f"{again.size} rows repeat an account and asset, first {named.leg(int(again.min()))}; add them up or remove one (§9)"
+            f"{again.size} rows repeat an account and asset, first {named.leg(int(again.min()))}; add them "
+            "up or remove one (§9)"
         )

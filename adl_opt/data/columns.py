@@ -1,11 +1,11 @@
 """Columns that change what position, price or equity mean, by the names that exchanges and ccxt use (§1-§3).
 
-Names are those of Binance, Bybit, OKX, Hyperliquid, dYdX v4, Bitget, KuCoin, BitMEX, Deribit and ccxt's unified
-positions. No column of this table is used, and one whose values could change a meaning is an error that names it.
-Harmless are: a side that agrees with the sign of every position (or says nothing: BOTH, net), contract sizes of 1,
-contracts said to be linear, one and the same currency of money, cross margin (or one position an account), and
-columns without values. Case, blanks, underscores, a unit in brackets and what stands before a dot (info.side) do
-not matter in a name.
+Names are those of Binance, Bybit, OKX, Hyperliquid, dYdX v4, Bitget, KuCoin, BitMEX, Deribit and ccxt's
+unified positions. No column of this table is used, and one whose values could change a meaning is an error
+that names it. Harmless are: a side that agrees with the sign of every position (or says nothing: BOTH, net),
+contract sizes of 1, contracts said to be linear, one and the same currency of money, cross margin (or one
+position an account), and columns without values. Case, blanks, underscores, a unit in brackets and what
+stands before a dot (info.side) do not matter in a name.
 """
 
 import re
@@ -36,7 +36,9 @@ Odd = Callable[
 
 
 class Meaning(NamedTuple):
-    """What the columns of these names say, what to do about one that is not harmless, and in which rows it is not."""
+    """What the columns of these names say, what to do about one that is not harmless, and in which rows it is
+    not.
+    """
 
     says: str
     remedy: str
@@ -64,14 +66,22 @@ _SIDES = {
 }
 _NO = _words("false 0 0.0 none")
 _YES = _words("true 1 1.0")
-_LINEAR = _words("linear linearperpetual linearfutures linearswap flexible spot usdt-futures usdc-futures usdt-m usdc-m usds-m um")
-_INVERSE = _words("inverse reversed inverseperpetual inversefutures inverseswap coin-futures coin-m cm option options quanto")
+_LINEAR = _words(
+    "linear linearperpetual linearfutures linearswap flexible spot usdt-futures usdc-futures usdt-m "
+    "usdc-m usds-m um"
+)
+_INVERSE = _words(
+    "inverse reversed inverseperpetual inversefutures inverseswap coin-futures coin-m cm option options "
+    "quanto"
+)
 _MONEY = _words("usd usdt usdc usde busd fdusd tusd dai usds usdd pyusd eur eurc gbp jpy krw try")
 _CROSS = _words("cross crossed cross_margin regular_margin portfolio_margin 0 0.0 false")
 
 
 def _against(sides: Mapping[str, float]) -> Odd:
-    """Rows whose position has another sign than its side, 1 or -1 (0: says nothing); a side that is not known fits none."""
+    """Rows whose position has another sign than its side, 1 or -1 (0: says nothing); a side that is not known
+    fits none.
+    """
 
     def odd(said: list[str], index: Index, held: Held) -> Rows:
         side = np.array([sides.get(text, np.nan) for text in said])[index]
@@ -119,22 +129,38 @@ _SIZE = (
 )
 _KIND = (
     "the kind of a contract",
-    "a contract gains position x change of price (§2): convert the others to such contracts and drop the column, "
+    "a contract gains position x change of price (§2): convert the others to such contracts and drop the "
+    "column, "
     "or drop it if all are linear",
 )
-_CURRENCY = "a currency", "prices and equity are in one quote currency (§2): convert them, and drop the column"
+_CURRENCY = (
+    "a currency",
+    "prices and equity are in one quote currency (§2): convert them, and drop the column",
+)
 _MODE = (
     "whose equity it is",
-    "from_isolated reads an equity for every position (§3); if each equity is the whole account's, drop the column",
+    "from_isolated reads an equity for every position (§3); if each equity is the whole account's, drop "
+    "the column",
 )
 MEANINGS: tuple[Meaning, ...] = (
     Meaning(
         *_SIDE,
-        _names("side positionSide posSide holdSide direction positionDirection dir tradeSide longShort long_or_short buySell"),
+        _names(
+            "side positionSide posSide holdSide direction positionDirection dir tradeSide longShort "
+            "long_or_short buySell"
+        ),
         _against(_SIDES),
     ),
-    Meaning(*_SIDE, _names("isLong isBuy"), _against(dict.fromkeys(_YES, 1.0) | dict.fromkeys(_NO - {"none"}, -1.0))),
-    Meaning(*_SIDE, _names("isShort isSell"), _against(dict.fromkeys(_YES, -1.0) | dict.fromkeys(_NO - {"none"}, 1.0))),
+    Meaning(
+        *_SIDE,
+        _names("isLong isBuy"),
+        _against(dict.fromkeys(_YES, 1.0) | dict.fromkeys(_NO - {"none"}, -1.0)),
+    ),
+    Meaning(
+        *_SIDE,
+        _names("isShort isSell"),
+        _against(dict.fromkeys(_YES, -1.0) | dict.fromkeys(_NO - {"none"}, 1.0)),
+    ),
     Meaning(*_SIDE, _names("positionIdx"), _against({"0": 0.0, "1": 1.0, "2": -1.0})),
     Meaning(
         *_SIZE,
@@ -144,7 +170,11 @@ MEANINGS: tuple[Meaning, ...] = (
         ),
         _not_one,
     ),
-    Meaning(*_KIND, _names("contractType contractKind instType instrumentType ctType productType marginedBy"), _but(_LINEAR)),
+    Meaning(
+        *_KIND,
+        _names("contractType contractKind instType instrumentType ctType productType marginedBy"),
+        _but(_LINEAR),
+    ),
     Meaning(*_KIND, _names("category kind marketType"), _only(_INVERSE)),
     Meaning(*_KIND, _names("inverse isInverse quanto isQuanto"), _but(_NO)),
     Meaning(*_KIND, _names("linear isLinear"), _but(_YES)),
@@ -170,13 +200,18 @@ RANKED_BY = _names(
 )
 
 
-def refuse_meanings(columns: Mapping[str, Any], known: Iterable[str], position: Array, names: Any, where: str) -> None:
-    """BookError for the first column, not among the `known`, whose values change what a position, price or equity means.
+def refuse_meanings(
+    columns: Mapping[str, Any], known: Iterable[str], position: Array, names: Any, where: str
+) -> None:
+    """BookError for the first column, not among the `known`, whose values change what a position, price or
+    equity means.
 
     position (rows,) as read, names (rows,) account ids as arrow text.
     """
     spelled = {name: plain_name(name) for name in columns if name not in known}
-    odd = [(name, meaning) for name, plain in spelled.items() for meaning in MEANINGS if plain in meaning.names]
+    odd = [
+        (name, meaning) for name, plain in spelled.items() for meaning in MEANINGS if plain in meaning.names
+    ]
     if not odd:
         return
     account = factorize(names)[1]
@@ -184,18 +219,26 @@ def refuse_meanings(columns: Mapping[str, Any], known: Iterable[str], position: 
         shown, index = _distinct(columns[name])
         said = [text.strip().casefold().replace(" ", "") for text in shown]
         given = np.flatnonzero(index >= 0)
-        wrong = given[meaning.odd(said, index[given], Held(position[given], account[given]))] if given.size else given
+        wrong = (
+            given[meaning.odd(said, index[given], Held(position[given], account[given]))]
+            if given.size
+            else given
+        )
         if wrong.size:
             j = int(wrong[0])
             raise BookError(
-                f"{where} has the column {name!r}, which says {meaning.says} and is not used: {wrong.size:,} of {len(index):,} "
-                f"rows, first row {j + 1} (account {names[j].as_py()!r}), say {shown[index[j]][:40]!r} beside position "
+                f"{where} has the column {name!r}, which says {meaning.says} and is not used: "
+                f"{wrong.size:,} of {len(index):,} "
+                f"rows, first row {j + 1} (account {names[j].as_py()!r}), say {shown[index[j]][:40]!r} "
+                "beside position "
                 f"{position[j]:.6g}; {meaning.remedy}"
             )
 
 
 def ranked_by(columns: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """The columns, not used by a book, that say a maintenance margin or its tier: rules that rank by it refuse them."""
+    """The columns, not used by a book, that say a maintenance margin or its tier: rules that rank by it
+    refuse them.
+    """
     return tuple(name for name in columns if name not in known and plain_name(name) in RANKED_BY)
 
 

@@ -26,12 +26,15 @@ _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 
 
 class Event(ReadOnly):
-    """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs (§1, §5).
+    """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs
+    (§1, §5).
 
-    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side an asset. protected: ids of accounts of which nothing
-    may be closed. cap: the most that may be closed of a position, as a fraction in (0, 1]: one number, or account -> fraction, 1 for the others. What is
-    required must fit into what these leave. Raises EventError for accounts without positive equity (§8), unknown assets and accounts, negative or infinite
-    requirements, caps outside (0, 1], and for more than the capacity (§7).
+    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side
+    an asset. protected: ids of accounts of which nothing may be closed. cap: the most that may be closed of a
+    position, as a fraction in (0, 1]: one number, or account -> fraction, 1 for the others. What is required
+    must fit into what these leave. Raises EventError for accounts without positive equity (§8), unknown
+    assets and accounts, negative or infinite requirements, caps outside (0, 1], and for more than the
+    capacity (§7).
     """
 
     def __init__(
@@ -44,17 +47,26 @@ class Event(ReadOnly):
         cap: float | Mapping[Any, float] = 1.0,
     ) -> None:
         if not isinstance(book, Book):
-            raise EventError(f"an Event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)")
+            raise EventError(
+                f"an Event takes a Book, not {type(book).__name__}: adl.Book.read(path) or "
+                "adl.Book.from_frame(frame)"
+            )
         self.book = book
         broke = book.equity <= 0
         if broke.any():
             first = int(np.argmax(broke))
             raise EventError(
-                f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first {book.accounts[first]!r} with "
-                f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
+                f"{broke.sum():,} of {len(broke):,} accounts have no positive equity, first "
+                f"{book.accounts[first]!r} with "
+                f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the "
+                "others (§8)"
             )
         check_leverages(book)
-        given = [(asset, value, sign) for amounts, sign in ((short, -1), (long, 1)) for asset, value in requirement_pairs(amounts)]
+        given = [
+            (asset, value, sign)
+            for amounts, sign in ((short, -1), (long, 1))
+            for asset, value in requirement_pairs(amounts)
+        ]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
         self.protected, self._stays = protected_accounts(book, protected)
@@ -65,7 +77,9 @@ class Event(ReadOnly):
         for asset, value, sign in given:
             k = _asset_number(asset, book)
             if self.side[k]:
-                raise EventError(f"{asset!r} is required on both sides; an event closes one side of an asset (§5)")
+                raise EventError(
+                    f"{asset!r} is required on both sides; an event closes one side of an asset (§5)"
+                )
             self.side[k] = sign
             self.capacities[k] = self._capacity(k)
             self.required[k] = _amount(asset, value, sign, float(self.capacities[k]), limits)
@@ -86,7 +100,10 @@ class Event(ReadOnly):
         if count:
             said.append(f"{count:,} account{'s' * (count > 1)} protected")
         if isinstance(self.cap, dict):
-            said.append(f"{len(self.cap):,} account{'s' * (len(self.cap) > 1)} capped, lowest cap {min(self.cap.values()):.6g}")
+            said.append(
+                f"{len(self.cap):,} account{'s' * (len(self.cap) > 1)} capped, lowest cap "
+                f"{min(self.cap.values()):.6g}"
+            )
         elif self.capped:
             said.append(f"cap {self.cap:.6g}")
         return said
@@ -119,12 +136,16 @@ class Event(ReadOnly):
 
     @cached_property
     def size(self) -> Array:
-        """The most that may be closed of each closable leg, (legs,), contracts: its position, or the cap's share of it. Fractions closed are of this."""
+        """The most that may be closed of each closable leg, (legs,), contracts: its position, or the cap's
+        share of it. Fractions closed are of this.
+        """
         return fixed(self.closable_part(self.held))
 
     @cached_property
     def notional(self) -> Array:
-        """Signed notional of `size`, (legs,), quote currency: what closing a leg as far as may be takes away."""
+        """Signed notional of `size`, (legs,), quote currency: what closing a leg as far as may be takes
+        away.
+        """
         return fixed(self.closable_part(self.book.notional))
 
     @property
@@ -133,7 +154,9 @@ class Event(ReadOnly):
         return self._share is not None
 
     def closable_part(self, values: Array) -> Array:
-        """Values of whole positions (legs,) times the share of them that may be closed; the same array without a cap."""
+        """Values of whole positions (legs,) times the share of them that may be closed; the same array
+        without a cap.
+        """
         return values if self._share is None else self._share * values
 
     @cached_property
@@ -155,7 +178,9 @@ class Event(ReadOnly):
 
     @cached_property
     def free_assets(self) -> NDArray[np.int64]:
-        """Asset numbers whose requirement is strictly between 0 and the capacity: only there is something to decide (§5)."""
+        """Asset numbers whose requirement is strictly between 0 and the capacity: only there is something to
+        decide (§5).
+        """
         return fixed(np.flatnonzero((self.required > 0) & (self.required < self.capacities)))
 
     @cached_property
@@ -170,17 +195,25 @@ class Event(ReadOnly):
 
     @cached_property
     def fixed_fraction(self) -> Array:
-        """Fraction closed of the legs that are not free, (legs,): 1 where the capacity is required, else 0."""
+        """Fraction closed of the legs that are not free, (legs,): 1 where the capacity is required, else
+        0.
+        """
         whole = (self.required > 0) & (self.required == self.capacities)
         return fixed(np.where(self.closable & whole[self.book.asset], 1.0, 0.0))
 
     @cached_property
     def pro_rata_fraction(self) -> Array:
-        """Fraction closed if every closable leg gives the same share of what may be closed of it, (legs,): a feasible reference point."""
-        share = np.divide(self.required, self.capacities, out=np.zeros_like(self.required), where=self.capacities > 0)
+        """Fraction closed if every closable leg gives the same share of what may be closed of it, (legs,): a
+        feasible reference point.
+        """
+        share = np.divide(
+            self.required, self.capacities, out=np.zeros_like(self.required), where=self.capacities > 0
+        )
         return fixed(np.where(self.closable, share[self.book.asset], 0.0))
 
-    def with_requirement(self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None) -> "Event":
+    def with_requirement(
+        self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
+    ) -> "Event":
         """The same book with another requirement (the whole of it), under the same limits."""
         return Event(self.book, short=short, long=long, protected=self.protected, cap=self.cap)
 
@@ -189,12 +222,17 @@ class Event(ReadOnly):
             return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
 
         limits = "".join(f"{words}; " for words in self.limits)
-        return f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); {limits}{self.book!r})"
+        return (
+            f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); "
+            f"{limits}{self.book!r})"
+        )
 
 
 def cleared(event: Event, amount: Array) -> Array:
     """`amount` without the solver's rounding: dust closed or left whole, clearing exact (§6)."""
-    amount = np.where(amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount))
+    amount = np.where(
+        amount <= _DUST * event.size, 0.0, np.where(amount >= (1 - _DUST) * event.size, event.size, amount)
+    )
     for k in event.free_assets:
         legs = event.free_legs[k]
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
@@ -233,13 +271,21 @@ def _amount(asset: str, value: Any, sign: int, capacity: float, limits: list[str
     amount = plain(value.strip()[:-1], text=True) / 100 * capacity if share else plain(value, text=True)
     if math.isnan(amount):
         raise EventError(
-            f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', not {value!r}"
+            f"the requirement of {asset!r} must be a number of contracts, a share such as '35%', or 'all', "
+            f"not {value!r}"
         )
     if not (math.isfinite(amount) and amount >= 0):
-        raise EventError(f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by side (§1)")
+        raise EventError(
+            f"cannot close {amount!r} contracts of {asset!r}: requirements are finite and positive, by "
+            "side (§1)"
+        )
     if amount > capacity:
         most = (
-            f"of the {side} {capacity!r} may be closed ({', '.join(limits)})" if limits else f"the {side} hold {capacity!r} in all"
+            f"of the {side} {capacity!r} may be closed ({', '.join(limits)})"
+            if limits
+            else f"the {side} hold {capacity!r} in all"
         )
-        raise EventError(f"cannot close {amount!r} contracts of {asset!r}: {most}; close at most that, or 'all' (§7)")
+        raise EventError(
+            f"cannot close {amount!r} contracts of {asset!r}: {most}; close at most that, or 'all' (§7)"
+        )
     return amount

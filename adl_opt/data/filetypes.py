@@ -17,7 +17,11 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (  # first bytes, what it is, what 
     (b"\x28\xb5\x2f\xfd", "compressed (zstd)", "unpack it first"),
     (b"ARROW1", "a Feather (Arrow) file", "pandas.read_feather(path) gives a frame for from_frame"),
     (b"FEA1", "a Feather file of version 1", "pandas.read_feather(path) gives a frame for from_frame"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", f"{_CSV}, or pandas.read_excel(path) gives a frame for from_frame"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel workbook (.xls)",
+        f"{_CSV}, or pandas.read_excel(path) gives a frame for from_frame",
+    ),
     (b"SQLite format 3", "an SQLite database", "pandas.read_sql gives a frame for from_frame"),
     (b"\x89HDF", "an HDF5 file", "pandas.read_hdf gives a frame for from_frame"),
     (b"\x93NUMPY", "a numpy file", f"name its columns and {_CSV}"),
@@ -26,18 +30,30 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (  # first bytes, what it is, what 
 
 
 def file_of(given: Any, what: str = "a table") -> Path:
-    """The path of a file that is there. Raises BookError for what is no path, no file, empty, or cannot be opened."""
+    """The path of a file that is there.
+
+    Raises BookError for what is no path, no file, empty, or cannot be opened.
+    """
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
-        raise BookError(f"{what} is read from the path of a file, not from {type(given).__name__}; from_frame reads a DataFrame")
+        raise BookError(
+            f"{what} is read from the path of a file, not from {type(given).__name__}; from_frame reads a "
+            "DataFrame"
+        )
     path, shown = (
         Path(given),
-        repr(str(given)) if len(str(given)) <= 200 else f"{str(given)[:60]!r}... ({len(str(given)):,} characters)",
+        repr(str(given))
+        if len(str(given)) <= 200
+        else f"{str(given)[:60]!r}... ({len(str(given)):,} characters)",
     )
     try:
         if path.is_dir():
             raise BookError(f"{shown} is a folder; name a file")
         if not path.is_file():
-            raise BookError(f"there is no file {shown}" if not path.exists() else f"{shown} is no plain file; save it as one")
+            raise BookError(
+                f"there is no file {shown}"
+                if not path.exists()
+                else f"{shown} is no plain file; save it as one"
+            )
         if path.stat().st_size == 0:
             raise BookError(f"{shown} is empty: it needs a header and at least one row")
         path.open("rb").close()
@@ -71,7 +87,10 @@ def _binary(head: bytes) -> tuple[str, str] | None:
             return what, remedy
     if head.startswith(_ZIP):
         sheet = b"xl/" in head or b"[Content_Types].xml" in head
-        excel = ("an Excel workbook (.xlsx)", f"{_CSV}, or pandas.read_excel(path) gives a frame for from_frame")
+        excel = (
+            "an Excel workbook (.xlsx)",
+            f"{_CSV}, or pandas.read_excel(path) gives a frame for from_frame",
+        )
         return excel if sheet else ("a zip archive", "unpack it first")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16 text", "save it as UTF-8"

@@ -1,12 +1,19 @@
-"""The public table of the event of 10 October 2025, HyperReplay's `adl_detailed_analysis_REALTIME.csv`, as waves; what is assumed of it.
+"""The public table of the event of 10 October 2025, HyperReplay's `adl_detailed_analysis_REALTIME.csv`, as
+waves; what is assumed of it.
 
-The table is the one corrected in December 2025; the one before it gives positions after the fill. A row is one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds and never falls; `position_size` is signed
-(short < 0) and is what stood before that fill; `adl_size` has no sign and is at most that. Rows of `every` seconds from the first are one wave. In a wave
-- the price of a coin is the mean of its `adl_price`, weighted by `adl_size`, so that the notional closed is kept;
-- the equity of a user is that of his first row: `total_equity` (cash and unrealised profit of all his positions) or `account_value_realtime` (cash alone, what the
-  published leverages divide by); it differs between his fills of one millisecond, because each fill values the others as it finds them;
-- the position of a user in a coin is what he held before the first fill, and what he added himself between the fills: the largest of what stood and had been closed.
-The table lists only those who were closed: whoever was spared in reality is nowhere in it, and no policy can close him.
+The table is the one corrected in December 2025; the one before it gives positions after the fill. A row is
+one fill that closed one user in one coin. Assumed, and refused where it is not so: `time` is in milliseconds
+and never falls; `position_size` is signed (short < 0) and is what stood before that fill; `adl_size` has no
+sign and is at most that. Rows of `every` seconds from the first are one wave. In a wave
+- the price of a coin is the mean of its `adl_price`, weighted by `adl_size`, so that the notional closed is
+  kept;
+- the equity of a user is that of his first row: `total_equity` (cash and unrealised profit of all his
+  positions) or `account_value_realtime` (cash alone, what the
+  published leverages divide by); it differs between his fills of one millisecond, because each fill values
+  the others as it finds them;
+- the position of a user in a coin is what he held before the first fill, and what he added himself between
+  the fills: the largest of what stood and had been closed. The table lists only those who were closed:
+  whoever was spared in reality is nowhere in it, and no policy can close him.
 """
 
 from collections.abc import Mapping
@@ -24,14 +31,18 @@ Array = NDArray[np.float64]
 EQUITY = ("total_equity", "account_value_realtime")
 NEEDED = ("user", "coin", "time", "adl_price", "adl_size", "position_size")
 KNOWN = (
-    *NEEDED, *EQUITY, "entry_price", "adl_notional", "closed_pnl", "total_unrealized_pnl", "is_negative_equity", "leverage_realtime",
+    *NEEDED, *EQUITY, "entry_price", "adl_notional", "closed_pnl", "total_unrealized_pnl",
+    "is_negative_equity", "leverage_realtime",
     "position_unrealized_pnl", "pnl_percent", "liquidated_user",
 )  # fmt: skip
 _ROUNDING = 1e-9  # relative: fills of a position sum to it up to this
 
 
 def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> dict[str, Any]:
-    """The columns of `Waves.read` from those of HyperReplay. Raises BookError as the docstring of this module says."""
+    """The columns of `Waves.read` from those of HyperReplay.
+
+    Raises BookError as the docstring of this module says.
+    """
     if equity not in EQUITY:
         raise BookError(f"equity = {equity!r}: a table of HyperReplay has {' and '.join(map(repr, EQUITY))}")
     if not 0 < plain(every) < float("inf"):
@@ -46,7 +57,8 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     odd = [name for name in columns if name not in KNOWN]
     if odd:
         raise BookError(
-            f"{where} has {len(odd)} column{'s' * (len(odd) > 1)} unknown in HyperReplay, first {odd[0]!r}; it has {', '.join(KNOWN)}"
+            f"{where} has {len(odd)} column{'s' * (len(odd) > 1)} unknown in HyperReplay, first "
+            f"{odd[0]!r}; it has {', '.join(KNOWN)}"
         )
     (names, user), (labels, coin) = factorize(users), factorize(coins)
     time, size, held = number["time"], number["adl_size"], number["position_size"]
@@ -58,7 +70,8 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
         if bad.any():
             j = int(np.argmax(bad))
             raise BookError(
-                f"{bad.sum():,} of {len(time):,} rows {what}, first row {j + 1}: user {names[user[j]]!r}, coin {labels[coin[j]]!r}, "
+                f"{bad.sum():,} of {len(time):,} rows {what}, first row {j + 1}: user {names[user[j]]!r}, "
+                f"coin {labels[coin[j]]!r}, "
                 f"time {time[j]:.0f}, adl_size {size[j]:.9g} of position_size {held[j]:.9g}"
             )
     wave = ((time - time[0]) // (1000.0 * every)).astype(np.int64)
@@ -67,20 +80,25 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     if mixed.any():
         j = int(np.argmax(mixed))
         raise BookError(
-            f"{mixed.sum():,} fills close a position on its other side within a wave, first row {j + 1}: user {names[user[j]]!r}, coin "
+            f"{mixed.sum():,} fills close a position on its other side within a wave, first row {j + 1}: "
+            f"user {names[user[j]]!r}, coin "
             f"{labels[coin[j]]!r}; take shorter waves than every = {every:g} seconds"
         )
     closed = np.bincount(leg, size)
     stood = np.zeros(len(first))
     np.maximum.at(stood, leg, np.abs(held) + _before(leg, size))
-    closed = np.where(closed > stood * (1 - _ROUNDING), stood, closed)  # fills of a whole position sum to it but for rounding
+    closed = np.where(
+        closed > stood * (1 - _ROUNDING), stood, closed
+    )  # fills of a whole position sum to it but for rounding
     _, market = _groups(wave * len(labels) + coin)
     price = (np.bincount(market, size * number["adl_price"]) / np.bincount(market, size))[market]
     opening, account = _groups(wave * len(names) + user)
     sign = np.sign(held[first])
     tidied = {
-        "wave": wave[first] + 1, "account": names[user[first]].tolist(), "asset": labels[coin[first]].tolist(), "position": sign * stood,
-        "equity": number[equity][opening][account][first], "price": price[first], "realized_closed": sign * closed,
+        "wave": wave[first] + 1, "account": names[user[first]].tolist(),
+        "asset": labels[coin[first]].tolist(), "position": sign * stood,
+        "equity": number[equity][opening][account][first], "price": price[first],
+        "realized_closed": sign * closed,
     }  # fmt: skip
     return tidied | ({"entry_price": number["entry_price"][first]} if "entry_price" in number else {})
 
@@ -95,7 +113,10 @@ def _groups(key: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def _before(group: NDArray[np.intp], values: Array) -> Array:
-    """Sums within each group before each row. Row by row of all groups at once: differences of one long sum would lose the digits of dust."""
+    """Sums within each group before each row.
+
+    Row by row of all groups at once: differences of one long sum would lose the digits of dust.
+    """
     order = np.argsort(group, kind="stable")
     count = np.bincount(group)
     start = np.cumsum(count) - count

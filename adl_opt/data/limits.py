@@ -13,9 +13,11 @@ Array = NDArray[np.float64]
 
 
 def protected_accounts(book: Book, given: Any) -> tuple[tuple[str, ...], NDArray[np.bool_] | None]:
-    """(ids in the book's order, once each; which accounts (n,), None if none are) of the accounts of which nothing may be closed.
+    """(ids in the book's order, once each; which accounts (n,), None if none are) of the accounts of which
+    nothing may be closed.
 
-    given: ids as in book.accounts. Raises EventError for one id instead of a list, and for ids that the book does not have.
+    given: ids as in book.accounts. Raises EventError for one id instead of a list, and for ids that the book
+    does not have.
     """
     if isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
         raise EventError(f"protected is a list of account ids, such as ['a1', 'a7'], not {given!r}")
@@ -28,14 +30,19 @@ def protected_accounts(book: Book, given: Any) -> tuple[tuple[str, ...], NDArray
 
 
 def caps(book: Book, given: Any) -> tuple[float | dict[str, float], Array | None]:
-    """(the cap as given, without caps of 1; the most that may be closed of each leg (legs,) or (), as a fraction of its position, None without a cap).
+    """(the cap as given, without caps of 1; the most that may be closed of each leg (legs,) or (), as a
+    fraction of its position, None without a cap).
 
-    given: one fraction in (0, 1], or a mapping account -> fraction, 1 for the others. Raises EventError for other numbers and for ids that the book does not have.
+    given: one fraction in (0, 1], or a mapping account -> fraction, 1 for the others. Raises EventError for
+    other numbers and for ids that the book does not have.
     """
     if not hasattr(given, "items"):
         fraction = _fraction(given)
         if fraction is None:
-            raise EventError(f"cap = {given!r}: the most that may be closed of a position is a fraction above 0 and at most 1 (§5)")
+            raise EventError(
+                f"cap = {given!r}: the most that may be closed of a position is a fraction above 0 and at "
+                "most 1 (§5)"
+            )
         return fraction, None if fraction == 1 else np.array(fraction)
     said: dict[str, float] = {}
     odd = []
@@ -47,7 +54,8 @@ def caps(book: Book, given: Any) -> tuple[float | dict[str, float], Array | None
             said[name] = fraction
     if odd:
         raise EventError(
-            f"{len(odd):,} of {len(given):,} caps are not one fraction above 0 and at most 1 for an account, first {odd[0]}; "
+            f"{len(odd):,} of {len(given):,} caps are not one fraction above 0 and at most 1 for an "
+            f"account, first {odd[0]}; "
             "an account of which nothing may be closed is protected=[...] (§5)"
         )
     number = _numbers(book, list(said), "cap")
@@ -72,7 +80,8 @@ def _numbers(book: Book, ids: list[str], what: str) -> NDArray[np.int64]:
     unknown = number < 0
     if unknown.any():
         raise EventError(
-            f"{unknown.sum():,} of {len(ids):,} accounts of {what} are not in the book, first {ids[int(np.argmax(unknown))]!r}; "
+            f"{unknown.sum():,} of {len(ids):,} accounts of {what} are not in the book, first "
+            f"{ids[int(np.argmax(unknown))]!r}; "
             f"its first is {str(book.accounts[0])!r}"
         )
     return number

@@ -1,4 +1,6 @@
-"""Numbers so large or so small that floats lose them in products and sums: refused at the door, the account named. numpy only."""
+"""Numbers so large or so small that floats lose them in products and sums: refused at the door, the account
+named. numpy only.
+"""
 
 from typing import Any
 
@@ -8,11 +10,16 @@ from numpy.typing import NDArray
 from adl_opt.errors import AdlError, BookError, EventError
 
 Array = NDArray[np.float64]
-LEAST, MOST = 1e-150, 1e150  # in size, where not 0: squares and ratios of such numbers are floats of full precision
+LEAST, MOST = (
+    1e-150,
+    1e150,
+)  # in size, where not 0: squares and ratios of such numbers are floats of full precision
 
 
 def check_book(book: Any) -> None:
-    """Raise BookError for positions, prices, notionals or equities outside [1e-150, 1e150] in size, zeros excepted, or sums above 1e150."""
+    """Raise BookError for positions, prices, notionals or equities outside [1e-150, 1e150] in size, zeros
+    excepted, or sums above 1e150.
+    """
     held, price, owner = np.abs(book.position), book.price[book.asset], book.account
     with np.errstate(over="ignore", under="ignore"):
         notional = held * price
@@ -22,10 +29,17 @@ def check_book(book: Any) -> None:
     _within("prices", price, held != 0, book, owner, BookError)
     _within("notionals", notional, held != 0, book, owner, BookError)
     _within("equities", np.abs(book.equity), book.equity != 0, book, np.arange(len(book.equity)), BookError)
-    sums |= {f"positions in {asset!r}": float(total) for asset, total in zip(book.assets, by_asset) if not total <= MOST}
+    sums |= {
+        f"positions in {asset!r}": float(total)
+        for asset, total in zip(book.assets, by_asset)
+        if not total <= MOST
+    }
     for name, total in sums.items():
         if not total <= MOST:
-            raise BookError(f"the {name} sum to {total:.6g} in size, more than {MOST:g}: use other units of contracts or of money")
+            raise BookError(
+                f"the {name} sum to {total:.6g} in size, more than {MOST:g}: use other units of contracts "
+                "or of money"
+            )
 
 
 def check_leverages(book: Any) -> None:
@@ -36,12 +50,21 @@ def check_leverages(book: Any) -> None:
     _within("gross leverages", leverage, gross != 0, book, np.arange(len(gross)), EventError)
 
 
-def _within(name: str, size: Array, counts: NDArray[np.bool_], book: Any, account: NDArray[np.int_], kind: type[AdlError]) -> None:
+def _within(
+    name: str,
+    size: Array,
+    counts: NDArray[np.bool_],
+    book: Any,
+    account: NDArray[np.int_],
+    kind: type[AdlError],
+) -> None:
     """size (m,) where `counts` (m,), of account number account (m,)."""
     wrong = ~(size <= MOST) | (~(size >= LEAST) & counts)
     if wrong.any():
         first = int(np.argmax(wrong))
         raise kind(
-            f"{wrong.sum():,} of {len(wrong):,} {name} are above {MOST:g} or below {LEAST:g} in size, where floats lose their squares, "
-            f"first {size[first]:.6g} of account {book.accounts[account[first]]!r}; leave it out, or use other units of contracts or of money"
+            f"{wrong.sum():,} of {len(wrong):,} {name} are above {MOST:g} or below {LEAST:g} in size, "
+            "where floats lose their squares, "
+            f"first {size[first]:.6g} of account {book.accounts[account[first]]!r}; leave it out, or use "
+            "other units of contracts or of money"
         )

@@ -1,4 +1,6 @@
-"""Tables at the door: CSV, Parquet and DataFrames to checked numpy columns (§4, §8, §9). pyarrow only: pandas is not imported."""
+"""Tables at the door: CSV, Parquet and DataFrames to checked numpy columns (§4, §8, §9). pyarrow only: pandas
+is not imported.
+"""
 
 import difflib
 import math
@@ -27,7 +29,11 @@ def read_columns(given: Any, what: str = "a table") -> tuple[dict[str, Any], str
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         text = str(error).splitlines()[0]
         hint = (
-            "; save it as UTF-8 text" if "utf" in text.lower() else "; columns are separated by commas" if "columns" in text else ""
+            "; save it as UTF-8 text"
+            if "utf" in text.lower()
+            else "; columns are separated by commas"
+            if "columns" in text
+            else ""
         )
         raise BookError(f"{str(path)!r} cannot be read: {text}{hint}") from None
     return arrow_columns(table, repr(str(path))), repr(str(path))
@@ -38,7 +44,10 @@ def arrow_columns(table: Any, where: str) -> dict[str, Any]:
 
 
 def once_each(names: Iterable[Any], where: str) -> list[str]:
-    """Column names without the blanks around them. Raises BookError for two that differ by blanks or case alone."""
+    """Column names without the blanks around them.
+
+    Raises BookError for two that differ by blanks or case alone.
+    """
     given = [str(name) for name in names]
     same: dict[str, list[str]] = {}
     for name in given:
@@ -73,11 +82,16 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
     missing = [name for name in wanted if name not in columns]
     if not missing:
         return
-    near = difflib.get_close_matches(missing[0].lower(), [name.lower() for name in columns if name not in wanted], 1, 0.6)
+    near = difflib.get_close_matches(
+        missing[0].lower(), [name.lower() for name in columns if name not in wanted], 1, 0.6
+    )
     found = next((name for name in columns if near and name.lower() == near[0]), None)
     instead = " (nor margin and entry_price to derive it)" if missing[0] == "equity" else ""
     if len(columns) == 1 and ";" in next(iter(columns)):
-        raise BookError(f"{where} is separated by semicolons; use commas, or pandas.read_csv(path, sep=';') and Book.from_frame")
+        raise BookError(
+            f"{where} is separated by semicolons; use commas, or pandas.read_csv(path, sep=';') and "
+            "Book.from_frame"
+        )
     raise BookError(
         f"{where} lacks {len(missing)} of the columns {', '.join(wanted)}: first {missing[0]!r}{instead}"
         + (f"; rename {found!r}?" if found else f"; it has {', '.join(list(columns)[:8]) or 'none'}")
@@ -85,7 +99,9 @@ def need_columns(columns: Mapping[str, Any], wanted: tuple[str, ...], where: str
 
 
 def arrow(values: Any) -> Any:
-    """Any column as an arrow array; long doubles become floats, mixed objects and numbers beyond 64 bits text."""
+    """Any column as an arrow array; long doubles become floats, mixed objects and numbers beyond 64 bits
+    text.
+    """
     import pyarrow as pa
 
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
@@ -102,7 +118,11 @@ def arrow(values: Any) -> Any:
 
 
 def _absent(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and value != value)
+    )
 
 
 def _text_of(value: Any) -> str:
@@ -114,7 +134,9 @@ def _text_of(value: Any) -> str:
 
 
 def text_column(values: Any, name: str) -> Any:
-    """An arrow array of text without missing entries; whole numbers are written out, "00123" and "NA" stay (§4)."""
+    """An arrow array of text without missing entries; whole numbers are written out, "00123" and "NA" stay
+    (§4).
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -126,47 +148,63 @@ def text_column(values: Any, name: str) -> Any:
         raise BookError(f"{array.null_count} of {len(array)} rows have no {name}, first row {first + 1}")
     if pa.types.is_floating(array.type):
         raise BookError(
-            f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as text or whole numbers (§4)"
+            f"the {name} column holds decimal numbers, first {array[0].as_py()!r}; write {name} ids as "
+            "text or whole numbers (§4)"
         )
     array = _as_text(array, name)
     spaced = pc.not_equal(array, pc.utf8_trim_whitespace(array))
     if pc.any(spaced).as_py():
         first = pc.index(spaced, True).as_py()
         raise BookError(
-            f"{pc.sum(spaced).as_py()} rows have a space before or after the {name}, first row {first + 1}: {array[first].as_py()!r}; remove it"
+            f"{pc.sum(spaced).as_py()} rows have a space before or after the {name}, first row "
+            f"{first + 1}: {array[first].as_py()!r}; remove it"
         )
     return array
 
 
 def _as_text(array: Any, name: str) -> Any:
-    """Cast to valid UTF-8. Raises BookError for lists, tables within the table, and bytes of another encoding."""
+    """Cast to valid UTF-8. Raises BookError for lists, tables within the table, and bytes of another
+    encoding.
+    """
     import pyarrow as pa
 
     try:
         text = array.cast(pa.string())
         text.validate(full=True)
     except pa.ArrowException:
-        binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type) or pa.types.is_fixed_size_binary(array.type)
+        binary = (
+            pa.types.is_binary(array.type)
+            or pa.types.is_large_binary(array.type)
+            or pa.types.is_fixed_size_binary(array.type)
+        )
         if not (binary or pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
-            raise BookError(f"the {name} column holds {array.type}, not text; write one {name} id a row (§4)") from None
+            raise BookError(
+                f"the {name} column holds {array.type}, not text; write one {name} id a row (§4)"
+            ) from None
         rows = array.cast(pa.large_binary()).to_pylist()
         odd = [row for row, value in enumerate(rows) if value.decode("utf-8", "replace").encode() != value]
         raise BookError(
-            f"{len(odd)} of {len(rows)} rows of the {name} column are not UTF-8 text, first row {odd[0] + 1}: "
+            f"{len(odd)} of {len(rows)} rows of the {name} column are not UTF-8 text, first row "
+            f"{odd[0] + 1}: "
             f"{rows[odd[0]][:40]!r}; write ids as UTF-8 text (§4)"
         ) from None
     return text
 
 
 def number_column(values: Any, name: str, accounts: Any) -> Array:
-    """A column as finite floats, or BookError. Text is read as a number; True and False are none, nor are complex numbers."""
+    """A column as finite floats, or BookError.
+
+    Text is read as a number; True and False are none, nor are complex numbers.
+    """
     import pyarrow as pa
 
     array = arrow(values)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-        numbers = np.array([_parsed(text, name, row, accounts) for row, text in enumerate(_as_text(array, name).to_pylist())])
+        numbers = np.array(
+            [_parsed(text, name, row, accounts) for row, text in enumerate(_as_text(array, name).to_pylist())]
+        )
     elif (
         pa.types.is_integer(array.type)
         or pa.types.is_floating(array.type)
@@ -202,7 +240,9 @@ def _parsed(text: str | None, name: str, row: int, accounts: Any) -> float:
 def factorize(names: Any) -> tuple[NDArray[np.object_], Index]:
     """Distinct names in order of first appearance, and the number of each entry."""
     encoded = names.dictionary_encode()
-    return np.array(encoded.dictionary.to_pylist(), dtype=object), _from_arrow(encoded.indices).astype(np.int32)
+    return np.array(encoded.dictionary.to_pylist(), dtype=object), _from_arrow(encoded.indices).astype(
+        np.int32
+    )
 
 
 def _from_arrow(array: Any) -> NDArray[Any]:

@@ -1,4 +1,6 @@
-"""Waves: a deleveraging event as it happened, one requirement after the other, with what was really closed (§1, §9)."""
+"""Waves: a deleveraging event as it happened, one requirement after the other, with what was really closed
+(§1, §9).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +13,15 @@ from numpy.typing import NDArray
 
 from adl_opt.data.book import Book, columns_of
 from adl_opt.data.columns import refuse_meanings
-from adl_opt.data.tables import arrow, factorize, need_columns, number_column, once_each, read_columns, text_column
+from adl_opt.data.tables import (
+    arrow,
+    factorize,
+    need_columns,
+    number_column,
+    once_each,
+    read_columns,
+    text_column,
+)
 from adl_opt.errors import BookError
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
 
@@ -26,11 +36,13 @@ OPTIONAL = ("entry_price", "margin", "profit_ratio")
 
 @dataclass(frozen=True, eq=False)
 class Waves(ReadOnly):
-    """What accounts held in each wave before it closed them, and what it closed; make one with `read`, `from_frame`, `from_hyperreplay`.
+    """What accounts held in each wave before it closed them, and what it closed; make one with `read`,
+    `from_frame`, `from_hyperreplay`.
 
-    labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j says that in wave number wave[j] account number account[j]
-    held position[j] contracts of asset number asset[j] (long > 0, §1) at price[j] on equity[j] (quote currency, of the whole account), of which realized[j] contracts,
-    signed like the position, were closed. extra: optional columns by row.
+    labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j
+    says that in wave number wave[j] account number account[j] held position[j] contracts of asset number
+    asset[j] (long > 0, §1) at price[j] on equity[j] (quote currency, of the whole account), of which
+    realized[j] contracts, signed like the position, were closed. extra: optional columns by row.
     """
 
     labels: tuple[Any, ...]
@@ -50,10 +62,12 @@ class Waves(ReadOnly):
 
     @classmethod
     def read(cls, path: str | Path) -> "Waves":
-        """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price, realized_closed; a row a position in a wave.
+        """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price,
+        realized_closed; a row a position in a wave.
 
-        wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and profit_ratio are kept for rules that rank by them. Raises
-        BookError, naming the first culprit, for what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
+        wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and
+        profit_ratio are kept for rules that rank by them. Raises BookError, naming the first culprit, for
+        what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
         """
         return cls._build(*read_columns(path, "an event"))
 
@@ -66,20 +80,34 @@ class Waves(ReadOnly):
     def from_columns(cls, columns: Mapping[str, Any]) -> "Waves":
         """Waves from a dict of columns, lists or arrays of one length; pandas is not needed."""
         if not isinstance(columns, Mapping):
-            raise BookError(f"from_columns takes a dict of columns, not {type(columns).__name__}; from_frame takes a DataFrame")
-        lengths = [-1 if isinstance(values, str) or not hasattr(values, "__len__") else len(values) for values in columns.values()]
+            raise BookError(
+                f"from_columns takes a dict of columns, not {type(columns).__name__}; from_frame takes a "
+                "DataFrame"
+            )
+        lengths = [
+            -1 if isinstance(values, str) or not hasattr(values, "__len__") else len(values)
+            for values in columns.values()
+        ]
         if len(set(lengths)) > 1 or -1 in lengths:
             said = ", ".join(f"{name!r} {'no list' if n < 0 else n}" for name, n in zip(columns, lengths))
-            raise BookError(f"the columns of the dict are lists of one length; their lengths are {said[:200]}")
+            raise BookError(
+                f"the columns of the dict are lists of one length; their lengths are {said[:200]}"
+            )
         return cls._build(dict(zip(once_each(columns, "the dict"), columns.values())), "the dict")
 
     @classmethod
-    def from_hyperreplay(cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity") -> "Waves":
-        """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see hyperreplay.py for what is assumed."""
+    def from_hyperreplay(
+        cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity"
+    ) -> "Waves":
+        """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see
+        hyperreplay.py for what is assumed.
+        """
         from adl_opt.data.hyperreplay import tidy
 
         columns, where = (
-            (columns_of(source, "an event"), "the frame") if hasattr(source, "columns") else read_columns(source, "an event")
+            (columns_of(source, "an event"), "the frame")
+            if hasattr(source, "columns")
+            else read_columns(source, "an event")
         )
         return cls._build(tidy(columns, where, every, equity), where)
 
@@ -88,10 +116,13 @@ class Waves(ReadOnly):
         clock = [name for name in ("wave", "time") if name in columns]
         if {"user", "coin", "adl_size"} <= set(columns):
             raise BookError(
-                f"{where} is a table of HyperReplay: Waves.from_hyperreplay reads it (--hyperreplay on the command line)"
+                f"{where} is a table of HyperReplay: Waves.from_hyperreplay reads it (--hyperreplay on the "
+                "command line)"
             )
         if len(clock) == 2:
-            raise BookError(f"{where} has the columns 'wave' and 'time'; keep the one that says which rows are one wave")
+            raise BookError(
+                f"{where} has the columns 'wave' and 'time'; keep the one that says which rows are one wave"
+            )
         need_columns(columns, (*(clock or ("wave",)), *NEEDED), where)
         names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
         if len(names) == 0:
@@ -112,15 +143,24 @@ class Waves(ReadOnly):
         if back.size:
             j = int(back[0]) + 1
             raise BookError(
-                f"{clock[0]} goes back {back.size} time{'s' * (back.size > 1)}, first in row {j + 1} from {said[j - 1]} to {said[j]}; sort the rows by {clock[0]}"
+                f"{clock[0]} goes back {back.size} time{'s' * (back.size > 1)}, first in row {j + 1} from "
+                f"{said[j - 1]} to {said[j]}; sort the rows by {clock[0]}"
             )
         first = np.flatnonzero(np.concatenate(([True], np.diff(when) > 0)))
         wave = np.cumsum(np.concatenate(([0], (np.diff(when) > 0).astype(np.int64))))
         self = cls(
-            tuple(said[j] for j in first), accounts, tuple(assets.tolist()), wave, account.astype(np.int64), asset.astype(np.int64),
-            number["position"], number["equity"], number["price"], number["realized_closed"],
+            tuple(said[j] for j in first),
+            accounts,
+            tuple(assets.tolist()),
+            wave,
+            account.astype(np.int64),
+            asset.astype(np.int64),
+            number["position"],
+            number["equity"],
+            number["price"],
+            number["realized_closed"],
             {name: number[name] for name in OPTIONAL if name in number},
-        )  # fmt: skip
+        )
         self._check()
         return self
 
@@ -130,17 +170,25 @@ class Waves(ReadOnly):
         order = np.argsort(leg, kind="stable")
         again = order[1:][np.diff(leg[order]) == 0]
         self._refuse(again, "repeat a wave, account and asset", lambda j: "add them up or remove one (§9)")
-        self._refuse(np.flatnonzero(self.price <= 0), "have no positive price", lambda j: f"{self.price[j]:.6g} (§9)")
+        self._refuse(
+            np.flatnonzero(self.price <= 0), "have no positive price", lambda j: f"{self.price[j]:.6g} (§9)"
+        )
         self._one(self.wave * d + self.asset, self.price, "price", "asset")
         self._one(self.wave * n + self.account, self.equity, "equity", "account")
         against = np.flatnonzero(self.realized * np.sign(self.position) < 0)
         self._refuse(
-            against, "close against their position",
-            lambda j: f"{self.realized[j]:.9g} closed of {self.position[j]:.9g}; realized_closed is signed like the position (§1)",
-        )  # fmt: skip
+            against,
+            "close against their position",
+            lambda j: (
+                f"{self.realized[j]:.9g} closed of {self.position[j]:.9g}; "
+                "realized_closed is signed like the position (§1)"
+            ),
+        )
         beyond = np.flatnonzero(np.abs(self.realized) > np.abs(self.position))
         self._refuse(
-            beyond, "close more than was held", lambda j: f"{float(self.realized[j])!r} of {float(self.position[j])!r} (§5)"
+            beyond,
+            "close more than was held",
+            lambda j: f"{float(self.realized[j])!r} of {float(self.position[j])!r} (§5)",
         )
 
     def _one(self, group: Index, values: Array, name: str, what: str) -> None:
@@ -148,22 +196,30 @@ class Waves(ReadOnly):
         _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
         said = values[first][inverse]
         self._refuse(
-            np.flatnonzero(values != said), f"have another {name} than their {what} had earlier in the same wave",
+            np.flatnonzero(values != said),
+            f"have another {name} than their {what} had earlier in the same wave",
             lambda j: f"{float(said[j])!r} and {float(values[j])!r}; one wave, one {what}, one {name} (§9)",
-        )  # fmt: skip
+        )
 
     def _refuse(self, rows: NDArray[np.intp], what: str, number: Any) -> None:
         if rows.size:
             j = int(rows.min())
             raise BookError(
-                f"{rows.size:,} of {len(self.wave):,} rows {what}, first row {j + 1}: wave {self.labels[self.wave[j]]}, "
-                f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}: {number(j)}"
+                f"{rows.size:,} of {len(self.wave):,} rows {what}, first row {j + 1}: wave "
+                f"{self.labels[self.wave[j]]}, "
+                f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}: "
+                f"{number(j)}"
             )
 
     def book(self, wave: Any) -> Book:
-        """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the event. Raises BookError for another label."""
+        """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the
+        event. Raises BookError for another label.
+        """
         if wave not in self.labels:
-            raise BookError(f"there is no wave {wave!r}; there are {len(self.labels)}, from {self.labels[0]} to {self.labels[-1]}")
+            raise BookError(
+                f"there is no wave {wave!r}; there are {len(self.labels)}, from {self.labels[0]} to "
+                f"{self.labels[-1]}"
+            )
         w = self.labels.index(wave)
         rows = self.rows_of(w)
         rows = rows[np.argsort(self.account[rows], kind="stable")]
@@ -171,9 +227,20 @@ class Waves(ReadOnly):
         price = self.price_by_wave[w]
         equity = np.empty(len(own))
         equity[account] = self.equity[rows]
-        extra = {name: values[rows] for name, values in self.extra.items()} | {"realized_closed": self.realized[rows]}
+        extra = {name: values[rows] for name, values in self.extra.items()} | {
+            "realized_closed": self.realized[rows]
+        }
         asset = self.asset[rows].astype(np.int32)
-        return Book(self.accounts[own], self.assets, price, equity, account.astype(np.int32), asset, self.position[rows], extra)
+        return Book(
+            self.accounts[own],
+            self.assets,
+            price,
+            equity,
+            account.astype(np.int32),
+            asset,
+            self.position[rows],
+            extra,
+        )
 
     def rows_of(self, w: int) -> Index:
         """The rows of wave number w: they stand together."""
@@ -181,7 +248,9 @@ class Waves(ReadOnly):
 
     @cached_property
     def price_by_wave(self) -> Array:
-        """Price of each asset in each wave, (w, d) quote currency: the latest that was listed, and before that the first."""
+        """Price of each asset in each wave, (w, d) quote currency: the latest that was listed, and before
+        that the first.
+        """
         price = np.full((len(self.labels), len(self.assets)), np.nan)
         price[self.wave, self.asset] = self.price
         known = np.maximum.accumulate(np.where(np.isnan(price), -1, np.arange(len(price))[:, None]), axis=0)
@@ -189,7 +258,9 @@ class Waves(ReadOnly):
         return fixed(price[np.where(known < 0, first, known), np.arange(len(self.assets))])
 
     def solvent(self) -> "Waves":
-        """Without every account whose equity is not positive in some wave: all its rows, so that what it closed is required of nobody. BookError if none is left."""
+        """Without every account whose equity is not positive in some wave: all its rows, so that what it
+        closed is required of nobody. BookError if none is left.
+        """
         keep = ~np.isin(self.account, self.account[self.equity <= 0])
         if not keep.any():
             raise BookError(f"none of the {len(self.accounts)} accounts has positive equity in all its waves")
@@ -203,26 +274,41 @@ class Waves(ReadOnly):
             for name, (values, first, inverse) in left.items()
         }
         return Waves(
-            tuple(self.labels[k] for k in number["wave"][1]), self.accounts[number["account"][1]], tuple(self.assets[k] for k in number["asset"][1]),
-            number["wave"][0], number["account"][0], number["asset"][0],
-            self.position[keep], self.equity[keep], self.price[keep], self.realized[keep], {name: values[keep] for name, values in self.extra.items()},
-        )  # fmt: skip
+            tuple(self.labels[k] for k in number["wave"][1]),
+            self.accounts[number["account"][1]],
+            tuple(self.assets[k] for k in number["asset"][1]),
+            number["wave"][0],
+            number["account"][0],
+            number["asset"][0],
+            self.position[keep],
+            self.equity[keep],
+            self.price[keep],
+            self.realized[keep],
+            {name: values[keep] for name, values in self.extra.items()},
+        )
 
     def insolvent(self) -> "pd.DataFrame":
-        """What `solvent` leaves out, one line an account: account, least equity, realized_notional (quote currency, closed in all waves)."""
+        """What `solvent` leaves out, one line an account: account, least equity, realized_notional (quote
+        currency, closed in all waves).
+        """
         import pandas as pd
 
         gone = np.unique(self.account[self.equity <= 0])
         least = np.full(len(self.accounts), np.inf)
         np.minimum.at(least, self.account, self.equity)
         closed = np.bincount(self.account, np.abs(self.realized) * self.price, len(self.accounts))
-        return pd.DataFrame({"account": self.accounts[gone], "equity": least[gone], "realized_notional": closed[gone]})
+        return pd.DataFrame(
+            {"account": self.accounts[gone], "equity": least[gone], "realized_notional": closed[gone]}
+        )
 
     def isolated(self) -> "Waves":
-        """Isolated margin: each position its own account "account:asset", with that share of the account's equity which its notional has among the positions listed in the wave.
+        """Isolated margin: each position its own account "account:asset", with that share of the account's
+        equity which its notional has among the positions listed in the wave.
 
-        Each position then has the leverage that the account's listed positions have together (accounts with none keep equal shares), and water-filling applies. A position of 0
-        has no share: it stays listed, at leverage 0, with the account's whole equity. A position that is not listed in a wave keeps the equity that it had, as all that stands still does.
+        Each position then has the leverage that the account's listed positions have together (accounts with
+        none keep equal shares), and water-filling applies. A position of 0 has no share: it stays listed, at
+        leverage 0, with the account's whole equity. A position that is not listed in a wave keeps the equity
+        that it had, as all that stands still does.
         """
         notional = np.abs(self.position) * self.price
         key = self.wave * len(self.accounts) + self.account
@@ -239,16 +325,22 @@ class Waves(ReadOnly):
         import pandas as pd
 
         columns = {
-            "wave": np.array(self.labels, dtype=object)[self.wave], "account": self.accounts[self.account],
-            "asset": np.array(self.assets, dtype=object)[self.asset], "position": self.position, "equity": self.equity,
-            "price": self.price, "realized_closed": self.realized,
-        }  # fmt: skip
+            "wave": np.array(self.labels, dtype=object)[self.wave],
+            "account": self.accounts[self.account],
+            "asset": np.array(self.assets, dtype=object)[self.asset],
+            "position": self.position,
+            "equity": self.equity,
+            "price": self.price,
+            "realized_closed": self.realized,
+        }
         return pd.DataFrame({**columns, **self.extra}).infer_objects()
 
     def __repr__(self) -> str:
         return (
-            f"Waves({len(self.labels)} waves from {self.labels[0]} to {self.labels[-1]}, {len(self.wave):,} rows, {len(self.accounts):,} accounts, "
-            f"{len(self.assets)} assets, {(np.abs(self.realized) * self.price).sum():.6g} quote currency closed)"
+            f"Waves({len(self.labels)} waves from {self.labels[0]} to {self.labels[-1]}, "
+            f"{len(self.wave):,} rows, {len(self.accounts):,} accounts, "
+            f"{len(self.assets)} assets, {(np.abs(self.realized) * self.price).sum():.6g} quote currency "
+            "closed)"
         )
 
 

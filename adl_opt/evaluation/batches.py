@@ -1,4 +1,5 @@
-"""Accounts answer: the expected shortfall of every account with its slope and curvature, in batches of equal numbers of positions.
+"""Accounts answer: the expected shortfall of every account with its slope and curvature, in batches of equal
+numbers of positions.
 
 numpy and scipy only. Positions of 0 contracts take no part: they cannot be closed and lose nothing.
 """
@@ -29,7 +30,9 @@ _KNOWN: WeakKeyDictionary[Book, list[Batch]] = WeakKeyDictionary()  # a book doe
 
 
 def batches(book: Book) -> list[Batch]:
-    """The accounts with a position, grouped by how many, in pieces that fit into memory; found once a book."""
+    """The accounts with a position, grouped by how many, in pieces that fit into memory; found once a
+    book.
+    """
     if book not in _KNOWN:
         _KNOWN[book] = _grouped(book)
     return _KNOWN[book]
@@ -52,9 +55,16 @@ def _grouped(book: Book) -> list[Batch]:
 def answers(
     book: Book, law: Law, notional: Array, wanted: int, parts: list[Batch] | None = None
 ) -> Iterator[tuple[Batch, tuple[Array, ...]]]:
-    """By batch: the expected shortfall, its slope and its curvature in the notionals left, notional (legs,) signed: the first 1 + wanted."""
+    """By batch: the expected shortfall, its slope and its curvature in the notionals left, notional (legs,)
+    signed: the first 1 + wanted.
+    """
     for batch in batches(book) if parts is None else parts:
-        yield batch, law.shortfall_terms(book.asset[batch.leg], notional[batch.leg], book.equity[batch.account], wanted)
+        yield (
+            batch,
+            law.shortfall_terms(
+                book.asset[batch.leg], notional[batch.leg], book.equity[batch.account], wanted
+            ),
+        )
 
 
 def expected_shortfall(book: Book, law: Law, notional: Array) -> Array:
@@ -66,7 +76,9 @@ def expected_shortfall(book: Book, law: Law, notional: Array) -> Array:
 
 
 def slope(book: Book, law: Law, notional: Array) -> Array:
-    """The slope of the total in each position's notional, (legs,): a pure number; 0 for positions of nothing."""
+    """The slope of the total in each position's notional, (legs,): a pure number; 0 for positions of
+    nothing.
+    """
     found = np.zeros(len(book.position))
     for batch, terms in answers(book, law, notional, 1):
         found[batch.leg] = terms[1]

@@ -1,4 +1,6 @@
-"""Supports: affine functions below an expected or risk-adjusted loss, which every certificate minimises exactly (THEORY 6, 7)."""
+"""Supports: affine functions below an expected or risk-adjusted loss, which every certificate minimises
+exactly (THEORY 6, 7).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +13,18 @@ from adl_opt.evaluation import batches
 from adl_opt.evaluation.symbols import Symbols, needed
 
 Array = NDArray[np.float64]
-_KINK = 1e-12  # an account this close to zero loss, relative to its terms, may take either slope; charged to the slack
+# An account this close to zero loss, relative to its terms, may take either slope; charged to the slack.
+_KINK = 1e-12
 
 
 @dataclass(frozen=True)
 class Dual:
     """Dual information about a problem; whatever it says, the bound that comes of it is valid.
 
-    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None; an array, or what gives its rows as one does. weights: by number of a part of the objective,
-    what a unit of loss in each scenario costs it, (S,) or as that part keeps them. total: sum over all parts of their scenario weights, if
-    the multipliers belong to more than one part.
+    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None; an
+    array, or what gives its rows as one does. weights: by number of a part of the objective, what a unit of
+    loss in each scenario costs it, (S,) or as that part keeps them. total: sum over all parts of their
+    scenario weights, if the multipliers belong to more than one part.
     """
 
     multipliers: Any = None
@@ -39,9 +43,11 @@ class Dual:
 
 @dataclass(frozen=True)
 class Minorant:
-    """An affine function below the objective everywhere: at the point it is `slack` >= 0 below, quote currency (THEORY 6).
+    """An affine function below the objective everywhere: at the point it is `slack` >= 0 below, quote
+    currency (THEORY 6).
 
-    Its slope in the fraction closed of leg j, of the whole position whatever the cap, may be any number in [low[j], high[j]], (legs,), leg by leg.
+    Its slope in the fraction closed of leg j, of the whole position whatever the cap, may be any number in
+    [low[j], high[j]], (legs,), leg by leg.
     """
 
     slack: float
@@ -53,7 +59,12 @@ class Minorant:
         return Minorant(weight * self.slack, weight * self.low, weight * self.high, self.one_sided)
 
     def plus(self, other: "Minorant") -> "Minorant":
-        return Minorant(self.slack + other.slack, self.low + other.low, self.high + other.high, self.one_sided and other.one_sided)
+        return Minorant(
+            self.slack + other.slack,
+            self.low + other.low,
+            self.high + other.high,
+            self.one_sided and other.one_sided,
+        )
 
 
 def closed_form_slope(m: Symbols) -> Array:
@@ -62,17 +73,24 @@ def closed_form_slope(m: Symbols) -> Array:
 
 
 def scenario_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
-    """A support of sum weight x shortfall at `m`; weight (S,) or (n, S), >= 0: a probability, or the worst case of a risk measure (THEORY 7)."""
+    """A support of sum weight x shortfall at `m`; weight (S,) or (n, S), >= 0: a probability, or the worst
+    case of a risk measure (THEORY 7).
+    """
     return point_support(m, weight) if dual.multipliers is None else multiplier_support(m, weight, dual)
 
 
 def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
-    """THEORY 6: valid for every 0 <= u <= weight, whoever says it. Multipliers shared with other parts are taken in proportion."""
+    """THEORY 6: valid for every 0 <= u <= weight, whoever says it.
+
+    Multipliers shared with other parts are taken in proportion.
+    """
     book, moves = m.event.book, m.scenarios.moves
     slack, slope = 0.0, np.zeros(len(m.amount))
     total, multipliers = weight if dual.total is None else dual.total, dual.multipliers
     for a, b, argument in m.arguments():
-        own, all_parts = (np.broadcast_to(w if w.ndim == 1 else w[a:b], argument.shape) for w in (weight, total))
+        own, all_parts = (
+            np.broadcast_to(w if w.ndim == 1 else w[a:b], argument.shape) for w in (weight, total)
+        )
         said = np.asarray(multipliers[a:b])
         known = np.isfinite(said) & (all_parts > 0)
         share = np.clip(np.divide(said, all_parts, out=np.zeros(argument.shape), where=known), 0.0, 1.0)
@@ -85,9 +103,11 @@ def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
 
 
 def point_support(m: Symbols, weight: Array) -> Minorant:
-    """The subgradient at the point; an account with one free leg may take any slope between its one-sided ones.
+    """The subgradient at the point; an account with one free leg may take any slope between its one-sided
+    ones.
 
-    Accounts without a free leg get the one-sided slopes too, for shadow prices where the requirement is 0 or the capacity.
+    Accounts without a free leg get the one-sided slopes too, for shadow prices where the requirement is 0 or
+    the capacity.
     """
     book, moves = m.event.book, m.scenarios.moves
     free = book.per_account(m.event.free.astype(float))

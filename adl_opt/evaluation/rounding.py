@@ -1,7 +1,10 @@
-"""When is a gap rounding? Forward estimates of the rounding of an objective's value at one allocation (THEORY 11.1).
+"""When is a gap rounding?
 
-Each estimate is unit roundoff times the gross of the sum whose net is the value: it scales with the value, with the unit of money and with any
-weight, and holds no other amount. Where only a `value` is known, it is evaluated at inputs changed in their last digits (Moré and Wild 2011).
+Forward estimates of the rounding of an objective's value at one allocation (THEORY 11.1).
+
+Each estimate is unit roundoff times the gross of the sum whose net is the value: it scales with the value,
+with the unit of money and with any weight, and holds no other amount. Where only a `value` is known, it is
+evaluated at inputs changed in their last digits (Moré and Wild 2011).
 """
 
 import copy
@@ -19,17 +22,29 @@ from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.numerics.tail_integrals import UNIT
 
 Array = NDArray[np.float64]
-BOTH = 4.0  # estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each
+# Estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each.
+BOTH = 4.0
 _AMOUNTS = 8 * UNIT  # relative: what is closed is a float, and so are its sum and what is left
-_LINES, _POINTS = 3, np.arange(1, 9)  # on one side: what an input decides by reaching a limit exactly is no noise
-_SAFETY = 16.0 / BOTH  # of noise that is itself estimated from a few values: its error was up to 11 times the estimate
-_FIRST, _WIDER, _WIDENED = 2.0**-44, 64.0, 5  # relative step between points; its growth where neighbours are equal; times at most
+_LINES, _POINTS = (
+    3,
+    np.arange(1, 9),
+)  # on one side: what an input decides by reaching a limit exactly is no noise
+_SAFETY = (
+    16.0 / BOTH
+)  # of noise that is itself estimated from a few values: its error was up to 11 times the estimate
+_FIRST, _WIDER, _WIDENED = (
+    2.0**-44,
+    64.0,
+    5,
+)  # relative step between points; its growth where neighbours are equal; times at most
 _SINGLE = 2.0**-23  # relative: the last digit of single precision
 _ORDERS = range(3, 7)  # of the differences whose least level is the noise
 
 
 def scenario_rounding(m: Symbols, weight: Array) -> float:
-    """Of sum weight x shortfall, weight (S,) or (n, S): the gross of every loss that counts, (positions + 4) roundoffs each."""
+    """Of sum weight x shortfall, weight (S,) or (n, S): the gross of every loss that counts, (positions + 4)
+    roundoffs each.
+    """
     book, moves = m.event.book, m.scenarios.moves
     held = np.bincount(book.account, minlength=len(book.accounts))
     total = 0.0
@@ -54,16 +69,19 @@ def closed_form_rounding(m: Symbols) -> float:
 
 
 def amounts_rounding(event: Event, amount: Array, slope: Array) -> float:
-    """What the last digits of the amounts closed may change; slope (legs,) of the value in the fraction closed of each position."""
+    """What the last digits of the amounts closed may change; slope (legs,) of the value in the fraction
+    closed of each position.
+    """
     fraction = np.divide(amount, event.held, out=np.zeros_like(amount), where=event.held > 0)
     return _AMOUNTS * float((np.abs(slope) * np.where(event.free, fraction, 0.0)).sum())
 
 
 def perturbed_rounding(value: Callable[[Symbols], float], m: Symbols) -> float:
-    """Of a value known only by evaluating it: its noise along lines of changed prices, equities and positions, and what its amounts' digits change.
+    """Of a value known only by evaluating it: its noise along lines of changed prices, equities and
+    positions, and what its amounts' digits change.
 
-    A bias that is smooth in the inputs (a coarse quadrature, a root found to 1e-9) does not show in the last digits and is not seen. Infinite
-    where the value is no number nearby.
+    A bias that is smooth in the inputs (a coarse quadrature, a root found to 1e-9) does not show in the last
+    digits and is not seen. Infinite where the value is no number nearby.
     """
     rng = np.random.default_rng(0)
     book, event, here = m.event.book, m.event, value(m)
@@ -97,14 +115,18 @@ def measure_rounding(of: Callable[[Array], float], loss: Array) -> float:
     def along(direction: Array) -> Callable[[float], float]:
         return lambda step: of(loss * (1 + step * direction))
 
-    return _SAFETY * (max(line_noise(along(_signs(rng, len(loss)))) for _ in range(_LINES)) + UNIT * abs(of(loss)))
+    return _SAFETY * (
+        max(line_noise(along(_signs(rng, len(loss)))) for _ in range(_LINES)) + UNIT * abs(of(loss))
+    )
 
 
 def line_noise(at: Callable[[float], float]) -> float:
-    """Noise and trend of a function along a line, from its values at 1 to 8 steps; `at` is given a relative change of its inputs.
+    """Noise and trend of a function along a line, from its values at 1 to 8 steps; `at` is given a relative
+    change of its inputs.
 
-    The noise is the least level of its differences of orders 3 to 6; the trend is what a change of the inputs in their last
-    digit does. A function that is flat at first and then moves by a constant quantum (single precision) has that noise.
+    The noise is the least level of its differences of orders 3 to 6; the trend is what a change of the inputs
+    in their last digit does. A function that is flat at first and then moves by a constant quantum (single
+    precision) has that noise.
     """
     step, quantum = _FIRST, None
     for widened in range(_WIDENED + 1):
@@ -123,7 +145,9 @@ def line_noise(at: Callable[[float], float]) -> float:
     for order in range(1, max(_ORDERS) + 1):
         table = np.diff(table)
         if order in _ORDERS:
-            levels.append(math.sqrt(math.factorial(order) ** 2 / math.factorial(2 * order) * float(np.mean(table**2))))
+            levels.append(
+                math.sqrt(math.factorial(order) ** 2 / math.factorial(2 * order) * float(np.mean(table**2)))
+            )
     return max(min(levels), quantum) + UNIT / step * float(change.max())
 
 
@@ -132,7 +156,9 @@ def _signs(rng: np.random.Generator, size: int) -> Array:
 
 
 def _shaken(value: Callable[[Symbols], float], m: Symbols, here: float, rng: np.random.Generator) -> float:
-    """The largest change of the value when amounts that may be chosen move by one digit within their boxes."""
+    """The largest change of the value when amounts that may be chosen move by one digit within their
+    boxes.
+    """
     event, most = m.event, 0.0
     for sign in (np.ones(len(m.amount)), -np.ones(len(m.amount)), rng.choice([-1.0, 1.0], len(m.amount))):
         moved = np.clip(np.nextafter(m.amount, sign * np.inf), 0.0, event.size)
@@ -143,7 +169,12 @@ def _shaken(value: Callable[[Symbols], float], m: Symbols, here: float, rng: np.
 
 def _with_book(event: Event, book: Book) -> Event:
     """The event with another book of the same accounts and assets, nothing checked again."""
-    _ = event.capacities, event.free, event.fixed_fraction, event.pro_rata_fraction  # cached, so that they stay as they are
+    _ = (
+        event.capacities,
+        event.free,
+        event.fixed_fraction,
+        event.pro_rata_fraction,
+    )  # cached, so that they stay as they are
     other = copy.copy(event)
     vars(other)["book"] = book
     for name in ("held", "size", "notional"):  # these follow from positions and prices

@@ -1,7 +1,8 @@
-"""The symbols `m` that objectives speak of, at a given allocation, in numpy: the independent side of every solve (§17).
+"""The symbols `m` that objectives speak of, at a given allocation, in numpy: the independent side of every
+solve (§17).
 
-The names are those of the CVXPY side (conic.py). Everything is lazy; scenario sums run over chunks of accounts, so that a
-million accounts need no accounts x scenarios table unless an objective asks for one.
+The names are those of the CVXPY side (conic.py). Everything is lazy; scenario sums run over chunks of
+accounts, so that a million accounts need no accounts x scenarios table unless an objective asks for one.
 """
 
 import difflib
@@ -20,18 +21,22 @@ from adl_opt.laws.base import Law, Scenarios
 
 Array = NDArray[np.float64]
 SYMBOLS = (
-    "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage", "expected_shortfall",
+    "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage",
+    "expected_shortfall",
     "expected_loss", "shortfall", "loss", "probability", "unit",
 )  # fmt: skip
 _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 
 
 class Symbols:
-    """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned or None.
+    """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned
+    or None.
 
-    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) of the position in [0, 1], exposure (n, d) signed notional,
-    leverage (n,) gross and leverage_before (n,), x of equity, factor_leverage (n,), expected_shortfall (n,), shortfall (n, S), loss (S,),
-    probability (S,), expected_loss; money in quote currency (unit = 1). Raises LawError for a symbol that the law does not give.
+    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) of the position in [0, 1],
+    exposure (n, d) signed notional, leverage (n,) gross and leverage_before (n,), x of equity,
+    factor_leverage (n,), expected_shortfall (n,), shortfall (n, S), loss (S,), probability (S,),
+    expected_loss; money in quote currency (unit = 1). Raises LawError for a symbol that the law does not
+    give.
     """
 
     unit = 1.0
@@ -100,7 +105,9 @@ class Symbols:
     @cached_property
     def expected_shortfall(self) -> Array:
         if isinstance(self.law, Scenarios):
-            return np.concatenate([np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()])
+            return np.concatenate(
+                [np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()]
+            )
         return batches.expected_shortfall(self.event.book, needed(self.law), self.notional)
 
     @cached_property
@@ -130,7 +137,9 @@ class Symbols:
         return slice(int(start[a]), int(start[b]) if b < len(start) else len(self.amount))
 
     def arguments(self) -> Iterator[tuple[int, int, Array]]:
-        """(a, b, loss minus equity of accounts a to b in every scenario (b - a, S)), in quote currency, of any sign."""
+        """(a, b, loss minus equity of accounts a to b in every scenario (b - a, S)), in quote currency, of
+        any sign.
+        """
         moves = self.scenarios.moves
         book = self.event.book
         for a, b in self.chunks(len(moves)):
@@ -141,12 +150,15 @@ class Symbols:
 
 
 def no_symbol(name: str) -> Exception:
-    """What to raise for an attribute that `m` does not have: AttributeError for Python's own, else the names there are."""
+    """What to raise for an attribute that `m` does not have: AttributeError for Python's own, else the names
+    there are.
+    """
     if name.startswith("_"):
         return AttributeError(name)
     near = difflib.get_close_matches(name, SYMBOLS, 1)
     return ObjectiveError(
-        f"m has no symbol {name!r}" + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(SYMBOLS)}")
+        f"m has no symbol {name!r}"
+        + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(SYMBOLS)}")
     )
 
 
@@ -161,7 +173,8 @@ class LossSymbols:
 
     def __getattr__(self, name: str) -> Any:
         raise ObjectiveError(
-            f"the objective says monotone = True but looks at m.{name}: a functional of the total loss sees m.loss and m.probability alone (Thm 1)"
+            f"the objective says monotone = True but looks at m.{name}: a functional of the total loss "
+            "sees m.loss and m.probability alone (Thm 1)"
         )
 
 
@@ -169,7 +182,8 @@ def needed(law: Law | None) -> Law:
     """The law, or LawError where there is none."""
     if law is None:
         raise LawError(
-            "this objective needs a law of price moves: adl.Problem(objective, event, law), such as adl.LogNormal(volatility, correlation, horizon).quadrature(20)"
+            "this objective needs a law of price moves: adl.Problem(objective, event, law), such as "
+            "adl.LogNormal(volatility, correlation, horizon).quadrature(20)"
         )
     return law
 

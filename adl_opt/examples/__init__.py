@@ -1,4 +1,6 @@
-"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same seed, the same bytes)."""
+"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same
+seed, the same bytes).
+"""
 
 from adl_opt.examples.events import (
     any_allocation,
@@ -11,4 +13,13 @@ from adl_opt.examples.events import (
 )
 from adl_opt.examples.october_twin import twin
 
-__all__ = ["any_allocation", "book", "eight_laws", "losses", "optimal_ends", "random_shorts", "shorts", "twin"]
+__all__ = [
+    "any_allocation",
+    "book",
+    "eight_laws",
+    "losses",
+    "optimal_ends",
+    "random_shorts",
+    "shorts",
+    "twin",
+]

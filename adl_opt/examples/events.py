@@ -1,4 +1,6 @@
-"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same seed, the same bytes)."""
+"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same
+seed, the same bytes).
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,22 +16,39 @@ Array = NDArray[np.float64]
 
 
 def shorts(
-    position: ArrayLike, equity: ArrayLike, required: float, price: float = 1.0, asset: str = "BTC", **extra: ArrayLike
+    position: ArrayLike,
+    equity: ArrayLike,
+    required: float,
+    price: float = 1.0,
+    asset: str = "BTC",
+    **extra: ArrayLike,
 ) -> Event:
-    """The event that closes `required` contracts of shorts: accounts a0, a1, ... short `position` (n,) >= 0 contracts on `equity` (n,).
+    """The event that closes `required` contracts of shorts: accounts a0, a1, ... short `position` (n,) >= 0
+    contracts on `equity` (n,).
 
-    extra: optional columns by account, such as entry_price. Raises BookError or EventError as Book and Event do.
+    extra: optional columns by account, such as entry_price. Raises BookError or EventError as Book and Event
+    do.
     """
     import pandas as pd
 
     size = np.atleast_1d(np.asarray(position, float))
-    columns = {"asset": asset, "position": -size, "price": price, "equity": np.asarray(equity, float), **extra}
+    columns = {
+        "asset": asset,
+        "position": -size,
+        "price": price,
+        "equity": np.asarray(equity, float),
+        **extra,
+    }
     frame = pd.DataFrame({"account": [f"a{i}" for i in range(len(size))], **columns})
     return Event(Book.from_frame(frame), short={asset: required})
 
 
-def random_shorts(n: int, seed: int, share: float = 0.35, leverage: float = 4.5, price: float = 50_000.0) -> Event:
-    """n shorts of BTC with equities over five decades and leverages around `leverage`, some tied, some empty; `share` of all is closed."""
+def random_shorts(
+    n: int, seed: int, share: float = 0.35, leverage: float = 4.5, price: float = 50_000.0
+) -> Event:
+    """n shorts of BTC with equities over five decades and leverages around `leverage`, some tied, some empty;
+    `share` of all is closed.
+    """
     rng = np.random.default_rng(seed)
     equity = np.round(10 ** rng.uniform(2, 7, n), 2)
     drawn = np.round(rng.lognormal(np.log(leverage), 1.0, n), rng.integers(0, 3))
@@ -38,31 +57,49 @@ def random_shorts(n: int, seed: int, share: float = 0.35, leverage: float = 4.5,
 
 
 def book(n: int, assets: int = 3, legs: int = 3, seed: int = 1) -> Book:
-    """A made-up cross-margin book of n accounts: up to `legs` positions each in some of `assets` assets C0, C1, ..., the first held most.
+    """A made-up cross-margin book of n accounts: up to `legs` positions each in some of `assets` assets C0,
+    C1, ..., the first held most.
 
-    Equities over five decades, gross leverages around 4, three shorts to two longs. Raises BookError for numbers below 1. Some accounts hold fewer positions than `legs`,
-    having drawn an asset twice.
+    Equities over five decades, gross leverages around 4, three shorts to two longs. Raises BookError for
+    numbers below 1. Some accounts hold fewer positions than `legs`, having drawn an asset twice.
     """
     for name, value in (("n", n), ("assets", assets), ("legs", legs)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-            raise BookError(f"{name} = {value!r}: a book has at least one account, asset and position an account")
+            raise BookError(
+                f"{name} = {value!r}: a book has at least one account, asset and position an account"
+            )
     rng = np.random.default_rng(seed)
     share = 1 / np.arange(1, assets + 1)
     drawn = rng.choice(assets, (n, legs), p=share / share.sum())
     held = np.unique(np.arange(n)[:, None].astype(np.int64) * assets + drawn)  # once each
     account, asset = (held // assets).astype(np.int32), (held % assets).astype(np.int32)
     equity, price = 10 ** rng.uniform(1, 6, n), 10 ** rng.uniform(-1, 4.5, assets)
-    notional = rng.lognormal(np.log(4 / legs), 1.0, len(held)) * equity[account] * rng.choice([-1.0, 1.0], len(held), p=[0.6, 0.4])
+    notional = (
+        rng.lognormal(np.log(4 / legs), 1.0, len(held))
+        * equity[account]
+        * rng.choice([-1.0, 1.0], len(held), p=[0.6, 0.4])
+    )
     order = np.argsort(np.unique(asset, return_index=True)[1])
     names = np.unique(asset)[order]  # in order of first appearance, as a file would have them
     number = np.empty(assets, dtype=np.int32)
     number[names] = np.arange(len(names))
     labels = np.array([f"a{i}" for i in range(n)], dtype=object)
-    return Book(labels, tuple(f"C{k}" for k in names), price[names], equity, account, number[asset], notional / price[asset], {})
+    return Book(
+        labels,
+        tuple(f"C{k}" for k in names),
+        price[names],
+        equity,
+        account,
+        number[asset],
+        notional / price[asset],
+        {},
+    )
 
 
 def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
-    """Eight laws of one asset as unlike as can be: thin and fat tails, drift, skew, atoms, lattice, jump, one certain move."""
+    """Eight laws of one asset as unlike as can be: thin and fat tails, drift, skew, atoms, lattice, jump, one
+    certain move.
+    """
     from scipy.special import ndtri
 
     middle = (np.arange(count) + 0.5) / count
@@ -71,9 +108,15 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
         (0.05 * normal, None),
         (0.04 * normal / np.sqrt(np.abs(middle - 0.5) + 0.02), None),  # fat tails
         (0.02 + 0.08 * normal, None),  # drift
-        (LogNormal(0.9, None, 0.1).quadrature(20).moves[:, 0], LogNormal(0.9, None, 0.1).quadrature(20).probability),
+        (
+            LogNormal(0.9, None, 0.1).quadrature(20).moves[:, 0],
+            LogNormal(0.9, None, 0.1).quadrature(20).probability,
+        ),
         (-0.1 * np.log(middle) - 0.1, rising / rising.sum()),  # skewed, unequal weights
-        (np.array([-0.5, -0.1, 0.0, 0.1, 0.3, 1.0, 4.0]), np.array([0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05])),  # atoms
+        (
+            np.array([-0.5, -0.1, 0.0, 0.1, 0.3, 1.0, 4.0]),
+            np.array([0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05]),
+        ),  # atoms
         (np.round(0.2 * normal, 1), None),  # a lattice: many ties
         (np.array([0.25]), None),  # no chance at all
     )
@@ -81,7 +124,9 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
 
 
 def any_allocation(event: Event, rng: np.random.Generator) -> Array:
-    """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro rata to nearly a queue."""
+    """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro
+    rata to nearly a queue.
+    """
     amount = event.fixed_fraction * event.size
     for k in event.free_assets:
         legs = event.free_legs[k]
@@ -96,13 +141,16 @@ def any_allocation(event: Event, rng: np.random.Generator) -> Array:
 
 
 def losses(event: Event, amount: Array, moves: Array) -> Array:
-    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,): by definition, with nothing of the library's symbols."""
+    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,): by
+    definition, with nothing of the library's symbols.
+    """
     left = np.sign(event.book.position) * (np.abs(event.book.position) - amount) * event.book.price[0]
     return np.maximum(-np.multiply.outer(moves, left) - event.book.equity, 0.0).sum(axis=1)
 
 
 def optimal_ends(event: Event, moves: Array) -> tuple[Array, Array]:
-    """Least and most (legs,) contracts that isolated shorts of one asset close at an optimum of the expected loss over `moves` (S,): Thm 2 word for word.
+    """Least and most (legs,) contracts that isolated shorts of one asset close at an optimum of the expected
+    loss over `moves` (S,): Thm 2 word for word.
 
     Leverages may end anywhere between the two kinks 1 / move around the water level.
     """

@@ -1,4 +1,6 @@
-"""A made-up twin of the deleveraging of 10 October 2025: drawn from published summary figures alone, no account of it is real (§14)."""
+"""A made-up twin of the deleveraging of 10 October 2025: drawn from published summary figures alone, no
+account of it is real (§14).
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +19,41 @@ LEVERAGE = (
     (0.99, 122.7),
     (1.0, 3e4),
 )  # quantiles over closings, x of equity; the ends are guesses
-ARRIVING = (5, 17, 26, 24, 18, 3, 2, 1.5, 1.2, 1, 0.8, 0.5)  # per cent of the closings, by minute: nine in ten in the first five
+ARRIVING = (
+    5,
+    17,
+    26,
+    24,
+    18,
+    3,
+    2,
+    1.5,
+    1.2,
+    1,
+    0.8,
+    0.5,
+)  # per cent of the closings, by minute: nine in ten in the first five
 _AGAIN = 0.02  # of the closings: the second one of a position
 _REDRAWN = 100  # rounds of drawing pairs that are taken already anew
 
 
 def twin(seed: int = 1, scale: float = 1.0) -> Waves:
-    """Twelve waves of a minute each that resemble 10 October 2025 on Hyperliquid in the figures that were published, and in nothing else.
+    """Twelve waves of a minute each that resemble 10 October 2025 on Hyperliquid in the figures that were
+    published, and in nothing else.
 
-    34,983 closings of shorts in 162 assets, of 19,337 accounts in cross margin; leverage of a closing (notional of the position over the equity of the account) with median
-    0.196, 95th percentile 5.10 and 99th 122.7 x; 89.7 % of the notional held is closed, 2.103e9 in all. Prices, names, equities, who is in which wave, and how leverage and size go
-    together are made up: prices fall and recover, an account's equity stays, the highly levered are small. scale: share of the closings and accounts (assets: of its
-    root), from 1e-3 to 10. Like the public data, it lists only accounts that were closed. Raises BookError for another scale. Source of the figures: ConejoCapital/HyperReplay,
-    summary of the cash-only replay, as corrected in December 2025.
+    34,983 closings of shorts in 162 assets, of 19,337 accounts in cross margin; leverage of a closing
+    (notional of the position over the equity of the account) with median 0.196, 95th percentile 5.10 and 99th
+    122.7 x; 89.7 % of the notional held is closed, 2.103e9 in all. Prices, names, equities, who is in which
+    wave, and how leverage and size go together are made up: prices fall and recover, an account's equity
+    stays, the highly levered are small. scale: share of the closings and accounts (assets: of its root), from
+    1e-3 to 10. Like the public data, it lists only accounts that were closed. Raises BookError for another
+    scale. Source of the figures: ConejoCapital/HyperReplay, summary of the cash-only replay, as corrected in
+    December 2025.
     """
     if not 1e-3 <= plain(scale) <= 10:
-        raise BookError(f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event")
+        raise BookError(
+            f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event"
+        )
     rng = np.random.default_rng(seed)
     rows, n = round(CLOSINGS * scale), round(ACCOUNTS * scale)
     d = min(ASSETS, max(3, round(ASSETS * scale**0.5)))
@@ -68,18 +89,25 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
     asset, position = np.concatenate([asset, asset[again]]), np.concatenate([position, left])
     closed = position * np.concatenate([part, np.ones(len(again))])
     order = np.lexsort((asset, account, wave))
-    wave, account, asset, position, closed = (values[order] for values in (wave, account, asset, position, closed))
+    wave, account, asset, position, closed = (
+        values[order] for values in (wave, account, asset, position, closed)
+    )
     unit = NOTIONAL * scale / float((closed * price[wave, asset]).sum())  # of money: leverages do not change
     return Waves.from_columns(
         {
-            "wave": wave + 1, "account": [f"a{i}" for i in account], "asset": [f"C{k}" for k in asset], "position": -position * unit,
+            "wave": wave + 1, "account": [f"a{i}" for i in account], "asset": [f"C{k}" for k in asset],
+            "position": -position * unit,
             "equity": equity[account] * unit, "price": price[wave, asset], "realized_closed": -closed * unit,
         }
     )  # fmt: skip
 
 
-def _pairs(rng: np.random.Generator, legs: int, n: int, d: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Accounts and assets of the legs: everyone has one, every asset is held, no pair twice; few accounts hold many, few assets are held by many."""
+def _pairs(
+    rng: np.random.Generator, legs: int, n: int, d: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Accounts and assets of the legs: everyone has one, every asset is held, no pair twice; few accounts
+    hold many, few assets are held by many.
+    """
     share, many = 1 / np.arange(1, d + 1), rng.lognormal(0.0, 1.0, n)
     account = np.concatenate([rng.permutation(n), rng.choice(n, legs - n, p=many / many.sum())])
     asset = np.concatenate([np.arange(d), rng.choice(d, legs - d, p=share / share.sum())])
@@ -92,12 +120,18 @@ def _pairs(rng: np.random.Generator, legs: int, n: int, d: int) -> tuple[NDArray
             rest = rng.permutation(np.setdiff1d(np.arange(n * d), account * d + asset))[: len(twice)]
             account[twice], asset[twice] = rest // d, rest % d
             break
-        account[twice], asset[twice] = rng.integers(n, size=len(twice)), rng.choice(d, len(twice), p=share / share.sum())
+        account[twice], asset[twice] = (
+            rng.integers(n, size=len(twice)),
+            rng.choice(d, len(twice), p=share / share.sum()),
+        )
     return account, asset
 
 
 def _kept(rng: np.random.Generator, held: Array, legs: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
-    """Legs that are closed in part only, and their fractions closed: together they keep what is not closed. Drawn by notional, but for the largest."""
+    """Legs that are closed in part only, and their fractions closed: together they keep what is not closed.
+
+    Drawn by notional, but for the largest.
+    """
     total = (1 - CLOSED) * float(held.sum())
     legs = legs[held[legs] < total / 5]
     legs = legs[np.argsort(rng.exponential(size=len(legs)) / held[legs], kind="stable")]

@@ -1,7 +1,8 @@
 """How prices may move: laws of relative price moves R (d,), aligned with a book's assets by label (§1, §14).
 
-A law knows three things: how to draw or discretise itself (`sample`, `quadrature` -> Scenarios), how to put itself in
-the order of a book's assets (`align`), and, where THEORY has a closed form, the expected shortfall of accounts.
+A law knows three things: how to draw or discretise itself (`sample`, `quadrature` -> Scenarios), how to put
+itself in the order of a book's assets (`align`), and, where THEORY has a closed form, the expected shortfall
+of accounts.
 """
 
 import math
@@ -41,7 +42,8 @@ class Law(ReadOnly):
         if self.assets is None:
             if self.dimension != len(assets):
                 raise LawError(
-                    f"the law has {self.dimension} moves but the book {len(assets)} assets ({listing(assets)}); "
+                    f"the law has {self.dimension} moves but the book {len(assets)} assets "
+                    f"({listing(assets)}); "
                     "label the law by asset (a Series, dict or DataFrame) or give one move an asset"
                 )
             return self._take(np.arange(len(assets)), assets)
@@ -55,7 +57,9 @@ class Law(ReadOnly):
         return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
     def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
-        """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes (§14)."""
+        """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes
+        (§14).
+        """
         n = whole_number(n)
         if isinstance(seed, (int, np.integer)) and seed < 0:
             raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
@@ -65,20 +69,26 @@ class Law(ReadOnly):
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
         raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample(4096, seed=1)")
 
-    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """The expected shortfall (n,) of accounts of m positions each, its slope (n, m) and curvature (n, m, m) in them: the first 1 + wanted.
+    def shortfall_terms(
+        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
+    ) -> tuple[Array, ...]:
+        """The expected shortfall (n,) of accounts of m positions each, its slope (n, m) and curvature (n, m,
+        m) in them: the first 1 + wanted.
 
-        asset (n, m) numbers, all different within an account, notional (n, m) signed, equity (n,). Raises LawError, naming the remedy, where this law has
-        no closed form for these accounts.
+        asset (n, m) numbers, all different within an account, notional (n, m) signed, equity (n,). Raises
+        LawError, naming the remedy, where this law has no closed form for these accounts.
         """
         raise LawError(
-            f"{type(self).__name__} has no closed-form expected shortfall; discretise it: law.quadrature(20) or law.sample(4096, seed=1)"
+            f"{type(self).__name__} has no closed-form expected shortfall; discretise it: "
+            "law.quadrature(20) or law.sample(4096, seed=1)"
         )
 
     def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
-        """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in `shortfall_terms` (THEORY 11.1).
+        """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in
+        `shortfall_terms` (THEORY 11.1).
 
-        Of a function of degree 1 in notionals and equity: the gross of the sum of slope x argument whose net it is.
+        Of a function of degree 1 in notionals and equity: the gross of the sum of slope x argument whose net
+        it is.
         """
         value, slope = self.shortfall_terms(asset, notional, equity, 1)
         terms = slope * notional
@@ -86,20 +96,32 @@ class Law(ReadOnly):
         return (2 * asset.shape[1] + 12) * UNIT * gross
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity, wanted) -> terms."""
+        """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity,
+        wanted) -> terms.
+        """
         return lambda notional, equity, wanted: self.shortfall_terms(asset, notional, equity, wanted)
 
     def expected_shortfall(self, exposure: Array, equity: Array) -> Array:
-        """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >= 0. Raises as `shortfall_terms`."""
-        return self.shortfall_terms(self._all(exposure), np.asarray(exposure, float), np.asarray(equity, float), 0)[0]
+        """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >=
+        0. Raises as `shortfall_terms`.
+        """
+        return self.shortfall_terms(
+            self._all(exposure), np.asarray(exposure, float), np.asarray(equity, float), 0
+        )[0]
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """The expected shortfall (n,) and its gradient in the exposure (n, d). Raises as `shortfall_terms`."""
+        """The expected shortfall (n,) and its gradient in the exposure (n, d).
+
+        Raises as `shortfall_terms`.
+        """
         value, slope = self.shortfall_terms(self._all(exposure), exposure, equity, 1)
         return value, slope
 
     def slope_and_curvature(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """Gradient (n, d) and Hessian (n, d, d) of the expected shortfall in the exposure. Raises as `shortfall_terms`."""
+        """Gradient (n, d) and Hessian (n, d, d) of the expected shortfall in the exposure.
+
+        Raises as `shortfall_terms`.
+        """
         _, slope, curvature = self.shortfall_terms(self._all(exposure), exposure, equity, 2)
         return slope, curvature
 
@@ -116,11 +138,15 @@ class Law(ReadOnly):
         return None
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
-        """Accounts (n,) whose expected shortfall is known to be strictly convex in their positions, whatever is added to them."""
+        """Accounts (n,) whose expected shortfall is known to be strictly convex in their positions, whatever
+        is added to them.
+        """
         return np.zeros(len(equity), dtype=bool)
 
     def reach(self, k: int) -> tuple[float, float] | None:
-        """The interval of moves of asset number k in which every neighbourhood has positive probability (one point: a certain move); None if not known."""
+        """The interval of moves of asset number k in which every neighbourhood has positive probability (one
+        point: a certain move); None if not known.
+        """
         return None
 
     @property
@@ -136,13 +162,15 @@ class Law(ReadOnly):
 
 @dataclass(frozen=True, init=False, eq=False)
 class Scenarios(Law):
-    """Finitely many moves: moves (S, d) relative price moves, probability (S,) >= 0 summing to 1 (default: equal).
+    """Finitely many moves: moves (S, d) relative price moves, probability (S,) >= 0 summing to 1 (default:
+    equal).
 
-    moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one asset).
-    Moves are fractions: 0.05 is 5 %. Those that look like percent or prices are asked about: any below -1 (no price
-    falls by more than 100 %), or an asset with more than half of its moves other than 0 above 1 in size. meant=True
-    says that they are right: the mathematics holds for any real moves. Raises LawError for moves that are not finite
-    or look like a slip, or probabilities that are negative or do not sum to 1 within 1e-9.
+    moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one
+    asset). Moves are fractions: 0.05 is 5 %. Those that look like percent or prices are asked about: any
+    below -1 (no price falls by more than 100 %), or an asset with more than half of its moves other than 0
+    above 1 in size. meant=True says that they are right: the mathematics holds for any real moves. Raises
+    LawError for moves that are not finite or look like a slip, or probabilities that are negative or do not
+    sum to 1 within 1e-9.
     """
 
     moves: Array
@@ -151,33 +179,55 @@ class Scenarios(Law):
     loading: Array | None  # of scenarios that OneFactor made
 
     def __init__(
-        self, moves: Any, probability: ArrayLike | None = None, *, loading: Array | None = None, meant: bool = False
+        self,
+        moves: Any,
+        probability: ArrayLike | None = None,
+        *,
+        loading: Array | None = None,
+        meant: bool = False,
     ) -> None:
         if isinstance(moves, Mapping):
             if len({np.shape(column) for column in moves.values()}) != 1:
                 raise LawError("moves by asset must be columns of one length, at least one")
-            moves = frame_like(np.column_stack([numbers_of(column, "moves") for column in moves.values()]), tuple(map(str, moves)))
+            moves = frame_like(
+                np.column_stack([numbers_of(column, "moves") for column in moves.values()]),
+                tuple(map(str, moves)),
+            )
         assets = tuple(str(c) for c in moves.columns) if hasattr(moves, "columns") else None
         table = numbers_of(moves, "moves")
         table = table[:, None] if table.ndim == 1 else table
         if table.ndim != 2 or table.size == 0:
-            raise LawError(f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}")
+            raise LawError(
+                f"moves must be a table (S, d) with at least one row and column, not of shape {table.shape}"
+            )
         distinct(assets, "moves")
         if not meant:
             _refuse_prices(table)
             ask_moves(table, assets)
-        weight = np.full(len(table), 1 / len(table)) if probability is None else numbers_of(probability, "probability")
+        weight = (
+            np.full(len(table), 1 / len(table))
+            if probability is None
+            else numbers_of(probability, "probability")
+        )
         if weight.shape != (len(table),):
-            raise LawError(f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}")
+            raise LawError(
+                f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}"
+            )
         if (weight < 0).any():
             first = int(np.argmax(weight < 0))
             raise LawError(
-                f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number {first + 1}: {weight[first]:.6g}"
+                f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number "
+                f"{first + 1}: {weight[first]:.6g}"
             )
         if abs(math.fsum(weight) - 1) > 1e-9:
-            raise LawError(f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them by their sum")
+            raise LawError(
+                f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them "
+                "by their sum"
+            )
         total = math.fsum(weight)
-        weight = weight / total if abs(total - 1) > 1e-14 else weight  # a rounding of the user's is none of the law
+        weight = (
+            weight / total if abs(total - 1) > 1e-14 else weight
+        )  # a rounding of the user's is none of the law
         set_fields(
             self,
             moves=frozen(table),
@@ -188,25 +238,30 @@ class Scenarios(Law):
 
     @classmethod
     def from_prices(cls, prices: "pd.DataFrame", steps: int = 1) -> "Scenarios":
-        """Overlapping moves over `steps` rows of a price history (rows in time order, a column an asset), equally likely.
+        """Overlapping moves over `steps` rows of a price history (rows in time order, a column an asset),
+        equally likely.
 
         Raises LawError for a price that is missing, infinite or not positive, or fewer than steps + 1 rows.
         """
         ordered = hasattr(prices, "to_numpy") and getattr(prices.index.dtype, "kind", "O") in "iufM"
         if ordered and not prices.index.is_monotonic_increasing:
-            raise LawError("the rows of prices are not in the order of their index; sort them: prices.sort_index()")
+            raise LawError(
+                "the rows of prices are not in the order of their index; sort them: prices.sort_index()"
+            )
         if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
             raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
         table = numbers_of(prices, "prices")
         table = table[:, None] if table.ndim == 1 else table
         if steps < 1 or len(table) <= steps:
             raise LawError(
-                f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 and below the number of rows"
+                f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 "
+                "and below the number of rows"
             )
         if (table <= 0).any():
             row, column = np.argwhere(table <= 0)[0]
             raise LawError(
-                f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column {column + 1}: {table[row, column]:.6g}"
+                f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column "
+                f"{column + 1}: {table[row, column]:.6g}"
             )
         assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
         return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
@@ -224,12 +279,19 @@ class Scenarios(Law):
 
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "Scenarios":
         loading = None if self.loading is None else self.loading[index]
-        return Scenarios(frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True)
+        return Scenarios(
+            frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True
+        )
 
-    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
+    def shortfall_terms(
+        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
+    ) -> tuple[Array, ...]:
         """The mean over scenarios and, where it has one, its slope; there is no curvature."""
         if wanted > 1:
-            raise LawError("the expected shortfall under scenarios has kinks and no curvature; it is minimised as a linear program")
+            raise LawError(
+                "the expected shortfall under scenarios has kinks and no curvature; it is minimised as a "
+                "linear program"
+            )
         argument = -np.einsum("nm,snm->ns", notional, self.moves[:, asset]) - equity[:, None]
         value = np.maximum(argument, 0.0) @ self.probability
         slope = -np.einsum("ns,snm->nm", (argument > 0) * self.probability, self.moves[:, asset])
@@ -248,7 +310,8 @@ def _refuse_prices(table: Array) -> None:
     if prices.any():
         k = int(np.argmax(prices))
         raise LawError(
-            f"column {k + 1} of the moves is positive throughout with median {float(np.median(table[:, k])):.6g}: these are prices, "
+            f"column {k + 1} of the moves is positive throughout with median "
+            f"{float(np.median(table[:, k])):.6g}: these are prices, "
             "not moves (0.05 is 5 %); use Scenarios.from_prices"
         )
 

@@ -1,8 +1,10 @@
-"""Expected shortfall of accounts with several positions under lognormal prices: one price analytically, the others by quadrature (THEORY 8.6).
+"""Expected shortfall of accounts with several positions under lognormal prices: one price analytically, the
+others by quadrature (THEORY 8.6).
 
-Given the other prices, the loss of an account is a call or a put on the last one, whose value is Black and Scholes's. What is left to integrate
-is smooth, or smooth on either side of where the loss begins: the trapezoidal rule, or Gauss and Legendre's, converges faster than any power, and
-points are doubled until nothing changes. numpy and scipy.special only.
+Given the other prices, the loss of an account is a call or a put on the last one, whose value is Black and
+Scholes's. What is left to integrate is smooth, or smooth on either side of where the loss begins: the
+trapezoidal rule, or Gauss and Legendre's, converges faster than any power, and points are doubled until
+nothing changes. numpy and scipy.special only.
 """
 
 import numpy as np
@@ -21,16 +23,21 @@ _SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below whi
 def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array) -> Accounts:
     """Positions reordered so that the last one moves the account most when the others are known.
 
-    notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so correlated that no position is left to smooth.
+    notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so
+    correlated that no position is left to smooth.
     """
     with understood("the correlation of an account's prices"):
         inverse, regular = lapack.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
-    own = np.where(regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0)  # deviation of each given the others
+    own = np.where(
+        regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0
+    )  # deviation of each given the others
     weak = (own < _SINGULAR).any(axis=1)
     if weak.any():
         raise LawError(
-            f"{weak.sum()} of {len(weak)} accounts hold prices that determine one another (correlation within 1e-6 of singular), first number "
-            f"{int(np.argmax(weak)) + 1}; discretise the law, law.sample(4096, seed=1), or say adl.OneFactor if one factor moves them"
+            f"{weak.sum()} of {len(weak)} accounts hold prices that determine one another (correlation "
+            "within 1e-6 of singular), first number "
+            f"{int(np.argmax(weak)) + 1}; discretise the law, law.sample(4096, seed=1), or say "
+            "adl.OneFactor if one factor moves them"
         )
     last = np.argmax(np.abs(notional) * deviation * own, axis=1)
     n, m = notional.shape
@@ -44,14 +51,16 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
 
 
 def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
-    """Expected shortfall (n,), its slope (n, m) and curvature (n, m, m) in the notionals, the first 1 + wanted of them; relative error about 1e-10 (tested to 1e-9).
+    """Expected shortfall (n,), its slope (n, m) and curvature (n, m, m) in the notionals, the first 1 +
+    wanted of them; relative error about 1e-10 (tested to 1e-9).
 
     Raises LawError for more than MOST_POSITIONS positions, or where more points do not settle the value.
     """
     n, m = accounts.notional.shape
     if m > MOST_POSITIONS:
         raise LawError(
-            f"LogNormal is integrated exactly for accounts of at most {MOST_POSITIONS} positions, and {n} have {m}; discretise the law: "
+            f"LogNormal is integrated exactly for accounts of at most {MOST_POSITIONS} positions, and {n} "
+            f"have {m}; discretise the law: "
             "law.sample(4096, seed=1)"
         )
     if m == 1:
@@ -61,9 +70,11 @@ def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
 
 
 class Again:
-    """Accounts that are asked again and again, at other notionals: grids are kept as long as they hold what is lost.
+    """Accounts that are asked again and again, at other notionals: grids are kept as long as they hold what
+    is lost.
 
-    First by the rule before the one that `integrated` takes, a quarter of its points, which is enough to come near; from `sharpen` on by the same.
+    First by the rule before the one that `integrated` takes, a quarter of its points, which is enough to come
+    near; from `sharpen` on by the same.
     """
 
     def __init__(self, deviation: Array, correlation: Array) -> None:
@@ -84,9 +95,15 @@ class Again:
             accounts = prepared(notional, equity, self._deviation, self._correlation)
             self._known = accounts, settled(accounts)[0].rougher(self._rougher)
         accounts, grid = self._known
-        accounts = accounts._replace(notional=np.take_along_axis(notional, accounts.order, axis=1), equity=equity)
+        accounts = accounts._replace(
+            notional=np.take_along_axis(notional, accounts.order, axis=1), equity=equity
+        )
         terms = on_grid(accounts, grid, wanted)
-        pull = np.abs(accounts.notional) * accounts.deviation * np.abs(np.diagonal(accounts.root, axis1=1, axis2=2))
+        pull = (
+            np.abs(accounts.notional)
+            * accounts.deviation
+            * np.abs(np.diagonal(accounts.root, axis1=1, axis2=2))
+        )
         # What is lost has left the grid, or the position that smoothed it is all but closed.
         stale = (terms[-1] > 1e-4 * terms[0]) | (terms[0] == 0) | (pull[:, -1] < 0.2 * pull.max(axis=1))
         if stale.any():
@@ -101,7 +118,9 @@ class Again:
 
 
 def estimated(accounts: Accounts, normals: Array) -> Array:
-    """Expected shortfall (n,) by given normals (points, m - 1) for the prices that are not integrated analytically."""
+    """Expected shortfall (n,) by given normals (points, m - 1) for the prices that are not integrated
+    analytically.
+    """
     n, points = len(accounts.equity), len(normals)
     value = np.zeros(n)
     step = max(1, CHUNK // points)

@@ -11,9 +11,17 @@ from adl_opt.numerics.tail_integrals import mills_step
 
 Array = NDArray[np.float64]
 _SAME = 1e-8  # relative change at which points are doubled no more; what is left is then below 1e-10
-_RADIUS, _WIDEST = 10.0, 38.5  # standard deviations beyond a known shortfall, and from 0, where nothing is looked for
-_COARSEST = {1: 0.25, 2: 0.75}  # step of the lattice that finds where anything is lost, by number of prices integrated numerically
-_RULES = {  # by number of prices integrated numerically: the trapezoidal rule by step, Gauss and Legendre's by points on each side of a kink
+_RADIUS, _WIDEST = (
+    10.0,
+    38.5,
+)  # standard deviations beyond a known shortfall, and from 0, where nothing is looked for
+_COARSEST = {
+    1: 0.25,
+    2: 0.75,
+}  # step of the lattice that finds where anything is lost, by number of prices integrated numerically
+# By number of prices integrated numerically: the trapezoidal rule by step, Gauss and Legendre's by points on
+# each side of a kink.
+_RULES = {
     1: [
         *(("even", 2.0**-k) for k in range(1, 5)),
         *(("split", 24 * 2**k) for k in range(6)),
@@ -33,8 +41,8 @@ CHUNK = 2_000_000  # accounts x nodes held at once
 class Accounts(NamedTuple):
     """Accounts of m positions each, the one that is integrated analytically last.
 
-    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, root (n, m, m) lower triangular with root root' their correlation,
-    order (n, m): where each position stood.
+    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, root (n, m, m) lower triangular
+    with root root' their correlation, order (n, m): where each position stood.
     """
 
     notional: Array
@@ -48,7 +56,9 @@ class Accounts(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """By account, for the normals that are not integrated analytically: a box, low and high (n, m - 1), and the number of its rule (n,)."""
+    """By account, for the normals that are not integrated analytically: a box, low and high (n, m - 1), and
+    the number of its rule (n,).
+    """
 
     low: Array
     high: Array
@@ -77,7 +87,8 @@ def settled(accounts: Accounts) -> tuple[Grid, Array]:
     for number, (kind, _) in enumerate(rules):
         grid.rule[left] = number
         now = on_grid(accounts.rows(left), grid.rows(left), 0)[0]
-        # Both rules converge faster than any power: where twice the points change 1e-8, twice as many again change less than 1e-10.
+        # Both rules converge faster than any power: where twice the points change 1e-8, twice as many again
+        # change less than 1e-10.
         comparable = number > 0 and rules[number - 1][0] == kind
         same = (np.abs(now - before[left]) <= _SAME * now) & comparable
         before[left] = now
@@ -86,16 +97,19 @@ def settled(accounts: Accounts) -> tuple[Grid, Array]:
         if not left.size:
             return grid, value
     raise LawError(
-        f"the expected shortfall of {len(left)} of {n} accounts under LogNormal does not settle, first number {int(left[0]) + 1}: its prices are almost "
-        "perfectly correlated, or so volatile that one alone decides; discretise the law: law.sample(4096, seed=1)"
+        f"the expected shortfall of {len(left)} of {n} accounts under LogNormal does not settle, first "
+        f"number {int(left[0]) + 1}: its prices are almost "
+        "perfectly correlated, or so volatile that one alone decides; discretise the law: "
+        "law.sample(4096, seed=1)"
     )
 
 
 def _around_what_is_lost(accounts: Accounts) -> Grid:
     """Boxes outside of which next to nothing is lost.
 
-    Whatever is lost lies no nearer to 0 than the nearest shortfall, and next to nothing of it _RADIUS deviations beyond a shortfall that is known: all
-    arms of a shortfall are inside, wherever they point. A coarse lattice then tells which part of that box counts.
+    Whatever is lost lies no nearer to 0 than the nearest shortfall, and next to nothing of it _RADIUS
+    deviations beyond a shortfall that is known: all arms of a shortfall are inside, wherever they point. A
+    coarse lattice then tells which part of that box counts.
     """
     n, m = accounts.notional.shape
     radius = np.minimum(_likeliest(accounts) + _RADIUS + accounts.deviation.max(axis=1), _WIDEST)
@@ -120,8 +134,12 @@ def _around_what_is_lost(accounts: Accounts) -> Grid:
     return Grid(low, high, np.zeros(n, dtype=np.int64))
 
 
-def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], Array, Array, NDArray[np.bool_]]]:
-    """(accounts, their nodes (n, J, m - 1), weights (n, J), whether a node is near the edge of its box), as many accounts as fit into memory."""
+def _nodes(
+    accounts: Accounts, grid: Grid
+) -> Iterator[tuple[NDArray[np.int64], Array, Array, NDArray[np.bool_]]]:
+    """(accounts, their nodes (n, J, m - 1), weights (n, J), whether a node is near the edge of its box), as
+    many accounts as fit into memory.
+    """
     m = accounts.notional.shape[1]
     for number in np.unique(grid.rule):
         kind, size = _RULES[m - 1][number]
@@ -136,7 +154,10 @@ def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], 
         shapes, group = np.unique(count, axis=0, return_inverse=True)
         for k, shape in enumerate(shapes):
             alike = chosen[group.ravel() == k]
-            lattice = np.stack([axis.ravel() for axis in np.meshgrid(*[np.arange(c + 1) for c in shape], indexing="ij")], axis=1)
+            lattice = np.stack(
+                [axis.ravel() for axis in np.meshgrid(*[np.arange(c + 1) for c in shape], indexing="ij")],
+                axis=1,
+            )
             edge = (np.abs(lattice / shape - 0.5) > _EDGE).any(axis=1)
             per = max(1, CHUNK // len(lattice))
             for a in range(0, len(alike), per):
@@ -147,14 +168,19 @@ def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[NDArray[np.int64], 
 
 
 def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Gauss and Legendre's nodes on both sides of where the loss would begin if the prices not yet known were 0, crowded towards it.
+    """Gauss and Legendre's nodes on both sides of where the loss would begin if the prices not yet known were
+    0, crowded towards it.
 
-    There the loss has a kink where those prices matter little: on one arm of a shortfall another price decides than the one that is integrated analytically.
+    There the loss has a kink where those prices matter little: on one arm of a shortfall another price
+    decides than the one that is integrated analytically.
     """
     n, m = accounts.notional.shape
     s, w = np.polynomial.legendre.leggauss(points)
     s, w = (s + 1) / 2, w / 2
-    share, rate = np.concatenate([-(s[::-1] ** 3), s**3]), np.concatenate([3 * s[::-1] ** 2 * w[::-1], 3 * s**2 * w])
+    share, rate = (
+        np.concatenate([-(s[::-1] ** 3), s**3]),
+        np.concatenate([3 * s[::-1] ** 2 * w[::-1], 3 * s**2 * w]),
+    )
     known, weight, edge = np.zeros((n, 1, 0)), np.ones((n, 1)), np.zeros((n, 1), dtype=bool)
     for k in range(m - 1):
         middle = _begins(accounts, known, k)
@@ -164,7 +190,9 @@ def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, N
         node = middle[:, :, None] + share * length
         size = rate * length * np.exp(-(node**2) / 2) / np.sqrt(2 * np.pi)
         near = np.abs((node - first[:, :, None]) / (last - first)[:, :, None] - 0.5) > _EDGE
-        known = np.concatenate([np.broadcast_to(known[:, :, None, :], (*node.shape, k)), node[:, :, :, None]], axis=3)
+        known = np.concatenate(
+            [np.broadcast_to(known[:, :, None, :], (*node.shape, k)), node[:, :, :, None]], axis=3
+        )
         known = known.reshape(n, -1, k + 1)
         weight = (weight[:, :, None] * size).reshape(n, -1)
         edge = (edge[:, :, None] | near).reshape(n, -1)
@@ -172,17 +200,25 @@ def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, N
 
 
 def _begins(accounts: Accounts, known: Array, k: int) -> Array:
-    """Where normal k makes the loss begin, given the normals before it and all later prices 0: (n, J); nan where it does not."""
+    """Where normal k makes the loss begin, given the normals before it and all later prices 0: (n, J); nan
+    where it does not.
+    """
     y, sd, root = accounts.notional, accounts.deviation, accounts.root
     before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] - sd[:, None, :k] ** 2 / 2
-    left = y[:, k + 1 :].sum(axis=1)[:, None] - accounts.equity[:, None] - np.einsum("nk,njk->nj", y[:, :k], np.expm1(before))
+    left = (
+        y[:, k + 1 :].sum(axis=1)[:, None]
+        - accounts.equity[:, None]
+        - np.einsum("nk,njk->nj", y[:, :k], np.expm1(before))
+    )
     with np.errstate(all="ignore"):
         normal = (np.log1p(left / y[:, k, None]) + sd[:, k, None] ** 2 / 2) / sd[:, k, None]
         return (normal - np.einsum("nl,njl->nj", root[:, k, :k], known)) / root[:, k, k, None]
 
 
 def on_grid(accounts: Accounts, grid: Grid, wanted: int) -> tuple[Array, ...]:
-    """What on_nodes gives, each account on its own grid; last the part of the value that lies near the edges, (n,)."""
+    """What on_nodes gives, each account on its own grid; last the part of the value that lies near the edges,
+    (n,).
+    """
     pieces = []
     for mine, nodes, weight, edge in _nodes(accounts, grid):
         *terms, each = on_nodes(accounts.rows(mine), nodes, weight, wanted)
@@ -192,7 +228,8 @@ def on_grid(accounts: Accounts, grid: Grid, wanted: int) -> tuple[Array, ...]:
 
 
 def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tuple[Array, ...]:
-    """Sums over nodes (n, J, m - 1) with weights (n, J) of the Black-Scholes value, slope and curvature; positions in the order of `accounts`.
+    """Sums over nodes (n, J, m - 1) with weights (n, J) of the Black-Scholes value, slope and curvature;
+    positions in the order of `accounts`.
 
     Last, what each node adds to the value, (n, J); wanted = -1: that alone.
     """
@@ -232,7 +269,11 @@ def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tu
     if wanted >= 1:
         price = mean * moved
         slope = -np.concatenate(
-            [np.einsum("nj,njk->nk", weight * lost, moves), np.einsum("nj,nj->n", weight, price - lost)[:, None]], axis=1
+            [
+                np.einsum("nj,njk->nk", weight * lost, moves),
+                np.einsum("nj,nj->n", weight, price - lost)[:, None],
+            ],
+            axis=1,
         )
         terms.append(slope)
     if wanted >= 2:
@@ -247,7 +288,9 @@ def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tu
 
 
 def _likeliest(accounts: Accounts) -> Array:
-    """The distance (n,) from 0, in independent normals, of a shortfall that is as likely as can be found; infinite where none is."""
+    """The distance (n,) from 0, in independent normals, of a shortfall that is as likely as can be found;
+    infinite where none is.
+    """
     y, sd = accounts.notional, accounts.deviation
     m = y.shape[1]
     normal = np.einsum("nkl,nml->nkm", accounts.root, accounts.root)
@@ -256,7 +299,9 @@ def _likeliest(accounts: Accounts) -> Array:
     starts = [-y * sd, *(np.tile(side * np.eye(m)[k], (len(y), 1)) for k in range(m) for side in (1.0, -1.0))]
     for start in starts:
         sensitive = start
-        for _ in range(3):  # towards the nearest point of the shortfall, from the gradient at the last one found
+        for _ in range(
+            3
+        ):  # towards the nearest point of the shortfall, from the gradient at the last one found
             toward = np.einsum("nkl,nl->nk", normal, sensitive)
             size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), 1e-300))
             direction = toward / size[:, None]

@@ -1,4 +1,6 @@
-"""Covariances and correlations as users give them: matrices with labels, and factor models that are never written out."""
+"""Covariances and correlations as users give them: matrices with labels, and factor models that are never
+written out.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.errors import LawError
-from adl_opt.laws.validation import distinct, entry, frozen, labels_of, listing, numbers_of, places, understood, vector_of
+from adl_opt.laws.validation import (
+    distinct,
+    entry,
+    frozen,
+    labels_of,
+    listing,
+    numbers_of,
+    places,
+    understood,
+    vector_of,
+)
 from adl_opt.numerics import lapack
 from adl_opt.numerics.readonly import ReadOnly
 
@@ -16,10 +28,12 @@ _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly sing
 
 
 class FactorModel(ReadOnly):
-    """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian, or the scale matrix of StudentT.
+    """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian,
+    or the scale matrix of StudentT.
 
-    loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific: (d,) variances >= 0 of what is left. DataFrame, Series or
-    dict by asset, or bare arrays. Raises LawError for a specific variance that is negative or lengths that differ.
+    loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific:
+    (d,) variances >= 0 of what is left. DataFrame, Series or dict by asset, or bare arrays. Raises LawError
+    for a specific variance that is negative or lengths that differ.
     """
 
     def __init__(self, loading: Any, specific: Any) -> None:
@@ -29,12 +43,16 @@ class FactorModel(ReadOnly):
         if self.loading.ndim != 2 or not self.loading.size:
             raise LawError(f"loading must be a table (assets, factors), not of shape {table.shape}")
         if specific is None:
-            raise LawError("specific is missing: give the variance of each asset that the factors do not explain (0 if none)")
+            raise LawError(
+                "specific is missing: give the variance of each asset that the factors do not explain (0 "
+                "if none)"
+            )
         self.specific = frozen(vector_of(specific, self.assets, len(self.loading), "specific", 0.0))
         if (self.specific < 0).any():
             first = int(np.argmax(self.specific < 0))
             raise LawError(
-                f"{(self.specific < 0).sum()} of {len(self.specific)} specific variances are negative, first {entry(self.assets, first)}: {self.specific[first]:.6g}"
+                f"{(self.specific < 0).sum()} of {len(self.specific)} specific variances are negative, "
+                f"first {entry(self.assets, first)}: {self.specific[first]:.6g}"
             )
 
     @property
@@ -53,14 +71,23 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
         return values.matrix, values.assets
     if isinstance(values, Mapping):
         assets = labels_of(values)
-        odd = [row for row, entries in values.items() if not isinstance(entries, Mapping) or set(entries) != set(values)]
+        odd = [
+            row
+            for row, entries in values.items()
+            if not isinstance(entries, Mapping) or set(entries) != set(values)
+        ]
         if odd:
-            raise LawError(f"the row {str(odd[0])!r} of {name} must map each of {listing(values)} to a number")
+            raise LawError(
+                f"the row {str(odd[0])!r} of {name} must map each of {listing(values)} to a number"
+            )
         values = [[row[column] for column in values] for row in values.values()]
     elif hasattr(values, "columns"):
         assets = tuple(str(c) for c in values.columns)
         if tuple(str(i) for i in values.index) != assets:
-            raise LawError(f"the rows and columns of {name} are labelled differently; use the same labels in the same order")
+            raise LawError(
+                f"the rows and columns of {name} are labelled differently; use the same labels in the same "
+                "order"
+            )
         distinct(assets, name)
     matrix = np.atleast_2d(numbers_of(values, name))
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -68,7 +95,8 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max():
         i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
         raise LawError(
-            f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are {matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
+            f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are "
+            f"{matrix[i, j]:.6g} and {matrix[j, i]:.6g}"
         )
     matrix = (matrix + matrix.T) / 2
     with understood(name):
@@ -78,7 +106,9 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     return matrix, assets
 
 
-def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple[Array, tuple[str, ...] | None]:
+def correlation_of(
+    values: Any, d: int, assets: tuple[str, ...] | None
+) -> tuple[Array, tuple[str, ...] | None]:
     if values is None:
         if d > 1:
             raise LawError(f"{d} assets need a correlation: one number for all pairs, or a matrix ({d}, {d})")
@@ -93,11 +123,15 @@ def correlation_of(values: Any, d: int, assets: tuple[str, ...] | None) -> tuple
         raise LawError(f"{d} volatilities need a correlation of shape ({d}, {d}), not {matrix.shape}")
     if (np.abs(np.diag(matrix) - 1) > 1e-9).any():
         raise LawError(
-            f"a correlation has ones on its diagonal; this one has {np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"
+            "a correlation has ones on its diagonal; this one has "
+            f"{np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"
         )
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
-            raise LawError(f"correlation is labelled {listing(labels)}, volatility {listing(assets)}; use the same labels")
+            raise LawError(
+                f"correlation is labelled {listing(labels)}, volatility {listing(assets)}; use the same "
+                "labels"
+            )
         index = places(labels, assets)
         matrix = matrix[np.ix_(index, index)]
     return matrix, assets or labels

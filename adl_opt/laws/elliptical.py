@@ -1,4 +1,6 @@
-"""Elliptical laws of relative price moves: Gaussian and Student t, with their closed-form expected shortfall (THEORY 4)."""
+"""Elliptical laws of relative price moves: Gaussian and Student t, with their closed-form expected shortfall
+(THEORY 4).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +16,14 @@ from adl_opt.laws.covariance import matrix_of
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root
 from adl_opt.laws.validation import frozen, listing, vector_of
 from adl_opt.numerics import lapack
-from adl_opt.numerics.tail_integrals import UNIT, normal_excess, normal_log_excess, normal_tail, student_excess, student_tail
+from adl_opt.numerics.tail_integrals import (
+    UNIT,
+    normal_excess,
+    normal_log_excess,
+    normal_tail,
+    student_excess,
+    student_tail,
+)
 
 Array = NDArray[np.float64]
 
@@ -23,10 +32,10 @@ Array = NDArray[np.float64]
 class Gaussian(Law):
     """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
 
-    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one asset).
-    Moves are fractions: a standard deviation above 2 (200 %), a mean above 2 or below -1 is asked about, and
-    meant=True says that it is right.
-    Raises LawError if it is not symmetric, has a negative eigenvalue (named), or looks like percent.
+    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one
+    asset). Moves are fractions: a standard deviation above 2 (200 %), a mean above 2 or below -1 is asked
+    about, and meant=True says that it is right. Raises LawError if it is not symmetric, has a negative
+    eigenvalue (named), or looks like percent.
     """
 
     scale: Array  # the covariance of Gaussian moves, the scale matrix of others
@@ -58,15 +67,23 @@ class Gaussian(Law):
     def quadrature(self, order: int) -> "Scenarios":
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
         nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability, meant=True)
+        return Scenarios(
+            frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability, meant=True
+        )
 
-    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional (THEORY 4).
+    def shortfall_terms(
+        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
+    ) -> tuple[Array, ...]:
+        """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional
+        (THEORY 4).
 
-        Curvature m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C notional / s, C the scale matrix, f the density of T; 0 where nothing moves.
+        Curvature m(z)/s (C - b b') + f(z)/s (z b - mean)(z b - mean)', b = C notional / s, C the scale
+        matrix, f the density of T; 0 where nothing moves.
         """
         if wanted < 2 and asset.shape[0] and asset.strides[0] == 0:  # every account over the same assets
-            return self._terms(notional, notional @ self.scale[np.ix_(asset[0], asset[0])], self.mean[asset], equity, wanted)
+            return self._terms(
+                notional, notional @ self.scale[np.ix_(asset[0], asset[0])], self.mean[asset], equity, wanted
+            )
         return self.terms_on(asset)(notional, equity, wanted)
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
@@ -89,7 +106,13 @@ class Gaussian(Law):
         return terms
 
     def _terms(
-        self, notional: Array, direction: Array, mean: Array, equity: Array, wanted: int, block: Array | None = None
+        self,
+        notional: Array,
+        direction: Array,
+        mean: Array,
+        equity: Array,
+        wanted: int,
+        block: Array | None = None,
     ) -> tuple[Array, ...]:
         """Terms from direction = C notional (n, m), mean (n, m) and, for curvatures, block (m, m, n) of C."""
         s = np.sqrt(np.maximum((notional * direction).sum(axis=1), 0.0))
@@ -107,7 +130,10 @@ class Gaussian(Law):
             terms.append(slope)
         if wanted >= 2 and block is not None:
             m = len(block)
-            first, density = np.where(moving, first / scale, 0.0), np.where(moving, self._density(z) / scale, 0.0)
+            first, density = (
+                np.where(moving, first / scale, 0.0),
+                np.where(moving, self._density(z) / scale, 0.0),
+            )
             unit = [direction[:, k] / scale for k in range(m)]
             tilt = [z * u - mean[:, k] if drift else z * u for k, u in enumerate(unit)]
             curvature = np.empty_like(block)
@@ -119,7 +145,9 @@ class Gaussian(Law):
         return tuple(terms)
 
     def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
-        """By the deviation, whose square cancels where positions hedge one another, by the tail, and by the value itself (THEORY 11.1)."""
+        """By the deviation, whose square cancels where positions hedge one another, by the tail, and by the
+        value itself (THEORY 11.1).
+        """
         m = asset.shape[1]
         block = self.scale[asset[:, :, None], asset[:, None, :]]
         size = np.abs(notional)
@@ -137,7 +165,8 @@ class Gaussian(Law):
         return UNIT * (spread + (m + 3) * tail * (equity + drift) + 8 * s * self._excess(z))
 
     def log_expected_shortfall(self, exposure: Array, equity: Array) -> Array:
-        """The natural logarithm of `expected_shortfall`, (n,): it tells safe accounts apart where the shortfall itself is too small for a float.
+        """The natural logarithm of `expected_shortfall`, (n,): it tells safe accounts apart where the
+        shortfall itself is too small for a float.
 
         -inf where nothing can be lost. exposure (n, d) signed notional, equity (n,).
         """
@@ -154,7 +183,9 @@ class Gaussian(Law):
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
-        return np.full(len(equity), lapack.least_eigenvalue(scaled) > 1e-12)  # a singular matrix has an eigenvalue that is rounding
+        return np.full(
+            len(equity), lapack.least_eigenvalue(scaled) > 1e-12
+        )  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""
@@ -179,7 +210,12 @@ class Gaussian(Law):
         law = object.__new__(type(self))
         set_fields(
             law,
-            **{**self.__dict__, "scale": self.scale[np.ix_(index, index)], "mean": self.mean[index], "assets": assets},
+            **{
+                **self.__dict__,
+                "scale": self.scale[np.ix_(index, index)],
+                "mean": self.mean[index],
+                "assets": assets,
+            },
         )
         return law
 
@@ -191,7 +227,8 @@ class Gaussian(Law):
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class StudentT(Gaussian):
-    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof > 2), dof > 1, mean (d,).
+    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof
+    > 2), dof > 1, mean (d,).
 
     Raises LawError as Gaussian does (scales are asked about there), and for dof <= 1, where the
     expected loss is infinite.
@@ -207,7 +244,9 @@ class StudentT(Gaussian):
             or not isinstance(dof, (int, float, np.integer, np.floating))
             or not (np.isfinite(dof) and dof > 1)
         ):
-            raise LawError(f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite")
+            raise LawError(
+                f"dof = {dof!r}: Student t needs more than 1 degree of freedom, or its mean is not finite"
+            )
         super().__init__(scale, mean, meant=meant)
         set_fields(self, dof=float(dof))
 
@@ -215,7 +254,8 @@ class StudentT(Gaussian):
     def covariance(self) -> Array:
         if self.dof <= 2:
             raise LawError(
-                f"Student t with {self.dof:g} degrees of freedom has no finite covariance; its scale matrix is law.scale"
+                f"Student t with {self.dof:g} degrees of freedom has no finite covariance; its scale "
+                "matrix is law.scale"
             )
         return self.scale * self.dof / (self.dof - 2)
 

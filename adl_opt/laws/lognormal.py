@@ -1,4 +1,6 @@
-"""Lognormal prices: Black and Scholes for one position, one price analytically and the others by quadrature for more (THEORY 8.6)."""
+"""Lognormal prices: Black and Scholes for one position, one price analytically and the others by quadrature
+for more (THEORY 8.6).
+"""
 
 import math
 from collections.abc import Callable
@@ -26,10 +28,10 @@ class LogNormal(Law):
     """Martingale lognormal prices: R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1, corr(Z) = correlation.
 
     volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
-    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years (10/365).
-    A volatility above 10 (1,000 % a year) or a horizon above 2 years is asked about: meant=True says that it is right.
-    Raises LawError for that, volatility or horizon <= 0, or a correlation that is not positive semidefinite
-    (eigenvalue named).
+    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years
+    (10/365). A volatility above 10 (1,000 % a year) or a horizon above 2 years is asked about: meant=True
+    says that it is right. Raises LawError for that, volatility or horizon <= 0, or a correlation that is not
+    positive semidefinite (eigenvalue named).
     """
 
     volatility: Array
@@ -38,7 +40,9 @@ class LogNormal(Law):
     assets: tuple[str, ...] | None
     together: ClassVar[int] = 64  # nodes are many
 
-    def __init__(self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False) -> None:
+    def __init__(
+        self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False
+    ) -> None:
         assets = labels_of(volatility)
         vol = np.atleast_1d(numbers_of(volatility, "volatility"))
         if vol.ndim != 1 or vol.size == 0:
@@ -55,14 +59,17 @@ class LogNormal(Law):
         if (vol <= 0).any():
             first = int(np.argmax(vol <= 0))
             raise LawError(
-                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first {entry(assets, first)}: {vol[first]:.6g}"
+                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first "
+                f"{entry(assets, first)}: {vol[first]:.6g}"
             )
         if np.ndim(horizon) or not horizon > 0:
             raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
         if not meant and horizon > MOST_YEARS:
             raise LawError(f"horizon = {horizon:g} years: write 10/365 for ten days, or say meant=True")
         matrix, assets = correlation_of(correlation, len(vol), assets)
-        set_fields(self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets)
+        set_fields(
+            self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets
+        )
 
     @property
     def dimension(self) -> int:
@@ -74,32 +81,51 @@ class LogNormal(Law):
         return self.volatility * math.sqrt(self.horizon)
 
     def __repr__(self) -> str:
-        return f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, horizon {self.horizon:.4g} years)"
+        return (
+            f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, "
+            f"horizon {self.horizon:.4g} years)"
+        )
 
     def quadrature(self, order: int) -> "Scenarios":
-        """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset order."""
+        """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset
+        order.
+        """
         nodes, probability = gauss_hermite(order, self.dimension)
         return Scenarios(frame_like(self._moves(nodes), self.assets), probability, meant=True)
 
-    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth of a millisecond an account of two, four of three), where prices do not determine one another; else LawError."""
+    def shortfall_terms(
+        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
+    ) -> tuple[Array, ...]:
+        """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth
+        of a millisecond an account of two, four of three), where prices do not determine one another; else
+        LawError.
+        """
         held = np.count_nonzero(notional, axis=1)
         if wanted or notional.shape[1] == 0:
             return black_scholes.integrated(self._accounts(asset, notional, equity), wanted)
         # Positions of nothing have a slope, but no part in the value.
         value = np.zeros(len(equity))
         order = np.argsort(notional == 0, axis=1, kind="stable")
-        asset, notional = np.take_along_axis(asset, order, axis=1), np.take_along_axis(notional, order, axis=1)
+        asset, notional = (
+            np.take_along_axis(asset, order, axis=1),
+            np.take_along_axis(notional, order, axis=1),
+        )
         for m in np.unique(held[held > 0]):
             mine = held == m
-            value[mine] = black_scholes.integrated(self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0)[0]
+            value[mine] = black_scholes.integrated(
+                self._accounts(asset[mine, :m], notional[mine, :m], equity[mine]), 0
+            )[0]
         return (value,)
 
     def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        return black_scholes.Again(self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]])
+        return black_scholes.Again(
+            self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]]
+        )
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
-        """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in the others, where it is not computed."""
+        """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in
+        the others, where it is not computed.
+        """
         value, gradient = np.zeros(len(equity)), np.full_like(exposure, np.nan)
         held = np.count_nonzero(exposure, axis=1)
         order = np.argsort(exposure == 0, axis=1, kind="stable")
@@ -113,14 +139,19 @@ class LogNormal(Law):
     def estimated_shortfall(
         self, exposure: Array, equity: Array, points: int = 4096, seed: int | np.random.Generator = 1
     ) -> tuple[Array, Array]:
-        """(expected shortfall (n,), its standard error (n,)) for any number of positions: one price analytically, the others by scrambled Sobol points.
+        """(expected shortfall (n,), its standard error (n,)) for any number of positions: one price
+        analytically, the others by scrambled Sobol points.
 
-        points in each of eight independent scrambles, whose spread gives the error; exposure (n, d) signed notional, equity (n,). Accounts of at most three
-        positions have `expected_shortfall`, which is exact. A shortfall rarer than one in `points` may be seen by none of them, and is then missing in value and error.
-        Raises LawError for points < 1 or a singular correlation.
+        points in each of eight independent scrambles, whose spread gives the error; exposure (n, d) signed
+        notional, equity (n,). Accounts of at most three positions have `expected_shortfall`, which is exact.
+        A shortfall rarer than one in `points` may be seen by none of them, and is then missing in value and
+        error. Raises LawError for points < 1 or a singular correlation.
         """
         points = whole_number(points)
-        exposure, equity = np.atleast_2d(np.asarray(exposure, float)), np.atleast_1d(np.asarray(equity, float))
+        exposure, equity = (
+            np.atleast_2d(np.asarray(exposure, float)),
+            np.atleast_1d(np.asarray(equity, float)),
+        )
         value, error = np.zeros(len(equity)), np.zeros(len(equity))
         held = np.count_nonzero(exposure, axis=1)
         order = np.argsort(exposure == 0, axis=1, kind="stable")
@@ -132,15 +163,22 @@ class LogNormal(Law):
             if m == 1:
                 value[rows] = black_scholes.integrated(accounts, 0)[0]
                 continue
-            drawn = [black_scholes.estimated(accounts, _normals(points, int(m) - 1, rng)) for _ in range(_REPLICATES)]
-            value[rows], error[rows] = np.mean(drawn, axis=0), np.std(drawn, axis=0, ddof=1) / math.sqrt(_REPLICATES)
+            drawn = [
+                black_scholes.estimated(accounts, _normals(points, int(m) - 1, rng))
+                for _ in range(_REPLICATES)
+            ]
+            value[rows], error[rows] = (
+                np.mean(drawn, axis=0),
+                np.std(drawn, axis=0, ddof=1) / math.sqrt(_REPLICATES),
+            )
         return value, error
 
     def covariance_of_moves(self) -> Array:
         return np.expm1(self.correlation * np.outer(self.deviation, self.deviation))
 
     def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
-        # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is held.
+        # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
+        # held.
         regular = lapack.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
@@ -157,7 +195,13 @@ class LogNormal(Law):
     def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
         law = object.__new__(LogNormal)
         correlation = self.correlation[np.ix_(index, index)]
-        set_fields(law, volatility=self.volatility[index], correlation=correlation, horizon=self.horizon, assets=assets)
+        set_fields(
+            law,
+            volatility=self.volatility[index],
+            correlation=correlation,
+            horizon=self.horizon,
+            assets=assets,
+        )
         return law
 
     def _draw(self, uniforms: Array) -> Array:

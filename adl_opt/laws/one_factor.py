@@ -1,4 +1,6 @@
-"""One factor moves every price: moves = loading x factor, with the expected shortfall of accounts for any factor with a density (THEORY 5)."""
+"""One factor moves every price: moves = loading x factor, with the expected shortfall of accounts for any
+factor with a density (THEORY 5).
+"""
 
 import itertools
 from dataclasses import dataclass
@@ -21,10 +23,12 @@ _SETTLED = 1e-10  # relative change with twice the points
 
 @dataclass(frozen=True, init=False, eq=False)
 class OneFactor(Law):
-    """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution or Scenarios).
+    """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution
+    or Scenarios).
 
-    An asset whose typical move, its loading times the median size of the factor, is above 200 % is
-    asked about: meant=True says that it is right. Raises LawError for that, and if the factor has neither `ppf` nor one-dimensional scenarios.
+    An asset whose typical move, its loading times the median size of the factor, is above 200 % is asked
+    about: meant=True says that it is right. Raises LawError for that, and if the factor has neither `ppf` nor
+    one-dimensional scenarios.
     """
 
     loading: Array
@@ -32,23 +36,34 @@ class OneFactor(Law):
     assets: tuple[str, ...] | None
 
     def __init__(self, loading: Any, factor: Any, *, meant: bool = False) -> None:
-        if not (callable(getattr(factor, "ppf", None)) or (isinstance(factor, Scenarios) and factor.dimension == 1)):
+        if not (
+            callable(getattr(factor, "ppf", None))
+            or (isinstance(factor, Scenarios) and factor.dimension == 1)
+        ):
             raise LawError(
-                f"the factor must be a scipy.stats frozen distribution or Scenarios of one column, not {type(factor).__name__}"
+                "the factor must be a scipy.stats frozen distribution or Scenarios of one column, not "
+                f"{type(factor).__name__}"
             )
         if callable(getattr(factor, "freeze", None)):
             raise LawError(
-                f"the factor {getattr(factor, 'name', '')} has no parameters yet: freeze it, such as scipy.stats.norm(0.0, 0.1)"
+                f"the factor {getattr(factor, 'name', '')} has no parameters yet: freeze it, such as "
+                "scipy.stats.norm(0.0, 0.1)"
             )
-        if not isinstance(factor, Scenarios) and not np.isfinite(quantiles := np.asarray(factor.ppf([0.25, 0.75]), float)).all():
+        if (
+            not isinstance(factor, Scenarios)
+            and not np.isfinite(quantiles := np.asarray(factor.ppf([0.25, 0.75]), float)).all()
+        ):
             raise LawError(
-                f"the quartiles of the factor are {quantiles[0]:.6g} and {quantiles[1]:.6g}: are its parameters legal (scale > 0)?"
+                f"the quartiles of the factor are {quantiles[0]:.6g} and {quantiles[1]:.6g}: are its "
+                "parameters legal (scale > 0)?"
             )
         values = np.atleast_1d(numbers_of(loading, "loading"))
         if values.ndim != 1 or values.size == 0:
             raise LawError(f"loading must be one number an asset, not of shape {values.shape}")
         if not meant:
-            ask_spread(np.abs(values) * _typical(factor), np.zeros(len(values)), "typical size", labels_of(loading))
+            ask_spread(
+                np.abs(values) * _typical(factor), np.zeros(len(values)), "typical size", labels_of(loading)
+            )
         set_fields(self, loading=frozen(values), factor=factor, assets=labels_of(loading))
 
     @property
@@ -56,10 +71,14 @@ class OneFactor(Law):
         return len(self.loading)
 
     def __repr__(self) -> str:
-        return f"OneFactor({described(self)}; factor {getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
+        return (
+            f"OneFactor({described(self)}; factor "
+            f"{getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
+        )
 
     def quadrature(self, order: int) -> "Scenarios":
-        """Scenario factors exactly (order does not matter); else `order` Gauss-Legendre nodes in probability, through the factor's quantile function.
+        """Scenario factors exactly (order does not matter); else `order` Gauss-Legendre nodes in probability,
+        through the factor's quantile function.
 
         Far tails are cut short: 50 nodes give a Student t with 4 degrees of freedom 97 % of its variance.
         """
@@ -75,14 +94,23 @@ class OneFactor(Law):
         """This law as scenarios, if its factor is a set of scenarios: nothing is lost."""
         return self.quadrature(1) if isinstance(self.factor, Scenarios) else self
 
-    def shortfall_terms(self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """By the factor's survival function: a loss of c per unit of the factor has the expected shortfall |c| E(+-factor - equity/|c|)_+."""
+    def shortfall_terms(
+        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
+    ) -> tuple[Array, ...]:
+        """By the factor's survival function: a loss of c per unit of the factor has the expected shortfall
+        |c| E(+-factor - equity/|c|)_+.
+        """
         if isinstance(self.factor, Scenarios):
             return self.exact().shortfall_terms(asset, notional, equity, wanted)
-        lacking = [name for name in ("pdf", "sf", "cdf", "isf", "mean") if not callable(getattr(self.factor, name, None))]
+        lacking = [
+            name
+            for name in ("pdf", "sf", "cdf", "isf", "mean")
+            if not callable(getattr(self.factor, name, None))
+        ]
         if lacking:
             raise LawError(
-                f"the factor has no density or no tails ({lacking[0]}); give it as scenarios: adl.OneFactor(loading, adl.Scenarios(values, probability))"
+                f"the factor has no density or no tails ({lacking[0]}); give it as scenarios: "
+                "adl.OneFactor(loading, adl.Scenarios(values, probability))"
             )
         beta = self.loading[asset]
         cost = -(beta * notional).sum(axis=1)
@@ -96,7 +124,9 @@ class OneFactor(Law):
                 excess[mine], tail[mine] = tail_of(self.factor, strike[mine], side)
         terms = [size * excess]
         with np.errstate(invalid="ignore"):
-            first = np.where(tail > 0, excess + strike * tail, 0.0)  # E of the factor's move on the losing side, where it is lost
+            first = np.where(
+                tail > 0, excess + strike * tail, 0.0
+            )  # E of the factor's move on the losing side, where it is lost
         if wanted >= 1:
             terms.append(-(np.sign(cost) * first)[:, None] * beta)
         if wanted >= 2:
@@ -139,16 +169,19 @@ def _typical(factor: Any) -> float:
 
 
 def tail_of(factor: Any, strike: Array, side: float) -> tuple[Array, Array]:
-    """(E(side x factor - strike)_+, P(side x factor > strike)), (n,) each, of a continuous one-dimensional law with ppf, isf, sf, cdf and mean.
+    """(E(side x factor - strike)_+, P(side x factor > strike)), (n,) each, of a continuous one-dimensional
+    law with ppf, isf, sf, cdf and mean.
 
-    The survival function is integrated from the strike outwards, over panels that each leave a quarter of the probability, by Gauss and Legendre; a power
-    tail beyond the last panel is summed as the geometric series that it is. Strikes where twice the points say something else are integrated one by one, adaptively.
+    The survival function is integrated from the strike outwards, over panels that each leave a quarter of the
+    probability, by Gauss and Legendre; a power tail beyond the last panel is summed as the geometric series
+    that it is. Strikes where twice the points say something else are integrated one by one, adaptively.
     Raises LawError if the mean is not finite or nothing settles.
     """
     mean = float(factor.mean())
     if not np.isfinite(mean):
         raise LawError(
-            f"the factor has the mean {mean}: its expected shortfalls are not finite; give a factor with a finite mean, or scenarios"
+            f"the factor has the mean {mean}: its expected shortfalls are not finite; give a factor with a "
+            "finite mean, or scenarios"
         )
     tail = np.asarray(factor.sf(strike) if side > 0 else factor.cdf(-strike), float)
     inside = tail > 0.5  # from the other side: E(F - k)_+ = E F - k + E(k - F)_+
@@ -168,9 +201,13 @@ def _outward(factor: Any, strike: Array, side: float) -> Array:
         k = strike[a : a + _CHUNK]
         tail = np.asarray(beyond(k), float)
         with np.errstate(all="ignore"):
-            edge = np.asarray(place(np.maximum(tail[:, None] * 0.25 ** np.arange(1, _PANELS + 1), 1e-300)), float)
+            edge = np.asarray(
+                place(np.maximum(tail[:, None] * 0.25 ** np.arange(1, _PANELS + 1), 1e-300)), float
+            )
         edge = np.concatenate([k[:, None], np.where(np.isfinite(edge), edge, -np.inf)], axis=1)
-        edge = np.maximum.accumulate(edge, axis=1)  # a law that ends, or whose quantiles do not go so far, ends the panels
+        edge = np.maximum.accumulate(
+            edge, axis=1
+        )  # a law that ends, or whose quantiles do not go so far, ends the panels
         half = np.diff(edge, axis=1) / 2
         sums = []
         for points in (_POINTS, 2 * _POINTS):
@@ -191,11 +228,14 @@ def _adaptive(beyond: Any, strike: float, edges: Array, rest: float) -> float:
     from scipy import integrate
 
     stops = np.unique(edges[np.isfinite(edges)])
-    found = [integrate.quad(beyond, a, b, limit=500, epsabs=0, epsrel=1e-11) for a, b in itertools.pairwise(stops)]
+    found = [
+        integrate.quad(beyond, a, b, limit=500, epsabs=0, epsrel=1e-11) for a, b in itertools.pairwise(stops)
+    ]
     value, error = (float(sum(column)) for column in zip(*found))
     if error > 1e-8 * value:
         raise LawError(
-            f"the expected shortfall under this factor does not settle at {strike:.6g} (its distribution has steps or gaps); give it as scenarios: "
+            f"the expected shortfall under this factor does not settle at {strike:.6g} (its distribution "
+            "has steps or gaps); give it as scenarios: "
             "adl.OneFactor(loading, adl.Scenarios(values, probability))"
         )
     return value + rest

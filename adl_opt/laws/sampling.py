@@ -1,4 +1,6 @@
-"""Points and weights: tensor Gauss-Hermite, scrambled Sobol, quantiles of weighted points; tables with column labels."""
+"""Points and weights: tensor Gauss-Hermite, scrambled Sobol, quantiles of weighted points; tables with column
+labels.
+"""
 
 import math
 from typing import Any
@@ -25,10 +27,15 @@ def root(matrix: Array) -> Array:
 
 def gauss_hermite(order: int, d: int) -> tuple[Array, Array]:
     if d > 3:
-        raise LawError(f"a tensor quadrature in {d} assets would need {order}^{d} nodes; use law.sample(4096, seed=1)")
+        raise LawError(
+            f"a tensor quadrature in {d} assets would need {order}^{d} nodes; use law.sample(4096, seed=1)"
+        )
     nodes, weights = np.polynomial.hermite_e.hermegauss(whole(order))
     grid = np.stack([axis.ravel() for axis in np.meshgrid(*[nodes] * d, indexing="ij")], axis=1)
-    probability = np.prod(np.stack([axis.ravel() for axis in np.meshgrid(*[weights / weights.sum()] * d, indexing="ij")]), axis=0)
+    probability = np.prod(
+        np.stack([axis.ravel() for axis in np.meshgrid(*[weights / weights.sum()] * d, indexing="ij")]),
+        axis=0,
+    )
     return grid, probability / probability.sum()
 
 
@@ -43,7 +50,9 @@ def sobol(n: int, d: int, seed: int | np.random.Generator) -> Array:
 
 def inverse(probability: Array, uniform: Array) -> NDArray[np.int_]:
     cumulative = np.cumsum(probability)
-    return np.minimum(np.searchsorted(cumulative / cumulative[-1], uniform, side="right"), len(probability) - 1)
+    return np.minimum(
+        np.searchsorted(cumulative / cumulative[-1], uniform, side="right"), len(probability) - 1
+    )
 
 
 def frame_like(table: Array, assets: tuple[str, ...] | None) -> Any:

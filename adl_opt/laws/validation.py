@@ -25,7 +25,9 @@ def understood(name: str) -> Iterator[None]:
     try:
         yield
     except np.linalg.LinAlgError as error:
-        raise LawError(f"{name} cannot be decomposed: none of LAPACK's drivers converges ({error}); round its entries") from None
+        raise LawError(
+            f"{name} cannot be decomposed: none of LAPACK's drivers converges ({error}); round its entries"
+        ) from None
 
 
 def listing(names: Any, most: int = 6) -> str:
@@ -72,7 +74,9 @@ def numbers_of(values: Any, name: str) -> Array:
         if holds_truth(values):
             raise LawError(f"{name} must be numbers, not True or False: write 1 and 0 if those are meant")
         if raw.dtype.kind in "mM":
-            raise LawError(f"{name} must be numbers, not of the type {raw.dtype}; dates belong in the index (set_index)")
+            raise LawError(
+                f"{name} must be numbers, not of the type {raw.dtype}; dates belong in the index (set_index)"
+            )
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, LawError):
@@ -84,7 +88,10 @@ def numbers_of(values: Any, name: str) -> Array:
             raise LawError(f"{name} is {float(array)}; it must be a finite number")
         first = np.argwhere(~np.isfinite(array))[0]
         where = repr(names[first[0]]) if names else f"at {tuple(int(k) + 1 for k in first)}"
-        raise LawError(f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, first {where}")
+        raise LawError(
+            f"{(~np.isfinite(array)).sum()} of {array.size} numbers of {name} are missing or infinite, "
+            f"first {where}"
+        )
     return array
 
 
@@ -105,10 +112,14 @@ def vector_of(values: Any, assets: tuple[str, ...] | None, d: int, name: str, de
         which = f": {missing[0]!r} is missing" if missing else ""
         raise LawError(f"{name} must have one number an asset ({d}), not {array.size}{which}")
     if labels is not None and assets is None:
-        raise LawError(f"{name} is labelled ({listing(labels)}) but the law is not; label both by asset, or neither")
+        raise LawError(
+            f"{name} is labelled ({listing(labels)}) but the law is not; label both by asset, or neither"
+        )
     if labels is not None and assets is not None:
         if set(labels) != set(assets):
-            raise LawError(f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels")
+            raise LawError(
+                f"{name} is labelled {listing(labels)}, the law {listing(assets)}; use the same labels"
+            )
         array = array[places(labels, assets)]
     return array
 

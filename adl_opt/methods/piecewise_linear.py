@@ -1,4 +1,6 @@
-"""Scenarios in one asset, exactly: linear pieces of the expected loss, cheapest first, until the requirement is met (THEORY 8.4)."""
+"""Scenarios in one asset, exactly: linear pieces of the expected loss, cheapest first, until the requirement
+is met (THEORY 8.4).
+"""
 
 import math
 
@@ -11,11 +13,14 @@ from adl_opt.laws.base import Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 
 Array = NDArray[np.float64]
-_TIE = 1e-12  # slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion
+# Slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion.
+_TIE = 1e-12
 
 
 def polish(event: Event, law: Scenarios, amount: Array) -> Array:
-    """Each asset decided again with the others held: never worse, clears exactly, and right on dust accounts (THEORY 8.4)."""
+    """Each asset decided again with the others held: never worse, clears exactly, and right on dust accounts
+    (THEORY 8.4).
+    """
     best, value = amount, Symbols(event, law, amount).expected_loss
     for k in event.free_assets:
         candidate = best_in_asset(event, law, best, int(k))
@@ -41,15 +46,22 @@ def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
     before, tied = per_contract < marginal - width, np.abs(per_contract - marginal) <= width
     left = required - math.fsum(contracts[before].tolist())
     share = min(max(left / contracts[tied].sum(), 0.0), 1.0)
-    # Fractions add up within a leg before they are multiplied by its size: a leg closed whole is exactly whole.
-    fraction = np.minimum(np.bincount(leg, length * np.where(before, 1.0, np.where(tied, share, 0.0)), len(legs)), 1.0)
+    # Fractions add up within a leg before they are multiplied by its size: a leg closed whole is exactly
+    # whole.
+    fraction = np.minimum(
+        np.bincount(leg, length * np.where(before, 1.0, np.where(tied, share, 0.0)), len(legs)), 1.0
+    )
     result = amount.copy()
     result[legs] = clear_exactly(fraction * size, size, required)
     return result
 
 
-def _pieces(event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array, Array]:
-    """(leg number, length in fraction closed, slope in quote currency per fraction) of every linear piece, in order within a leg."""
+def _pieces(
+    event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """(leg number, length in fraction closed, slope in quote currency per fraction) of every linear piece, in
+    order within a leg.
+    """
     book, weight = event.book, law.probability
     m = Symbols(event, law, untouched)
     position = np.full(len(book.position), -1)
@@ -70,13 +82,22 @@ def _pieces(event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int
         jump = np.take_along_axis(np.where(inside, effect * weight, 0.0), by_place, axis=1)
         places = np.take_along_axis(kink, by_place, axis=1)
         edges = np.concatenate([np.zeros((len(here), 1)), places, np.ones((len(here), 1))], axis=1)
-        # A scenario that closing worsens counts beyond its kink, one that closing eases before it: summed apart, from the ends where they are 0,
+        # A scenario that closing worsens counts beyond its kink, one that closing eases before it: summed
+        # apart, from the ends where they are 0,
         # so that the slopes left by the tail are exact relative to themselves, not to the largest.
         throughout = ~inside & np.where(effect > 0, own >= 0, own + effect >= 0)
-        worse, eased = (np.where(throughout & side, effect * weight, 0.0).sum(axis=1)[:, None] for side in (effect > 0, effect < 0))
-        rising, easing = np.cumsum(np.maximum(jump, 0.0), axis=1), np.cumsum(np.minimum(jump, 0.0)[:, ::-1], axis=1)[:, ::-1]
+        worse, eased = (
+            np.where(throughout & side, effect * weight, 0.0).sum(axis=1)[:, None]
+            for side in (effect > 0, effect < 0)
+        )
+        rising, easing = (
+            np.cumsum(np.maximum(jump, 0.0), axis=1),
+            np.cumsum(np.minimum(jump, 0.0)[:, ::-1], axis=1)[:, ::-1],
+        )
         nothing = np.zeros((len(here), 1))
-        slopes = (worse + np.concatenate([nothing, rising], axis=1)) + (eased + np.concatenate([easing, nothing], axis=1))
+        slopes = (worse + np.concatenate([nothing, rising], axis=1)) + (
+            eased + np.concatenate([easing, nothing], axis=1)
+        )
         lengths = np.diff(edges, axis=1)
         i, j = np.nonzero(lengths > 0)
         found.append((position[here][i].astype(float), lengths[i, j], slopes[i, j]))

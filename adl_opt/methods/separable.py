@@ -1,7 +1,10 @@
-"""The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9); for CVaR, prices and tail scenarios.
+"""The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9);
+for CVaR, prices and tail scenarios.
 
-An interior point whose blocks are accounts (interior.py; coupled.py for CVaR), under a smooth law and under scenarios in several assets. Under scenarios in one asset exactly: the expected
-shortfall of an account is then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the requirement is met.
+An interior point whose blocks are accounts (interior.py; coupled.py for CVaR), under a smooth law and under
+scenarios in several assets. Under scenarios in one asset exactly: the expected shortfall of an account is
+then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled
+until the requirement is met.
 """
 
 from collections.abc import Callable
@@ -40,7 +43,9 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
         if not isinstance(law, Scenarios):
             return "the risk of the total loss needs scenarios: law.sample(4096, seed=1)"
     if law is None or type(law).shortfall_terms is Law.shortfall_terms:
-        return "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
+        return (
+            "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
+        )
     if isinstance(law, Scenarios) and (len(event.free_assets) > 1 or not is_expected_loss(objective)):
         cells = len(event.book.accounts) * len(law.probability)
         if cells > MOST_ROWS:
@@ -49,7 +54,9 @@ def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
 
 
 def pays(objective: Objective, event: Event, law: Law) -> bool:
-    """Whether the method is the one to take: not for few rows of scenarios in several assets, which a linear program solves to the last digit in milliseconds."""
+    """Whether the method is the one to take: not for few rows of scenarios in several assets, which a linear
+    program solves to the last digit in milliseconds.
+    """
     if not isinstance(law, Scenarios) or piece_by_piece(objective, event, law):
         return True
     cells = len(event.book.accounts) * len(law.probability)
@@ -57,12 +64,17 @@ def pays(objective: Objective, event: Event, law: Law) -> bool:
 
 
 def open_rows(event: Event, law: Scenarios) -> int:
-    """How many accounts x scenarios lose or not as what is closed decides: the rows that make a linear program slow."""
+    """How many accounts x scenarios lose or not as what is closed decides: the rows that make a linear
+    program slow.
+    """
     m, count = Symbols(event, law, event.fixed_fraction * event.size), 0
     whole = np.where(event.free, event.notional, 0.0)
     for a, b, argument in m.arguments():
         legs = m.legs_of(a, b)
-        change, start = whole[legs, None] * law.moves.T[event.book.asset[legs]], event.book.start[a:b] - legs.start
+        change, start = (
+            whole[legs, None] * law.moves.T[event.book.asset[legs]],
+            event.book.start[a:b] - legs.start,
+        )
         most = argument + np.add.reduceat(np.maximum(change, 0.0), start, axis=0)
         least = argument + np.add.reduceat(np.minimum(change, 0.0), start, axis=0)
         count += int(((most > 0) & (least < 0)).sum())
@@ -70,7 +82,9 @@ def open_rows(event: Event, law: Scenarios) -> int:
 
 
 def piece_by_piece(objective: Objective, event: Event, law: Law) -> bool:
-    """Whether linear pieces are filled until the requirement is met: then no leg is left next to an end by an interior point."""
+    """Whether linear pieces are filled until the requirement is met: then no leg is left next to an end by an
+    interior point.
+    """
     return isinstance(law, Scenarios) and len(event.free_assets) <= 1 and is_expected_loss(objective)
 
 
@@ -79,7 +93,9 @@ def is_expected_loss(objective: Objective) -> bool:
 
 
 def tail_cost(objective: Objective, law: Law | None) -> Array | None:
-    """(S,) what a unit of loss beyond its quantile costs CVaR or WorstCase in each scenario; (1,) without scenarios; None for other objectives."""
+    """(S,) what a unit of loss beyond its quantile costs CVaR or WorstCase in each scenario; (1,) without
+    scenarios; None for other objectives.
+    """
     probability = law.probability if isinstance(law, Scenarios) else np.ones(1)
     if type(objective) is WorstCase:
         return (probability > 0).astype(float)
@@ -87,11 +103,17 @@ def tail_cost(objective: Objective, law: Law | None) -> Array | None:
 
 
 def solve(
-    objective: Objective, event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None = None
+    objective: Objective,
+    event: Event,
+    law: Law,
+    tolerance: float,
+    watch: Callable[[int, float], None] | None = None,
 ) -> tuple[Array, Evidence, bool]:
-    """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was interrupted.
+    """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was
+    interrupted.
 
-    tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it (a hundredth under scenarios). watch(step, gap) is told after every step.
+    tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it (a hundredth
+    under scenarios). watch(step, gap) is told after every step.
     """
     amount = event.fixed_fraction * event.size
     if not is_expected_loss(objective):
@@ -110,7 +132,10 @@ def solve(
         interior = Interior(event, law)
         # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
         fraction = interior.solve(
-            watch, min(1e-2 * tolerance, 1e-8) if isinstance(law, Scenarios) else max(TARGET, min(1e-3 * tolerance, 1e-8))
+            watch,
+            min(1e-2 * tolerance, 1e-8)
+            if isinstance(law, Scenarios)
+            else max(TARGET, min(1e-3 * tolerance, 1e-8)),
         )
         amount[event.free] = fraction * event.size[event.free]
         amount = cleared(event, amount)

@@ -129,12 +129,7 @@ def _reach(at: Array, slope: Array, allowed: float) -> float:
 
 
 def _at_ends(
-    event: Event,
-    amount: Array,
-    markets: list[Market],
-    gap: float,
-    closer: float,
-    within: float,
+    event: Event, amount: Array, markets: list[Market], gap: float, closer: float, within: float
 ) -> Array:
     """`amount` (legs,) with legs clearly off the price, or next to an end, at their ends, clearing exactly.
 

@@ -10,11 +10,16 @@ from adl_opt.errors import EventError
 
 Array = NDArray[np.float64]
 _FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
-_MOST_SUMMED, _LOWEST = 1 << 24, 1_100  # numbers whose halves a float sums exactly; more than the lowest exponent
+_MOST_SUMMED, _LOWEST = (
+    1 << 24,
+    1_100,
+)  # numbers whose halves a float sums exactly; more than the lowest exponent
 
 
 def exact_sum(values: Array) -> Fraction:
-    """The sum of finite floats, exactly, in a few vectorised passes; float() of it is math.fsum's, correctly rounded."""
+    """The sum of finite floats, exactly, in a few vectorised passes; float() of it is math.fsum's, correctly
+    rounded.
+    """
     whole = 0
     for a in range(0, len(values), _MOST_SUMMED):
         mantissa, exponent = np.frexp(values[a : a + _MOST_SUMMED])
@@ -52,7 +57,9 @@ def clear_exactly(closed: Array, size: Array, required: float, share: Array | No
 
 
 class _Sum:
-    """The exact sum of floats, some of which change, rounded once when asked for; by `math.fsum` if they are few."""
+    """The exact sum of floats, some of which change, rounded once when asked for; by `math.fsum` if they are
+    few.
+    """
 
     def __init__(self, values: Array) -> None:
         self._few = values.tolist() if len(values) <= _FEW else []
@@ -75,7 +82,8 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
             return closed
         residual = total.less(required)
         fits = np.flatnonzero((closed - residual >= 0) & (closed - residual <= size))
-        # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account it may be much.
+        # Prefer legs closed in part, then the largest: the difference is nothing to it, and to a dust account
+        # it may be much.
         untouched = (closed[fits] == 0) | (closed[fits] == size[fits])
         fits = fits[np.lexsort((-closed[fits], untouched))]
         for leg in fits[:64]:
@@ -100,6 +108,7 @@ def _last_part(closed: Array, size: Array, required: float) -> Array:
         total.change(closed[leg], moved)
         closed[leg] = moved
     raise EventError(
-        f"the closed sizes miss the requirement {required!r} by {_Sum(closed).less(required):.3g} and no leg can represent the "
+        f"the closed sizes miss the requirement {required!r} by {_Sum(closed).less(required):.3g} and no "
+        "leg can represent the "
         "difference: sizes and requirement differ by more digits than a float has (§6)"
     )

@@ -1,4 +1,6 @@
-"""Numbers grouped by a label, from one sort: the legs of each of many assets without a pass over all legs for each."""
+"""Numbers grouped by a label, from one sort: the legs of each of many assets without a pass over all legs for
+each.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,7 +21,9 @@ class Groups(ReadOnly):
     label (n,) whole numbers from 0 to below `count`; chosen (n,) bool, all if it is left out.
     """
 
-    def __init__(self, label: NDArray[np.integer], count: int, chosen: NDArray[np.bool_] | None = None) -> None:
+    def __init__(
+        self, label: NDArray[np.integer], count: int, chosen: NDArray[np.bool_] | None = None
+    ) -> None:
         members = np.arange(len(label)) if chosen is None else np.flatnonzero(chosen)
         label = label[members]
         self._members = fixed(members[np.argsort(label, kind="stable")])
@@ -32,7 +36,9 @@ class Groups(ReadOnly):
         return len(self._end) - 1
 
     def sums(self, values: Array, less: Sequence[float] | Array | None = None) -> Array:
-        """The sum of `values` (n,) in each group, less `less` (count,) where given: (count,), correctly rounded."""
+        """The sum of `values` (n,) in each group, less `less` (count,) where given: (count,), correctly
+        rounded.
+        """
         ordered, end = values[self._members].tolist(), self._end
         if less is None:
             return np.array([math.fsum(ordered[a:b]) for a, b in pairwise(end)])

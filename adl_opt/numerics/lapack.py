@@ -1,7 +1,9 @@
-"""Decompositions that LAPACK may fail to converge on, each with a second driver. numpy, and scipy.linalg where numpy fails.
+"""Decompositions that LAPACK may fail to converge on, each with a second driver. numpy, and scipy.linalg
+where numpy fails.
 
-Divide and conquer (numpy's drivers for singular values and eigenvalues) can stop at a finite matrix; the older QR iterations and the
-complete orthogonal factorisation do not. Each function raises numpy.linalg.LinAlgError only if both drivers do.
+Divide and conquer (numpy's drivers for singular values and eigenvalues) can stop at a finite matrix; the
+older QR iterations and the complete orthogonal factorisation do not. Each function raises
+numpy.linalg.LinAlgError only if both drivers do.
 """
 
 from collections.abc import Callable
@@ -41,7 +43,9 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
         from scipy import linalg
 
         pairs = [linalg.eigh(one, driver="ev") for one in matrix.reshape(-1, *matrix.shape[-2:])]
-        value, vector = (np.reshape([pair[k] for pair in pairs], matrix.shape[: len(matrix.shape) - 1 + k]) for k in (0, 1))
+        value, vector = (
+            np.reshape([pair[k] for pair in pairs], matrix.shape[: len(matrix.shape) - 1 + k]) for k in (0, 1)
+        )
         return value, vector
 
 
@@ -54,7 +58,8 @@ def least_eigenvalue(matrix: Array) -> float:
 
 
 def inverse_diagonal(matrix: Array, cut: float) -> tuple[Array, Array]:
-    """(diagonal (..., m) of the pseudoinverse of symmetric matrices (..., m, m), which of them are regular (...)).
+    """(diagonal (..., m) of the pseudoinverse of symmetric matrices (..., m, m), which of them are regular
+    (...)).
 
     Eigenvalues up to `cut` times the largest count as 0.
     """
@@ -65,7 +70,9 @@ def inverse_diagonal(matrix: Array, cut: float) -> tuple[Array, Array]:
 
 
 def inverse(matrix: Array) -> Array:
-    """Of symmetric positive definite matrices (..., m, m) with diagonals near 1; eigenvalues below 1e-13, which are rounding, count as 1e-13."""
+    """Of symmetric positive definite matrices (..., m, m) with diagonals near 1; eigenvalues below 1e-13,
+    which are rounding, count as 1e-13.
+    """
     try:
         return np.linalg.inv(matrix)
     except np.linalg.LinAlgError:
@@ -85,7 +92,8 @@ def lower_root(matrix: Array) -> Array:
 
 
 def null_space(matrix: Array) -> tuple[Array, Callable[[Array], Array]]:
-    """(orthonormal columns that span the null space of one matrix, right -> the solution x of least norm of matrix x = right).
+    """(orthonormal columns that span the null space of one matrix, right -> the solution x of least norm of
+    matrix x = right).
 
     Singular values count as 0 up to rounding, and in the solution up to 1e-12 of the largest.
     """

@@ -1,4 +1,5 @@
-"""Expected shortfall E(loss - equity)_+ of one account in closed form: normal, Student t, lognormal (THEORY 4).
+"""Expected shortfall E(loss - equity)_+ of one account in closed form: normal, Student t, lognormal (THEORY
+4).
 
 numpy and scipy.special only. Everything is vectorised; z = equity / volatility is a pure number.
 """
@@ -9,13 +10,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 UNIT = 2.0**-53  # unit roundoff: the relative error of one operation
 _ROOT_TWO_PI = np.sqrt(2 * np.pi)
-_NEAR, _FRACTION_TERMS = 6.0, 25  # of the continued fraction, which converges faster than any power from there on
+_NEAR, _FRACTION_TERMS = (
+    6.0,
+    25,
+)  # of the continued fraction, which converges faster than any power from there on
 _TAIL_NODES = 100
 _FAR = 1e150  # beyond it z * z is not a float; every tail here is 0 to all digits
 
 
 def normal_excess(z: Array) -> Array:
-    """E(T - z)_+ for standard normal T; (n,) -> (n,). Relative error about 1e-14 as far as floats go, z = 38 (THEORY 4)."""
+    """E(T - z)_+ for standard normal T; (n,) -> (n,).
+
+    Relative error about 1e-14 as far as floats go, z = 38 (THEORY 4).
+    """
     z = np.asarray(z, float)
     magnitude = np.abs(z)
     excess = np.exp(-(magnitude**2) / 2) / _ROOT_TWO_PI * _share(magnitude)
@@ -23,7 +30,9 @@ def normal_excess(z: Array) -> Array:
 
 
 def normal_log_excess(z: Array) -> Array:
-    """The natural logarithm of `normal_excess`, absolute error about 1e-13 of z^2 / 2; it goes on where the excess itself is too small for a float."""
+    """The natural logarithm of `normal_excess`, absolute error about 1e-13 of z^2 / 2; it goes on where the
+    excess itself is too small for a float.
+    """
     z = np.asarray(z, float)
     with np.errstate(divide="ignore"):
         far = -(z**2) / 2 - np.log(_ROOT_TWO_PI) + np.log(_share(np.abs(z)))
@@ -64,7 +73,8 @@ def student_tail(z: Array, dof: float) -> tuple[Array, Array]:
 def student_excess(z: Array, dof: float) -> Array:
     """E(T - z)_+ of Student t, dof > 1; relative error about 1e-13 also where dof is large and z far out.
 
-    m(z) - z P(T > z) cancels there; the integral of u f(z + u) du, by Gauss-Legendre on a scale that follows the tail, does not.
+    m(z) - z P(T > z) cancels there; the integral of u f(z + u) du, by Gauss-Legendre on a scale that follows
+    the tail, does not.
     """
     z = np.clip(np.asarray(z, float), -_FAR, _FAR)
     first, tail = student_tail(z, dof)
@@ -78,7 +88,14 @@ def student_excess(z: Array, dof: float) -> Array:
     for node, weight in zip(*np.polynomial.legendre.leggauss(_TAIL_NODES)):
         v = (1 + node) / 2
         u = scale * v / (1 - v)
-        total += weight / 2 / (1 - v) ** 2 * v / (1 - v) * np.exp(-(dof + 1) / 2 * np.log1p(u * (2 * t + u) / (dof + t * t)))
+        total += (
+            weight
+            / 2
+            / (1 - v) ** 2
+            * v
+            / (1 - v)
+            * np.exp(-(dof + 1) / 2 * np.log1p(u * (2 * t + u) / (dof + t * t)))
+        )
     excess[far] = _student_density(t, dof) * scale**2 * total
     return excess
 
@@ -98,8 +115,9 @@ def _student_density(z: Array, dof: float) -> Array:
 def lognormal_shortfall(exposure: Array, equity: Array, deviation: Array) -> tuple[Array, Array]:
     """E(-exposure R - equity)_+ for R = exp(deviation Z - deviation^2/2) - 1, and its slope in exposure.
 
-    exposure (n,) signed (long > 0), equity (n,) > 0, deviation (n,) > 0 = volatility sqrt(horizon). A short is a
-    call struck at 1 + equity/|exposure|, a long a put struck at 1 - equity/exposure (Black-Scholes, zero rate).
+    exposure (n,) signed (long > 0), equity (n,) > 0, deviation (n,) > 0 = volatility sqrt(horizon). A short
+    is a call struck at 1 + equity/|exposure|, a long a put struck at 1 - equity/exposure (Black-Scholes, zero
+    rate).
     """
     from scipy.special import ndtr
 

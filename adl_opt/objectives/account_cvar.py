@@ -23,10 +23,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class AccountCVaR(Objective):
-    """sum_i CVaR(loss beyond the equity of account i) (quote currency), 0 <= level < 1. NOT the CVaR of the total, but an upper bound on it.
+    """sum_i CVaR(loss beyond the equity of account i) (quote currency), 0 <= level < 1.
 
-    Each account has its own worst scenarios, so that it ignores which accounts fail together: its optimum is another one (THEORY 7).
-    Isolated margin: water-filling minimises it too, being least for every convex function of the leverages (Thm 1).
+    NOT the CVaR of the total, but an upper bound on it.
+
+    Each account has its own worst scenarios, so that it ignores which accounts fail together: its optimum is
+    another one (THEORY 7). Isolated margin: water-filling minimises it too, being least for every convex
+    function of the leverages (Thm 1).
     """
 
     level: float = 0.95
@@ -40,7 +43,9 @@ class AccountCVaR(Objective):
         most = m.largest_shortfall
         level = cp.Variable(most.shape[0], bounds=[0, most.max(axis=1)], name="levels")
         m.boxed.add(level.id)
-        above = m.excess(m.shortfall - cp.reshape(level, (most.shape[0], 1), order="C") @ np.ones((1, most.shape[1])), most)
+        above = m.excess(
+            m.shortfall - cp.reshape(level, (most.shape[0], 1), order="C") @ np.ones((1, most.shape[1])), most
+        )
         return cp.sum(level) + cp.sum(above @ m.probability) / (1 - self.level)
 
     def value(self, m: Any) -> float:
@@ -49,14 +54,20 @@ class AccountCVaR(Objective):
             shortfall = np.maximum(argument, 0.0)
             order = np.argsort(-shortfall, axis=1, kind="stable")
             used = np.minimum(np.cumsum(probability[order], axis=1), 1 - self.level)
-            total.append((np.take_along_axis(shortfall, order, axis=1) * np.diff(used, axis=1, prepend=0.0)).sum(axis=1))
+            total.append(
+                (np.take_along_axis(shortfall, order, axis=1) * np.diff(used, axis=1, prepend=0.0)).sum(
+                    axis=1
+                )
+            )
         return math.fsum(np.concatenate(total).tolist()) / (1 - self.level)
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         return fill(event)[0] if event.book.isolated else None
 
     def _weights(self, m: Symbols, near: Array | None) -> Array:
-        """Each account's worst weights, (n, S); where nothing is lost, by the loss before equity, which decides next."""
+        """Each account's worst weights, (n, S); where nothing is lost, by the loss before equity, which
+        decides next.
+        """
         probability = m.probability
         return np.concatenate(
             [
@@ -71,14 +82,20 @@ class AccountCVaR(Objective):
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
         weights = self._weights(m, dual.weights.get(0))
         below = scenario_support(
-            m, weights, dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual))
+            m,
+            weights,
+            dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual)),
         )
         worst = evaluate(self, m)
-        under = math.fsum(float((np.maximum(argument, 0.0) * weights[a:b]).sum()) for a, b, argument in m.arguments())
+        under = math.fsum(
+            float((np.maximum(argument, 0.0) * weights[a:b]).sum()) for a, b, argument in m.arguments()
+        )
         return Minorant(below.slack + max(worst - under, 0.0), below.low, below.high, one_sided=False)
 
     def value_rounding(self, m: Symbols) -> float:
-        most = math.fsum(float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments())
+        most = math.fsum(
+            float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments()
+        )
         return scenario_rounding(m, self._weights(m, None)) + (4 + 2 / (1 - self.level)) * UNIT * most
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:

@@ -1,7 +1,7 @@
 """Objectives: what is minimised, said twice (`express` in CVXPY, `value` in numpy), and their algebra.
 
-`m` holds the symbols of the event under the same names on both sides (symbols.py lists them). cvxpy is imported
-inside `express` only, so that the numpy path stays an independent check.
+`m` holds the symbols of the event under the same names on both sides (symbols.py lists them). cvxpy is
+imported inside `express` only, so that the numpy path stays an independent check.
 """
 
 import math
@@ -27,16 +27,18 @@ _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
 _PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
-    "local_model", "lower_bound_objective", "monotone", "unit", "value_rounding", "measure_rounding", "__str__",
+    "local_model", "lower_bound_objective", "monotone", "unit", "value_rounding", "measure_rounding",
+    "__str__",
 )  # fmt: skip
 
 
 class Objective:
     """What is minimised over allocations. Subclass it: `express(m)` in CVXPY (convex), `value(m)` in numpy.
 
-    money: 1 if the value is in quote currency, 0 if it is a pure number (mix the two with + between objectives). unit: its name, if neither
-    "quote currency" nor "pure number" says enough. monotone: True if the value is a nondecreasing
-    functional of the total loss (it then looks at m.loss and m.probability alone, and Thm 1 applies).
+    money: 1 if the value is in quote currency, 0 if it is a pure number (mix the two with + between
+    objectives). unit: its name, if neither "quote currency" nor "pure number" says enough. monotone: True if
+    the value is a nondecreasing functional of the total loss (it then looks at m.loss and m.probability
+    alone, and Thm 1 applies).
     """
 
     money: ClassVar[int] = 1
@@ -45,9 +47,11 @@ class Objective:
     _template: ClassVar[bool] = True
 
     def __init_subclass__(cls, template: bool = False, **keywords: Any) -> None:
-        """Proofs, closed forms and names belong to a value: none is inherited past the class that says the value.
+        """Proofs, closed forms and names belong to a value: none is inherited past the class that says the
+        value.
 
-        A template class (Objective, RiskMeasure) says how proofs follow from the value; what it says holds for every child.
+        A template class (Objective, RiskMeasure) says how proofs follow from the value; what it says holds
+        for every child.
         """
         super().__init_subclass__(**keywords)
         cls._template = template
@@ -67,7 +71,9 @@ class Objective:
         raise ObjectiveError(f"{type(self).__name__} has no value(m): write the objective in numpy there")
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
-        """An optimal amount to close by leg, (legs,) contracts >= 0, if a formula gives one for this event; else None."""
+        """An optimal amount to close by leg, (legs,) contracts >= 0, if a formula gives one for this event;
+        else None.
+        """
         return fill(event)[0] if self.monotone and event.book.isolated else None
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
@@ -75,18 +81,23 @@ class Objective:
         return None
 
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
-        """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S); None if it looks at no shortfall."""
+        """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S);
+        None if it looks at no shortfall.
+        """
         return None
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
-        """Isolated margin: leverages (d,), (d,) around each asset's water level between which reduced accounts may end at no cost.
+        """Isolated margin: leverages (d,), (d,) around each asset's water level between which reduced
+        accounts may end at no cost.
 
         (level, level) says that water-filling is the only optimum (Thm 2). None: not known in closed form.
         """
         return None
 
     def loss_ceiling(self, loss: Array, probability: Array) -> Array | None:
-        """For a measure that is curved in the total loss: limits (S,) such that, given the loss at one optimum, the optima are where no loss exceeds them."""
+        """For a measure that is curved in the total loss: limits (S,) such that, given the loss at one
+        optimum, the optima are where no loss exceeds them.
+        """
         return None
 
     def fixes_leverage(self) -> bool:
@@ -94,15 +105,21 @@ class Objective:
         return False
 
     def local_model(self, m: Symbols) -> "Objective | None":
-        """An objective that agrees with this one to second order around `m` and is easier on solvers; minimised again and again it leads to the optimum."""
+        """An objective that agrees with this one to second order around `m` and is easier on solvers;
+        minimised again and again it leads to the optimum.
+        """
         return None
 
     def lower_bound_objective(self) -> "Objective | None":
-        """For an objective that cannot be minimised: one that lies below it everywhere and can, for a bound."""
+        """For an objective that cannot be minimised: one that lies below it everywhere and can, for a
+        bound.
+        """
         return None
 
     def value_rounding(self, m: Symbols) -> float:
-        """A forward estimate of the rounding of `value` at `m`, in its unit (THEORY 11.1); from values at changed last digits where no formula is known."""
+        """A forward estimate of the rounding of `value` at `m`, in its unit (THEORY 11.1); from values at
+        changed last digits where no formula is known.
+        """
         return perturbed_rounding(lambda other: evaluate(self, other), m)
 
     def weighted_parts(self) -> tuple[tuple[float, "Objective"], ...]:
@@ -125,13 +142,15 @@ class Objective:
 
     def __sub__(self, other: Any) -> "Sum":
         raise ObjectiveError(
-            f"cannot subtract from {self}: a difference of convex objectives is not convex; weights are not negative"
+            f"cannot subtract from {self}: a difference of convex objectives is not convex; weights are "
+            "not negative"
         )
 
     def __mul__(self, weight: Any) -> "Sum":
         if not (is_number(weight) and weight >= 0):
             raise ObjectiveError(
-                f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is not convex"
+                f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is "
+                "not convex"
             )
         check_hooks(self)
         return Sum(tuple((float(weight) * w, part) for w, part in self.weighted_parts()))
@@ -139,7 +158,9 @@ class Objective:
     __rmul__ = __mul__
 
     def __str__(self) -> str:
-        settings = ", ".join(f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float, str)))
+        settings = ", ".join(
+            f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float, str))
+        )
         return type(self).__name__ + (f"({settings})" if settings else "")
 
     def __repr__(self) -> str:
@@ -155,7 +176,9 @@ class Sum(Objective):
     money: int = field(init=False)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        raise ObjectiveError(f"{cls.__name__} cannot be made from Sum: make it from Objective, or add objectives with +")
+        raise ObjectiveError(
+            f"{cls.__name__} cannot be made from Sum: make it from Objective, or add objectives with +"
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "monotone", all(part.monotone for _, part in self.terms))
@@ -163,7 +186,10 @@ class Sum(Objective):
 
     def express(self, m: Any) -> Any:
         # value = sum w value_j in quote currency; express_j is in units of m.unit if it is money.
-        return sum(w * m.unit ** (part.money - self.money) * part.express(m.part(j)) for j, (w, part) in enumerate(self.terms))
+        return sum(
+            w * m.unit ** (part.money - self.money) * part.express(m.part(j))
+            for j, (w, part) in enumerate(self.terms)
+        )
 
     def value(self, m: Any) -> float:
         return math.fsum(w * evaluate(part, m) for w, part in self.terms)
@@ -221,9 +247,11 @@ class Sum(Objective):
 
 
 def normalised(objective: Objective) -> tuple[float, Objective]:
-    """(factor, other): objective = factor x other, with nothing rounded in `other`, so that no verdict depends on a weight (THEORY 11.1).
+    """(factor, other): objective = factor x other, with nothing rounded in `other`, so that no verdict
+    depends on a weight (THEORY 11.1).
 
-    One weighted objective is itself; the weights of a sum are divided by a power of two, the largest then lying in [1, 2).
+    One weighted objective is itself; the weights of a sum are divided by a power of two, the largest then
+    lying in [1, 2).
     """
     if type(objective) is not Sum:
         return 1.0, objective
@@ -255,7 +283,9 @@ def evaluate(objective: Objective, m: Any) -> float:
 
 
 def values(objective: Objective, m: Any) -> Mapping[str, float]:
-    """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not applied."""
+    """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not
+    applied.
+    """
     found: dict[str, float] = {}
     for _, part in objective.weighted_parts():
         name, again = str(part), sum(key.split(" #")[0] == str(part) for key in found)

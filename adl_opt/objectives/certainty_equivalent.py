@@ -20,7 +20,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class OCE(RiskMeasure):
-    """Optimized certainty equivalent min_t t + E u(L - t), u(x) = above x_+ - below x_- (quote currency); 0 <= below <= 1 <= above (Ben-Tal, Teboulle).
+    """Optimized certainty equivalent min_t t + E u(L - t), u(x) = above x_+ - below x_- (quote currency); 0
+    <= below <= 1 <= above (Ben-Tal, Teboulle).
 
     CVaR(level) is OCE(1 / (1 - level), 0). Raises ObjectiveError for numbers outside their range.
     """
@@ -33,7 +34,8 @@ class OCE(RiskMeasure):
             "above",
             self.above,
             is_number(self.above) and 1 <= self.above <= 1e12,
-            "the slope of the utility above its target is at least 1 and at most 1e12 (beyond, take WorstCase)",
+            "the slope of the utility above its target is at least 1 and at most 1e12 (beyond, take "
+            "WorstCase)",
         )
         need(
             "below",
@@ -45,14 +47,22 @@ class OCE(RiskMeasure):
     @property
     def _level(self) -> float:
         """It is below E + (1 - below) CVaR of this level."""
-        return 0.0 if self.above == self.below or self.below == 1 else 1 - (1 - self.below) / (self.above - self.below)
+        return (
+            0.0
+            if self.above == self.below or self.below == 1
+            else 1 - (1 - self.below) / (self.above - self.below)
+        )
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
 
         loss, level = m.loss, m.level()
         mean = m.probability @ loss
-        return (1 - self.below) * level + self.below * mean + (self.above - self.below) * (m.probability @ cp.pos(loss - level))
+        return (
+            (1 - self.below) * level
+            + self.below * mean
+            + (self.above - self.below) * (m.probability @ cp.pos(loss - level))
+        )
 
     def of(self, loss: Array, probability: Array) -> float:
         # The best target is a loss: the objective in t is piecewise linear with its kinks there.
@@ -66,8 +76,12 @@ class OCE(RiskMeasure):
         return float(at) + mean_of(np.where(excess > 0, self.above, self.below) * excess, probability)
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
-        own = None if near is None or self.below == 1 else (near - self.below * probability) / (1 - self.below)
-        weights = self.below * probability + (1 - self.below) * tail_weights(loss, probability, self._level, own)
+        own = (
+            None if near is None or self.below == 1 else (near - self.below * probability) / (1 - self.below)
+        )
+        weights = self.below * probability + (1 - self.below) * tail_weights(
+            loss, probability, self._level, own
+        )
         return weights, slack_of(self.of(loss, probability), loss, weights)
 
     def measure_rounding(self, loss: Array, probability: Array) -> float:
@@ -78,7 +92,9 @@ class OCE(RiskMeasure):
 
 
 def floored(m: Any, expression: Any, scale: float) -> Any:
-    """max(expression, -scale) as a variable above it, for functions that do not fall where it is at least -scale."""
+    """max(expression, -scale) as a variable above it, for functions that do not fall where it is at least
+    -scale.
+    """
     import cvxpy as cp
 
     z = cp.Variable(expression.shape, bounds=[-scale, 1.001 * m.largest_loss + 1e-9], name="z")
@@ -89,23 +105,33 @@ def floored(m: Any, expression: Any, scale: float) -> Any:
 
 @dataclass(frozen=True, repr=False)
 class MonotoneMeanVariance(RiskMeasure):
-    """Mean plus variance / (2 scale), made monotone: the largest nondecreasing measure below it (quote currency; Maccheroni et al. 2009).
+    """Mean plus variance / (2 scale), made monotone: the largest nondecreasing measure below it (quote
+    currency; Maccheroni et al. 2009).
 
-    An optimized certainty equivalent: min_t t + E u(L - t), u(x) = ((1 + x / scale)_+^2 - 1) scale / 2. scale > 0 in quote currency.
+    An optimized certainty equivalent: min_t t + E u(L - t), u(x) = ((1 + x / scale)_+^2 - 1) scale / 2. scale
+    > 0 in quote currency.
     """
 
     scale: float = 1e4
 
     def __post_init__(self) -> None:
-        need("scale", self.scale, is_number(self.scale) and self.scale > 0, "the scale is a positive amount of quote currency")
+        need(
+            "scale",
+            self.scale,
+            is_number(self.scale) and self.scale > 0,
+            "the scale is a positive amount of quote currency",
+        )
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
 
-        # u(x) = z + z^2 / (2 scale), z = max(x, -scale): as a variable, so that nothing cancels where the scale is large.
+        # u(x) = z + z^2 / (2 scale), z = max(x, -scale): as a variable, so that nothing cancels where the
+        # scale is large.
         scale, loss, level = self.scale / m.unit, m.loss, m.level()
         z = floored(m, loss - level, scale)
-        return level + m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z))
+        return (
+            level + m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z))
+        )
 
     def _start(self, loss: Array, probability: Array) -> float:
         """s with E(L - s)_+ = scale, exactly: the loss above which the measure looks."""
@@ -123,17 +149,23 @@ class MonotoneMeanVariance(RiskMeasure):
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         above = loss - self._start(loss, probability)
-        weights = among(near, normal(probability * np.maximum(above, 0.0), loss, probability), probability > 0)
+        weights = among(
+            near, normal(probability * np.maximum(above, 0.0), loss, probability), probability > 0
+        )
         z = np.divide(weights, probability, out=np.zeros_like(weights), where=probability > 0)
-        # Fenchel's inequality for the square, term by term: scale z^2 / 2 - z x + x_+^2 / (2 scale) >= 0, 0 at the worst weights.
+        # Fenchel's inequality for the square, term by term: scale z^2 / 2 - z x + x_+^2 / (2 scale) >= 0, 0
+        # at the worst weights.
         terms = self.scale / 2 * (z - np.maximum(above, 0.0) / self.scale) ** 2 + z * np.maximum(-above, 0.0)
         return weights, mean_of(terms, probability)
 
     def measure_rounding(self, loss: Array, probability: Array) -> float:
-        # The target is the best one, so that its own error, a roundoff of the scale, counts to second order only.
+        # The target is the best one, so that its own error, a roundoff of the scale, counts to second order
+        # only.
         target = self._start(loss, probability) + self.scale
         z = np.abs(np.maximum(loss - target, -self.scale))
-        return 8 * UNIT * (abs(target) + mean_of(z + z**2 / (2 * self.scale), probability) + UNIT * self.scale)
+        return (
+            8 * UNIT * (abs(target) + mean_of(z + z**2 / (2 * self.scale), probability) + UNIT * self.scale)
+        )
 
     def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, np.maximum(loss, self._start(loss, probability)), np.inf)

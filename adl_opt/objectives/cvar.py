@@ -17,10 +17,12 @@ Array = NDArray[np.float64]
 
 
 def tail_weights(loss: Array, probability: Array, level: float, near: Array | None = None) -> Array:
-    """Weights in [0, probability / (1 - level)] that sum to 1, along the last axis, the worst at `loss`; ties share in proportion.
+    """Weights in [0, probability / (1 - level)] that sum to 1, along the last axis, the worst at `loss`; ties
+    share in proportion.
 
-    loss (..., S), probability (S,). near (..., S): the weights nearest to these instead, summing to at most 1: losses are not negative, so that
-    weight left over may lie anywhere, and a solver leaves it out where no loss is possible.
+    loss (..., S), probability (S,). near (..., S): the weights nearest to these instead, summing to at most
+    1: losses are not negative, so that weight left over may lie anywhere, and a solver leaves it out where no
+    loss is possible.
     """
     cap = probability / (1 - level)
     if near is not None:
@@ -32,16 +34,22 @@ def tail_weights(loss: Array, probability: Array, level: float, near: Array | No
     edge = np.where(inside, np.take_along_axis(loss, order, axis=-1), np.inf).min(axis=-1, keepdims=True)
     full, tied = np.where(loss > edge, cap, 0.0), np.where(loss == edge, cap, 0.0)
     width = tied.sum(axis=-1, keepdims=True)
-    share = np.clip(np.divide(1 - full.sum(axis=-1, keepdims=True), width, out=np.zeros_like(width), where=width > 0), 0.0, 1.0)
+    share = np.clip(
+        np.divide(1 - full.sum(axis=-1, keepdims=True), width, out=np.zeros_like(width), where=width > 0),
+        0.0,
+        1.0,
+    )
     return full + share * tied
 
 
 @dataclass(frozen=True, repr=False)
 class CVaR(RiskMeasure):
-    """The mean of the worst 1 - level of total losses (quote currency), 0 <= level < 1; also expected shortfall, average value at risk.
+    """The mean of the worst 1 - level of total losses (quote currency), 0 <= level < 1; also expected
+    shortfall, average value at risk.
 
-    level = 0 is the expected loss. Minimised as by Rockafellar and Uryasev: min_t t + E(L - t)_+ / (1 - level). Raises ObjectiveError for
-    a level outside [0, 1). Isolated margin: water-filling is optimal, and not alone: see optimal_range (cutoff theorem).
+    level = 0 is the expected loss. Minimised as by Rockafellar and Uryasev: min_t t + E(L - t)_+ / (1 -
+    level). Raises ObjectiveError for a level outside [0, 1). Isolated margin: water-filling is optimal, and
+    not alone: see optimal_range (cutoff theorem).
     """
 
     level: float = 0.95
@@ -61,7 +69,8 @@ class CVaR(RiskMeasure):
         return level + m.probability @ cp.pos(loss - level) / (1 - self.level)
 
     def of(self, loss: Array, probability: Array) -> float:
-        # By the tail itself, not by its dual: losses from the worst down until 1 - level of probability is used.
+        # By the tail itself, not by its dual: losses from the worst down until 1 - level of probability is
+        # used.
         order = np.argsort(-loss, kind="stable")
         used = np.minimum(np.cumsum(probability[order]), 1 - self.level)
         return mean_of(loss[order], np.diff(used, prepend=0.0)) / (1 - self.level)

@@ -28,7 +28,9 @@ def normal(raised: Array, loss: Array, probability: Array) -> Array:
 
 
 def among(near: Array | None, worst: Array, possible: NDArray[np.bool_]) -> Array:
-    """`near` made a probability on the possible scenarios; the worst weights if it is None or nothing is left."""
+    """`near` made a probability on the possible scenarios; the worst weights if it is None or nothing is
+    left.
+    """
     if near is None:
         return worst
     kept = np.where(possible, np.maximum(near, 0.0), 0.0)
@@ -38,7 +40,8 @@ def among(near: Array | None, worst: Array, possible: NDArray[np.bool_]) -> Arra
 
 @dataclass(frozen=True, repr=False)
 class Entropic(RiskMeasure):
-    """log E exp(aversion L) / aversion (quote currency); aversion > 0 per unit of quote currency, so 1 / aversion is a loss that hurts.
+    """log E exp(aversion L) / aversion (quote currency); aversion > 0 per unit of quote currency, so 1 /
+    aversion is a loss that hurts.
 
     Raises ObjectiveError for an aversion that is not positive.
     """
@@ -73,14 +76,17 @@ class Entropic(RiskMeasure):
         return (top + math.log(math.fsum(np.exp(shifted - top).tolist()))) / self.aversion
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
-        scaled = np.where(probability > 0, self.aversion * loss, -np.inf)  # an impossible loss may be of any size
+        scaled = np.where(
+            probability > 0, self.aversion * loss, -np.inf
+        )  # an impossible loss may be of any size
         raised = probability * np.exp(scaled - scaled.max())
         worst = raised / math.fsum(raised.tolist())
         if near is None:
             return worst, 0.0
         # A solver's accuracy is absolute: weights that are next to nothing are known better at the point.
         weights = among(np.where(worst > 1e-9, near, worst), worst, worst > 0)
-        # The price of other weights is their relative entropy to the worst ones, sum worst ((1 + d) log(1 + d) - d): no term is negative.
+        # The price of other weights is their relative entropy to the worst ones, sum worst ((1 + d) log(1 +
+        # d) - d): no term is negative.
         d = np.divide(weights - worst, worst, out=np.zeros_like(worst), where=worst > 0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             exact = np.where(d > -1, (1 + d) * np.log1p(d) - d, 1.0)
@@ -93,7 +99,9 @@ class Entropic(RiskMeasure):
         return affine_around(event, law, level)
 
     def measure_rounding(self, loss: Array, probability: Array) -> float:
-        return 4 * UNIT * self.of(loss, probability) * (1 + self.aversion * float(loss[probability > 0].max()))
+        return (
+            4 * UNIT * self.of(loss, probability) * (1 + self.aversion * float(loss[probability > 0].max()))
+        )
 
     def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
@@ -103,16 +111,22 @@ class Entropic(RiskMeasure):
 
 
 class _Tilted(RiskMeasure):
-    """Entropic to second order around a loss: w'z + aversion/2 Var_w z, z = max(L - loss, -radius), where it is nondecreasing.
+    """Entropic to second order around a loss: w'z + aversion/2 Var_w z, z = max(L - loss, -radius), where it
+    is nondecreasing.
 
-    Exponential cones lose digits where aversion x loss ranges over hundreds; a few of these quadratic programs regain them.
+    Exponential cones lose digits where aversion x loss ranges over hundreds; a few of these quadratic
+    programs regain them.
     """
 
     def __init__(self, aversion: float, loss: Array, weights: Array) -> None:
         self._aversion, self._loss, self._weights, self._radius = aversion, loss, weights, 0.5 / aversion
-        self.solver_scale = 1 / aversion  # what its values are measured in, when a solver is asked for accuracy
+        self.solver_scale = (
+            1 / aversion
+        )  # what its values are measured in, when a solver is asked for accuracy
         with np.errstate(divide="ignore"):  # scenarios that count for nothing may grow until they do
-            self._most = np.minimum(np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion)
+            self._most = np.minimum(
+                np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion
+            )
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp

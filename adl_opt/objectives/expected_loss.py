@@ -17,10 +17,12 @@ Array = NDArray[np.float64]
 
 
 class ExpectedLoss(Objective):
-    """E sum_i (loss_i - equity_i)_+ (quote currency): what the exchange expects to lose beyond its accounts' equity.
+    """E sum_i (loss_i - equity_i)_+ (quote currency): what the exchange expects to lose beyond its accounts'
+    equity.
 
-    Isolated margin: water-filling is optimal for every law (Campbell et al. 2026, Thm 1). Cross margin: a linear program
-    over scenarios. Any law with a closed form for the event's accounts can be evaluated and certified.
+    Isolated margin: water-filling is optimal for every law (Campbell et al. 2026, Thm 1). Cross margin: a
+    linear program over scenarios. Any law with a closed form for the event's accounts can be evaluated and
+    certified.
     """
 
     monotone = True
@@ -41,7 +43,9 @@ class ExpectedLoss(Objective):
         return m.probability if isinstance(m.law, Scenarios) else None
 
     def value_rounding(self, m: Symbols) -> float:
-        return scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
+        return (
+            scenario_rounding(m, m.probability) if isinstance(m.law, Scenarios) else closed_form_rounding(m)
+        )
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)

@@ -19,9 +19,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class Expectile(RiskMeasure):
-    """The t with level E(L - t)_+ = (1 - level) E(t - L)_+ (quote currency); 1/2 <= level < 1, at 1/2 the expected loss.
+    """The t with level E(L - t)_+ = (1 - level) E(t - L)_+ (quote currency); 1/2 <= level < 1, at 1/2 the
+    expected loss.
 
-    The only coherent measures that are elicitable; a utility-based shortfall risk with a piecewise linear loss function.
+    The only coherent measures that are elicitable; a utility-based shortfall risk with a piecewise linear
+    loss function.
     """
 
     level: float = 0.9
@@ -38,19 +40,28 @@ class Expectile(RiskMeasure):
         import cvxpy as cp
 
         loss, level = m.loss, m.level()
-        gain = (1 - self.level) * (m.probability @ loss - level) + (2 * self.level - 1) * (m.probability @ cp.pos(loss - level))
+        gain = (1 - self.level) * (m.probability @ loss - level) + (2 * self.level - 1) * (
+            m.probability @ cp.pos(loss - level)
+        )
         m.subject_to(gain <= 0)
         return level
 
     def of(self, loss: Array, probability: Array) -> float:
-        # Between two losses t is a weighted mean of all losses; the right interval is where that mean lies in it.
+        # Between two losses t is a weighted mean of all losses; the right interval is where that mean lies in
+        # it.
         order = np.argsort(-loss, kind="stable")
         top, weight = loss[order], probability[order]
         above, below = np.cumsum(weight), np.concatenate((np.cumsum(weight[::-1])[::-1][1:], [0.0]))
-        sum_above, sum_below = np.cumsum(weight * top), np.concatenate((np.cumsum((weight * top)[::-1])[::-1][1:], [0.0]))
+        sum_above, sum_below = (
+            np.cumsum(weight * top),
+            np.concatenate((np.cumsum((weight * top)[::-1])[::-1][1:], [0.0])),
+        )
         mass = self.level * above + (1 - self.level) * below
         candidate = np.divide(
-            self.level * sum_above + (1 - self.level) * sum_below, mass, out=np.full(len(top), -np.inf), where=mass > 0
+            self.level * sum_above + (1 - self.level) * sum_below,
+            mass,
+            out=np.full(len(top), -np.inf),
+            where=mass > 0,
         )
         return float(candidate.max())  # the measure is the largest mean over such weights
 
@@ -67,7 +78,9 @@ class Expectile(RiskMeasure):
         return weights, slack_of(value, loss, weights)
 
     def measure_rounding(self, loss: Array, probability: Array) -> float:
-        return (8 + 2 * math.sqrt(len(loss))) * UNIT * self.of(loss, probability)  # ratios of running sums of one sign
+        return (
+            (8 + 2 * math.sqrt(len(loss))) * UNIT * self.of(loss, probability)
+        )  # ratios of running sums of one sign
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)

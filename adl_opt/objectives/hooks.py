@@ -1,4 +1,6 @@
-"""What an objective says about itself, checked where it enters: no field hides a method, no formula has a wrong shape (§17)."""
+"""What an objective says about itself, checked where it enters: no field hides a method, no formula has a
+wrong shape (§17).
+"""
 
 import sys
 from numbers import Real
@@ -17,18 +19,29 @@ Array = NDArray[np.float64]
 
 
 def check_hooks(objective: Any) -> None:
-    """Raise ObjectiveError if a field or attribute hides a method that the package calls, or if money, monotone or unit is of another kind.
+    """Raise ObjectiveError if a field or attribute hides a method that the package calls, or if money,
+    monotone or unit is of another kind.
 
     The methods are those of the template classes among the objective's parents (Objective, RiskMeasure).
     """
     kind = type(objective)
     templates = [base for base in kind.__mro__ if vars(base).get("_template")]
-    methods = {name: base for base in templates for name, said in vars(base).items() if name[:2] != "__" and callable(said)}
-    hidden = [name for name in methods if name in getattr(objective, "__dict__", {}) or not callable(getattr(objective, name))]
+    methods = {
+        name: base
+        for base in templates
+        for name, said in vars(base).items()
+        if name[:2] != "__" and callable(said)
+    }
+    hidden = [
+        name
+        for name in methods
+        if name in getattr(objective, "__dict__", {}) or not callable(getattr(objective, name))
+    ]
     if hidden:
         name = hidden[0]
         raise ObjectiveError(
-            f"{kind.__name__} keeps {_shown(getattr(objective, name))} under the name {name!r}, which hides the method {name} of "
+            f"{kind.__name__} keeps {_shown(getattr(objective, name))} under the name {name!r}, which "
+            f"hides the method {name} of "
             f"{methods[name].__name__} ({len(hidden)} such names); give the field or attribute another name"
         )
     for name, legal, wanted in (
@@ -38,63 +51,97 @@ def check_hooks(objective: Any) -> None:
     ):
         if not legal:
             value = _shown(getattr(objective, name))
-            raise ObjectiveError(f"{kind.__name__} says {name} = {value}, which must be {wanted}; give a parameter another name")
+            raise ObjectiveError(
+                f"{kind.__name__} says {name} = {value}, which must be {wanted}; give a parameter another "
+                "name"
+            )
     for _, part in objective.weighted_parts():
         if part is not objective:
             check_hooks(part)
 
 
 def closed_form_of(objective: Any, event: Event, law: Law | None) -> Array | None:
-    """`closed_form` as floats (legs,). Raises ObjectiveError if it is no array of that length, or holds a number that is not finite."""
-    return _by_leg(objective.closed_form(event, law), event, f"closed_form of {objective}", "contracts closed by leg")
+    """`closed_form` as floats (legs,).
+
+    Raises ObjectiveError if it is no array of that length, or holds a number that is not finite.
+    """
+    return _by_leg(
+        objective.closed_form(event, law), event, f"closed_form of {objective}", "contracts closed by leg"
+    )
 
 
 def minorant_of(objective: Any, m: Symbols, dual: Dual) -> Minorant | None:
-    """`minorant`, its slopes as floats (legs,). Raises ObjectiveError if it is no Minorant, its slack is negative or no number, or a slope has another shape."""
+    """`minorant`, its slopes as floats (legs,).
+
+    Raises ObjectiveError if it is no Minorant, its slack is negative or no number, or a slope has another
+    shape.
+    """
     found = objective.minorant(m, dual)
     if found is None:
         return None
     said = f"minorant of {objective}"
     if not isinstance(found, Minorant):
         raise ObjectiveError(
-            f"{said} gives {_shown(found)}; it must be an adl.Minorant(slack, low, high), or None where no proof is known"
+            f"{said} gives {_shown(found)}; it must be an adl.Minorant(slack, low, high), or None where no "
+            "proof is known"
         )
     if not _is_slack(found.slack):
-        raise ObjectiveError(f"{said} has slack = {_shown(found.slack)}; it must be a number, at least 0, in the unit of the value")
+        raise ObjectiveError(
+            f"{said} has slack = {_shown(found.slack)}; it must be a number, at least 0, in the unit of "
+            "the value"
+        )
     low, high = (_by_leg(slope, m.event, said, "slopes by leg") for slope in (found.low, found.high))
     return Minorant(float(found.slack), low, high, found.one_sided)
 
 
-def dual_of(measure: Any, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
-    """`dual` as (weights (S,), slack). Raises ObjectiveError if it is no such pair of finite numbers, slack >= 0."""
+def dual_of(
+    measure: Any, loss: Array, probability: Array, near: Array | None = None
+) -> tuple[Array, float] | None:
+    """`dual` as (weights (S,), slack).
+
+    Raises ObjectiveError if it is no such pair of finite numbers, slack >= 0.
+    """
     found = measure.dual(loss, probability, near)
     if found is None:
         return None
     said = f"dual of {measure}"
     if not (isinstance(found, (tuple, list)) and len(found) == 2):
         raise ObjectiveError(
-            f"{said} gives {_shown(found)}; it must be a pair (weights by scenario, slack), or None where none is known"
+            f"{said} gives {_shown(found)}; it must be a pair (weights by scenario, slack), or None where "
+            "none is known"
         )
     weights = _numbers(found[0], loss.shape, said, "weights by scenario")
     if not _is_slack(found[1]):
-        raise ObjectiveError(f"{said} has slack = {_shown(found[1])}; it must be a number, at least 0, in quote currency")
+        raise ObjectiveError(
+            f"{said} has slack = {_shown(found[1])}; it must be a number, at least 0, in quote currency"
+        )
     return weights, float(found[1])
 
 
 def number_of(value: Any, said: str) -> float:
-    """What an objective's `value` gives, as a float, finite or not. Raises ObjectiveError for anything but one real number."""
+    """What an objective's `value` gives, as a float, finite or not.
+
+    Raises ObjectiveError for anything but one real number.
+    """
     try:
         given = np.asarray(value)
     except (TypeError, ValueError):  # lists of several lengths
         given = np.empty(0, dtype=object)
     if given.ndim != 0:
-        raise ObjectiveError(f"{said} gives {type(value).__name__} of shape {given.shape}; an objective is one number (.sum()?)")
+        raise ObjectiveError(
+            f"{said} gives {type(value).__name__} of shape {given.shape}; an objective is one number "
+            "(.sum()?)"
+        )
     if given.dtype.kind in "biuf":
         return float(given)
     try:  # a Fraction, a whole number beyond 64 bits
-        return float(given.item()) if given.dtype.kind == "O" and isinstance(given.item(), Real) else float("x")
+        return (
+            float(given.item()) if given.dtype.kind == "O" and isinstance(given.item(), Real) else float("x")
+        )
     except (ValueError, OverflowError):
-        raise ObjectiveError(f"{said} gives {_shown(value)}; an objective is one real number that a float holds") from None
+        raise ObjectiveError(
+            f"{said} gives {_shown(value)}; an objective is one real number that a float holds"
+        ) from None
 
 
 def is_number(value: Any) -> bool:
@@ -114,13 +161,16 @@ def _numbers(found: Any, shape: tuple[int, ...], said: str, what: str) -> Array:
     except (TypeError, ValueError):
         given = values = None
     if values is None or given is None or values.shape != shape:
-        had = f"an array of shape {given.shape} and type {given.dtype}" if given is not None else _shown(found)
+        had = (
+            f"an array of shape {given.shape} and type {given.dtype}" if given is not None else _shown(found)
+        )
         raise ObjectiveError(f"{said} gives {had} for {what}; it must be an array of {shape[0]} real numbers")
     bad = ~np.isfinite(values)
     if bad.any():
         first = int(np.argmax(bad))
         raise ObjectiveError(
-            f"{bad.sum()} of {len(bad)} {what} that {said} gives are not finite, first number {first + 1}: {values[first]}"
+            f"{bad.sum()} of {len(bad)} {what} that {said} gives are not finite, first number {first + 1}: "
+            f"{values[first]}"
         )
     return values
 

@@ -21,7 +21,9 @@ Array = NDArray[np.float64]
 
 
 class _GrossLeverage(Objective):
-    """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated margin."""
+    """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated
+    margin.
+    """
 
     p: float = 1.0  # the power of the leverages in it
 
@@ -35,13 +37,18 @@ class _GrossLeverage(Objective):
 
     @staticmethod
     def _slope(m: Symbols, per_account: Array) -> Array:
-        """From the derivative in each account's leverage (n,) to that in each leg's fraction closed (legs,)."""
+        """From the derivative in each account's leverage (n,) to that in each leg's fraction closed
+        (legs,).
+        """
         book = m.event.book
         return -per_account[book.account] * np.abs(book.notional) / book.equity[book.account]
 
 
 class MaxLeverage(_GrossLeverage):
-    """max_i leverage_i, gross (x of equity). Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1)."""
+    """max_i leverage_i, gross (x of equity).
+
+    Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1).
+    """
 
     money = 0
     unit = "x of equity"
@@ -59,12 +66,17 @@ class MaxLeverage(_GrossLeverage):
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
         # Dust accounts are on the level only up to the rounding of positions many times their equity.
         top = m.leverage >= m.leverage.max() * (1 - 1e-7)
-        # An account at the top that cannot be reduced decides alone; else equity weights give all one slope per contract.
-        stuck = top & (m.event.book.per_account((m.event.free & (m.amount < m.event.size)).astype(float)) == 0)
+        # An account at the top that cannot be reduced decides alone; else equity weights give all one slope
+        # per contract.
+        stuck = top & (
+            m.event.book.per_account((m.event.free & (m.amount < m.event.size)).astype(float)) == 0
+        )
         weight = np.where(stuck if stuck.any() else top, m.equity, 0.0)
         weight = weight / weight.sum()
         slope = self._slope(m, weight)
-        return Minorant(max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False)
+        return Minorant(
+            max(float(m.leverage.max() - weight @ m.leverage), 0.0), slope, slope, one_sided=False
+        )
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         highest = Symbols(event, law, fill(event)[0]).leverage.max()
@@ -73,9 +85,12 @@ class MaxLeverage(_GrossLeverage):
 
 @dataclass(frozen=True, repr=False)
 class LeveragePower(_GrossLeverage):
-    """sum_i equity_i leverage_i^p, p >= 1 (quote currency). Isolated margin: water-filling minimises it for every p (Thm 1).
+    """sum_i equity_i leverage_i^p, p >= 1 (quote currency).
 
-    p other than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect `uncertified` there.
+    Isolated margin: water-filling minimises it for every p (Thm 1).
+
+    p other than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect
+    `uncertified` there.
     """
 
     p: float = 2.0
@@ -84,7 +99,9 @@ class LeveragePower(_GrossLeverage):
 
     def __post_init__(self) -> None:
         if not (is_number(self.p) and self.p >= 1):
-            raise ObjectiveError(f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex")
+            raise ObjectiveError(
+                f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex"
+            )
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -116,7 +133,9 @@ class LeveragePower(_GrossLeverage):
 
 @dataclass(frozen=True, repr=False)
 class LeverageSquare(LeveragePower):
-    """sum_i equity_i leverage_i^2 (quote currency): one quadratic program whose optimum in isolated margin serves every law."""
+    """sum_i equity_i leverage_i^2 (quote currency): one quadratic program whose optimum in isolated margin
+    serves every law.
+    """
 
     p: float = field(default=2.0, init=False)
 
@@ -125,16 +144,19 @@ class LeverageSquare(LeveragePower):
 
 
 class FactorLeverageSquare(Objective):
-    """sum_i equity_i l_i^2 with l_i the factor leverage, loading x signed notional / equity (quote currency); needs a one-factor law.
+    """sum_i equity_i l_i^2 with l_i the factor leverage, loading x signed notional / equity (quote currency);
+    needs a one-factor law.
 
-    Its minimiser is optimal for every factor move, hence for every monotone risk and every law of the factor, in cross margin and for requirements in
-    several assets and on both sides (Thm 3). The factor leverages of all minimisers are the same; what is closed need not be.
+    Its minimiser is optimal for every factor move, hence for every monotone risk and every law of the factor,
+    in cross margin and for requirements in several assets and on both sides (Thm 3). The factor leverages of
+    all minimisers are the same; what is closed need not be.
     """
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
 
-        # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in [-1, 1].
+        # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in
+        # [-1, 1].
         book = m.event.book
         most = book.per_account(np.abs(loading_of(m.law)[book.asset] * book.notional)) / book.equity
         ratio = cp.multiply(np.divide(1.0, most, out=np.zeros_like(most), where=most > 0), m.factor_leverage)

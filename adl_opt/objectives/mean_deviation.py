@@ -1,4 +1,6 @@
-"""Mean and deviation: the semideviation, which is monotone, and variance and standard deviation, which are not (THEORY 2)."""
+"""Mean and deviation: the semideviation, which is monotone, and variance and standard deviation, which are
+not (THEORY 2).
+"""
 
 import math
 from dataclasses import dataclass
@@ -24,9 +26,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class MeanSemideviation(RiskMeasure):
-    """EL + c E(L - EL)_+ (quote currency), 0 <= c <= 1, minimised as E max(EL, (1 - c) EL + c L): the textbook form breaks CVXPY's rules.
+    """EL + c E(L - EL)_+ (quote currency), 0 <= c <= 1, minimised as E max(EL, (1 - c) EL + c L): the
+    textbook form breaks CVXPY's rules.
 
-    Raises ObjectiveError for c outside [0, 1]: above 1 it is not monotone, and water-filling is not optimal (THEORY 2).
+    Raises ObjectiveError for c outside [0, 1]: above 1 it is not monotone, and water-filling is not optimal
+    (THEORY 2).
     """
 
     c: float = 0.5
@@ -77,14 +81,19 @@ class _ValueOnly(Objective):
 
     def express(self, m: Any) -> Any:
         raise ObjectiveError(
-            f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is closed, and water-filling need not be optimal. "
-            f"It can be measured (adl.compare, adl.certify); minimise {self.lower_bound_objective()} instead, the nearest monotone measure here"
+            f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is "
+            "closed, and water-filling need not be optimal. "
+            f"It can be measured (adl.compare, adl.certify); minimise {self.lower_bound_objective()} "
+            "instead, the nearest monotone measure here"
         )
 
 
 @dataclass(frozen=True, repr=False)
 class MeanVariance(_ValueOnly):
-    """EL + aversion Var L (quote currency; aversion per unit of quote currency). Not monotone: more loss in mild states lowers it. Value only."""
+    """EL + aversion Var L (quote currency; aversion per unit of quote currency).
+
+    Not monotone: more loss in mild states lowers it. Value only.
+    """
 
     aversion: float = 1e-4
     _why = "a larger loss where it is small lowers the variance"
@@ -112,13 +121,21 @@ class MeanVariance(_ValueOnly):
 
 @dataclass(frozen=True, repr=False)
 class MeanDeviation(_ValueOnly):
-    """EL + c standard deviation of L (quote currency), c >= 0. Not monotone: more loss in mild states lowers it. Value only."""
+    """EL + c standard deviation of L (quote currency), c >= 0.
+
+    Not monotone: more loss in mild states lowers it. Value only.
+    """
 
     c: float = 1.0
     _why = "a larger loss where it is small lowers the standard deviation"
 
     def __post_init__(self) -> None:
-        need("c", self.c, is_number(self.c) and self.c >= 0, "the weight of the standard deviation is at least 0")
+        need(
+            "c",
+            self.c,
+            is_number(self.c) and self.c >= 0,
+            "the weight of the standard deviation is at least 0",
+        )
 
     def value(self, m: Any) -> float:
         mean = mean_of(m.loss, m.probability)

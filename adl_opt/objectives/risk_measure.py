@@ -1,7 +1,9 @@
-"""What a risk measure of the total loss is: a value, worst-case scenario weights, and the proof that follows from them (THEORY 2, 7).
+"""What a risk measure of the total loss is: a value, worst-case scenario weights, and the proof that follows
+from them (THEORY 2, 7).
 
-Each is rho(L) = max_w w'L - penalty(w) over scenario weights w. `dual` returns such weights; with them a bound on rho is a bound on an
-expected loss, which separates by account. The measures are in tails.py, utility.py and deviation.py.
+Each is rho(L) = max_w w'L - penalty(w) over scenario weights w. `dual` returns such weights; with them a
+bound on rho is a bound on an expected loss, which separates by account. The measures are in tails.py,
+utility.py and deviation.py.
 """
 
 import math
@@ -23,7 +25,9 @@ TRIED = 12  # losses at which a dual is held against its measure
 
 
 class RiskMeasure(Objective, template=True):
-    """A nondecreasing functional of the total loss. A child says `of(loss, probability)` in numpy, `express(m)` in CVXPY, and may say `dual`.
+    """A nondecreasing functional of the total loss.
+
+    A child says `of(loss, probability)` in numpy, `express(m)` in CVXPY, and may say `dual`.
 
     Isolated margin: water-filling is optimal for every such measure and every law (Thm 1).
     """
@@ -35,35 +39,48 @@ class RiskMeasure(Objective, template=True):
 
     def of(self, loss: Array, probability: Array) -> float:
         """The measure of a loss: loss (S,) >= 0 and probability (S,) in, quote currency out."""
-        raise ObjectiveError(f"{type(self).__name__} has no of(loss, probability): write the risk measure in numpy there")
+        raise ObjectiveError(
+            f"{type(self).__name__} has no of(loss, probability): write the risk measure in numpy there"
+        )
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
-        """(weights (S,), slack >= 0) such that of(other) >= of(loss) - slack + weights'(other - loss) for every other loss.
+        """(weights (S,), slack >= 0) such that of(other) >= of(loss) - slack + weights'(other - loss) for
+        every other loss.
 
-        near: weights that a solver found, to be moved into the set of possible ones; None: the worst ones at `loss`. Returns None if no dual
-        is known: then the conic dual proves what can be proved.
+        near: weights that a solver found, to be moved into the set of possible ones; None: the worst ones at
+        `loss`. Returns None if no dual is known: then the conic dual proves what can be proved.
         """
         return None
 
     def worst_weights(self, loss: ArrayLike, probability: ArrayLike) -> Array:
-        """The scenario weights (S,) under which this loss is worst: of(loss) = weights'loss - penalty. Ties share in proportion to probability.
+        """The scenario weights (S,) under which this loss is worst: of(loss) = weights'loss - penalty.
+
+        Ties share in proportion to probability.
 
         Raises ObjectiveError if the measure says no dual.
         """
         loss, probability = (_numbers(values, self) for values in (loss, probability))
         if loss.ndim != 1 or loss.shape != probability.shape:
             raise ObjectiveError(
-                f"loss and probability must be arrays of one length, not of shapes {loss.shape} and {probability.shape}"
+                f"loss and probability must be arrays of one length, not of shapes {loss.shape} and "
+                f"{probability.shape}"
             )
-        if not np.isfinite(loss).all() or (probability < 0).any() or abs(math.fsum(probability.tolist()) - 1) > 1e-9:
+        if (
+            not np.isfinite(loss).all()
+            or (probability < 0).any()
+            or abs(math.fsum(probability.tolist()) - 1) > 1e-9
+        ):
             raise ObjectiveError("losses must be finite and probabilities at least 0 with sum 1")
         found = dual_of(self, loss, probability)
         if found is None:
-            raise ObjectiveError(f"{self} says no dual(loss, probability), so that its worst weights are not known")
+            raise ObjectiveError(
+                f"{self} says no dual(loss, probability), so that its worst weights are not known"
+            )
         return found[0]
 
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
-        # As the solver left them: its multipliers are shares of these, whatever is made of the weights afterwards.
+        # As the solver left them: its multipliers are shares of these, whatever is made of the weights
+        # afterwards.
         if (said := dual.weights.get(0)) is not None:
             return said if said.ndim == 1 else said.sum(axis=0)
         found = dual_of(self, m.loss, m.probability)
@@ -76,12 +93,15 @@ class RiskMeasure(Objective, template=True):
         weights, slack = found
         self._check(m.loss, m.probability, weights, slack, 1e-6 * float(m.equity.mean()))
         below = scenario_support(
-            m, weights, dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual))
+            m,
+            weights,
+            dual if dual.total is not None else replace(dual, total=self.scenario_weights(m, dual)),
         )
         return Minorant(below.slack + slack, below.low, below.high, one_sided=False)
 
     def value_rounding(self, m: Symbols) -> float:
-        # What the losses round to, by what a unit of loss in each scenario costs; then what the measure itself rounds.
+        # What the losses round to, by what a unit of loss in each scenario costs; then what the measure
+        # itself rounds.
         found = self.dual(m.loss, m.probability)
         if found is None:
             return super().value_rounding(m)
@@ -92,7 +112,10 @@ class RiskMeasure(Objective, template=True):
         return measure_rounding(lambda other: self.of(other, probability), loss)
 
     def _check(self, loss: Array, probability: Array, weights: Array, slack: float, least: float) -> None:
-        """§17 for a dual: the affine function that it states must lie below the measure. A test that can refute, not a proof."""
+        """§17 for a dual: the affine function that it states must lie below the measure.
+
+        A test that can refute, not a proof.
+        """
         rng = np.random.default_rng(0)
         here, scale = self.of(loss, probability), max(float(loss.max(initial=0.0)), least)
         for k in range(TRIED):
@@ -104,7 +127,8 @@ class RiskMeasure(Objective, template=True):
             value, stated = self.of(other, probability), here - slack + weights @ (other - loss)
             if stated > value + 1e-9 * max(abs(value), abs(stated), scale):
                 raise ObjectiveError(
-                    f"dual of {self} states {stated:.9g} as a bound for a loss whose measure is {value:.9g}: dual and of disagree (§17)"
+                    f"dual of {self} states {stated:.9g} as a bound for a loss whose measure is "
+                    f"{value:.9g}: dual and of disagree (§17)"
                 )
 
 
@@ -121,7 +145,8 @@ def _numbers(values: Any, measure: Any) -> Array:
         given = np.array(None)
     if given.dtype.kind not in "iuf":
         raise ObjectiveError(
-            f"worst weights of {measure} are of losses and probabilities, lists of numbers, not {str(values)[:40]!r}"
+            f"worst weights of {measure} are of losses and probabilities, lists of numbers, not "
+            f"{str(values)[:40]!r}"
         )
     return given.astype(float)
 

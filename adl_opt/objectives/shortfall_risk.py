@@ -18,15 +18,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class ShortfallRisk(RiskMeasure):
-    """Utility-based shortfall risk: the least t with E (1 + (L - t) / scale)_+^2 <= 1 (quote currency; Foellmer, Schied). scale > 0 in quote currency.
+    """Utility-based shortfall risk: the least t with E (1 + (L - t) / scale)_+^2 <= 1 (quote currency;
+    Foellmer, Schied). scale > 0 in quote currency.
 
-    No loss has value 0. (Exponential utility gives Entropic, a piecewise linear one Expectile.) Raises ObjectiveError for a scale that is not positive.
+    No loss has value 0. (Exponential utility gives Entropic, a piecewise linear one Expectile.) Raises
+    ObjectiveError for a scale that is not positive.
     """
 
     scale: float = 1e4
 
     def __post_init__(self) -> None:
-        need("scale", self.scale, is_number(self.scale) and self.scale > 0, "the scale is a positive amount of quote currency")
+        need(
+            "scale",
+            self.scale,
+            is_number(self.scale) and self.scale > 0,
+            "the scale is a positive amount of quote currency",
+        )
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp
@@ -34,11 +41,14 @@ class ShortfallRisk(RiskMeasure):
         # With z = max(L - t, -scale): E z + E z^2 / (2 scale) <= 0; nothing cancels where the scale is large.
         scale, loss, level = self.scale / m.unit, m.loss, m.level()
         z = floored(m, loss - level, scale)
-        m.subject_to(m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z)) <= 0)
+        m.subject_to(
+            m.probability @ z + cp.sum_squares(cp.multiply(np.sqrt(m.probability / (2 * scale)), z)) <= 0
+        )
         return level
 
     def of(self, loss: Array, probability: Array) -> float:
-        # Newton from the left on the convex, falling function E (2 u + u^2), u = max((L - t) / scale, -1): it never overshoots.
+        # Newton from the left on the convex, falling function E (2 u + u^2), u = max((L - t) / scale, -1): it
+        # never overshoots.
         t = float(loss[probability > 0].min())
         for _ in range(200):
             u = np.maximum((loss - t) / self.scale, -1.0)
@@ -51,7 +61,11 @@ class ShortfallRisk(RiskMeasure):
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         above = loss - self.of(loss, probability)
-        weights = among(near, normal(probability * np.maximum(1 + above / self.scale, 0.0), loss, probability), probability > 0)
+        weights = among(
+            near,
+            normal(probability * np.maximum(1 + above / self.scale, 0.0), loss, probability),
+            probability > 0,
+        )
         if near is None:
             return weights, 0.0
         # penalty(w) = scale (|w / probability|_2 - 1), so that the slack is what Cauchy and Schwarz leave.

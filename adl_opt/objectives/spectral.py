@@ -21,10 +21,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class Spectral(RiskMeasure):
-    """A weighted mean of the quantiles of the total loss (quote currency): weights (K,), nondecreasing, summing to 1.
+    """A weighted mean of the quantiles of the total loss (quote currency): weights (K,), nondecreasing,
+    summing to 1.
 
-    weights[k] is the weight of the losses between the quantiles k/K and (k+1)/K. It is a mixture of CVaRs: that of level k/K with weight
-    (weights[k] - weights[k-1]) (K - k). Raises ObjectiveError for weights that are negative, decrease or do not sum to 1 within 1e-9.
+    weights[k] is the weight of the losses between the quantiles k/K and (k+1)/K. It is a mixture of CVaRs:
+    that of level k/K with weight (weights[k] - weights[k-1]) (K - k). Raises ObjectiveError for weights that
+    are negative, decrease or do not sum to 1 within 1e-9.
     """
 
     weights: tuple[float, ...] = (0.05, 0.1, 0.15, 0.3, 0.4)
@@ -36,25 +38,31 @@ class Spectral(RiskMeasure):
         except (TypeError, ValueError, OverflowError):
             weights = None
         if weights is None:
-            raise ObjectiveError(f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1")
+            raise ObjectiveError(
+                f"weights = {given!r}: spectral weights are numbers, nondecreasing, that sum to 1"
+            )
         if weights.ndim != 1 or not weights.size or not np.isfinite(weights).all():
             raise ObjectiveError(
-                f"weights of shape {weights.shape}: spectral weights are a list of finite numbers, nondecreasing, that sum to 1"
+                f"weights of shape {weights.shape}: spectral weights are a list of finite numbers, "
+                "nondecreasing, that sum to 1"
             )
         if (weights < 0).any():
             first = int(np.argmax(weights < 0))
             raise ObjectiveError(
-                f"{(weights < 0).sum()} of {len(weights)} spectral weights are negative, first number {first + 1}: {weights[first]:.6g}; they are at least 0"
+                f"{(weights < 0).sum()} of {len(weights)} spectral weights are negative, first number "
+                f"{first + 1}: {weights[first]:.6g}; they are at least 0"
             )
         if (np.diff(weights) < 0).any():
             first = int(np.argmax(np.diff(weights) < 0))
             raise ObjectiveError(
-                f"spectral weights decrease from number {first + 1}, {weights[first]:.6g}, to number {first + 2}, {weights[first + 1]:.6g}: "
+                f"spectral weights decrease from number {first + 1}, {weights[first]:.6g}, to number "
+                f"{first + 2}, {weights[first + 1]:.6g}: "
                 "worse losses must not count less, or the measure is not convex"
             )
         if abs(math.fsum(weights) - 1) > 1e-9:
             raise ObjectiveError(
-                f"the spectral weights ({len(weights)} of them) sum to {math.fsum(weights):.12g}, not to 1; divide them by their sum"
+                f"the spectral weights ({len(weights)} of them) sum to {math.fsum(weights):.12g}, not to "
+                "1; divide them by their sum"
             )
         object.__setattr__(self, "weights", tuple((weights / math.fsum(weights)).tolist()))
 
@@ -79,18 +87,26 @@ class Spectral(RiskMeasure):
         )
 
     def of(self, loss: Array, probability: Array) -> float:
-        # By the spectrum: the part of each loss's probability that falls into each bin, times the bin's density.
+        # By the spectrum: the part of each loss's probability that falls into each bin, times the bin's
+        # density.
         order = np.argsort(loss, kind="stable")
         edges = np.minimum(np.concatenate(([0.0], np.cumsum(probability[order]))), 1.0)
         edges[-1] = 1.0
-        reached = np.interp(edges, np.linspace(0, 1, len(self.weights) + 1), np.concatenate(([0.0], np.cumsum(self.weights))))
+        reached = np.interp(
+            edges, np.linspace(0, 1, len(self.weights) + 1), np.concatenate(([0.0], np.cumsum(self.weights)))
+        )
         return mean_of(loss[order], np.diff(reached))
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         levels, shares = self.mixture
-        given = [None] * len(levels) if near is None or near.shape != (len(levels), len(loss)) else near / shares[:, None]
+        given = (
+            [None] * len(levels)
+            if near is None or near.shape != (len(levels), len(loss))
+            else near / shares[:, None]
+        )
         weights = sum(
-            (s * tail_weights(loss, probability, at, own) for at, s, own in zip(levels, shares, given)), start=np.zeros(len(loss))
+            (s * tail_weights(loss, probability, at, own) for at, s, own in zip(levels, shares, given)),
+            start=np.zeros(len(loss)),
         )
         return weights, slack_of(self.of(loss, probability), loss, weights)
 

@@ -28,7 +28,11 @@ class WorstCase(RiskMeasure):
 
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         value = self.of(loss, probability)
-        worst = np.where(loss == value, probability, 0.0) if near is None else np.where(probability > 0, np.maximum(near, 0.0), 0.0)
+        worst = (
+            np.where(loss == value, probability, 0.0)
+            if near is None
+            else np.where(probability > 0, np.maximum(near, 0.0), 0.0)
+        )
         weights = worst / worst.sum() if worst.sum() > 0 else probability
         return weights, slack_of(value, loss, weights)
 

@@ -1,4 +1,6 @@
-"""Pictures: `adl.plots.allocation`, `policies`, `sweep`, `comparison`, `replay`. matplotlib is imported when one is drawn."""
+"""Pictures: `adl.plots.allocation`, `policies`, `sweep`, `comparison`, `replay`. matplotlib is imported when
+one is drawn.
+"""
 
 from adl_opt.plots.allocation import allocation
 from adl_opt.plots.policies import policies

@@ -16,10 +16,12 @@ BARS = 40  # accounts up to which each has bars of its own
 
 
 def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
-    """Gross leverage of each account before and after (x of equity), highest first, with the water level of each required asset.
+    """Gross leverage of each account before and after (x of equity), highest first, with the water level of
+    each required asset.
 
-    In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage would end: the
-    optimum departs from it where positions hedge. Returns a matplotlib Figure, saved to `path` if given (an existing file is overwritten).
+    In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling
+    gross leverage would end: the optimum departs from it where positions hedge. Returns a matplotlib Figure,
+    saved to `path` if given (an existing file is overwritten).
     """
     event, book = allocation.event, allocation.event.book
     m = Symbols(event, None, allocation.amount)
@@ -34,7 +36,9 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         fixed = ~(book.per_account(event.closable.astype(float)) > 0)[order]
         if (after[fixed] > 0).any():
             axes.bar(place[fixed], after[fixed], width=0.5, color=FIXED, label="nothing to close")
-        axes.set_xticks(place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90)
+        axes.set_xticks(
+            place, [str(name)[:12] for name in book.accounts[order]], rotation=0 if len(order) <= 10 else 90
+        )
         axes.set_xlabel("account, highest leverage first")
     else:
         axes.plot(place, before, color=BEFORE, linewidth=2.5, label="before")
@@ -46,7 +50,11 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
-            level, color=LEVEL, linestyle="-" if book.isolated else "--", linewidth=1.2, label=f"{name}{which}: {level:.4g} x"
+            level,
+            color=LEVEL,
+            linestyle="-" if book.isolated else "--",
+            linewidth=1.2,
+            label=f"{name}{which}: {level:.4g} x",
         )
     axes.set_ylabel("gross leverage (x of equity)")
     c = allocation.certificate

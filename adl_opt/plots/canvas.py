@@ -36,9 +36,11 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def _import_matplotlib() -> None:
-    """Import matplotlib, also where MPLBACKEND names a backend that is not installed, as in a shell that a notebook started.
+    """Import matplotlib, also where MPLBACKEND names a backend that is not installed, as in a shell that a
+    notebook started.
 
-    matplotlib refuses to be imported then, though pictures drawn here need no backend. One that is installed is kept.
+    matplotlib refuses to be imported then, though pictures drawn here need no backend. One that is installed
+    is kept.
     """
     if "matplotlib" in sys.modules:
         return

@@ -19,25 +19,37 @@ Array = NDArray[np.float64]
 
 
 def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None) -> Any:
-    """Allocations of one event side by side, three bars of each account: gross leverage, volatility leverage, and expected shortfall under `law`.
+    """Allocations of one event side by side, three bars of each account: gross leverage, volatility leverage,
+    and expected shortfall under `law`.
 
-    allocations: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what was there before. Volatility leverage is the standard
-    deviation of an account's profit and loss over its equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of either.
+    allocations: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what was
+    there before. Volatility leverage is the standard deviation of an account's profit and loss over its
+    equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of
+    either.
     """
-    if not isinstance(allocations, Mapping) or not all(isinstance(one, Allocation) for one in allocations.values()):
-        raise AllocationError('policies draws a dict of allocations by name, such as {"pro rata": adl.pro_rata(event)}')
+    if not isinstance(allocations, Mapping) or not all(
+        isinstance(one, Allocation) for one in allocations.values()
+    ):
+        raise AllocationError(
+            'policies draws a dict of allocations by name, such as {"pro rata": adl.pro_rata(event)}'
+        )
     if not isinstance(law, Law):
         raise AllocationError(f"policies needs a law of price moves, not {type(law).__name__}")
     if not 1 <= len(allocations) <= len(COLOURS) - 1:
-        raise AllocationError(f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(COLOURS) - 1}")
+        raise AllocationError(
+            f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(COLOURS) - 1}"
+        )
     event = next(iter(allocations.values())).event
     accounts = event.book.accounts
     if any(
-        len(one.amount) != len(event.size) or not np.array_equal(one.event.book.accounts, accounts) for one in allocations.values()
+        len(one.amount) != len(event.size) or not np.array_equal(one.event.book.accounts, accounts)
+        for one in allocations.values()
     ):
         raise AllocationError("the allocations belong to different books; draw those of one event together")
     if len(accounts) > BARS:
-        raise AllocationError(f"{len(accounts):,} accounts do not fit into one picture of bars (at most {BARS})")
+        raise AllocationError(
+            f"{len(accounts):,} accounts do not fit into one picture of bars (at most {BARS})"
+        )
     aligned = law.align(event.book.assets).exact()
     amounts = {"before": np.zeros(len(event.size))} | {name: one.amount for name, one in allocations.items()}
     figure = new_figure(9.6, 3.4)
@@ -46,13 +58,31 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     for number, (name, amount) in enumerate(amounts.items()):
         m = Symbols(event, aligned, amount)
         volatility = volatility_leverage(m)
-        rows = (m.leverage, np.full(len(accounts), np.nan) if volatility is None else volatility, m.expected_shortfall)
+        rows = (
+            m.leverage,
+            np.full(len(accounts), np.nan) if volatility is None else volatility,
+            m.expected_shortfall,
+        )
         for axes, row in zip(panels, rows):
-            axes.bar(place + (number - (len(amounts) - 1) / 2) * width, row, width=0.92 * width, color=COLOURS[number], label=name)
-    titles = ("gross leverage (x of equity)", "volatility leverage (x of equity)", "expected shortfall (quote currency)")
+            axes.bar(
+                place + (number - (len(amounts) - 1) / 2) * width,
+                row,
+                width=0.92 * width,
+                color=COLOURS[number],
+                label=name,
+            )
+    titles = (
+        "gross leverage (x of equity)",
+        "volatility leverage (x of equity)",
+        "expected shortfall (quote currency)",
+    )
     for axes, title in zip(panels, titles):
         axes.set_title(title, fontsize=10)
-        axes.set_xticks(place, [str(name)[:12] for name in accounts], rotation=0 if len(accounts) <= 6 else 90)
+        axes.set_xticks(
+            place, [str(name)[:12] for name in accounts], rotation=0 if len(accounts) <= 6 else 90
+        )
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(amounts), frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(amounts), frameon=False
+    )
     return saved(figure, path)

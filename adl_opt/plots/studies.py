@@ -19,14 +19,19 @@ _KINDS = ("factor leverage", "leverage")
 
 
 def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) -> Any:
-    """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name (usually a law), on common axes.
+    """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name
+    (usually a law), on common axes.
 
-    Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is the horizontal axis. Returns
-    a matplotlib Figure, saved to `path` if given. Raises AllocationError for frames without leverages of accounts.
+    Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of
+    equity). The first requirement of a frame is the horizontal axis. Returns a matplotlib Figure, saved to
+    `path` if given. Raises AllocationError for frames without leverages of accounts.
     """
     if not isinstance(frames, Mapping):
         raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
-    shown = {name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS} for name, frame in frames.items()}
+    shown = {
+        name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS}
+        for name, frame in frames.items()
+    }
     bare = [name for name, columns in shown.items() if not columns["leverage"]]
     if bare or not frames:
         raise AllocationError(
@@ -41,14 +46,20 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
         axis = str(frame.columns[0])
         certified = int((frame["status"] == "certified").sum())
         panels[0, column].set_title(
-            f"{name}\n{certified} of {len(frame)} certified, gap at most {max(float(frame['gap'].max()), 1e-12):.0e}", fontsize=9
+            f"{name}\n{certified} of {len(frame)} certified, gap at most "
+            f"{max(float(frame['gap'].max()), 1e-12):.0e}",
+            fontsize=9,
         )
         for row, kind in enumerate(kinds):
             axes = panels[row, column]
             for number, leverage in enumerate(shown[name][kind]):
                 account = str(leverage).removeprefix(f"{kind} ")
                 axes.plot(
-                    frame[axis], frame[leverage], color=colour_of(number, len(shown[name][kind])), linewidth=1.6, label=account
+                    frame[axis],
+                    frame[leverage],
+                    color=colour_of(number, len(shown[name][kind])),
+                    linewidth=1.6,
+                    label=account,
                 )
             axes.spines[["top", "right"]].set_visible(False)
         panels[-1, column].set_xlabel(f"{axis} to close (contracts)")
@@ -66,23 +77,32 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
 
 
 def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
-    """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who bears it.
+    """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who
+    bears it.
 
-    Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for a table that adl.compare has not made.
+    Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for a table that adl.compare
+    has not made.
     """
-    measures = [str(c).removesuffix(" excess") for c in getattr(frame, "columns", []) if str(c).endswith(" excess")]
+    measures = [
+        str(c).removesuffix(" excess") for c in getattr(frame, "columns", []) if str(c).endswith(" excess")
+    ]
     if not measures or "Gini" not in frame:
         raise AllocationError("comparison draws a table made by adl.compare(event, law)")
     rows = frame[[not str(name).startswith("optimum of ") for name in frame.index]]
     titles = {f"{one} excess": f"{one}\nabove the proved optimum" for one in measures}
-    titles |= {"accounts reduced": "accounts reduced", "top tenth bears": "share that the most\nlevered tenth bears"}
+    titles |= {
+        "accounts reduced": "accounts reduced",
+        "top tenth bears": "share that the most\nlevered tenth bears",
+    }
     figure = new_figure(2.9 * len(titles) + 1.5, 0.34 * len(rows) + 1.2)
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     place = np.arange(len(rows))[::-1]
     for axes, (column, title) in zip(panels, titles.items()):
         values = rows[column].to_numpy(float)
         if column.endswith(" excess"):  # rounding is none
-            values = np.where(values <= 1e-9 * rows[column.removesuffix(" excess")].to_numpy(float), 0.0, values)
+            values = np.where(
+                values <= 1e-9 * rows[column.removesuffix(" excess")].to_numpy(float), 0.0, values
+            )
         axes.barh(place, values, color=COLOURS[1], height=0.7)
         for y, value in zip(place, values):
             axes.annotate(f" {value:.3g}", (max(value, 0.0), y), va="center", fontsize=8)
@@ -95,10 +115,11 @@ def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
 
 
 def replay(result: Replay, path: str | Path | None = None) -> Any:
-    """An event by wave: notional closed (bars: realized; quote currency), accounts wholly closed, and the highest leverage after (x of equity), a line a policy.
+    """An event by wave: notional closed (bars: realized; quote currency), accounts wholly closed, and the
+    highest leverage after (x of equity), a line a policy.
 
-    Above the bars, what policies could not find is missing from their points. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for anything
-    but the result of adl.replay.
+    Above the bars, what policies could not find is missing from their points. Returns a matplotlib Figure,
+    saved to `path` if given. Raises AllocationError for anything but the result of adl.replay.
     """
     if not isinstance(result, Replay):
         raise AllocationError(f"replay draws what adl.replay returns, not {type(result).__name__}")
@@ -117,7 +138,14 @@ def replay(result: Replay, path: str | Path | None = None) -> Any:
             if number == 0:
                 axes.bar(place, values, width=0.8, color=BEFORE, label=name)
             else:
-                axes.plot(place, values, ".-", color=colour_of(number - 1, frame["policy"].nunique()), linewidth=1.4, label=name)
+                axes.plot(
+                    place,
+                    values,
+                    ".-",
+                    color=colour_of(number - 1, frame["policy"].nunique()),
+                    linewidth=1.4,
+                    label=name,
+                )
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("wave")
         step = max(1, len(place) // 12)

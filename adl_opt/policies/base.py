@@ -19,7 +19,8 @@ Policy = Callable[[Event], Allocation]
 
 
 def applied(rule: Policy, event: Event) -> Allocation:
-    """What a policy does: its Allocation, or the one that its table account, asset, closed (contracts, signed like the position) describes.
+    """What a policy does: its Allocation, or the one that its table account, asset, closed (contracts, signed
+    like the position) describes.
 
     Raises AdlError, naming the policy, for anything else and for an Allocation of another book.
     """
@@ -30,7 +31,8 @@ def applied(rule: Policy, event: Event) -> Allocation:
         return replace(allocation, certificate=said_first(words, allocation.certificate))
     if not isinstance(found, Allocation):
         raise AdlError(
-            f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event that it is given, not {type(found).__name__}"
+            f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event "
+            f"that it is given, not {type(found).__name__}"
         )
     if found.event is not event and not np.array_equal(found.event.book.position, event.book.position):
         raise AdlError(f"the policy {name} returns an Allocation of another book than the one it is given")
@@ -40,11 +42,24 @@ def applied(rule: Policy, event: Event) -> Allocation:
 def need_event(event: object) -> None:
     """Raises EventError for anything but an Event."""
     if not isinstance(event, Event):
-        raise EventError(f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
+        raise EventError(
+            f"a policy takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})"
+        )
 
 
 def plain_allocation(event: Event, amount: Array, name: str, unique: bool | None) -> Allocation:
-    """`amount` (legs,) contracts as an Allocation, measured by LeverageSquare: without a law that is what can be proved."""
+    """`amount` (legs,) contracts as an Allocation, measured by LeverageSquare: without a law that is what can
+    be proved.
+    """
     objective = LeverageSquare()
     proof = assess(objective, event, None, amount)
-    return Allocation(event, amount, name, str(objective), proof.certificate, np.full(len(event.side), np.nan), proof.parts, unique)
+    return Allocation(
+        event,
+        amount,
+        name,
+        str(objective),
+        proof.certificate,
+        np.full(len(event.side), np.nan),
+        proof.parts,
+        unique,
+    )

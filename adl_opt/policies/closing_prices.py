@@ -16,12 +16,15 @@ Array = NDArray[np.float64]
 
 
 def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Allocation:
-    """Water-filling where positions are closed at `price` instead of the mark: levels notional left over the equity left, asset by asset.
+    """Water-filling where positions are closed at `price` instead of the mark: levels notional left over the
+    equity left, asset by asset.
 
-    price: closing price in quote currency, by required asset (one number if one asset is required). Closing a contract changes equity by kappa (short:
-    mark - price, long: price - mark), and size x mark / equity after closing is levelled. It equals water-filling on the equity E + kappa q that
-    an account would have if wholly closed, and that sum closing leaves as it is: therefore it does not matter in how many steps one closes (THEORY 3.4).
-    Raises EventError if wholly closed an account would have no equity left, or if a price is missing or not positive.
+    price: closing price in quote currency, by required asset (one number if one asset is required). Closing a
+    contract changes equity by kappa (short: mark - price, long: price - mark), and size x mark / equity after
+    closing is levelled. It equals water-filling on the equity E + kappa q that an account would have if
+    wholly closed, and that sum closing leaves as it is: therefore it does not matter in how many steps one
+    closes (THEORY 3.4). Raises EventError if wholly closed an account would have no equity left, or if a
+    price is missing or not positive.
     """
     need_event(event)
     book, at = event.book, closing_prices(event, price)
@@ -31,23 +34,31 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
     if broke.any():
         first = int(np.argmax(broke))
         raise EventError(
-            f"at this closing price {broke.sum():,} of {len(broke):,} accounts would have no equity if wholly closed, first "
-            f"{book.accounts[first]!r} with {equity[first]:.6g}: closing would raise their leverage, and there is no level; choose a price nearer the mark"
+            f"at this closing price {broke.sum():,} of {len(broke):,} accounts would have no equity if "
+            "wholly closed, first "
+            f"{book.accounts[first]!r} with {equity[first]:.6g}: closing would raise their leverage, and "
+            "there is no level; choose a price nearer the mark"
         )
     return plain_allocation(event, fill(event, equity)[0], "water_filling_at", unique=None)
 
 
 def entry_prices(event: Event, who: str, instead: str = "") -> Array:
-    """Entry price of each leg (legs,), quote currency. Raises EventError if the book has none, or one of a position is not positive."""
+    """Entry price of each leg (legs,), quote currency.
+
+    Raises EventError if the book has none, or one of a position is not positive.
+    """
     book = event.book
     if "entry_price" not in book.extra:
-        raise EventError(f"{who} needs the entry price of every position: the book has no column entry_price{instead}")
+        raise EventError(
+            f"{who} needs the entry price of every position: the book has no column entry_price{instead}"
+        )
     entry = book.extra["entry_price"]
     bad = (entry <= 0) & (book.position != 0)
     if bad.any():
         j = int(np.argmax(bad))
         raise EventError(
-            f"{who} needs positive entry prices, but {bad.sum():,} of {len(bad):,} are not, first of account {book.accounts[book.account[j]]!r}, "
+            f"{who} needs positive entry prices, but {bad.sum():,} of {len(bad):,} are not, first of "
+            f"account {book.accounts[book.account[j]]!r}, "
             f"asset {book.assets[book.asset[j]]!r}: {entry[j]:.6g}"
         )
     return entry
@@ -59,11 +70,17 @@ def unrealized(event: Event, who: str) -> Array:
 
 
 def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
-    """The price each asset is closed at (d,), quote currency; the mark where nothing is required. Raises EventError for missing labels, and for no price."""
+    """The price each asset is closed at (d,), quote currency; the mark where nothing is required.
+
+    Raises EventError for missing labels, and for no price.
+    """
     wanted = event.required_assets
     if not hasattr(price, "items"):
         if len(wanted) > 1:
-            raise EventError(f"closing {len(wanted)} assets needs a closing price of each, by label: {{{wanted[0]!r}: 100.0, ...}}")
+            raise EventError(
+                f"closing {len(wanted)} assets needs a closing price of each, by label: {{{wanted[0]!r}: "
+                "100.0, ...}"
+            )
         given = {wanted[0]: price}
     else:
         given = {str(asset): value for asset, value in price.items()}
@@ -71,9 +88,15 @@ def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
     for k in np.flatnonzero(event.side):
         asset = event.book.assets[k]
         if asset not in given:
-            raise EventError(f"there is no closing price of {asset!r}; {len(given)} are given: {', '.join(list(given)[:6])}")
+            raise EventError(
+                f"there is no closing price of {asset!r}; {len(given)} are given: "
+                f"{', '.join(list(given)[:6])}"
+            )
         value = plain(given[asset])
         if not (np.isfinite(value) and value > 0):
-            raise EventError(f"the closing price of {asset!r} must be a positive number of quote currency, not {given[asset]!r}")
+            raise EventError(
+                f"the closing price of {asset!r} must be a positive number of quote currency, not "
+                f"{given[asset]!r}"
+            )
         at[k] = value
     return at

@@ -1,4 +1,6 @@
-"""Clipped water-filling of factor leverages, one level for all, and whether the requirements of the assets let it be done (THEORY 5)."""
+"""Clipped water-filling of factor leverages, one level for all, and whether the requirements of the assets
+let it be done (THEORY 5).
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +23,25 @@ _SAME = 1e-6  # of a requirement: missed by less is met
 
 
 def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
-    """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset: a line for each required asset.
+    """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset:
+    a line for each required asset.
 
-    Columns: required and closed (contracts) by the closing that meets every account's target and misses the requirements least (in shares of capacity), missed =
-    closed - required, implementable. attrs["level"]: the common factor leverage (x of equity); attrs["targets"]: Series by account, the factor leverage aimed at.
-    If every asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing has them, and blocks of accounts keep different levels.
+    Columns: required and closed (contracts) by the closing that meets every account's target and misses the
+    requirements least (in shares of capacity), missed = closed - required, implementable. attrs["level"]: the
+    common factor leverage (x of equity); attrs["targets"]: Series by account, the factor leverage aimed at.
+    If every asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing
+    has them, and blocks of accounts keep different levels.
 
-    loading: as in `factor_water_filling`. Raises LawError if a loading is missing. Source: THEORY 5 (the transportation test of Gale and Hoffman, solved as a linear program).
+    loading: as in `factor_water_filling`. Raises LawError if a loading is missing. Source: THEORY 5 (the
+    transportation test of Gale and Hoffman, solved as a linear program).
     """
     import pandas as pd
     from scipy.optimize import linprog
 
     if not isinstance(event, Event):
-        raise EventError(f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})")
+        raise EventError(
+            f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})"
+        )
     book = event.book
     weight = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(book.assets).loading
     effect = weight[book.asset] * event.notional
@@ -47,25 +55,44 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     # f of the free legs, then what each asset is closed too much and too little, as shares of its capacity.
     moving, row = np.unique(book.account[legs], return_inverse=True)
     most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), 1e-300)
-    meets = sp.csr_array((effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs)))
+    meets = sp.csr_array(
+        (effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs))
+    )
     asset = np.searchsorted(k, book.asset[legs])
     clears = sp.csr_array(
-        (event.size[legs] / event.capacities[book.asset[legs]], (asset, np.arange(len(legs)))), shape=(len(k), len(legs))
+        (event.size[legs] / event.capacities[book.asset[legs]], (asset, np.arange(len(legs)))),
+        shape=(len(k), len(legs)),
     )
     missed = np.zeros(len(event.side))
     if len(k):
         aim, share = (start - after)[moving] / most, event.required[k] / event.capacities[k]
-        # Targets up to rounding; what each asset is closed too much and too little, as shares of its capacity, is least.
+        # Targets up to rounding; what each asset is closed too much and too little, as shares of its
+        # capacity, is least.
         cost = np.concatenate([np.zeros(len(legs)), np.ones(2 * len(k))])
-        within = sp.hstack([sp.vstack([meets, -meets]), sp.csr_array((2 * len(moving), 2 * len(k)))], format="csr")
+        within = sp.hstack(
+            [sp.vstack([meets, -meets]), sp.csr_array((2 * len(moving), 2 * len(k)))], format="csr"
+        )
         rows = sp.hstack([clears, -sp.eye_array(len(k)), sp.eye_array(len(k))], format="csr")
-        bounds = np.column_stack([np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])])
+        bounds = np.column_stack(
+            [np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])]
+        )
         options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
         limits = np.concatenate([aim, -aim]) + _ROUNDING
-        found = linprog(cost, A_ub=within, b_ub=limits, A_eq=rows, b_eq=share, bounds=bounds, method="highs", options=options)
+        found = linprog(
+            cost,
+            A_ub=within,
+            b_ub=limits,
+            A_eq=rows,
+            b_eq=share,
+            bounds=bounds,
+            method="highs",
+            options=options,
+        )
         if found.status != 0:
             raise SolveError(f"HiGHS does not find the closing nearest to the targets: {found.message}")
-        missed[k] = (found.x[len(legs) : len(legs) + len(k)] - found.x[len(legs) + len(k) :]) * event.capacities[k]
+        missed[k] = (
+            found.x[len(legs) : len(legs) + len(k)] - found.x[len(legs) + len(k) :]
+        ) * event.capacities[k]
     wanted = event.side != 0
     missed = np.where(np.abs(missed) <= _SAME * event.required, 0.0, missed)
     frame = pd.DataFrame(
@@ -77,5 +104,8 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
         },
         index=pd.Index(event.required_assets, name="asset"),
     )
-    frame.attrs |= {"level": level, "targets": pd.Series(after / book.equity, index=book.accounts, name="factor_leverage")}
+    frame.attrs |= {
+        "level": level,
+        "targets": pd.Series(after / book.equity, index=book.accounts, name="factor_leverage"),
+    }
     return frame

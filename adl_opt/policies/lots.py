@@ -1,4 +1,6 @@
-"""Integer lots: an allocation rounded to whole lots, cleared exactly in counts, with a proved bound on what rounding costs."""
+"""Integer lots: an allocation rounded to whole lots, cleared exactly in counts, with a proved bound on what
+rounding costs.
+"""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +25,8 @@ from adl_opt.problem.allocation import Allocation
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 _EPS = float(np.finfo(float).eps)
-_SNAP = 1e-9  # of a lot: sizes this close to a whole number of lots are that number, written in binary (0.1 + 0.2)
+# Of a lot: sizes this close to a whole number of lots are that number, written in binary (0.1 + 0.2).
+_SNAP = 1e-9
 _MOST = 2**44  # lots of an asset: beyond it floats no longer tell a lot from a rounding
 
 
@@ -31,13 +34,16 @@ _MOST = 2**44  # lots of an asset: beyond it floats no longer tell a lot from a 
 class LotBound:
     """What rounding costs at most, for any law: `under(law)`, quote currency.
 
-    less (d,): notional closed less, quote currency; more (d,): notional closed more by accounts that hold other positions too, quote currency (who holds one
-    position loses nothing by closing more of it); side (d,): -1 where shorts are closed, 1 where longs; leverage: the most by which an account's gross leverage
+    less (d,): notional closed less, quote currency; more (d,): notional closed more by accounts that hold
+    other positions too, quote currency (who holds one position loses nothing by closing more of it); side
+    (d,): -1 where shorts are closed, 1 where longs; leverage: the most by which an account's gross leverage
     rises, x of equity, law or no law; loss: `under` the law given to `round_to_lots`, None without one.
 
-    Proof, move by move: (a + b)^+ <= a^+ + b^+. Leaving t more notional of a leg adds b = -side t R to its account's loss, closing t more adds b = side t R.
-    So the shortfall rises by at most t (-side R)^+ and t (side R)^+; sum over legs and take expectations. An account with this one position and equity > 0
-    has shortfall (-side y R - E)^+, nondecreasing in its notional y >= 0 for every R: closing more costs it nothing.
+    Proof, move by move: (a + b)^+ <= a^+ + b^+. Leaving t more notional of a leg adds b = -side t R to its
+    account's loss, closing t more adds b = side t R. So the shortfall rises by at most t (-side R)^+ and t
+    (side R)^+; sum over legs and take expectations. An account with this one position and equity > 0 has
+    shortfall (-side y R - E)^+, nondecreasing in its notional y >= 0 for every R: closing more costs it
+    nothing.
     """
 
     less: Array
@@ -53,10 +59,15 @@ class LotBound:
             if self.loss is None
             else f"expected loss rises by at most {self.loss:.6g} quote currency"
         )
-        return f"LotBound({said}; {self.less.sum():.6g} quote currency closed less, leverage rises by at most {self.leverage:.3g} x of equity)"
+        return (
+            f"LotBound({said}; {self.less.sum():.6g} quote currency closed less, leverage rises by at most "
+            f"{self.leverage:.3g} x of equity)"
+        )
 
     def under(self, law: Law) -> float:
-        """The bound under a law: the sum of less x E(adverse move)^+ and more x E(favourable move)^+, quote currency."""
+        """The bound under a law: the sum of less x E(adverse move)^+ and more x E(favourable move)^+, quote
+        currency.
+        """
         adverse, favourable = _expected(law, self.assets, self.side)
         used = self.side != 0
         return math.fsum((self.less * adverse + self.more * favourable)[used].tolist())
@@ -64,9 +75,11 @@ class LotBound:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LotAllocation(Allocation):
-    """An allocation in whole lots: lots (legs,) integers that sum to the requirement exactly; bound: what rounding costs at most.
+    """An allocation in whole lots: lots (legs,) integers that sum to the requirement exactly; bound: what
+    rounding costs at most.
 
-    `amount` is lots x lot as a float; where floats do not add up, one leg an asset carries the last bits of the sum (§6). A file keeps an Allocation.
+    `amount` is lots x lot as a float; where floats do not add up, one leg an asset carries the last bits of
+    the sum (§6). A file keeps an Allocation.
     """
 
     lots: Counts
@@ -77,28 +90,39 @@ class LotAllocation(Allocation):
 
 
 def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> LotAllocation:
-    """The allocation in whole lots: every closed size a multiple of its asset's lot, cleared exactly, at the least loss bound.
+    """The allocation in whole lots: every closed size a multiple of its asset's lot, cleared exactly, at the
+    least loss bound.
 
-    lot: asset -> contracts > 0 (dict or Series; 0.001 is the decimal number), for every required asset; others are ignored. A size is rounded down or up, by less than
-    one lot, and stays between 0 and its position. A position that is not a multiple is closed at most up to its largest multiple: its odd rest stays. Only where such
-    rests, closed before, are more than the others can take with less than a lot each do others close further lots, as few each as possible.
+    lot: asset -> contracts > 0 (dict or Series; 0.001 is the decimal number), for every required asset;
+    others are ignored. A size is rounded down or up, by less than one lot, and stays between 0 and its
+    position. A position that is not a multiple is closed at most up to its largest multiple: its odd rest
+    stays. Only where such rests, closed before, are more than the others can take with less than a lot each
+    do others close further lots, as few each as possible.
 
-    Of all roundings by less than a lot this has the least `bound`: with fraction f of a lot, rounding up costs (1 - f) a and down f b, where b = E(adverse)^+ and a =
-    E(favourable)^+ for accounts with other positions, else 0 (a = b = 1 without a law); the legs with the least (1 - f) a - f b are rounded up, ties in the order of the
-    legs (§16). In isolated margin these are the largest remainders. With k legs closed in part, all positions multiples, less is then at most k/4 lots: the floored
-    fractions are the smallest k - D of k with the sum D, so they sum to at most (k - D) D / k.
+    Of all roundings by less than a lot this has the least `bound`: with fraction f of a lot, rounding up
+    costs (1 - f) a and down f b, where b = E(adverse)^+ and a = E(favourable)^+ for accounts with other
+    positions, else 0 (a = b = 1 without a law); the legs with the least (1 - f) a - f b are rounded up, ties
+    in the order of the legs (§16). In isolated margin these are the largest remainders. With k legs closed in
+    part, all positions multiples, less is then at most k/4 lots: the floored fractions are the smallest k - D
+    of k with the sum D, so they sum to at most (k - D) D / k.
 
-    The certificate is of the expected loss under `law`, else of LeverageSquare. Since no integer allocation loses less than the best one, an optimal allocation rounded is
-    within `bound` of the integer optimum. Raises AllocationError if a requirement is not a multiple of its lot (naming the nearest), exceeds the whole lots held, a lot is missing or
-    not positive, or the allocation does not clear; LawError if the law lacks an asset.
+    The certificate is of the expected loss under `law`, else of LeverageSquare. Since no integer allocation
+    loses less than the best one, an optimal allocation rounded is within `bound` of the integer optimum.
+    Raises AllocationError if a requirement is not a multiple of its lot (naming the nearest), exceeds the
+    whole lots held, a lot is missing or not positive, or the allocation does not clear; LawError if the law
+    lacks an asset.
     """
     if not isinstance(allocation, Allocation):
-        raise AllocationError(f"round_to_lots takes an Allocation, not {type(allocation).__name__}: adl.water_filling(event)")
+        raise AllocationError(
+            f"round_to_lots takes an Allocation, not {type(allocation).__name__}: adl.water_filling(event)"
+        )
     event = allocation.event
     book, before = event.book, _feasible(event, allocation.amount)
     size_of_lot = _lots(event, lot)
     needed = None if law is None else law.align(book.assets).exact()
-    adverse, favourable = (np.ones(len(event.side)),) * 2 if needed is None else _expected(needed, book.assets, event.side)
+    adverse, favourable = (
+        (np.ones(len(event.side)),) * 2 if needed is None else _expected(needed, book.assets, event.side)
+    )
     others = np.bincount(book.account, book.position != 0, len(book.accounts))[book.account] > 1
     amount, counts = np.zeros(len(before)), np.zeros(len(before), dtype=np.int64)
     for k, step in size_of_lot.items():
@@ -107,24 +131,44 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
         most, whole = _floor(event.size[legs], step)
         if wanted > most.sum():
             raise AllocationError(
-                f"cannot close {wanted:,} lots of {book.assets[k]!r}: the positions hold {int(most.sum()):,} whole lots of {float(step)!r} contracts; "
+                f"cannot close {wanted:,} lots of {book.assets[k]!r}: the positions hold "
+                f"{int(most.sum()):,} whole lots of {float(step)!r} contracts; "
                 "their odd rests cannot be closed in lots (§7)"
             )
-        found = _counts(before[legs], step, most, wanted, np.where(others[legs], favourable[k], 0.0), float(adverse[k]))
-        contracts = np.where(whole & (found == most), event.size[legs], np.minimum(_contracts(found, step), event.size[legs]))
-        counts[legs], amount[legs] = found, clear_exactly(contracts, event.size[legs], float(event.required[k]))
+        found = _counts(
+            before[legs], step, most, wanted, np.where(others[legs], favourable[k], 0.0), float(adverse[k])
+        )
+        contracts = np.where(
+            whole & (found == most), event.size[legs], np.minimum(_contracts(found, step), event.size[legs])
+        )
+        counts[legs], amount[legs] = (
+            found,
+            clear_exactly(contracts, event.size[legs], float(event.required[k])),
+        )
     bound = _bound(event, before, amount, others, needed)
     aim = LeverageSquare() if needed is None else ExpectedLoss()
     proof = assess(aim, event, needed, amount)
     nothing = np.full(len(event.side), np.nan)
     name = f"{allocation.method}, in lots"
     return LotAllocation(
-        event, amount, name, str(aim), proof.certificate, nothing, proof.parts, law=needed, aim=aim, lots=counts, bound=bound
+        event,
+        amount,
+        name,
+        str(aim),
+        proof.certificate,
+        nothing,
+        proof.parts,
+        law=needed,
+        aim=aim,
+        lots=counts,
+        bound=bound,
     )
 
 
 def _counts(closed: Array, step: Fraction, most: Counts, wanted: int, dear: Array, cheap: float) -> Counts:
-    """Lots of each leg (n,), summing to `wanted`: rounded by less than a lot at the least cost, dear (n,) a lot closed more, cheap a lot closed less."""
+    """Lots of each leg (n,), summing to `wanted`: rounded by less than a lot at the least cost, dear (n,) a
+    lot closed more, cheap a lot closed less.
+    """
     low, exact = _floor(closed, step)
     low = np.minimum(low, most)
     fraction = np.clip(closed / float(step) - low, 0.0, 1.0)
@@ -140,7 +184,9 @@ def _counts(closed: Array, step: Fraction, most: Counts, wanted: int, dear: Arra
 
 
 def _spread(room: Counts, total: int) -> Counts:
-    """Whole numbers (n,) up to `room` that sum to `total`, the largest as small as can be; ones left over go in the order of the legs."""
+    """Whole numbers (n,) up to `room` that sum to `total`, the largest as small as can be; ones left over go
+    in the order of the legs.
+    """
     low, high = 0, int(room.max(initial=0))
     for _ in range(int(high).bit_length() + 1):
         if low >= high:
@@ -161,7 +207,9 @@ def _floor(size: Array, step: Fraction) -> tuple[Counts, NDArray[np.bool_]]:
 
 
 def _contracts(counts: Counts, step: Fraction) -> Array:
-    """counts x lot, correctly rounded where the products are whole numbers that a float holds: 3 lots of 0.1 are 0.3."""
+    """counts x lot, correctly rounded where the products are whole numbers that a float holds: 3 lots of 0.1
+    are 0.3.
+    """
     top = counts * float(step.numerator)
     exact = top.max(initial=0.0) < 2**53 and Fraction(float(step.denominator)) == step.denominator
     return top / float(step.denominator) if exact else counts * float(step)
@@ -171,12 +219,16 @@ def _required_lots(event: Event, k: int, step: Fraction) -> int:
     asset, required = event.book.assets[k], float(event.required[k])
     if event.capacities[k] / step > _MOST:
         raise AllocationError(
-            f"the lot {float(step)!r} of {asset!r} is too small: a float cannot count the lots in {event.capacities[k]:.6g} contracts"
+            f"the lot {float(step)!r} of {asset!r} is too small: a float cannot count the lots in "
+            f"{event.capacities[k]:.6g} contracts"
         )
     low, exact = _floor(np.array([required]), step)
     if not exact[0]:
         near = " or ".join(repr(float(n * step)) for n in (int(low[0]), int(low[0]) + 1))
-        raise AllocationError(f"{required!r} contracts of {asset!r} are not a multiple of the lot {float(step)!r}; require {near}")
+        raise AllocationError(
+            f"{required!r} contracts of {asset!r} are not a multiple of the lot {float(step)!r}; require "
+            f"{near}"
+        )
     return int(low[0])
 
 
@@ -190,11 +242,14 @@ def _lots(event: Event, lot: Any) -> dict[int, Fraction]:
         asset = event.book.assets[k]
         if asset not in given:
             raise AllocationError(
-                f"no lot is given for {asset!r}, which is to be closed; there are {', '.join(list(given)[:6]) or 'none'}"
+                f"no lot is given for {asset!r}, which is to be closed; there are "
+                f"{', '.join(list(given)[:6]) or 'none'}"
             )
         value = plain(given[asset], text=True)
         if not (math.isfinite(value) and value > 0):
-            raise AllocationError(f"the lot of {asset!r} is {given[asset]!r}; it must be a positive number of contracts")
+            raise AllocationError(
+                f"the lot of {asset!r} is {given[asset]!r}; it must be a positive number of contracts"
+            )
         found[int(k)] = Fraction(repr(value))
     return found
 
@@ -207,7 +262,8 @@ def _feasible(event: Event, amount: Array) -> Array:
     if bad.any() or outside.any():
         k = int(np.argmax(bad)) if bad.any() else int(event.book.asset[np.argmax(outside)])
         raise AllocationError(
-            f"the allocation misses the requirement of {event.book.assets[k]!r} by {gap[k]:.3g} contracts, or leaves a box: nothing to round (§6)"
+            f"the allocation misses the requirement of {event.book.assets[k]!r} by {gap[k]:.3g} contracts, "
+            "or leaves a box: nothing to round (§6)"
         )
     return cleared(event, amount)
 
@@ -223,9 +279,13 @@ def _bound(event: Event, before: Array, after: Array, others: NDArray[np.bool_],
 
 
 def _expected(law: Law, assets: tuple[str, ...], side: NDArray[np.int8]) -> tuple[Array, Array]:
-    """E(-side R)^+ and E(side R)^+ of each asset, (d,): pure numbers; an account without equity and one unit of notional loses them."""
+    """E(-side R)^+ and E(side R)^+ of each asset, (d,): pure numbers; an account without equity and one unit
+    of notional loses them.
+    """
     aligned = law.align(assets)
     sign = np.where(side == 0, 1, side).astype(float)
     number, nothing = np.arange(len(assets))[:, None], np.zeros(len(assets))
-    adverse, favourable = (aligned.shortfall_terms(number, (s * sign)[:, None], nothing, 0)[0] for s in (1.0, -1.0))
+    adverse, favourable = (
+        aligned.shortfall_terms(number, (s * sign)[:, None], nothing, 0)[0] for s in (1.0, -1.0)
+    )
     return adverse, favourable

@@ -1,4 +1,7 @@
-"""No dust left behind: positions are closed whole, or keep at least a minimum. A mixed-integer program by HiGHS, for small books."""
+"""No dust left behind: positions are closed whole, or keep at least a minimum.
+
+A mixed-integer program by HiGHS, for small books.
+"""
 
 import math
 from collections.abc import Mapping
@@ -21,13 +24,19 @@ MOST_CELLS = 200_000  # accounts x scenarios
 _ROUNDING = 1e-9  # of the requirement, or of a position
 
 
-def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_limit: float = 60.0) -> Allocation:
-    """The least expected loss among allocations that leave of every position nothing, or at least `least`, or all of it.
+def without_remainders(
+    event: Event, law: Law, least: Mapping[str, float], time_limit: float = 60.0
+) -> Allocation:
+    """The least expected loss among allocations that leave of every position nothing, or at least `least`, or
+    all of it.
 
-    least: asset -> contracts > 0 that must remain where something does (0 for assets not named); a position below it is closed whole or not at all: with `least` above every position this
-    is all or nothing. law: scenarios (any law with a quadrature or sample of yours). A mixed-integer linear program, solved by HiGHS within `time_limit` seconds; the certificate is
-    that of the problem *without* this condition, whose bound is proved by us: its gap says what the condition costs at most, and is rarely closed. Raises EventError for minima that are
-    not positive numbers, SolveError where no such allocation clears exactly, the book is too large, or the time is up before one is found.
+    least: asset -> contracts > 0 that must remain where something does (0 for assets not named); a position
+    below it is closed whole or not at all: with `least` above every position this is all or nothing. law:
+    scenarios (any law with a quadrature or sample of yours). A mixed-integer linear program, solved by HiGHS
+    within `time_limit` seconds; the certificate is that of the problem *without* this condition, whose bound
+    is proved by us: its gap says what the condition costs at most, and is rarely closed. Raises EventError
+    for minima that are not positive numbers, SolveError where no such allocation clears exactly, the book is
+    too large, or the time is up before one is found.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_matrix, diags, hstack, vstack
@@ -41,11 +50,13 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
     rows = len(book.accounts) * len(scenarios.probability)
     if rows > MOST_CELLS:
         raise SolveError(
-            f"{rows:,} accounts x scenarios are too many for an integer program (at most {MOST_CELLS:,}); give fewer scenarios or accounts"
+            f"{rows:,} accounts x scenarios are too many for an integer program (at most {MOST_CELLS:,}); "
+            "give fewer scenarios or accounts"
         )
     amount = event.fixed_fraction * event.size
     free = np.flatnonzero(event.free)
-    # Variables: fraction closed of the free legs, whether it is whole, whether it is touched, loss beyond equity in each row (in units of the mean equity).
+    # Variables: fraction closed of the free legs, whether it is whole, whether it is touched, loss beyond
+    # equity in each row (in units of the mean equity).
     count, money = len(free), float(book.equity.mean())
     start = Symbols(event, scenarios, amount)
     beyond = np.concatenate([argument for _, _, argument in start.arguments()]).ravel() / money
@@ -54,7 +65,8 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
     )  # a leg closed whole adds this to its account's loss
     row = book.account[free, None] * len(scenarios.probability) + np.arange(len(scenarios.probability))
     closing = csr_matrix(
-        (effect.ravel(), (row.ravel(), np.repeat(np.arange(count), len(scenarios.probability)))), shape=(rows, count)
+        (effect.ravel(), (row.ravel(), np.repeat(np.arange(count), len(scenarios.probability)))),
+        shape=(rows, count),
     )
     eye, nothing = identity(count, format="csr"), csr_matrix((count, rows))
     keep = np.minimum(minimum[book.asset[free]] / event.held[free], 1.0)  # of the position
@@ -88,7 +100,8 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
     )  # fmt: skip
     if found.x is None:
         raise SolveError(
-            f"HiGHS finds no allocation that leaves nothing or at least the minimum of every position and closes exactly what is required ({found.message}); "
+            "HiGHS finds no allocation that leaves nothing or at least the minimum of every position and "
+            f"closes exactly what is required ({found.message}); "
             "lower the minimum, or change the requirement"
         )
     fraction, closed, touched = (found.x[k * count : (k + 1) * count] for k in range(3))
@@ -97,7 +110,8 @@ def without_remainders(event: Event, law: Law, least: Mapping[str, float], time_
     amount = _cleared(event, amount, free[partial])
     proof = assess(ExpectedLoss(), event, scenarios, amount)
     return Allocation(
-        event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate, np.full(len(event.side), np.nan), proof.parts,
+        event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate,
+        np.full(len(event.side), np.nan), proof.parts,
         law=scenarios, aim=ExpectedLoss(),
     )  # fmt: skip
 
@@ -110,11 +124,14 @@ def _cleared(event: Event, amount: Array, partial: NDArray[np.int64]) -> Array:
         mine, required = np.intersect1d(legs, partial), float(event.required[k])
         if mine.size:
             rest = math.fsum([required, *(-amount[np.setdiff1d(legs, mine)]).tolist()])
-            amount[mine] = clear_exactly(amount[mine], event.size[mine], min(max(rest, 0.0), math.fsum(event.size[mine].tolist())))
+            amount[mine] = clear_exactly(
+                amount[mine], event.size[mine], min(max(rest, 0.0), math.fsum(event.size[mine].tolist()))
+            )
         missing = math.fsum([*amount[legs].tolist(), -required])
         if abs(missing) > _ROUNDING * required:
             raise SolveError(
-                f"whole positions of {event.book.assets[k]!r} miss the requirement by {missing:.3g} contracts; change the requirement by that, or lower the minimum"
+                f"whole positions of {event.book.assets[k]!r} miss the requirement by {missing:.3g} "
+                "contracts; change the requirement by that, or lower the minimum"
             )
         amount[legs] = clear_exactly(amount[legs], event.size[legs], required)  # the last bits
     return amount
@@ -124,12 +141,19 @@ def _minima(event: Event, least: Mapping[str, float]) -> Array:
     """Contracts that remain at least, by asset number, (d,)."""
     found = np.zeros(len(event.book.assets))
     if not hasattr(least, "items"):
-        raise EventError(f"least maps assets to the contracts that remain at least, such as {{'BTC': 0.1}}, not {least!r}")
+        raise EventError(
+            f"least maps assets to the contracts that remain at least, such as {{'BTC': 0.1}}, not {least!r}"
+        )
     for asset, value in least.items():
-        number = float(value) if isinstance(value, (int, float, np.number)) and not isinstance(value, bool) else math.nan
+        number = (
+            float(value)
+            if isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            else math.nan
+        )
         if str(asset) not in event.book.number_of or not (number > 0):
             raise EventError(
-                f"least[{str(asset)!r}] = {value!r}: give a positive number of contracts of an asset that the book holds ({', '.join(event.book.assets[:6])})"
+                f"least[{str(asset)!r}] = {value!r}: give a positive number of contracts of an asset that "
+                f"the book holds ({', '.join(event.book.assets[:6])})"
             )
         found[event.book.number_of[str(asset)]] = number
     return found

@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 
 
 def pro_rata(event: Event) -> Allocation:
-    """Everyone on the required side closes the same fraction of his position, or of its capped part. A yardstick; in general not optimal.
+    """Everyone on the required side closes the same fraction of his position, or of its capped part.
+
+    A yardstick; in general not optimal.
 
     In one asset and isolated margin it keeps the order of leverages; in cross margin, where other positions
     stay, it can reverse it.
@@ -28,13 +30,17 @@ def pro_rata(event: Event) -> Allocation:
 
 
 def pro_rata_equity(event: Event) -> Allocation:
-    """Everyone on the required side closes in proportion to his equity, at most his position, asset by asset. Rewards small equity beside large positions."""
+    """Everyone on the required side closes in proportion to his equity, at most his position, asset by asset.
+
+    Rewards small equity beside large positions.
+    """
     need_event(event)
     return _in_proportion(event, event.book.equity[event.book.account], "pro_rata_equity")
 
 
 def pro_rata_profit(event: Event) -> Allocation:
-    """Those in profit close in proportion to their unrealized profit (quote currency), at most their positions; what is left, the others pro rata to position.
+    """Those in profit close in proportion to their unrealized profit (quote currency), at most their
+    positions; what is left, the others pro rata to position.
 
     Needs the column entry_price. Raises EventError without it.
     """
@@ -43,7 +49,11 @@ def pro_rata_profit(event: Event) -> Allocation:
 
 
 def uniform(event: Event) -> Allocation:
-    """Everyone on the required side closes the same number of contracts, at most his position, asset by asset. Splitting an account pays or costs."""
+    """Everyone on the required side closes the same number of contracts, at most his position, asset by
+    asset.
+
+    Splitting an account pays or costs.
+    """
     need_event(event)
     return _in_proportion(event, np.ones(len(event.size)), "uniform")
 

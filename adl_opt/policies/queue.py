@@ -1,4 +1,6 @@
-"""QueueRule: accounts ranked by profit term x leverage term and closed one after the other, as exchanges do; what a tie decides (§16)."""
+"""QueueRule: accounts ranked by profit term x leverage term and closed one after the other, as exchanges do;
+what a tie decides (§16).
+"""
 
 import math
 from collections.abc import Callable
@@ -30,7 +32,9 @@ def _equity(event: Event) -> Array:
 
 
 def _wallet(rule: "QueueRule", event: Event) -> Array:
-    """Collateral without unrealized profit, (legs,): the column margin, else equity less all unrealized profit of the account."""
+    """Collateral without unrealized profit, (legs,): the column margin, else equity less all unrealized
+    profit of the account.
+    """
     book = event.book
     if "margin" in book.extra:
         return book.extra["margin"]
@@ -47,7 +51,9 @@ def _return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
 
 
 def _published_return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
-    """The column profit_ratio, a return on the value at entry; on the value at mark it is r / (1 + r) for a long, r / (1 - r) for a short."""
+    """The column profit_ratio, a return on the value at entry; on the value at mark it is r / (1 + r) for a
+    long, r / (1 - r) for a short.
+    """
     book = event.book
     ratio = book.extra["profit_ratio"]
     if on_entry:
@@ -57,8 +63,10 @@ def _published_return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
     if bad.any():
         first = int(np.argmax(bad))
         raise EventError(
-            f"{rule.name} ranks by the return on the mark, which profit_ratio (a return on entry) does not give for {bad.sum():,} of {event.closable.sum():,} "
-            f"positions, first that of account {book.accounts[book.account[first]]!r} with {ratio[first]:.6g}; give the column entry_price"
+            f"{rule.name} ranks by the return on the mark, which profit_ratio (a return on entry) does not "
+            f"give for {bad.sum():,} of {event.closable.sum():,} "
+            f"positions, first that of account {book.accounts[book.account[first]]!r} with "
+            f"{ratio[first]:.6g}; give the column entry_price"
         )
     return ratio / np.where(rest > 0, rest, 1.0)
 
@@ -80,8 +88,10 @@ def _open_leverage(rule: "QueueRule", event: Event) -> Array:
     if bad.any():
         first = int(np.argmax(bad))
         raise EventError(
-            f"{rule.name} divides by the margin, but that of {bad.sum():,} of {event.closable.sum():,} closable positions is not positive, first "
-            f"account {book.accounts[book.account[first]]!r} with {wallet[first]:.6g}; give the column margin (quote currency, positive)"
+            f"{rule.name} divides by the margin, but that of {bad.sum():,} of {event.closable.sum():,} "
+            "closable positions is not positive, first "
+            f"account {book.accounts[book.account[first]]!r} with {wallet[first]:.6g}; give the column "
+            "margin (quote currency, positive)"
         )
     return event.held * entry_prices(event, rule.name) / np.where(wallet > 0, wallet, 1.0)
 
@@ -92,11 +102,16 @@ def _gross_leverage(event: Event) -> Array:
 
 
 def _rate(rule: "QueueRule", event: Event) -> float:
-    """The one rate of a maintenance margin. Raises EventError beside a column that says each position's own."""
+    """The one rate of a maintenance margin.
+
+    Raises EventError beside a column that says each position's own.
+    """
     if event.book.unused:
         raise EventError(
-            f"{rule.name} ranks by a maintenance margin, and the book has the column {event.book.unused[0]!r}, which is not "
-            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column to rank so"
+            f"{rule.name} ranks by a maintenance margin, and the book has the column "
+            f"{event.book.unused[0]!r}, which is not "
+            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column "
+            "to rank so"
         )
     return rule.maintenance
 
@@ -106,16 +121,24 @@ PNL: dict[str, Term] = {
     "return on entry": lambda rule, event: _return(rule, event, True),  # unrealized profit / value at entry
     "return on mark": lambda rule, event: _return(rule, event, False),  # unrealized profit / value at mark
     "return on wallet": _on_wallet,  # unrealized profit / max(1, margin)
-    "price ratio": lambda rule, event: _price_ratio(rule, event, True),  # long: mark / entry, short: entry / mark
+    "price ratio": lambda rule, event: _price_ratio(
+        rule, event, True
+    ),  # long: mark / entry, short: entry / mark
     "mark over entry": lambda rule, event: _price_ratio(rule, event, False),  # for shorts too
 }
 LEVERAGE: dict[str, Term] = {
     "none": lambda rule, event: np.ones(len(event.size)),
-    "leverage": lambda rule, event: np.abs(event.book.notional) / _equity(event),  # the position's notional / equity
+    "leverage": lambda rule, event: (
+        np.abs(event.book.notional) / _equity(event)
+    ),  # the position's notional / equity
     "account leverage": lambda rule, event: _gross_leverage(event),
     "open leverage": _open_leverage,  # value at entry / margin
-    "maintenance ratio": lambda rule, event: _rate(rule, event) * _gross_leverage(event),  # maintenance margin / equity
-    "margin ratio": lambda rule, event: 1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), 1e-300)),
+    "maintenance ratio": lambda rule, event: (
+        _rate(rule, event) * _gross_leverage(event)
+    ),  # maintenance margin / equity
+    "margin ratio": lambda rule, event: (
+        1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), 1e-300))
+    ),
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "divide": lambda pnl, leverage: pnl / leverage,
@@ -134,17 +157,22 @@ TIES = ("account order", "newest first", "in proportion", "random start")
 
 @dataclass(frozen=True)
 class QueueRule:
-    """A ranking rule: highest score closed first, whole positions, the last one in part; asset by asset, only the side that is required.
+    """A ranking rule: highest score closed first, whole positions, the last one in part; asset by asset, only
+    the side that is required.
 
-    score = pnl term x leverage term (names in queues.PNL and queues.LEVERAGE; notional at the mark, equity of the account). losers, with an unrealized
-    loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never closed; where the others hold less
-    than is required by a rounding, all that they hold is closed). price: where positions are closed, as documented; it changes no size (see adl.burden).
-    ties (§16), required: what decides between equal scores (equal to 12 digits): any of "unrealized profit", "lowest balance", "largest position", then last
-    "account order", "newest first" (the last account of the book is the newest), "in proportion" (to position) or "random start" (cyclic in account order from
-    an account drawn with `seed`). maintenance: maintenance margin as a fraction of notional, one for all. source, sure (whether it leaves nothing open) and
-    assumed say where the rule is from. Profit is taken from the column entry_price; returns may come from profit_ratio where there is no entry_price.
+    score = pnl term x leverage term (names in queues.PNL and queues.LEVERAGE; notional at the mark, equity of
+    the account). losers, with an unrealized loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude"
+    (never closed; where the others hold less than is required by a rounding, all that they hold is closed).
+    price: where positions are closed, as documented; it changes no size (see adl.burden). ties (§16),
+    required: what decides between equal scores (equal to 12 digits): any of "unrealized profit", "lowest
+    balance", "largest position", then last "account order", "newest first" (the last account of the book is
+    the newest), "in proportion" (to position) or "random start" (cyclic in account order from an account
+    drawn with `seed`). maintenance: maintenance margin as a fraction of notional, one for all. source, sure
+    (whether it leaves nothing open) and assumed say where the rule is from. Profit is taken from the column
+    entry_price; returns may come from profit_ratio where there is no entry_price.
 
-    Calling it: Event -> Allocation. Raises AdlError for a name that is not known, EventError where the book lacks what the rule ranks by.
+    Calling it: Event -> Allocation. Raises AdlError for a name that is not known, EventError where the book
+    lacks what the rule ranks by.
     """
 
     pnl: str
@@ -166,7 +194,9 @@ class QueueRule:
             _known(self.name, "ties before the last", key, tuple(_KEYS))
         _known(self.name, "the last of ties", self._ties[-1] if self._ties else None, TIES)
         if not (math.isfinite(rate := plain(self.maintenance)) and rate > 0):
-            raise AdlError(f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional")
+            raise AdlError(
+                f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional"
+            )
 
     @property
     def _ties(self) -> tuple[str, ...]:
@@ -176,7 +206,9 @@ class QueueRule:
         return self.name
 
     def score(self, event: Event) -> Array:
-        """By leg (legs,), a pure number, highest first; nan for legs that cannot be closed, -inf for those excluded."""
+        """By leg (legs,), a pure number, highest first; nan for legs that cannot be closed, -inf for those
+        excluded.
+        """
         need_event(event)
         pnl, leverage = PNL[self.pnl](self, event), LEVERAGE[self.leverage](self, event)
         leverage = np.where(event.closable, leverage, 1.0)
@@ -186,7 +218,9 @@ class QueueRule:
             losing = _price_ratio(self, event, True) < even
         if self.losers == "exclude":  # "in profit" is more than none
             losing |= pnl == even
-        return np.where(event.closable, np.where(losing, LOSERS[self.losers](pnl, leverage), pnl * leverage), np.nan)
+        return np.where(
+            event.closable, np.where(losing, LOSERS[self.losers](pnl, leverage), pnl * leverage), np.nan
+        )
 
     def __call__(self, event: Event) -> Allocation:
         keys = self._keys(event)
@@ -199,10 +233,12 @@ class QueueRule:
         return plain_allocation(event, amount, self.name, unique=None)
 
     def tied(self, event: Event) -> "pd.DataFrame":
-        """The positions whose closing a tie decided: account, asset, score, closed, least and most (contracts, signed like the position).
+        """The positions whose closing a tie decided: account, asset, score, closed, least and most
+        (contracts, signed like the position).
 
-        least and most: closed if placed last and first among those it is tied with. Empty: no tie decided anything. Two positions tie if all that the rule
-        states before the last entry of `ties` is equal; "in proportion" is a rule for them too.
+        least and most: closed if placed last and first among those it is tied with. Empty: no tie decided
+        anything. Two positions tie if all that the rule states before the last entry of `ties` is equal; "in
+        proportion" is a rule for them too.
         """
         import pandas as pd
 
@@ -213,14 +249,19 @@ class QueueRule:
             legs, group = self._ranked(event, keys, int(k))
             size = event.size[legs]
             total = np.bincount(group, size)
-            room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[group]  # what the tied close together
+            room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[
+                group
+            ]  # what the tied close together
             least, most = np.maximum(room - (total[group] - size), 0.0), np.minimum(room, size)
             open_ = most - least > _TIED * size
             found.append((legs[open_], least[open_], most[open_]))
         j, least, most = (np.concatenate(column) for column in zip(*found))
         sign = np.sign(book.position[j])
         columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least, "most": sign * most}
-        names = {"account": book.accounts[book.account[j]], "asset": np.array(book.assets, dtype=object)[book.asset[j]]}
+        names = {
+            "account": book.accounts[book.account[j]],
+            "asset": np.array(book.assets, dtype=object)[book.asset[j]],
+        }
         return pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}})
 
     def _keys(self, event: Event) -> list[Array]:
@@ -234,8 +275,10 @@ class QueueRule:
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + 1e-12):
             raise EventError(
-                f"{self.name} closes only accounts in profit: they hold {held:.6g} of the {event.required[k]:.6g} contracts of "
-                f"{event.book.assets[k]!r} to be closed; close at most that, or use dataclasses.replace(rule, losers='zero')"
+                f"{self.name} closes only accounts in profit: they hold {held:.6g} of the "
+                f"{event.required[k]:.6g} contracts of "
+                f"{event.book.assets[k]!r} to be closed; close at most that, or use "
+                "dataclasses.replace(rule, losers='zero')"
             )
         keys = [_levels(key[legs]) for key in by]
         place = np.arange(len(legs))
@@ -253,7 +296,9 @@ class QueueRule:
 
 def _known(rule: str, field: str, value: object, there_are: tuple[str, ...]) -> None:
     if value not in there_are:
-        raise AdlError(f"{rule}: {field} = {value!r} is not known; there are {', '.join(map(repr, there_are))}")
+        raise AdlError(
+            f"{rule}: {field} = {value!r} is not known; there are {', '.join(map(repr, there_are))}"
+        )
 
 
 def _levels(values: Array) -> NDArray[np.int64]:
@@ -267,7 +312,9 @@ def _levels(values: Array) -> NDArray[np.int64]:
 
 
 def _taken(size: Array, group: NDArray[np.int64], required: float) -> Array:
-    """What each of the ordered legs closes: groups wholly, one after the other, the last one in proportion to size; exact (§6)."""
+    """What each of the ordered legs closes: groups wholly, one after the other, the last one in proportion to
+    size; exact (§6).
+    """
     total = np.bincount(group, size)
     before = np.cumsum(total) - total
     share = np.clip(required - before, 0.0, total) / np.where(total > 0, total, 1.0)

@@ -17,23 +17,30 @@ Array = NDArray[np.float64]
 
 
 def realized(event: Event) -> Allocation:
-    """What was really closed, from the book's column realized_closed (contracts, signed like the position); adl.realized_event(book) requires its total.
+    """What was really closed, from the book's column realized_closed (contracts, signed like the position);
+    adl.realized_event(book) requires its total.
 
-    Nothing is clipped: data that close more than a position, or not what the event requires, give an allocation whose certificate says "infeasible" and by how
-    much. Raises EventError if the book has no such column, or if it has not the position's sign.
+    Nothing is clipped: data that close more than a position, or not what the event requires, give an
+    allocation whose certificate says "infeasible" and by how much. Raises EventError if the book has no such
+    column, or if it has not the position's sign.
     """
     need_event(event)
     return plain_allocation(event, _closed(event.book), "realized", unique=None)
 
 
-def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Mapping[Any, float] = 1.0) -> Event:
-    """The event that requires, asset by asset, what was really closed of each side, under the limits of an Event (protected, cap).
+def realized_event(
+    book: Book, *, protected: Iterable[Any] = (), cap: float | Mapping[Any, float] = 1.0
+) -> Event:
+    """The event that requires, asset by asset, what was really closed of each side, under the limits of an
+    Event (protected, cap).
 
-    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset was closed on both sides, which one event cannot require (§5).
+    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset
+    was closed on both sides, which one event cannot require (§5).
     """
     if not isinstance(book, Book):
         raise EventError(
-            f"realized_event takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)"
+            f"realized_event takes a Book, not {type(book).__name__}: adl.Book.read(path) or "
+            "adl.Book.from_frame(frame)"
         )
     closed = _closed(book)
     required: dict[str, dict[str, float]] = {"short": {}, "long": {}}
@@ -44,7 +51,8 @@ def realized_event(book: Book, *, protected: Iterable[Any] = (), cap: float | Ma
     both = sorted(set(required["short"]) & set(required["long"]))
     if both:
         raise EventError(
-            f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, adl.Event(book, short={{...}}) (§5)"
+            f"{len(both)} assets were closed on both sides, first {both[0]!r}; make an event of each side, "
+            "adl.Event(book, short={...}) (§5)"
         )
     return Event(book, short=required["short"], long=required["long"], protected=protected, cap=cap)
 
@@ -53,15 +61,18 @@ def _closed(book: Book) -> Array:
     """Contracts really closed (legs,), >= 0 where they reduce the position."""
     if "realized_closed" not in book.extra:
         raise EventError(
-            "the book has no column realized_closed (contracts, signed like the position), so that what was closed is not known"
+            "the book has no column realized_closed (contracts, signed like the position), so that what "
+            "was closed is not known"
         )
     closed = np.asarray(book.extra["realized_closed"], float)
     odd = closed * np.sign(book.position) < np.where(book.position == 0, np.abs(closed), 0.0)
     if odd.any():
         first = int(np.argmax(odd))
         raise EventError(
-            f"realized_closed of {odd.sum():,} of {len(odd):,} positions is on the other side of the position, or of a position of 0, first that of account "
-            f"{book.accounts[book.account[first]]!r} in {book.assets[book.asset[first]]!r}: {closed[first]:.6g} of {book.position[first]:.6g}; "
+            f"realized_closed of {odd.sum():,} of {len(odd):,} positions is on the other side of the "
+            "position, or of a position of 0, first that of account "
+            f"{book.accounts[book.account[first]]!r} in {book.assets[book.asset[first]]!r}: "
+            f"{closed[first]:.6g} of {book.position[first]:.6g}; "
             "it has the position's sign (§1); mend it, or leave these rows out"
         )
     return np.abs(closed)

@@ -26,6 +26,8 @@ def policy(name: str) -> Policy:
     if not isinstance(name, str) or name not in POLICIES:
         near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
         raise AdlError(
-            f"there is no policy {name!r}; " + (f"did you mean {near[0]!r}? " if near else "") + f"there are {', '.join(POLICIES)}"
+            f"there is no policy {name!r}; "
+            + (f"did you mean {near[0]!r}? " if near else "")
+            + f"there are {', '.join(POLICIES)}"
         )
     return POLICIES[name]

@@ -27,21 +27,29 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
 UNITS = {
-    "position": "contracts, long > 0", "closed": "contracts, signed like position", "left": "contracts, long > 0",
-    "leverage_before": "x of equity, gross", "leverage_after": "x of equity, gross", "equity": "quote currency",
-    "gross_before": "quote currency", "gross_after": "quote currency", "closed_notional": "quote currency", "fraction_closed": "fraction",
+    "position": "contracts, long > 0",
+    "closed": "contracts, signed like position",
+    "left": "contracts, long > 0",
+    "leverage_before": "x of equity, gross",
+    "leverage_after": "x of equity, gross",
+    "equity": "quote currency",
+    "gross_before": "quote currency",
+    "gross_after": "quote currency",
+    "closed_notional": "quote currency",
+    "fraction_closed": "fraction",
     "shadow_price": "quote currency per contract",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
     """What each leg closes, and what is proved about it.
 
-    event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a policy's name;
-    objective: its name; certificate; price (d,) shadow prices, nan where nothing is required; parts: value of each term;
-    uniqueness: True, False or None, or a function that finds out; read `unique`. price_ends: least and most right prices (d,), or a function that
-    finds them; read `shadow_price_range`. law (aligned) and aim: what `explain` measures with; not saved.
+    event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a
+    policy's name; objective: its name; certificate; price (d,) shadow prices, nan where nothing is required;
+    parts: value of each term; uniqueness: True, False or None, or a function that finds out; read `unique`.
+    price_ends: least and most right prices (d,), or a function that finds them; read `shadow_price_range`.
+    law (aligned) and aim: what `explain` measures with; not saved.
     """
 
     event: Event
@@ -58,7 +66,9 @@ class Allocation:
 
     @cached_property
     def unique(self) -> bool | None:
-        """Whether this is the only optimum: True, False, or None (not determined, §13). Found out when first asked, by two programs at most."""
+        """Whether this is the only optimum: True, False, or None (not determined, §13). Found out when first
+        asked, by two programs at most.
+        """
         return self.uniqueness() if callable(self.uniqueness) else self.uniqueness
 
     def _known_unique(self) -> bool | None:
@@ -85,7 +95,9 @@ class Allocation:
 
     @property
     def shadow_prices(self) -> "pd.Series":
-        """By required asset: what closing one more contract would save, quote currency per contract (nan: not determined)."""
+        """By required asset: what closing one more contract would save, quote currency per contract (nan: not
+        determined).
+        """
         import pandas as pd
 
         required = self.event.side != 0
@@ -99,11 +111,13 @@ class Allocation:
 
     @property
     def shadow_price_range(self) -> "pd.DataFrame":
-        """By required asset: least and most, the ends of all right shadow prices, quote currency per contract (THEORY 6).
+        """By required asset: least and most, the ends of all right shadow prices, quote currency per contract
+        (THEORY 6).
 
-        least is what closing one more contract saves, most what the last one saved; they differ where the least loss has a kink in the requirement. Where nothing is
-        required there is no last contract, and most is infinite; at the capacity there is no further one, and least is minus infinite. nan: not determined. Found out
-        when first asked; under scenarios by two linear programs an asset.
+        least is what closing one more contract saves, most what the last one saved; they differ where the
+        least loss has a kink in the requirement. Where nothing is required there is no last contract, and
+        most is infinite; at the capacity there is no further one, and least is minus infinite. nan: not
+        determined. Found out when first asked; under scenarios by two linear programs an asset.
         """
         import pandas as pd
 
@@ -112,25 +126,33 @@ class Allocation:
         return pd.DataFrame(table, index=self.event.required_assets)
 
     def explain(self, account: object) -> str:
-        """Why `account` was reduced or spared, in words: what closing saves against the shadow price, and its leverages before and after.
+        """Why `account` was reduced or spared, in words: what closing saves against the shadow price, and its
+        leverages before and after.
 
-        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of the solve gives them; a file keeps neither law nor
-        objective, so that after `load` only leverage and shadow price are told. Raises AllocationError for an account that the book does not have.
+        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of
+        the solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
+        shadow price are told. Raises AllocationError for an account that the book does not have.
         """
         from adl_opt.problem.explain import explained
 
-        return explained(self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account)
+        return explained(
+            self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account
+        )
 
     @property
     def water_level(self) -> "pd.Series":
-        """By required asset: the leverage (x of equity) at which levelling gross leverage alone meets the requirement.
+        """By required asset: the leverage (x of equity) at which levelling gross leverage alone meets the
+        requirement.
 
-        In isolated margin this is the water level, where water-filling leaves every account that it reduces (Thm 1).
+        In isolated margin this is the water level, where water-filling leaves every account that it reduces
+        (Thm 1).
         """
         import pandas as pd
 
         wanted = np.flatnonzero(self.event.side)
-        return pd.Series(gross_levels(self.event, wanted), index=self.event.required_assets, name="water_level")
+        return pd.Series(
+            gross_levels(self.event, wanted), index=self.event.required_assets, name="water_level"
+        )
 
     def leverages(self) -> tuple[Array, Array]:
         """Gross leverage by account before and after, (n,) each, x of equity."""
@@ -138,7 +160,9 @@ class Allocation:
         return m.leverage_before, m.leverage
 
     def to_frame(self) -> "pd.DataFrame":
-        """One line a leg (account ids are text): account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of equity)."""
+        """One line a leg (account ids are text): account, asset, position, closed, left (contracts),
+        leverage_before, leverage_after (x of equity).
+        """
         import pandas as pd
 
         book, m = self.event.book, Symbols(self.event, None, self.amount)
@@ -157,7 +181,9 @@ class Allocation:
         return frame
 
     def by_account(self) -> "pd.DataFrame":
-        """One line an account: equity, gross notional before and after, notional closed, fraction of the gross closed, leverages."""
+        """One line an account: equity, gross notional before and after, notional closed, fraction of the
+        gross closed, leverages.
+        """
         import pandas as pd
 
         book, m = self.event.book, Symbols(self.event, None, self.amount)
@@ -180,36 +206,61 @@ class Allocation:
         return frame
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """Leverage before and after, a bar an account, with the water level; a matplotlib Figure (saved to `path` if given)."""
+        """Leverage before and after, a bar an account, with the water level; a matplotlib Figure (saved to
+        `path` if given).
+        """
         from adl_opt import plots
 
         return plots.allocation(self, path)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write a JSON file that `Allocation.load` reads. Raises AllocationError if it exists and overwrite is False."""
+        """Write a JSON file that `Allocation.load` reads.
+
+        Raises AllocationError if it exists and overwrite is False.
+        """
         if not isinstance(path, (str, Path)):
-            raise AllocationError(f"an allocation is saved to a path ending in .json, not to {type(path).__name__}")
+            raise AllocationError(
+                f"an allocation is saved to a path ending in .json, not to {type(path).__name__}"
+            )
         path = Path(path)
         if path.suffix.lower() != ".json":
             raise AllocationError(
-                f"{str(path)!r}: an allocation is saved as .json; allocation.to_frame().to_csv(...) writes a table"
+                f"{str(path)!r}: an allocation is saved as .json; allocation.to_frame().to_csv(...) writes "
+                "a table"
             )
         if path.exists() and not overwrite:
-            raise AllocationError(f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True")
+            raise AllocationError(
+                f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True"
+            )
         book = self.event.book
         content = {
             "format": stored.FORMAT,
             "book": {
-                "accounts": book.accounts.tolist(), "assets": list(book.assets), "price": book.price.tolist(), "equity": book.equity.tolist(),
-                "account": book.account.tolist(), "asset": book.asset.tolist(), "position": book.position.tolist(),
+                "accounts": book.accounts.tolist(),
+                "assets": list(book.assets),
+                "price": book.price.tolist(),
+                "equity": book.equity.tolist(),
+                "account": book.account.tolist(),
+                "asset": book.asset.tolist(),
+                "position": book.position.tolist(),
                 "extra": {name: column.tolist() for name, column in book.extra.items()},
                 "unused": list(book.unused),
             },
-            "short": self.event.short, "long": self.event.long, "protected": list(self.event.protected), "cap": self.event.cap, "amount": self.amount.tolist(), "method": self.method,
-            "objective": self.objective, "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
-            "price": [_plain(p) for p in self.price.tolist()], "parts": dict(self.parts), "unique": self._known_unique(),
-            "price_range": None if (ends := self._known_ends()) is None else [[_plain(p) for p in end.tolist()] for end in ends],
-        }  # fmt: skip
+            "short": self.event.short,
+            "long": self.event.long,
+            "protected": list(self.event.protected),
+            "cap": self.event.cap,
+            "amount": self.amount.tolist(),
+            "method": self.method,
+            "objective": self.objective,
+            "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
+            "price": [_plain(p) for p in self.price.tolist()],
+            "parts": dict(self.parts),
+            "unique": self._known_unique(),
+            "price_range": None
+            if (ends := self._known_ends()) is None
+            else [[_plain(p) for p in end.tolist()] for end in ends],
+        }
         try:
             path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
         except OSError as error:
@@ -217,11 +268,14 @@ class Allocation:
 
     @classmethod
     def load(cls, path: str | Path) -> "Allocation":
-        """Read what `save` wrote. The proof says `recorded` until `adl.certify` has proved the allocation again.
+        """Read what `save` wrote.
 
-        Boxes and clearing are measured again, gap and status held against objective, bound and tolerance: a file that claims more
-        has the status that it shows, with a UncertifiedWarning. Raises AllocationError for a file that is missing or of another
-        kind, and for fields that are missing, unknown, repeated or of another shape or type.
+        The proof says `recorded` until `adl.certify` has proved the allocation again.
+
+        Boxes and clearing are measured again, gap and status held against objective, bound and tolerance: a
+        file that claims more has the status that it shows, with a UncertifiedWarning. Raises AllocationError
+        for a file that is missing or of another kind, and for fields that are missing, unknown, repeated or
+        of another shape or type.
         """
         content = stored.content_of(path)
         try:
@@ -233,22 +287,32 @@ class Allocation:
     @classmethod
     def _restored(cls, content: dict[str, Any]) -> "Allocation":
         book = stored.book_of(content.get("book"))
-        limits = {"protected": content.get("protected", ()), "cap": content.get("cap", 1.0)}  # older files have none
+        limits = {
+            "protected": content.get("protected", ()),
+            "cap": content.get("cap", 1.0),
+        }  # older files have none
         event = Event(book, short=content["short"], long=content["long"], **limits)
         amount = stored.numbers(content, "amount", len(book.position))
         certificate = stored.reviewed(event, amount, stored.certificate_of(content.get("certificate")))
         return cls(
-            event, amount, stored.text(content, "method"), stored.text(content, "objective"), certificate,
-            stored.numbers(content, "price", len(book.assets), missing=True), stored.parts_of(content), stored.unique_of(content) if certificate.certified else None,
+            event,
+            amount,
+            stored.text(content, "method"),
+            stored.text(content, "objective"),
+            certificate,
+            stored.numbers(content, "price", len(book.assets), missing=True),
+            stored.parts_of(content),
+            stored.unique_of(content) if certificate.certified else None,
             stored.ends_of(content, len(book.assets)),
-        )  # fmt: skip
+        )
 
     def __repr__(self) -> str:
         c = self.certificate
         proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
         return (
             f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g} ({c.unit}), {proof}; "
-            f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
+            f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} "
+            f"closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )
 
 

@@ -14,25 +14,34 @@ Array = NDArray[np.float64]
 
 
 def amounts_from_frame(event: Event, frame: Any) -> Array:
-    """What each leg closes (legs,) from a table account, asset, closed (signed like the position); legs not listed close nothing.
+    """What each leg closes (legs,) from a table account, asset, closed (signed like the position); legs not
+    listed close nothing.
 
-    A sign against the position comes out negative, outside its box. Raises AllocationError for missing or repeated columns,
-    positions that the book does not have, repeated lines and numbers that are not real and finite.
+    A sign against the position comes out negative, outside its box. Raises AllocationError for missing or
+    repeated columns, positions that the book does not have, repeated lines and numbers that are not real and
+    finite.
     """
     import pandas as pd
 
     frame = frame.to_pandas() if hasattr(frame, "to_pandas") else frame
     if not isinstance(frame, pd.DataFrame):
-        raise AllocationError(f"an allocation is a table account, asset, closed (a DataFrame), not {type(frame).__name__}")
+        raise AllocationError(
+            f"an allocation is a table account, asset, closed (a DataFrame), not {type(frame).__name__}"
+        )
     for name in ("account", "asset", "closed"):
         if (count := [str(column) for column in frame.columns].count(name)) != 1:
             how = "lacks the column" if count == 0 else f"has {count} times the column"
             raise AllocationError(
-                f"the allocation {how} {name!r}; it needs account, asset, closed (contracts, signed like the position), each once"
+                f"the allocation {how} {name!r}; it needs account, asset, closed (contracts, signed like "
+                "the position), each once"
             )
     book = event.book
-    pairs = pd.MultiIndex.from_arrays([book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]])
-    given = pd.MultiIndex.from_arrays([np.array([str(label) for label in frame[name]], object) for name in ("account", "asset")])
+    pairs = pd.MultiIndex.from_arrays(
+        [book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]]
+    )
+    given = pd.MultiIndex.from_arrays(
+        [np.array([str(label) for label in frame[name]], object) for name in ("account", "asset")]
+    )
     closed, leg = _sizes(frame["closed"]), pairs.get_indexer(given)
     for bad, what in (
         (leg < 0, "is not a position of the book"),
@@ -42,7 +51,8 @@ def amounts_from_frame(event: Event, frame: Any) -> Array:
         if bad.any():
             row = int(np.argmax(bad))
             raise AllocationError(
-                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account {given[row][0][:40]!r}, "
+                f"{bad.sum()} of {len(frame)} rows of the allocation, first row {row + 1}: account "
+                f"{given[row][0][:40]!r}, "
                 f"asset {given[row][1][:40]!r} {what}"
             )
     amount = np.zeros(len(book.position))

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 
 
 def certify(
-    objective: Objective, event: Event, law: Law | None, allocation: "Allocation | pd.DataFrame", tol: float = TOLERANCE
+    objective: Objective,
+    event: Event,
+    law: Law | None,
+    allocation: "Allocation | pd.DataFrame",
+    tol: float = TOLERANCE,
 ) -> Certificate:
-    """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed like the position).
+    """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed
+    like the position).
 
-    If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure, that of a measure
-    below it); the bound too is recomputed by us. Legs that a table does not list close nothing. What misses the requirement by
-    little (1e-9 of what is closed or of what stays open) is cleared exactly before it is valued, and the proof says so; by more
-    it is infeasible. Raises AllocationError if the allocation belongs to another book, SolveError unless 0 < tol < 1.
+    If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure,
+    that of a measure below it); the bound too is recomputed by us. Legs that a table does not list close
+    nothing. What misses the requirement by little (1e-9 of what is closed or of what stays open) is cleared
+    exactly before it is valued, and the proof says so; by more it is infeasible. Raises AllocationError if
+    the allocation belongs to another book, SolveError unless 0 < tol < 1.
     """
     check_tolerance(tol)
     problem = Problem(objective, event, law)
@@ -45,7 +51,9 @@ def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np
     if hasattr(allocation, "columns"):
         return amounts_from_frame(event, allocation)
     if not isinstance(allocation, Allocation):
-        raise AllocationError(f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}")
+        raise AllocationError(
+            f"certify takes an Allocation or a table account, asset, closed, not {type(allocation).__name__}"
+        )
     book = allocation.event.book
     if book is not event.book and not (
         np.array_equal(book.accounts, event.book.accounts)
@@ -54,12 +62,17 @@ def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np
         and book.assets == event.book.assets
         and np.array_equal(book.position, event.book.position)
     ):
-        raise AllocationError("the allocation belongs to another book: its accounts, assets or positions differ from the event's")
+        raise AllocationError(
+            "the allocation belongs to another book: its accounts, assets or positions differ from the "
+            "event's"
+        )
     return allocation.amount
 
 
 def _optimum(problem: Problem, own: Certificate, law: Law | None, tol: float) -> Certificate | None:
-    """The certificate of the optimum, or of that of a measure below; None where no method solves it: what is proved without one stands."""
+    """The certificate of the optimum, or of that of a measure below; None where no method solves it: what is
+    proved without one stands.
+    """
     under = problem.objective.lower_bound_objective()
     other = problem if under is None else Problem(under, problem.event, law)
     other.note(own.objective, "the allocation to be certified")

@@ -1,4 +1,6 @@
-"""Why an account was reduced or spared, in words: its leverages, and what closing saves against the shadow price."""
+"""Why an account was reduced or spared, in words: its leverages, and what closing saves against the shadow
+price.
+"""
 
 import contextlib
 import difflib
@@ -20,8 +22,18 @@ Array = NDArray[np.float64]
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
 
 
-def explained(event: Event, law: Law | None, aim: Objective | None, amount: Array, price: Array, unit: str, account: object) -> str:
-    """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,), unit of the objective."""
+def explained(
+    event: Event,
+    law: Law | None,
+    aim: Objective | None,
+    amount: Array,
+    price: Array,
+    unit: str,
+    account: object,
+) -> str:
+    """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,),
+    unit of the objective.
+    """
     book = event.book
     i = _number_of(book.accounts, str(account))
     before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
@@ -50,7 +62,9 @@ def explained(event: Event, law: Law | None, aim: Objective | None, amount: Arra
 
 
 def volatility_leverage(m: Symbols) -> Array | None:
-    """Standard deviation of each account's profit and loss over its equity, (n,); None where the law has no finite one."""
+    """Standard deviation of each account's profit and loss over its equity, (n,); None where the law has no
+    finite one.
+    """
     covariance = None if m.law is None else m.law.covariance_of_moves()
     if covariance is None:
         return None
@@ -73,12 +87,16 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
             if event.side[k] == 0
             else other or f"only {'shorts' if event.side[k] < 0 else 'longs'} are closed"
         )
-        return f"{position}: stays, {why}" + (_hedge(support, j, held, book.position[j]) if event.side[k] == 0 else "")
+        return f"{position}: stays, {why}" + (
+            _hedge(support, j, held, book.position[j]) if event.side[k] == 0 else ""
+        )
     some, all_of_it = bool(reduced(event, amounts)[j]), bool(finished(event, amounts)[j])
     did = f"{position}: closed {figure(amount)}" if some else f"{position}: not closed"
     price = float(prices[k])
     if event.required[k] in (0.0, event.capacities[k]):
-        return f"{did}; {'nothing of it' if event.required[k] == 0 else 'all of it that may be closed' if event.capped else 'all of it'} is required, nothing is decided"
+        whole = "all of it that may be closed" if event.capped else "all of it"
+        share = "nothing of it" if event.required[k] == 0 else whole
+        return f"{did}; {share} is required, nothing is decided"
     if price != price:
         return f"{did}; there is no shadow price (a policy, or no law)"
     at = f"the shadow price {figure(price)} ({unit} per contract)"
@@ -88,7 +106,8 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
     slack = _SAME * max(abs(price), abs(more), abs(last))
     if some and not all_of_it:
         if last < more or not more - slack <= price <= last + slack:
-            return f"{did}, in part: on the margin, {at}"  # a kink in several positions, or a measure that couples accounts: no slope of its own
+            # A kink in several positions, or a measure that couples accounts: no slope of its own.
+            return f"{did}, in part: on the margin, {at}"
         saves = (
             f"the last contract saved {figure(last)}, one more would save {figure(more)}"
             if last - more > slack
@@ -111,10 +130,16 @@ def _hedge(support: Minorant | None, j: int, size: float, position: float) -> st
     if support is None or not size:
         return ""
     saves = -float(support.high[j]) / size
-    return f" (closing it would {'save' if saves >= 0 else 'add'} {figure(abs(saves))} a contract)" if saves else ""
+    return (
+        f" (closing it would {'save' if saves >= 0 else 'add'} {figure(abs(saves))} a contract)"
+        if saves
+        else ""
+    )
 
 
-def _by_law(law: Law | None, before: Symbols, after: Symbols, i: int) -> dict[tuple[str, str], tuple[float, float]]:
+def _by_law(
+    law: Law | None, before: Symbols, after: Symbols, i: int
+) -> dict[tuple[str, str], tuple[float, float]]:
     found: dict[tuple[str, str], tuple[float, float]] = {}
     if law is None:
         return found

@@ -1,4 +1,6 @@
-"""What is optimal besides: how much each leg can close at the least and at the most without leaving the optimum (THEORY 1, 2)."""
+"""What is optimal besides: how much each leg can close at the least and at the most without leaving the
+optimum (THEORY 1, 2).
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,22 +18,29 @@ if TYPE_CHECKING:
 def optimal_range(
     problem: Problem, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
 ) -> "pd.DataFrame":
-    """One line a leg: account, asset, least, most (contracts, signed like closed): what it can close at an optimum, the others following.
+    """One line a leg: account, asset, least, most (contracts, signed like closed): what it can close at an
+    optimum, the others following.
 
-    short, long: another requirement, as in `solve`. Isolated margin: in closed form for ExpectedLoss, MaxLeverage, leverage powers and, with one asset
-    to decide, every risk measure whose tail law is known (Campbell et al. 2026, Thm 2 and cutoff theorem). Otherwise by two programs a
-    leg over the optimal face. `frame.attrs` says which ("how"), and how far from the optimum allocations may be ("within", relative). Without a
-    law a monotone objective has one optimum that serves all laws: water-filling. Ranges narrower than rounding are one point. Raises SolveError if the optimum is not certified.
+    short, long: another requirement, as in `solve`. Isolated margin: in closed form for ExpectedLoss,
+    MaxLeverage, leverage powers and, with one asset to decide, every risk measure whose tail law is known
+    (Campbell et al. 2026, Thm 2 and cutoff theorem). Otherwise by two programs a leg over the optimal face.
+    `frame.attrs` says which ("how"), and how far from the optimum allocations may be ("within", relative).
+    Without a law a monotone objective has one optimum that serves all laws: water-filling. Ranges narrower
+    than rounding are one point. Raises SolveError if the optimum is not certified.
     """
     import pandas as pd
 
     if not isinstance(problem, Problem):
-        raise SolveError(f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, event, law))")
+        raise SolveError(
+            f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, "
+            "event, law))"
+        )
     with unheard():
         best = problem.solve(short=short, long=long)
     if not best.certificate.certified:
         raise SolveError(
-            f"the optimum is not certified but {best.certificate.status} (relative gap {best.certificate.gap:.2g}; "
+            f"the optimum is not certified but {best.certificate.status} (relative gap "
+            f"{best.certificate.gap:.2g}; "
             f"{best.certificate.proof}), so that its ranges cannot be told; see problem.solve()"
         )
     least, most, how, within = problem.optima(best).ranges()

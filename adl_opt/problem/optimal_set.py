@@ -1,4 +1,6 @@
-"""All optima of a problem: how far each leg can go, whether there is only one, and the one that is preferred (Thm 2, face.py)."""
+"""All optima of a problem: how far each leg can go, whether there is only one, and the one that is preferred
+(Thm 2, face.py).
+"""
 
 from dataclasses import replace
 from functools import cached_property
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from adl_opt.methods.conic.optimal_face import Face
 
 Array = NDArray[np.float64]
-_SAME = 1e-9  # of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all
+# Of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all.
+_SAME = 1e-9
 _MOST_LEGS, _MOST_CELLS = (
     2_000,
     500_000,
@@ -35,13 +38,25 @@ _NOISE = 1e-6  # the same, where optima are known within a tolerance only
 
 
 class Optima:
-    """The optima of one event, given one of them: amount (legs,) contracts, its certificate, and whether a formula gave it, not a solver."""
+    """The optima of one event, given one of them: amount (legs,) contracts, its certificate, and whether a
+    formula gave it, not a solver.
+    """
 
-    def __init__(self, route: ConicRoute, event: Event, amount: Array, certificate: Certificate, exact: bool) -> None:
-        self._route, self.event, self.amount, self.certificate, self.exact = route, event, amount, certificate, exact
+    def __init__(
+        self, route: ConicRoute, event: Event, amount: Array, certificate: Certificate, exact: bool
+    ) -> None:
+        self._route, self.event, self.amount, self.certificate, self.exact = (
+            route,
+            event,
+            amount,
+            certificate,
+            exact,
+        )
 
     def ranges(self) -> tuple[Array, Array, str, float]:
-        """(least, most (legs,) contracts that each leg closes at an optimum, how that is known, relative tolerance)."""
+        """(least, most (legs,) contracts that each leg closes at an optimum, how that is known, relative
+        tolerance).
+        """
         event, free = self.event, self.event.free
         if not free.any():
             return self.amount, self.amount, "every leg is fixed by the requirement", 0.0
@@ -56,7 +71,8 @@ class Optima:
         if self._curved:
             if self._nothing_lost:
                 raise SolveError(
-                    "the expected loss here is below what is told apart from nothing, and so are the optima: there are no ranges to tell"
+                    "the expected loss here is below what is told apart from nothing, and so are the "
+                    "optima: there are no ranges to tell"
                 )
             how = "the expected loss is strictly convex in what is closed"
             return self.amount, self.amount, how, max(self.certificate.gap or 0.0, 1e-9)
@@ -100,7 +116,8 @@ class Optima:
         try:
             face = self.face()
             unique = face.unique()
-            # Multipliers next to nothing count as none in a face: another optimum is one where its value says so.
+            # Multipliers next to nothing count as none in a face: another optimum is one where its value says
+            # so.
             return None if unique is False and not face.curved and not self._another(face) else unique
         except (SolveError, LawError):
             return None
@@ -108,42 +125,64 @@ class Optima:
     def _another(self, face: "Face") -> bool:
         """Whether an end of the face, away from the amount, is no worse than rounding explains."""
         route, event, size = self._route, self.event, self.event.size
-        allowed = max(rounding_at(route.objective, event, route.law, self.amount), _EQUAL * abs(self.certificate.objective))
+        allowed = max(
+            rounding_at(route.objective, event, route.law, self.amount),
+            _EQUAL * abs(self.certificate.objective),
+        )
         for fraction in face.ends():
             other = event.fixed_fraction * size
             other[event.free] = np.clip(fraction, 0.0, 1.0) * size[event.free]
             other = cleared(event, other)
             apart = (np.abs(other - self.amount) > _SAME * size).any()
-            if apart and evaluate(route.objective, Symbols(event, route.law, other)) <= self.certificate.objective + allowed:
+            if (
+                apart
+                and evaluate(route.objective, Symbols(event, route.law, other))
+                <= self.certificate.objective + allowed
+            ):
                 return True
         return False
 
-    def preferred(self, prefer: str, price: Array, tol: float, time_limit: float | None) -> tuple[Array, Proof]:
-        """Another optimum, proved by the bound of the first; price (d,): the first one's shadow prices. Raises SolveError if it cannot be found or proved."""
+    def preferred(
+        self, prefer: str, price: Array, tol: float, time_limit: float | None
+    ) -> tuple[Array, Proof]:
+        """Another optimum, proved by the bound of the first; price (d,): the first one's shadow prices.
+
+        Raises SolveError if it cannot be found or proved.
+        """
         event, route = self.event, self._route
         if self._for_every_law and prefer != "water-filling":
             raise SolveError(
-                f"prefer={prefer!r} chooses among the optima of one law, and without a law only water-filling is optimal: give a law"
+                f"prefer={prefer!r} chooses among the optima of one law, and without a law only "
+                "water-filling is optimal: give a law"
             )
         known = closed_ranges(route, event)
         if self._curved:
             chosen = self.amount
-        elif prefer == "water-filling" and event.capped and closed_form_of(route.objective, event, route.law) is not None:
+        elif (
+            prefer == "water-filling"
+            and event.capped
+            and closed_form_of(route.objective, event, route.law) is not None
+        ):
             chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
             chosen = event.fixed_fraction * event.size
-            chosen[event.free] = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
+            chosen[event.free] = (
+                np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
+            )
             chosen = cleared(event, chosen)
         chosen, other = assess_at_ends(route.objective, event, route.law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
             raise SolveError(
-                f"prefer={prefer!r} leads to an allocation with a relative gap of {certificate.gap:.2g}, above {tol:.2g}; solve without it"
+                f"prefer={prefer!r} leads to an allocation with a relative gap of {certificate.gap:.2g}, "
+                f"above {tol:.2g}; solve without it"
             )
         certificate = replace(certificate, proof=f"the optimum preferred for {prefer}; {certificate.proof}")
-        return chosen, replace(other, certificate=certificate, price=np.where(np.isnan(other.price), price, other.price))
+        return chosen, replace(
+            other, certificate=certificate, price=np.where(np.isnan(other.price), price, other.price)
+        )
 
     def face(self) -> "Face":
         """The optimal face, by linear or conic programs."""
@@ -152,19 +191,27 @@ class Optima:
         route, event = self._route, self.event
         legs, cells = (
             int(event.free.sum()),
-            len(event.book.accounts) * (len(route.law.probability) if isinstance(route.law, Scenarios) else 1),
+            len(event.book.accounts)
+            * (len(route.law.probability) if isinstance(route.law, Scenarios) else 1),
         )
         if legs > _MOST_LEGS or cells > _MOST_CELLS:
             raise SolveError(
-                f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for programs over the optimal face "
+                f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for "
+                "programs over the optimal face "
                 f"(at most {_MOST_LEGS:,} and {_MOST_CELLS:,}), and no closed form is known here"
             )
         value = route.unit_near(event, self.certificate)
-        return optimal_face(route.objective, event, route.law, self.amount, route.program(event), value, self.exact)
+        return optimal_face(
+            route.objective, event, route.law, self.amount, route.program(event), value, self.exact
+        )
 
 
 def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None:
-    """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else None. With caps only where leverages are fixed."""
+    """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else
+    None.
+
+    With caps only where leverages are fixed.
+    """
     if not event.book.isolated:
         return None
     amount, level = fill(event)
@@ -173,6 +220,8 @@ def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None
         flat = level, level
     fixes = route.law is None and route.objective.monotone
     fixes |= any(part.fixes_leverage() for weight, part in route.objective.weighted_parts() if weight > 0)
-    if event.capped and not fixes:  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
+    if (
+        event.capped and not fixes
+    ):  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
         return None
     return None if flat is None else one_asset_ranges(event, amount, *flat)

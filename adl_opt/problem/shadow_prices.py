@@ -1,7 +1,9 @@
-"""Shadow prices as intervals: where the least value of an objective has a kink in a requirement, more than one price is right (THEORY 6).
+"""Shadow prices as intervals: where the least value of an objective has a kink in a requirement, more than
+one price is right (THEORY 6).
 
-The lower end is what closing one more contract saves, the upper end what the last one saved. Where every account has a slope, or one position to
-decide, the ends are read off the accounts; for other linear programs they are the ends of the dual optimal face, by complementarity.
+The lower end is what closing one more contract saves, the upper end what the last one saved. Where every
+account has a slope, or one position to decide, the ends are read off the accounts; for other linear programs
+they are the ends of the dual optimal face, by complementarity.
 """
 
 from typing import TYPE_CHECKING
@@ -26,12 +28,17 @@ Array = NDArray[np.float64]
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
 _SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
 _CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined
-_TIGHT = 1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
+_TIGHT = (
+    1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
+)
 _MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth its programs
 
 
-def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, certificate: Certificate) -> tuple[Array, Array]:
-    """(least, most (d,)) quote currency per contract; nan where not required or not determined, infinite where a requirement cannot be lowered or raised.
+def price_ranges(
+    route: ConicRoute, event: Event, amount: Array, price: Array, certificate: Certificate
+) -> tuple[Array, Array]:
+    """(least, most (d,)) quote currency per contract; nan where not required or not determined, infinite
+    where a requirement cannot be lowered or raised.
 
     amount (legs,) contracts: an optimum; price (d,): a right price.
     """
@@ -59,7 +66,8 @@ def price_ranges(route: ConicRoute, event: Event, amount: Array, price: Array, c
                 low, high = _from_program(event, program, route.unit_near(event, certificate))
         except SolveError:
             return low, high
-    # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is that price.
+    # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is
+    # that price.
     known = ~np.isnan(price) & ~np.isnan(low)
     low[known], high[known] = np.minimum(low[known], price[known]), np.maximum(high[known], price[known])
     width = 1e-7 * np.maximum(np.abs(low), np.abs(high))
@@ -95,8 +103,16 @@ def _from_program(event: Event, program: "Program", reference: float) -> tuple[A
     slack = np.asarray(data["b"], float) - A @ x
     equal = int(data["dims"].zero)
     kept = np.concatenate([np.arange(equal), equal + np.flatnonzero(slack[equal:] <= _TIGHT)])
-    low = np.full(len(c), -np.inf) if data.get("lower_bounds") is None else np.asarray(data["lower_bounds"], float)
-    high = np.full(len(c), np.inf) if data.get("upper_bounds") is None else np.asarray(data["upper_bounds"], float)
+    low = (
+        np.full(len(c), -np.inf)
+        if data.get("lower_bounds") is None
+        else np.asarray(data["lower_bounds"], float)
+    )
+    high = (
+        np.full(len(c), np.inf)
+        if data.get("upper_bounds") is None
+        else np.asarray(data["upper_bounds"], float)
+    )
     at_low, at_high = x - low <= _TIGHT, high - x <= _TIGHT
     reduced = A[kept].T.tocsr()  # c + reduced z >= 0 at a lower bound, <= 0 at an upper one, = 0 between
     between, below, above = ~at_low & ~at_high, at_low & ~at_high, at_high & ~at_low

@@ -1,4 +1,6 @@
-"""What a file of an allocation says, checked before it is believed: shapes, boxes, clearing, and the certificate's numbers against one another (§6, §11)."""
+"""What a file of an allocation says, checked before it is believed: shapes, boxes, clearing, and the
+certificate's numbers against one another (§6, §11).
+"""
 
 import json
 import warnings
@@ -24,7 +26,10 @@ _SAME = 1e-9  # relative: numbers that a file repeats differ by rounding at most
 
 
 def content_of(path: str | Path) -> dict[str, Any]:
-    """The JSON object that a file holds. Raises AllocationError for a file that is missing, damaged, of another kind, or names a field twice."""
+    """The JSON object that a file holds.
+
+    Raises AllocationError for a file that is missing, damaged, of another kind, or names a field twice.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
@@ -37,31 +42,45 @@ def content_of(path: str | Path) -> dict[str, Any]:
 
 
 def book_of(stored: Any) -> Book:
-    """Raises AllocationError for lists of other lengths or kinds, numbers of accounts or assets that do not exist, legs that stand twice or out of order."""
+    """Raises AllocationError for lists of other lengths or kinds, numbers of accounts or assets that do not
+    exist, legs that stand twice or out of order.
+    """
     stored = _object(stored, "book")
     accounts, assets = _texts(stored, "accounts"), _texts(stored, "assets")
     legs = len(_list(stored, "position"))
-    account, asset = (_indices(stored, name, len(of), legs) for name, of in (("account", accounts), ("asset", assets)))
+    account, asset = (
+        _indices(stored, name, len(of), legs) for name, of in (("account", accounts), ("asset", assets))
+    )
     key = account.astype(np.int64) * len(assets) + asset
     if (np.diff(account) < 0).any() or len(np.unique(key)) < legs:
         raise AllocationError("its positions are not grouped by account, each asset of an account once")
     price, equity = numbers(stored, "price", len(assets)), numbers(stored, "equity", len(accounts))
     if not (price > 0).all():
         raise AllocationError(f"{(price <= 0).sum()} of {len(price)} prices are not positive")
-    extra = {str(name): numbers(stored["extra"], name, legs) for name in _object(_entry(stored, "extra"), "extra")}
+    extra = {
+        str(name): numbers(stored["extra"], name, legs) for name in _object(_entry(stored, "extra"), "extra")
+    }
     labels = np.array(accounts, dtype=object)
     unused = tuple(_texts(stored, "unused")) if "unused" in stored else ()
-    return Book(labels, tuple(assets), price, equity, account, asset, numbers(stored, "position", legs), extra, unused)
+    return Book(
+        labels, tuple(assets), price, equity, account, asset, numbers(stored, "position", legs), extra, unused
+    )
 
 
 def certificate_of(stored: Any) -> Certificate:
     """Raises AllocationError for fields that are missing, unknown or of another kind."""
     stored = _older(dict(_object(stored, "certificate")))
     kinds = {field.name: field.type for field in fields(Certificate)}
-    unknown, missing = [name for name in stored if name not in kinds], [name for name in kinds if name not in stored]
+    unknown, missing = (
+        [name for name in stored if name not in kinds],
+        [name for name in kinds if name not in stored],
+    )
     if unknown or missing:
         what = f"the unknown field {unknown[0]!r}" if unknown else f"no field {missing[0]!r}"
-        raise AllocationError(f"its certificate has {what}; a file of another version of adl_opt: solve or certify again and save")
+        raise AllocationError(
+            f"its certificate has {what}; a file of another version of adl_opt: solve or certify again and "
+            "save"
+        )
     for name, kind in kinds.items():
         value = stored[name]
         if kind is str:
@@ -70,7 +89,9 @@ def certificate_of(stored: Any) -> Certificate:
             value = _INFINITE.get(value, value) if isinstance(value, str) else value
             legal = _is_number(value) or (value is None and name in ("bound", "gap"))
         if not legal:
-            raise AllocationError(f"the {name} of its certificate is {_shown(value)}, no {'text' if kind is str else 'number'}")
+            raise AllocationError(
+                f"the {name} of its certificate is {_shown(value)}, no {'text' if kind is str else 'number'}"
+            )
         stored[name] = value if isinstance(value, str) or value is None else float(value)
     if stored["proof"].split(":")[0] != RECORDED:
         stored["proof"] = f"{RECORDED}: {stored['proof']}"
@@ -78,27 +99,33 @@ def certificate_of(stored: Any) -> Certificate:
 
 
 def reviewed(event: Event, amount: Array, c: Certificate) -> Certificate:
-    """The recorded certificate as far as the file bears it out: of a status or gap that claims more than boxes, clearing,
-    objective, bound and tolerance show, what they show, said in the proof and in a UncertifiedWarning.
+    """The recorded certificate as far as the file bears it out: of a status or gap that claims more than
+    boxes, clearing, objective, bound and tolerance show, what they show, said in the proof and in a
+    UncertifiedWarning.
 
-    Whether the bound is one, a file cannot show: the proof says `recorded` until `adl.certify` has proved the allocation again.
-    Raises AllocationError for statuses, tolerances and objectives that are none.
+    Whether the bound is one, a file cannot show: the proof says `recorded` until `adl.certify` has proved the
+    allocation again. Raises AllocationError for statuses, tolerances and objectives that are none.
     """
     if c.status not in STRENGTH:
         raise AllocationError(f"its status {c.status!r} is none of {', '.join(STRENGTH)}")
     check_tolerance(c.tolerance)
     if not np.isfinite(c.objective) or (c.status != "infeasible" and (c.bound is None or c.gap is None)):
         raise AllocationError(f"its status is {c.status}, but its objective, bound or gap is no number")
-    odd = [name for name in ("reference", "rounding") if not np.isfinite(getattr(c, name))] or ["rounding"] * (c.rounding < 0)
+    odd = [name for name in ("reference", "rounding") if not np.isfinite(getattr(c, name))] or [
+        "rounding"
+    ] * (c.rounding < 0)
     if odd:
         raise AllocationError(
-            f"the {odd[0]} of its certificate is {getattr(c, odd[0])}, no number that a value or its rounding can be"
+            f"the {odd[0]} of its certificate is {getattr(c, odd[0])}, no number that a value or its "
+            "rounding can be"
         )
     found, words = _borne_out(event, amount, c)
     if words:
         found = replace(found, proof=f"{c.proof}; the file says {c.status}, but {words}")
         warnings.warn(
-            f"the file of the allocation claims more than it shows: it says {c.status}, but {words}", UncertifiedWarning, 4
+            f"the file of the allocation claims more than it shows: it says {c.status}, but {words}",
+            UncertifiedWarning,
+            4,
         )
     return found
 
@@ -107,13 +134,20 @@ def _borne_out(event: Event, amount: Array, c: Certificate) -> tuple[Certificate
     """(what is borne out, in what the record claims more: "" if in nothing)."""
     errors = np.abs(clearing_errors(event, amount))
     most = np.where(event.closable, event.size, 0.0)
-    box = float((np.maximum(amount - most, -amount) / np.where(event.held > 0, event.held, 1.0)).max(initial=0.0))
+    box = float(
+        (np.maximum(amount - most, -amount) / np.where(event.held > 0, event.held, 1.0)).max(initial=0.0)
+    )
     off, rounding = float(errors.max(initial=0.0)), float(allowed_error(event).max(initial=0.0))
     if abs(c.clearing_error - off) > _SAME * off + rounding or abs(c.box_violation - box) > _SAME * (1 + box):
         c = replace(c, clearing_error=off, box_violation=box)
     if box > FEASIBLE or (errors > allowed_error(event)).any():
-        words = f"it misses the requirement by {off:.3g} contracts and leaves its boxes by {box:.3g} of a position"
-        return replace(c, status="infeasible", bound=None, gap=None), "" if c.status == "infeasible" else words
+        words = (
+            f"it misses the requirement by {off:.3g} contracts and leaves its boxes by {box:.3g} of a "
+            "position"
+        )
+        return replace(
+            c, status="infeasible", bound=None, gap=None
+        ), "" if c.status == "infeasible" else words
     unproved = replace(c, status="uncertified", bound=-np.inf, gap=np.inf)
     if c.bound is None or c.gap is None or c.status == "infeasible":
         return unproved, "it clears within its boxes, and nothing is proved"
@@ -125,19 +159,29 @@ def _borne_out(event: Event, amount: Array, c: Certificate) -> tuple[Certificate
     weaker = "uncertified" if weaker == "certified" and gap > c.tolerance else weaker
     if gap == c.gap and weaker == c.status:
         return c, ""
-    return replace(c, status=weaker, gap=gap), f"its objective {c.objective:.9g} and bound {c.bound:.9g} leave a gap of {gap:.3g}"
+    return replace(
+        c, status=weaker, gap=gap
+    ), f"its objective {c.objective:.9g} and bound {c.bound:.9g} leave a gap of {gap:.3g}"
 
 
 def _verdict(c: Certificate) -> tuple[float, str]:
-    """(gap, status) by the rule of §11 from the recorded objective and bound; a solve may claim less, never more."""
+    """(gap, status) by the rule of §11 from the recorded objective and bound; a solve may claim less, never
+    more.
+    """
     assert c.bound is not None
     gap, status = verdict(c.objective, c.bound, c.rounding, c.reference, c.tolerance)
     return gap, "certified" if gap <= c.tolerance * (1 + _SAME) else status
 
 
 def _older(stored: dict[str, Any]) -> dict[str, Any]:
-    """Certificates of older files under today's names: a floor of the gap is a rounding over the tolerance."""
-    if "floor" in stored and "rounding" in {field.name for field in fields(Certificate)} and "rounding" not in stored:
+    """Certificates of older files under today's names: a floor of the gap is a rounding over the
+    tolerance.
+    """
+    if (
+        "floor" in stored
+        and "rounding" in {field.name for field in fields(Certificate)}
+        and "rounding" not in stored
+    ):
         floor = stored.pop("floor")
         legal = _is_number(floor) and _is_number(stored.get("tolerance"))
         stored["rounding"] = floor * stored["tolerance"] if legal else floor
@@ -145,7 +189,9 @@ def _older(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def numbers(stored: Mapping[str, Any], name: str, length: int, missing: bool = False) -> Array:
-    """The list `name` as floats (length,); missing: null is nan, "inf" and "-inf" are infinite, else all are finite."""
+    """The list `name` as floats (length,); missing: null is nan, "inf" and "-inf" are infinite, else all are
+    finite.
+    """
     values = _list(stored, name)
     if missing:
         values = [np.nan if v is None else _INFINITE.get(v, v) if isinstance(v, str) else v for v in values]
@@ -156,7 +202,9 @@ def numbers(stored: Mapping[str, Any], name: str, length: int, missing: bool = F
     except OverflowError:
         raise AllocationError(f"{name} holds a number beyond any float") from None
     if not missing and not np.isfinite(found).all():
-        raise AllocationError(f"{name} holds a number that is not finite, first number {int(np.argmin(np.isfinite(found))) + 1}")
+        raise AllocationError(
+            f"{name} holds a number that is not finite, first number {int(np.argmin(np.isfinite(found))) + 1}"
+        )
     return found
 
 
@@ -227,13 +275,16 @@ def _indices(stored: Mapping[str, Any], name: str, count: int, legs: int) -> NDA
     odd = [value for value in values if not 0 <= value < count]
     if odd:
         raise AllocationError(
-            f"{len(odd)} of {legs} positions belong to an {name} that does not exist, first number {_shown(odd[0])} of {count}"
+            f"{len(odd)} of {legs} positions belong to an {name} that does not exist, first number "
+            f"{_shown(odd[0])} of {count}"
         )
     return np.array(values, np.int32)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**308)
+    return isinstance(value, float) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**308
+    )
 
 
 def _shown(value: Any) -> str:

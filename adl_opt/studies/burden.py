@@ -21,14 +21,17 @@ _TOP = 10  # the most levered tenth
 def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.DataFrame":
     """What an allocation costs each account if positions are closed at `price`: one line an account.
 
-    price: closing price by required asset as in water_filling_at, such as the bankruptcy price of the liquidated order. Columns: account; closed_notional at
-    the mark (quote currency); transfer = closed x (mark - closing price), quote currency, positive if the account gives it up (the sizes closed do
-    not depend on it); wholly_closed: whether it was reduced and no position is left.
+    price: closing price by required asset as in water_filling_at, such as the bankruptcy price of the
+    liquidated order. Columns: account; closed_notional at the mark (quote currency); transfer = closed x
+    (mark - closing price), quote currency, positive if the account gives it up (the sizes closed do not
+    depend on it); wholly_closed: whether it was reduced and no position is left.
     """
     import pandas as pd
 
     if not isinstance(allocation, Allocation):
-        raise EventError(f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}")
+        raise EventError(
+            f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}"
+        )
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
     closing = reduced(event, allocation.amount)
@@ -47,9 +50,11 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
 def bearing(allocation: Allocation) -> dict[str, float]:
     """Counts and shares of one allocation, by name.
 
-    "accounts reduced" and "wholly closed" (of the required side nothing is left to them) are numbers of accounts; "top tenth bears" is the share of the notional closed that the
-    tenth of highest gross leverage among the accounts that could be closed bears, an account cut by the tenth with its part, ties by account order; "Gini" is the Gini coefficient of the
-    notional closed by account over the same accounts: 0 if all bear alike, near 1 if one bears all. The last two are nan where nothing is closed.
+    "accounts reduced" and "wholly closed" (of the required side nothing is left to them) are numbers of
+    accounts; "top tenth bears" is the share of the notional closed that the tenth of highest gross leverage
+    among the accounts that could be closed bears, an account cut by the tenth with its part, ties by account
+    order; "Gini" is the Gini coefficient of the notional closed by account over the same accounts: 0 if all
+    bear alike, near 1 if one bears all. The last two are nan where nothing is closed.
     """
     event, book = allocation.event, allocation.event.book
     price = book.price[book.asset]

@@ -33,28 +33,40 @@ def compare(
     policies: "Sequence[Policy | str] | None" = None,
     measures: Sequence[Objective] | None = None,
 ) -> "pd.DataFrame":
-    """One line a policy, and the optimum of each measure: values, what they exceed the proved optimum by, who bears it.
+    """One line a policy, and the optimum of each measure: values, what they exceed the proved optimum by, who
+    bears it.
 
-    policies: callables Event -> Allocation or names that adl.policy knows (default: pro rata, and water-filling, of gross leverage in cross margin). measures: objectives (default:
-    MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of equity), `measure excess` (above the proved
-    lower bound: what the rule costs at most, in the same unit) and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who bears it
-    (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient. A policy may return a table account, asset, closed; one that does not clear
-    or leaves its box is named "... (infeasible)" and has no excess. policies may be a dict of functions by name.
+    policies: callables Event -> Allocation or names that adl.policy knows (default: pro rata, and
+    water-filling, of gross leverage in cross margin). measures: objectives (default: MaxLeverage and, with a
+    law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of
+    equity), `measure excess` (above the proved lower bound: what the rule costs at most, in the same unit)
+    and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who
+    bears it (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
+    A policy may return a table account, asset, closed; one that does not clear or leaves its box is named
+    "... (infeasible)" and has no excess. policies may be a dict of functions by name.
     """
     import pandas as pd
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
     if law is not None and not isinstance(law, Law):
-        raise AdlError(f"compare takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one")
+        raise AdlError(
+            f"compare takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) "
+            "makes one"
+        )
     given = rules("compare", policies, measures)
     plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
     chosen = plain if given is None else given
-    wanted = list(measures) if measures is not None else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
+    wanted = (
+        list(measures)
+        if measures is not None
+        else [LeverageSquare() if law is None else ExpectedLoss(), MaxLeverage()]
+    )
     names = [str(measure) for measure in wanted]
     if len(set(names)) < len(names):
         raise AdlError(
-            f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a __str__ that tells them apart"
+            f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a "
+            "__str__ that tells them apart"
         )
     aligned = None if law is None else law.align(event.book.assets).exact()
     rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
@@ -87,8 +99,11 @@ def compare(
 
 
 def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
-    """The policies as functions, None if none are given. Raises AdlError, in the name of `caller`, for policies that are no list of functions or names that adl.policy
-    knows, and for measures that are no list of objectives."""
+    """The policies as functions, None if none are given.
+
+    Raises AdlError, in the name of `caller`, for policies that are no list of functions or names that
+    adl.policy knows, and for measures that are no list of objectives.
+    """
     if isinstance(policies, (Objective, str)) or isinstance(measures, Objective) or callable(policies):
         raise AdlError(
             f'{caller} takes lists: policies=[adl.pro_rata, "bitmex"]'
@@ -98,12 +113,14 @@ def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
         raise AdlError(f"{caller} takes a list of objectives as measures, not {type(measures).__name__}")
     if any(isinstance(one, type) for one in measures or ()):
         raise AdlError(
-            f"{caller} takes objectives, not classes: write {next(o for o in measures or () if isinstance(o, type)).__name__}()"
+            f"{caller} takes objectives, not classes: write "
+            f"{next(o for o in measures or () if isinstance(o, type)).__name__}()"
         )
     strange = [one for one in measures or () if not isinstance(one, Objective)]
     if strange:
         raise AdlError(
-            f"measures are objectives, such as adl.MaxLeverage(), not {type(strange[0]).__name__} {str(strange[0])[:40]!r}"
+            f"measures are objectives, such as adl.MaxLeverage(), not {type(strange[0]).__name__} "
+            f"{str(strange[0])[:40]!r}"
         )
     for one in measures or ():
         check_hooks(one)
@@ -114,7 +131,8 @@ def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:
     odd = [one for one in policies or () if not (callable(one) or isinstance(one, str))]
     if odd:
         raise AdlError(
-            f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(odd[0]).__name__} {str(odd[0])[:40]!r}"
+            "a policy is a function Event -> Allocation, such as adl.pro_rata, not "
+            f"{type(odd[0]).__name__} {str(odd[0])[:40]!r}"
         )
     return None if policies is None else [policy(one) if isinstance(one, str) else one for one in policies]
 

@@ -1,4 +1,6 @@
-"""From a price shock to an event: who fails, what the insurance fund cannot pay, which positions of solvent accounts must be closed."""
+"""From a price shock to an event: who fails, what the insurance fund cannot pay, which positions of solvent
+accounts must be closed.
+"""
 
 import math
 from collections.abc import Mapping
@@ -29,9 +31,10 @@ _SHOWN = 8
 class Stress:
     """What a price move does to a book; made by `stress`.
 
-    before: the book; move (d,) relative; fund: quote currency; marked: every account at the moved prices, equity of any sign; book: the solvent ones of
-    them, None if there are none; event: what they must close, None if nothing; netted (d,): contracts that the insolvent hold in all, long > 0;
-    lacking (d,): contracts that no solvent account holds on the opposite side.
+    before: the book; move (d,) relative; fund: quote currency; marked: every account at the moved prices,
+    equity of any sign; book: the solvent ones of them, None if there are none; event: what they must close,
+    None if nothing; netted (d,): contracts that the insolvent hold in all, long > 0; lacking (d,): contracts
+    that no solvent account holds on the opposite side.
     """
 
     before: Book
@@ -45,7 +48,9 @@ class Stress:
 
     @property
     def insolvent(self) -> "pd.DataFrame":
-        """One line an insolvent account, worst first: account, equity_before, profit, equity, deficit, gross_notional (quote currency, after the move)."""
+        """One line an insolvent account, worst first: account, equity_before, profit, equity, deficit,
+        gross_notional (quote currency, after the move).
+        """
         import pandas as pd
 
         after = self.marked
@@ -53,7 +58,13 @@ class Stress:
         broke = broke[np.argsort(after.equity[broke], kind="stable")]
         gross = after.per_account(np.abs(after.notional))
         then, now = self.before.equity[broke], after.equity[broke]
-        columns = {"equity_before": then, "profit": now - then, "equity": now, "deficit": 0.0 - now, "gross_notional": gross[broke]}
+        columns = {
+            "equity_before": then,
+            "profit": now - then,
+            "equity": now,
+            "deficit": 0.0 - now,
+            "gross_notional": gross[broke],
+        }
         return pd.DataFrame({"account": after.accounts[broke], **columns})
 
     @property
@@ -73,12 +84,17 @@ class Stress:
 
     @property
     def net_position(self) -> "pd.Series":
-        """By asset: what the insolvent hold in all, longs and shorts offset, contracts, long > 0. Net long closes solvent shorts, and conversely."""
+        """By asset: what the insolvent hold in all, longs and shorts offset, contracts, long > 0.
+
+        Net long closes solvent shorts, and conversely.
+        """
         return self._by_asset(self.netted, "net_position")
 
     @property
     def missing(self) -> "pd.Series":
-        """By asset: contracts that remain when every solvent position on the opposite side is closed; 0 where it suffices."""
+        """By asset: contracts that remain when every solvent position on the opposite side is closed; 0 where
+        it suffices.
+        """
         return self._by_asset(self.lacking, "missing")
 
     def _by_asset(self, values: Array, name: str) -> "pd.Series":
@@ -87,7 +103,9 @@ class Stress:
         return pd.Series(values, index=list(self.before.assets), name=name)
 
     def summary(self) -> str:
-        """Who failed, the deficit against the fund, the netted positions, what must be closed and whether the other side suffices; several lines."""
+        """Who failed, the deficit against the fund, the netted positions, what must be closed and whether the
+        other side suffices; several lines.
+        """
         after, assets = self.marked, self.before.assets
         broke = np.flatnonzero(after.equity <= 0)
         moved = ", ".join(f"{a} {100 * m:+,.6g} %" for a, m in zip(assets, self.move) if m) or "nothing moves"
@@ -108,7 +126,10 @@ class Stress:
             line = f"{assets[k]}: the insolvent hold {figure(net)} net"
             close = 0.0 if self.event is None else float(self.event.required[k])
             if self.event is not None and close:
-                line += f"; close {figure(close)} of solvent {side}, who hold {figure(float(self.event.capacities[k]))}"
+                line += (
+                    f"; close {figure(close)} of solvent {side}, who hold "
+                    f"{figure(float(self.event.capacities[k]))}"
+                )
             if self.lacking[k]:
                 line += f"; missing {figure(self.lacking[k])}: no solvent {side} are left to close"
             elif not close:
@@ -121,19 +142,24 @@ class Stress:
 
 
 def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:
-    """Mark `book` at moved prices: who becomes insolvent, what the fund cannot pay, and the Event for the solvent accounts opposite.
+    """Mark `book` at moved prices: who becomes insolvent, what the fund cannot pay, and the Event for the
+    solvent accounts opposite.
 
-    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move. 0.05 is
-    5 %, and a move above 1, which more than doubles a price, is asked about unless meant=True. An account's equity
-    changes by the sum of position x price x move; it is insolvent if its equity is then <= 0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
-    asset; what remains net long is closed against solvent shorts, net short against solvent longs, at the moved price. The event is the same whether or not
-    the fund covers the deficit: someone must hold the other side of every position (and insolvent accounts never offset one another in every asset, for then they
+    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move.
+    0.05 is 5 %, and a move above 1, which more than doubles a price, is asked about unless meant=True. An
+    account's equity changes by the sum of position x price x move; it is insolvent if its equity is then <=
+    0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
+    asset; what remains net long is closed against solvent shorts, net short against solvent longs, at the
+    moved price. The event is the same whether or not the fund covers the deficit: someone must hold the other
+    side of every position (and insolvent accounts never offset one another in every asset, for then they
     would have kept the equity they had). If the opposite side is too small, the event requires all of it and
-    `missing` says how much remains. Remainders below 1e-12 of the contracts netted are rounding and count as 0.
+    `missing` says how much remains. Remainders below 1e-12 of the contracts netted are rounding and count as
+    0.
 
     The columns profit_ratio and realized_closed belong to the old prices and are left out of the marked book.
-    Raises EventError for accounts that are insolvent before the move (book.solvent() leaves them out, §8), unknown assets, moves that are not finite or <= -1,
-    a negative fund, and prices or equities beyond what a float holds.
+    Raises EventError for accounts that are insolvent before the move (book.solvent() leaves them out, §8),
+    unknown assets, moves that are not finite or <= -1, a negative fund, and prices or equities beyond what a
+    float holds.
     """
     need_solvent(book)
     return shocked(book, relative_moves(book, move, meant=meant), checked_fund(fund))
@@ -156,14 +182,19 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
     marked = replace(book, price=price, equity=equity, extra=extra)
     broke = equity[book.account] <= 0
     netted = _by_asset(book, book.position, broke)
-    due = np.abs(netted) > _ROUNDING * np.bincount(book.asset, np.abs(book.position) * broke, len(book.assets))
+    due = np.abs(netted) > _ROUNDING * np.bincount(
+        book.asset, np.abs(book.position) * broke, len(book.assets)
+    )
     opposite = ~broke & (np.sign(book.position) == -np.sign(netted)[book.asset])
     room = np.where(due, np.abs(_by_asset(book, book.position, opposite)), 0.0)
     lacking = np.where(due, np.abs(netted) - room, 0.0)
     lacking = np.where(lacking > _ROUNDING * np.abs(netted), lacking, 0.0)
     required = np.minimum(room, np.abs(netted))
     solvent = marked.solvent() if (equity > 0).any() else None
-    short, long = ({a: float(q) for a, q, n in zip(book.assets, required, netted) if q > 0 and n * sign > 0} for sign in (1, -1))
+    short, long = (
+        {a: float(q) for a, q, n in zip(book.assets, required, netted) if q > 0 and n * sign > 0}
+        for sign in (1, -1)
+    )
     event = Event(solvent, short=short, long=long) if solvent is not None and (short or long) else None
     return Stress(book, move, fund, marked, solvent, event, netted, lacking)
 
@@ -176,23 +207,31 @@ def _by_asset(book: Book, values: Array, legs: NDArray[np.bool_]) -> Array:
 def need_solvent(book: object) -> None:
     """Raise EventError for what is no Book, or has accounts without positive equity."""
     if not isinstance(book, Book):
-        raise EventError(f"a stress takes a Book, not {type(book).__name__}: adl.Book.read(path) or adl.Book.from_frame(frame)")
+        raise EventError(
+            f"a stress takes a Book, not {type(book).__name__}: adl.Book.read(path) or "
+            "adl.Book.from_frame(frame)"
+        )
     broke = book.equity <= 0
     if broke.any():
         first = int(np.argmax(broke))
         raise EventError(
-            f"{broke.sum():,} of {len(broke):,} accounts are insolvent before the move, first {book.accounts[first]!r} with "
+            f"{broke.sum():,} of {len(broke):,} accounts are insolvent before the move, first "
+            f"{book.accounts[first]!r} with "
             f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
         )
 
 
 def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = False) -> Array:
-    """Relative moves by asset number, (d,). EventError, begun with `where`, for unknown assets and what is no move above -1.
+    """Relative moves by asset number, (d,).
+
+    EventError, begun with `where`, for unknown assets and what is no move above -1.
 
     Moves above 1 must be meant.
     """
     if not isinstance(move, Mapping) and not hasattr(move, "items"):
-        raise EventError(f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}")
+        raise EventError(
+            f"{where}a move maps assets to relative price moves, such as {{'BTC': -0.15}}, not {move!r}"
+        )
     found, known = np.zeros(len(book.assets)), book.number_of
     seen: set[str] = set()
     for name, value in move.items():
@@ -203,14 +242,18 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
                 if asset in seen
                 else f"that no account holds; did you mean {near!r}?"
                 if (near := nearest(asset, book.assets))
-                else f"that no account holds; the book has {', '.join(book.assets[:6])}{', ...' if len(known) > 6 else ''}"
+                else (
+                    "that no account holds; the book has "
+                    f"{', '.join(book.assets[:6])}{', ...' if len(known) > 6 else ''}"
+                )
             )
             raise EventError(f"{where}the move names {asset!r} {why} (§9)")
         seen.add(asset)
         amount = plain(value, text=True)
         if not math.isfinite(amount) or amount <= -1:
             raise EventError(
-                f"{where}the move of {asset!r} is {value!r:.40}; it must be a relative price move above -1 (-0.15 is 15 % down)"
+                f"{where}the move of {asset!r} is {value!r:.40}; it must be a relative price move above -1 "
+                "(-0.15 is 15 % down)"
             )
         if amount > MOST_MOVE and not meant:
             raise EventError(
@@ -223,6 +266,12 @@ def relative_moves(book: Book, move: Any, where: str = "", *, meant: bool = Fals
 
 def checked_fund(fund: Any) -> float:
     """The fund as a float; EventError unless it is finite and at least 0."""
-    if isinstance(fund, bool) or not isinstance(fund, (int, float, np.number)) or not (math.isfinite(fund) and fund >= 0):
-        raise EventError(f"fund = {fund!r}: the insurance fund is a finite amount of quote currency, at least 0")
+    if (
+        isinstance(fund, bool)
+        or not isinstance(fund, (int, float, np.number))
+        or not (math.isfinite(fund) and fund >= 0)
+    ):
+        raise EventError(
+            f"fund = {fund!r}: the insurance fund is a finite amount of quote currency, at least 0"
+        )
     return float(fund)

@@ -24,28 +24,41 @@ Array = NDArray[np.float64]
 
 
 def stress_path(
-    book: Book, moves: "pd.DataFrame", policies: "Sequence[Policy | str] | None" = None, fund: float = 0.0, *, meant: bool = False
+    book: Book,
+    moves: "pd.DataFrame",
+    policies: "Sequence[Policy | str] | None" = None,
+    fund: float = 0.0,
+    *,
+    meant: bool = False,
 ) -> "pd.DataFrame":
-    """What a price path costs the exchange under each policy: `stress` step by step, the state carried forward. One line a policy.
+    """What a price path costs the exchange under each policy: `stress` step by step, the state carried
+    forward. One line a policy.
 
-    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`).
-    In every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange),
-    and the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata) closes solvent positions at mark: equities stay,
-    positions shrink. What no solvent account can take is closed at mark outside the book, and its event counts as not filled.
+    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`). In
+    every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange), and
+    the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata)
+    closes solvent positions at mark: equities stay, positions shrink. What no solvent account can take is
+    closed at mark outside the book, and its event counts as not filled.
 
-    Columns: lost (quote currency, by the exchange beyond the fund), deficit, fund left, accounts insolvent, events, events not filled, closed notional (quote
-    currency, at the prices of closing), and `contracts of X closed` for the assets in which a policy closed any.
-    With one asset and isolated margin water-filling loses at most what any other policy does in the step after the first event, on every path (Thm 1). Further on it
-    can lose more, even on average over symmetric paths: it keeps alive whom another policy lets fail early and cheaply (tests/test_shock.py).
-    Raises as `stress`, naming the step, and AllocationError if a policy does not return an Allocation of its event that clears.
+    Columns: lost (quote currency, by the exchange beyond the fund), deficit, fund left, accounts insolvent,
+    events, events not filled, closed notional (quote currency, at the prices of closing), and `contracts of X
+    closed` for the assets in which a policy closed any. With one asset and isolated margin water-filling
+    loses at most what any other policy does in the step after the first event, on every path (Thm 1). Further
+    on it can lose more, even on average over symmetric paths: it keeps alive whom another policy lets fail
+    early and cheaply (tests/test_shock.py). Raises as `stress`, naming the step, and AllocationError if a
+    policy does not return an Allocation of its event that clears.
     """
     import pandas as pd
 
     need_solvent(book)
     if not isinstance(moves, pd.DataFrame) or not len(moves):
-        raise EventError("a path is a DataFrame of relative moves with at least one row: a row a step, a column an asset")
+        raise EventError(
+            "a path is a DataFrame of relative moves with at least one row: a row a step, a column an asset"
+        )
     if moves.columns.duplicated().any():
-        raise EventError(f"the moves have the column {moves.columns[moves.columns.duplicated()][0]!r} more than once")
+        raise EventError(
+            f"the moves have the column {moves.columns[moves.columns.duplicated()][0]!r} more than once"
+        )
     steps = [
         relative_moves(book, dict(zip(moves.columns, row)), f"step {i + 1}: ", meant=meant)
         for i, row in enumerate(moves.to_numpy(object))
@@ -55,7 +68,10 @@ def stress_path(
     chosen = [*levels, pro_rata] if given is None else given
     names = [named(policy) for policy in chosen]
     if len(set(names)) < len(names):
-        raise EventError(f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own __name__")
+        raise EventError(
+            f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own "
+            "__name__"
+        )
     rows = [_walked(book, steps, policy, checked_fund(fund)) for policy in chosen]
     contracts = np.array([closed for _, closed in rows])
     table = pd.DataFrame([line for line, _ in rows], index=pd.Index(names, name="policy"))
@@ -64,7 +80,9 @@ def stress_path(
     return table
 
 
-def _walked(start: Book, steps: Sequence[Array], policy: Policy, fund: float) -> tuple[dict[str, float], Array]:
+def _walked(
+    start: Book, steps: Sequence[Array], policy: Policy, fund: float
+) -> tuple[dict[str, float], Array]:
     book: Book | None = start
     lost, deficits, notional = [0.0], [0.0], [0.0]
     insolvent = events = unfilled = 0
@@ -84,19 +102,33 @@ def _walked(start: Book, steps: Sequence[Array], policy: Policy, fund: float) ->
             held = after.event.book
             contracts += np.bincount(held.asset, np.abs(closed), len(held.assets))
             notional.append(float(np.abs(closed) @ held.price[held.asset]))
-            # A margin that is kept apart would have to take the profit of what is closed: equity already holds it.
+            # A margin that is kept apart would have to take the profit of what is closed: equity already
+            # holds it.
             extra = {name: column for name, column in held.extra.items() if name != "margin"}
             book = replace(held, position=held.position - closed, extra=extra)
-    line = {"lost": math.fsum(lost), "deficit": math.fsum(deficits), "fund left": fund, "accounts insolvent": insolvent}
-    return {**line, "events": events, "events not filled": unfilled, "closed notional": math.fsum(notional)}, contracts
+    line = {
+        "lost": math.fsum(lost),
+        "deficit": math.fsum(deficits),
+        "fund left": fund,
+        "accounts insolvent": insolvent,
+    }
+    return {
+        **line,
+        "events": events,
+        "events not filled": unfilled,
+        "closed notional": math.fsum(notional),
+    }, contracts
 
 
 def _closed(policy: Policy, event: Event) -> Array:
     allocation = applied(policy, event)
     if allocation.event is not event:
         raise AllocationError(
-            f"the policy {named(policy)} must return an Allocation of the event it is given, not of another event"
+            f"the policy {named(policy)} must return an Allocation of the event it is given, not of "
+            "another event"
         )
     if allocation.certificate.status == "infeasible":
-        raise AllocationError(f"the policy {named(policy)} returns an infeasible allocation: {allocation.certificate.proof}")
+        raise AllocationError(
+            f"the policy {named(policy)} returns an infeasible allocation: {allocation.certificate.proof}"
+        )
     return allocation.closed

@@ -1,4 +1,6 @@
-"""Finding model files: those of models/ by name (in a checkout, an editable install and a wheel alike), anyone's by path."""
+"""Finding model files: those of models/ by name (in a checkout, an editable install and a wheel alike),
+anyone's by path.
+"""
 
 import difflib
 import importlib.util
@@ -26,10 +28,14 @@ def names() -> list[str]:
 def load(name: str | Path) -> Model:
     """The Model of a file: `load("expected_loss")` from models/, `load("my_models/mine.py")` from anywhere.
 
-    Raises ModelError if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
+    Raises ModelError if there is no such file, it fails on import, or it does not hold one MODEL =
+    adl.Model(...).
     """
     if not isinstance(name, (str, Path)):
-        raise ModelError(f"a model is named by a text or a path, not by {type(name).__name__}; there are {', '.join(names())}")
+        raise ModelError(
+            f"a model is named by a text or a path, not by {type(name).__name__}; there are "
+            f"{', '.join(names())}"
+        )
     path = Path(name)
     if path.suffix != ".py":
         path = folder() / f"{name}.py"
@@ -37,7 +43,11 @@ def load(name: str | Path) -> Model:
             near = difflib.get_close_matches(str(name), names(), 1)
             raise ModelError(
                 f"there is no model {str(name)!r}"
-                + (f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(names())}, or give a path ending in .py")
+                + (
+                    f"; did you mean {near[0]!r}?"
+                    if near
+                    else f"; there are {', '.join(names())}, or give a path ending in .py"
+                )
             )
     if not path.is_file():
         raise ModelError(f"there is no file {str(path)!r}")
@@ -47,7 +57,10 @@ def load(name: str | Path) -> Model:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # anyone's file: whatever it does on import is a sentence about the file
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # anyone's file: whatever it does on import is a sentence about the file
         raise ModelError(f"{str(path)!r} fails on import: {type(error).__name__}: {error}") from error
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):

@@ -27,11 +27,12 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to `tolerance` (rounding).
+    """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to
+    `tolerance` (rounding).
 
-    None: there is nothing to ask of this model.
-    A claim is true for every seed it was given; one that finds its counterexample reports how badly it fails. fails: the statement is known to be false of this model;
-    it stays in sight with its measured violation, which must exceed the tolerance.
+    None: there is nothing to ask of this model. A claim is true for every seed it was given; one that finds
+    its counterexample reports how badly it fails. fails: the statement is known to be false of this model; it
+    stays in sight with its measured violation, which must exceed the tolerance.
     """
 
     name: str
@@ -49,16 +50,21 @@ def claim(
 
     def made(check: Callable[["Model"], float]) -> Claim:
         name = check.__name__
-        return Claim(name=name, statement=statement, source=source, check=check, tolerance=tolerance, fails=fails)
+        return Claim(
+            name=name, statement=statement, source=source, check=check, tolerance=tolerance, fails=fails
+        )
 
     return made
 
 
 def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
-    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value, and both are certified."""
+    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value,
+    and both are certified.
+    """
 
     @claim(
-        "the solver, the objective's formula and the model's policy find one value, all certified (relative to pro rata)",
+        "the solver, the objective's formula and the model's policy find one value, all certified "
+        "(relative to pro rata)",
         "independent definitions",
         tolerance,
     )
@@ -68,7 +74,9 @@ def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
             problem = Problem(model.objective, model.event(model.sizes[0], seed), model.law)
             found = [problem.solve(method=how).certificate for how in ("conic", "closed-form")]
             if model.closed_form is not None:
-                found.append(certify(model.objective, problem.event, model.law, model.closed_form(problem.event)))
+                found.append(
+                    certify(model.objective, problem.event, model.law, model.closed_form(problem.event))
+                )
             values = [one.objective for one in found]
             gaps = [math.inf if one.gap is None else one.gap for one in found]
             worst = max(worst, (max(values) - min(values)) / (abs(found[0].reference) or 1.0), *gaps)
@@ -77,10 +85,14 @@ def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
     return solver_agrees
 
 
-def value_by_hand(statement: str, source: str, tolerance: float = 1e-9) -> Callable[[Callable[[Event, Array], float]], Claim]:
-    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective or law, into the claim that the value is that.
+def value_by_hand(
+    statement: str, source: str, tolerance: float = 1e-9
+) -> Callable[[Callable[[Event, Array], float]], Claim]:
+    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective
+    or law, into the claim that the value is that.
 
-    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation is relative.
+    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation
+    is relative.
     """
 
     def made(formula: Callable[[Event, Array], float]) -> Claim:
@@ -91,7 +103,10 @@ def value_by_hand(statement: str, source: str, tolerance: float = 1e-9) -> Calla
                 event = model.event(model.sizes[0], seed)
                 for policy in (pro_rata, model.closed_form or gross_water_filling):
                     allocation = policy(event)
-                    said, value = certify(model.objective, event, model.law, allocation), float(formula(event, allocation.amount))
+                    said, value = (
+                        certify(model.objective, event, model.law, allocation),
+                        float(formula(event, allocation.amount)),
+                    )
                     worst = max(worst, abs(said.objective - value) / abs(value or said.reference))
             return worst
 
@@ -101,12 +116,15 @@ def value_by_hand(statement: str, source: str, tolerance: float = 1e-9) -> Calla
 
 
 def _of_every_model() -> tuple[Claim, ...]:
-    """What is claimed of every model without being written there (soundness.py); a check with nothing to ask returns None."""
+    """What is claimed of every model without being written there (soundness.py); a check with nothing to ask
+    returns None.
+    """
     said = (
         (
             "express_is_value",
             soundness.express_against_value,
-            "in CVXPY and in numpy the objective is one: pro rata, at random, in queues, optimally (relative)",
+            "in CVXPY and in numpy the objective is one: pro rata, at random, in queues, optimally "
+            "(relative)",
             1e-6,
         ),
         (
@@ -124,7 +142,11 @@ def _of_every_model() -> tuple[Claim, ...]:
     )
     return tuple(
         Claim(
-            name=name, statement=words, source="of every model", check=lambda model, ask=ask: ask(model.problem()), tolerance=most
+            name=name,
+            statement=words,
+            source="of every model",
+            check=lambda model, ask=ask: ask(model.problem()),
+            tolerance=most,
         )
         for name, ask, words, most in said
     )
@@ -137,8 +159,9 @@ OF_EVERY_MODEL = _of_every_model()
 class Model:
     """One model: an objective, a law, a family of events event(n, seed) with n accounts, and claims about it.
 
-    closed_form: a policy that solves it, if there is one; sizes: numbers of accounts for tests (the first) and benchmarks;
-    demo: whether `adl-opt demo` shows it. Raises ModelError without sizes or claims, or for two claims of one name.
+    closed_form: a policy that solves it, if there is one; sizes: numbers of accounts for tests (the first)
+    and benchmarks; demo: whether `adl-opt demo` shows it. Raises ModelError without sizes or claims, or for
+    two claims of one name.
     """
 
     name: str
@@ -157,7 +180,9 @@ class Model:
             raise ModelError(f"model {self.name!r} needs at least one size and one claim")
         names = [claim.name for claim in (*self.claims, *OF_EVERY_MODEL)]
         if len(set(names)) < len(names):
-            raise ModelError(f"model {self.name!r} has two claims named {next(n for n in names if names.count(n) > 1)!r}")
+            raise ModelError(
+                f"model {self.name!r} has two claims named {next(n for n in names if names.count(n) > 1)!r}"
+            )
 
     def problem(self, n: int | None = None, seed: int = 0) -> Problem:
         """The model's problem with n accounts (default: its smallest size)."""
@@ -166,7 +191,9 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a claim's check found: the worst violation (nan if the check itself failed: trouble says how), and whether it is allowed."""
+    """What a claim's check found: the worst violation (nan if the check itself failed: trouble says how), and
+    whether it is allowed.
+    """
 
     model: str
     claim: Claim
@@ -180,7 +207,11 @@ class Verdict:
     @property
     def as_stated(self) -> bool:
         """Whether it holds, or for a claim that is stated to fail, whether it fails."""
-        return math.isfinite(self.violation) and self.violation > self.claim.tolerance if self.claim.fails else self.holds
+        return (
+            math.isfinite(self.violation) and self.violation > self.claim.tolerance
+            if self.claim.fails
+            else self.holds
+        )
 
 
 def checked(model: Model, one: Claim) -> Verdict | None:
@@ -188,7 +219,9 @@ def checked(model: Model, one: Claim) -> Verdict | None:
     try:
         violation = one.check(model)
     except Exception as error:  # a claim is anyone's code: it must not hide the others
-        return Verdict(model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}")
+        return Verdict(
+            model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}"
+        )
     return None if violation is None else Verdict(model=model.name, claim=one, violation=float(violation))
 
 
@@ -201,11 +234,15 @@ def verdicts(model: Model) -> Iterator[Verdict]:
 
 
 def verify(model: Model) -> "pd.DataFrame":
-    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance, holds, as_stated (some are stated to fail)."""
+    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance,
+    holds, as_stated (some are stated to fail).
+    """
     import pandas as pd
 
     if not isinstance(model, Model):
-        raise ModelError(f"verify takes a Model, not {type(model).__name__}: adl.verify(adl.load({str(model)!r}))")
+        raise ModelError(
+            f"verify takes a Model, not {type(model).__name__}: adl.verify(adl.load({str(model)!r}))"
+        )
     return pd.DataFrame(
         {
             "model": v.model,

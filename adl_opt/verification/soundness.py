@@ -1,7 +1,8 @@
-"""What `verify` asks of every model beside its own claims: both definitions say one thing, gaps and prices are what they are called (§17).
+"""What `verify` asks of every model beside its own claims: both definitions say one thing, gaps and prices
+are what they are called (§17).
 
-Each check takes a Problem and returns the worst violation, a pure number, or None where there is nothing to ask. A problem on which the
-check could not fail, because all it would look at is 0, is a violation itself.
+Each check takes a Problem and returns the worst violation, a pure number, or None where there is nothing to
+ask. A problem on which the check could not fail, because all it would look at is 0, is a violation itself.
 """
 
 import warnings
@@ -24,13 +25,20 @@ if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program
 
 Array = NDArray[np.float64]
-_SAMPLES = (64, 256, 1024, 4096)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
+_SAMPLES = (
+    64,
+    256,
+    1024,
+    4096,
+)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
 _VISIBLE = 1e-3  # a gap that another allocation than the optimum must show
 _STEP = 1e-4  # of a requirement, for difference quotients
 
 
 def allocations(event: Event, seed: int = 0, count: int = 2) -> list[Array]:
-    """Allocations (legs,) contracts to try a statement at: pro rata, `count` random ones, `count` queues in random order."""
+    """Allocations (legs,) contracts to try a statement at: pro rata, `count` random ones, `count` queues in
+    random order.
+    """
     rng = np.random.default_rng(seed)
     found = [event.pro_rata_fraction * event.size]
     for _ in range(count):
@@ -39,7 +47,9 @@ def allocations(event: Event, seed: int = 0, count: int = 2) -> list[Array]:
 
 
 def _queue(event: Event, rng: np.random.Generator) -> Array:
-    """A vertex of the set of allocations: asset by asset every leg is closed whole or not at all, but for one."""
+    """A vertex of the set of allocations: asset by asset every leg is closed whole or not at all, but for
+    one.
+    """
     amount = event.fixed_fraction * event.size
     for k in event.free_assets:
         legs = rng.permutation(np.flatnonzero(event.free & (event.book.asset == k)))
@@ -49,9 +59,11 @@ def _queue(event: Event, rng: np.random.Generator) -> Array:
 
 
 def express_against_value(problem: Problem) -> float | None:
-    """The largest difference between `express`, minimised over its own variables, and `value`, relative, over `allocations` and the optimum.
+    """The largest difference between `express`, minimised over its own variables, and `value`, relative, over
+    `allocations` and the optimum.
 
-    A law that is no set of scenarios is sampled, for both sides. Of a measure that cannot be minimised the one below it is asked, which must lie below.
+    A law that is no set of scenarios is sampled, for both sides. Of a measure that cannot be minimised the
+    one below it is asked, which must lie below.
     """
     event, above = problem.event, problem.objective
     objective = above.lower_bound_objective() or above
@@ -64,13 +76,17 @@ def express_against_value(problem: Problem) -> float | None:
     tried = [*allocations(event), Problem(objective, event, law).solve().amount]
     worst = disagreement(program, law, event, tried)
     if objective is not above:
-        below, value = ([evaluate(one, Symbols(event, law, amount)) for amount in tried] for one in (objective, above))
+        below, value = (
+            [evaluate(one, Symbols(event, law, amount)) for amount in tried] for one in (objective, above)
+        )
         worst = max(worst, float((np.divide(below, value) - 1).max()))
     return worst
 
 
 def disagreement(program: "Program", law: Law | None, event: Event, tried: list[Array]) -> float:
-    """The largest relative difference between what a compiled program says of allocations (legs,) and `value`; 1 if the value of the first, pro rata, is 0."""
+    """The largest relative difference between what a compiled program says of allocations (legs,) and
+    `value`; 1 if the value of the first, pro rata, is 0.
+    """
     values = [evaluate(program.objective, Symbols(event, law, amount)) for amount in tried]
     largest, worst = max(map(abs, values)), 0.0 if values[0] else 1.0
     for amount, value in zip(tried, values):
@@ -97,7 +113,8 @@ def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Prog
 
 
 def gaps_are_gaps(problem: Problem) -> float | None:
-    """How far a reported gap is from (objective - bound) / objective, or a bound from the least value: at `allocations`, of which one must be far from optimal, and the optimum.
+    """How far a reported gap is from (objective - bound) / objective, or a bound from the least value: at
+    `allocations`, of which one must be far from optimal, and the optimum.
 
     Of a measure that cannot be minimised the one below it is asked too; its least value is the bound.
     """
@@ -112,7 +129,9 @@ def gaps_are_gaps(problem: Problem) -> float | None:
 def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation) -> float:
     table, proofs = event.book.to_frame()[["account", "asset"]], [best.certificate] * (best.aim is objective)
     for amount in allocations(event):
-        proofs.append(certify(objective, event, law, table.assign(closed=np.sign(event.book.position) * amount)))
+        proofs.append(
+            certify(objective, event, law, table.assign(closed=np.sign(event.book.position) * amount))
+        )
     if any(proof.gap is None or proof.bound is None for proof in proofs):
         return 1.0
     value, bound, said = np.array([(proof.objective, proof.bound, proof.gap) for proof in proofs]).T
@@ -121,13 +140,17 @@ def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation)
         return 1.0
     scale = np.maximum(np.abs(value), 1e-6 * largest)
     wrong = np.abs(np.maximum(value - bound, 0.0) / scale - said)
-    slack = np.maximum((least - bound) / scale - [proof.tolerance for proof in proofs], (bound - least) / scale)
+    slack = np.maximum(
+        (least - bound) / scale - [proof.tolerance for proof in proofs], (bound - least) / scale
+    )
     called = [float(proof.certified != (gap <= proof.tolerance)) for proof, gap in zip(proofs, said)]
     return float(max(wrong.max(), slack.max(), *called))
 
 
 def prices_are_slopes(problem: Problem) -> float | None:
-    """How far, relative, the shadow prices leave the two difference quotients of the least value in each requirement, between which convexity puts them."""
+    """How far, relative, the shadow prices leave the two difference quotients of the least value in each
+    requirement, between which convexity puts them.
+    """
     event = problem.event
     if not event.free.any() or problem.objective.lower_bound_objective() is not None:
         return None

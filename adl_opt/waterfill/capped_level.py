@@ -1,4 +1,6 @@
-"""The water level where an account may close no more than a cap: bisection over the leverages at which accounts begin and stop to close. numpy only."""
+"""The water level where an account may close no more than a cap: bisection over the leverages at which
+accounts begin and stop to close. numpy only.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,10 +9,12 @@ Array = NDArray[np.float64]
 
 
 def capped_level(size: Array, equity: Array, cap: Array, required: float) -> tuple[float, Array]:
-    """(level (x of equity), closed (n,)): closed = clip(size - level x equity, 0, cap), which sums to `required` but for rounding.
+    """(level (x of equity), closed (n,)): closed = clip(size - level x equity, 0, cap), which sums to
+    `required` but for rounding.
 
-    size >= cap >= 0 and equity > 0 (n,) in one unit of account, 0 < required < sum of cap. What is closed falls in the level, linearly between the leverages
-    size / equity, where an account begins, and (size - cap) / equity, where it stops.
+    size >= cap >= 0 and equity > 0 (n,) in one unit of account, 0 < required < sum of cap. What is closed
+    falls in the level, linearly between the leverages size / equity, where an account begins, and (size -
+    cap) / equity, where it stops.
     """
     start, stop = size / equity, (size - cap) / equity
     edges = np.unique(np.concatenate([start, stop]))

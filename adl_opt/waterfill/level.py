@@ -1,4 +1,6 @@
-"""The exact water level with caps: everyone above one leverage is brought down to it (THEORY 1). numpy only."""
+"""The exact water level with caps: everyone above one leverage is brought down to it (THEORY 1). numpy
+only.
+"""
 
 import math
 from collections.abc import Iterator
@@ -20,16 +22,17 @@ _FEW = 256  # accounts up to which a sort is faster than passes over memory
 def water_level(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
     """The common leverage after closing `required`, and what each account closes.
 
-    size (n,) >= 0 and required in one unit; equity (n,) > 0 in the same unit of account, so that
-    size / equity is a leverage (contracts with equity / price will do). Returns the level (x of equity)
-    and closed (n,), 0 <= closed <= size, with `math.fsum(closed) == required`. Accounts above the level
-    end on it, the others are untouched; equal leverages are reduced in proportion to equity. cap (n,), 0 <= cap <= size: the most that each may close;
-    accounts that would have to close more end above the level.
+    size (n,) >= 0 and required in one unit; equity (n,) > 0 in the same unit of account, so that size /
+    equity is a leverage (contracts with equity / price will do). Returns the level (x of equity) and closed
+    (n,), 0 <= closed <= size, with `math.fsum(closed) == required`. Accounts above the level end on it, the
+    others are untouched; equal leverages are reduced in proportion to equity. cap (n,), 0 <= cap <= size: the
+    most that each may close; accounts that would have to close more end above the level.
 
-    With required = 0 the level is the highest leverage; with required = capacity the highest at which all is closed that may be, 0 without a cap.
-    Raises EventError if required is negative or above the capacity `math.fsum(size)`, of the caps if there are, or an entry is out of its range.
-    Source: Campbell et al. (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the
-    account at the cut: a reference at the top loses all digits when leverages span many decades.
+    With required = 0 the level is the highest leverage; with required = capacity the highest at which all is
+    closed that may be, 0 without a cap. Raises EventError if required is negative or above the capacity
+    `math.fsum(size)`, of the caps if there are, or an entry is out of its range. Source: Campbell et al.
+    (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the account at the cut: a reference
+    at the top loses all digits when leverages span many decades.
     """
     size, equity = _floats("size", size), _floats("equity", equity)
     required = float(_floats("required", required))
@@ -42,20 +45,33 @@ def water_level(size: Array, equity: Array, required: float, cap: Array | None =
 def filled(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
     """`water_level` but for the rounding of the sum: a few passes over memory, no sort.
 
-    What lies above a level is convex in it, so that Newton's method, begun anywhere, comes from below after a step and ends at the level after finitely many.
+    What lies above a level is convex in it, so that Newton's method, begun anywhere, comes from below after a
+    step and ends at the level after finitely many.
     """
     if size.ndim != 1 or size.shape != equity.shape:
-        raise EventError(f"size and equity must be arrays of one length, not of shapes {size.shape} and {equity.shape}")
+        raise EventError(
+            f"size and equity must be arrays of one length, not of shapes {size.shape} and {equity.shape}"
+        )
     _check_range(size, equity)
     most = size if cap is None else cap
     if cap is not None and (cap.shape != size.shape or not ((cap >= 0) & (cap <= size)).all()):
-        raise EventError("cap must hold the most that each account may close, from 0 to its size, in an array as long as size")
+        raise EventError(
+            "cap must hold the most that each account may close, from 0 to its size, in an array as long "
+            "as size"
+        )
     if required == 0:
-        return (max(float((s / e).max()) for _, s, e in _pieces(size, equity)) if size.size else 0.0), np.zeros_like(size)
-    if not 0 < required <= float(most.sum()) * (1 - 1e-9):  # only near its ends is the capacity needed to the last bit
+        return (
+            max(float((s / e).max()) for _, s, e in _pieces(size, equity)) if size.size else 0.0
+        ), np.zeros_like(size)
+    if (
+        not 0 < required <= float(most.sum()) * (1 - 1e-9)
+    ):  # only near its ends is the capacity needed to the last bit
         capacity = float(exact_sum(most))
         if not 0 <= required <= capacity:
-            raise EventError(f"cannot close {required!r}: the requirement must lie between 0 and the capacity {capacity!r} (§7)")
+            raise EventError(
+                f"cannot close {required!r}: the requirement must lie between 0 and the capacity "
+                f"{capacity!r} (§7)"
+            )
         if required == capacity:
             return 0.0 if cap is None else float(((size - cap) / equity).min()), most.copy()
     if cap is not None:
@@ -64,7 +80,8 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
         level, closed = sorted_levels(size[None], equity[None], np.array([required]))
         return float(level[0]), closed[0]
     reference, below = _cut(size, equity, required)
-    # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what lies below the cut is small.
+    # From the account at the cut, not from the level: a difference of nearby leverages is exact, and what
+    # lies below the cut is small.
     closed, spare = np.empty_like(size), np.empty(_PIECE)
     for a, s, e in _pieces(size, equity):
         part = np.divide(s, e, out=spare[: len(s)])
@@ -75,13 +92,24 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
     return max(reference - below, 0.0), closed
 
 
-def water_levels(size: Array, equity: Array, required: Array, cap: Array | None = None) -> tuple[Array, Array]:
-    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level (K,)."""
+def water_levels(
+    size: Array, equity: Array, required: Array, cap: Array | None = None
+) -> tuple[Array, Array]:
+    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level
+    (K,).
+    """
     inside = (required > 0) & (required < size.sum(axis=1) * (1 - 1e-9))
-    plain = cap is None and size.shape[1] <= _FEW and (size >= 0).all() and ((equity > 0) & np.isfinite(equity)).all()
+    plain = (
+        cap is None
+        and size.shape[1] <= _FEW
+        and (size >= 0).all()
+        and ((equity > 0) & np.isfinite(equity)).all()
+    )
     level, closed = np.empty(len(size)), np.empty_like(size)
     for k in np.flatnonzero(~inside) if plain else range(len(size)):
-        level[k], closed[k] = water_level(size[k], equity[k], float(required[k]), None if cap is None else cap[k])
+        level[k], closed[k] = water_level(
+            size[k], equity[k], float(required[k]), None if cap is None else cap[k]
+        )
     if plain and inside.any():
         level[inside], closed[inside] = sorted_levels(size[inside], equity[inside], required[inside])
         for k in np.flatnonzero(inside):
@@ -91,10 +119,15 @@ def water_levels(size: Array, equity: Array, required: Array, cap: Array | None 
 
 
 def sorted_levels(size: Array, equity: Array, required: Array) -> tuple[Array, Array]:
-    """`filled` of K assets that m accounts each hold, by a sort of each row; 0 < required (K,) < sums of size (K, m)."""
+    """`filled` of K assets that m accounts each hold, by a sort of each row; 0 < required (K,) < sums of size
+    (K, m).
+    """
     leverage = size / equity
     order = np.argsort(-leverage, axis=1, kind="stable")
-    top, weights = np.take_along_axis(leverage, order, 1), np.cumsum(np.take_along_axis(equity, order, 1), axis=1)
+    top, weights = (
+        np.take_along_axis(leverage, order, 1),
+        np.cumsum(np.take_along_axis(equity, order, 1), axis=1),
+    )
     # What lies above each account's leverage, summed from the top.
     depth = np.zeros_like(size)
     np.cumsum(weights[:, :-1] * (top[:, :-1] - top[:, 1:]), axis=1, out=depth[:, 1:])
@@ -109,8 +142,8 @@ def sorted_levels(size: Array, equity: Array, required: Array) -> tuple[Array, A
 def _cut(size: Array, equity: Array, required: float) -> tuple[float, float]:
     """(reference, below): the level is `below` under the lowest leverage above it, measured from there.
 
-    About the level by Newton's method (what lies above a level is convex in it, so that it comes from below after a step), then exactly among the few
-    accounts near it.
+    About the level by Newton's method (what lies above a level is convex in it, so that it comes from below
+    after a step), then exactly among the few accounts near it.
     """
     level = _sampled_level(size, equity, required)
     level = _newton(size, equity, required, level)
@@ -142,8 +175,10 @@ def _lost_in_rounding(size: Array, equity: Array, required: float) -> str:
         leverage = size / equity
     first = int(np.argmax(leverage))
     return (
-        f"no water level is found for the requirement {required!r}: leverages go up to {leverage[first]:.6g}, of entry number {first + 1} "
-        f"with size {size[first]:.6g} on equity {equity[first]:.6g}, beyond what floats sum; leave that entry out, or use other units"
+        f"no water level is found for the requirement {required!r}: leverages go up to "
+        f"{leverage[first]:.6g}, of entry number {first + 1} "
+        f"with size {size[first]:.6g} on equity {equity[first]:.6g}, beyond what floats sum; leave that "
+        "entry out, or use other units"
     )
 
 
@@ -197,7 +232,10 @@ def _pieces(size: Array, equity: Array) -> Iterator[tuple[int, Array, Array]]:
 
 
 def _check_range(size: Array, equity: Array) -> None:
-    if all(s.min() >= 0 and e.min() > 0 and s.max() < np.inf and e.max() < np.inf for _, s, e in _pieces(size, equity)):
+    if all(
+        s.min() >= 0 and e.min() > 0 and s.max() < np.inf and e.max() < np.inf
+        for _, s, e in _pieces(size, equity)
+    ):
         return
     for name, values, legal in (("size", size, size >= 0), ("equity", equity, equity > 0)):
         bad = ~(legal & np.isfinite(values))
@@ -205,7 +243,8 @@ def _check_range(size: Array, equity: Array) -> None:
             first = int(np.argmax(bad))
             wanted = "at least 0" if name == "size" else "positive"
             raise EventError(
-                f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number {first + 1}: {values[first]:.6g}"
+                f"{bad.sum()} of {len(bad)} entries of {name} are not finite and {wanted}, first number "
+                f"{first + 1}: {values[first]:.6g}"
             )
 
 
@@ -216,7 +255,10 @@ def _floats(name: str, values: object) -> Array:
     except ValueError:  # lists of several lengths
         floats = None
     if floats is None or (name == "required" and floats.ndim):
-        raise EventError(f"{name} must be {'a number' if name == 'required' else 'an array of numbers'}, not {str(values)[:40]!r}")
+        raise EventError(
+            f"{name} must be {'a number' if name == 'required' else 'an array of numbers'}, not "
+            f"{str(values)[:40]!r}"
+        )
     return floats
 
 
@@ -230,13 +272,16 @@ def _check_digits(size: Array, equity: Array) -> None:
             if bad.any():
                 first = int(np.argmax(bad))
                 raise EventError(
-                    f"{bad.sum()} of {len(bad)} entries of {name} are above {MOST:g} or below {LEAST:g}, first number {first + 1}: "
+                    f"{bad.sum()} of {len(bad)} entries of {name} are above {MOST:g} or below {LEAST:g}, "
+                    f"first number {first + 1}: "
                     f"{values[first]:.6g}; leave it out, or use other units"
                 )
 
 
 def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple[float, Array]:
-    """(level, amounts (n,)) with amounts = clip(level x equity, low, high) summing to total, low <= high (n,) in quote currency, equity > 0."""
+    """(level, amounts (n,)) with amounts = clip(level x equity, low, high) summing to total, low <= high (n,)
+    in quote currency, equity > 0.
+    """
     edges = np.sort(np.concatenate([low / equity, high / equity]))
     # The sum is piecewise linear in the level: find its piece by bisection over the edges, then interpolate.
     first, last = 0, len(edges) - 1

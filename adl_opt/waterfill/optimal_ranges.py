@@ -18,11 +18,13 @@ _INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range s
 def affine_around(
     event: Event, law: Law | None, level: Array, ignored: float = 0.0, coupled: bool = True
 ) -> tuple[Array, Array] | None:
-    """The leverages (d,), (d,) around each water level between which the expected loss of an account is affine in its leverage (Thm 2).
+    """The leverages (d,), (d,) around each water level between which the expected loss of an account is
+    affine in its leverage (Thm 2).
 
-    ignored: only the worst 1 - ignored of the moves count (their tail law; 1: the worst move alone). coupled: the tail is that of the total loss; then
-    one asset must be decided, and whatever else is lost must grow with the same moves, or None is returned. Kinks are 1 / (move against
-    the position); a level on a kink has no interval around it. None if the law's support is not known.
+    ignored: only the worst 1 - ignored of the moves count (their tail law; 1: the worst move alone). coupled:
+    the tail is that of the total loss; then one asset must be decided, and whatever else is lost must grow
+    with the same moves, or None is returned. Kinks are 1 / (move against the position); a level on a kink has
+    no interval around it. None if the law's support is not known.
     """
     if law is None:
         return level, level  # optimal for every law: laws with a density everywhere leave no freedom
@@ -34,7 +36,9 @@ def affine_around(
             reach = law.reach(int(k))
             if reach is None or ignored > 0:
                 return None
-            most = reach[1] if event.side[k] < 0 else -reach[0]  # the worst move against the side being closed
+            most = (
+                reach[1] if event.side[k] < 0 else -reach[0]
+            )  # the worst move against the side being closed
             kink = 1 / most if most > 0 else np.inf
             if level[k] < kink:
                 low[k], high[k] = 0.0, kink
@@ -47,7 +51,10 @@ def affine_around(
         move = against[_worst(against, law.probability, ignored)]
         kink = 1 / move[move > 0]
         if not (kink == level[k]).any():
-            low[k], high[k] = kink[kink < level[k]].max(initial=0.0), kink[kink > level[k]].min(initial=np.inf)
+            low[k], high[k] = (
+                kink[kink < level[k]].max(initial=0.0),
+                kink[kink > level[k]].min(initial=np.inf),
+            )
     return low, high
 
 
@@ -84,9 +91,11 @@ def _grows(loss: Array, against: Array, probability: Array) -> bool:
 
 
 def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tuple[Array, Array]:
-    """Least and most (legs,) contracts that each leg closes at an optimum: leverages of reduced accounts anywhere in [low, high] (d,) (Thm 2).
+    """Least and most (legs,) contracts that each leg closes at an optimum: leverages of reduced accounts
+    anywhere in [low, high] (d,) (Thm 2).
 
-    Not for caps, unless low == high. amount: water-filling. Sums are of differences from it, so that dust accounts beside giants keep their digits.
+    Not for caps, unless low == high. amount: water-filling. Sums are of differences from it, so that dust
+    accounts beside giants keep their digits.
     """
     book = event.book
     least, most = amount.copy(), amount.copy()
@@ -108,9 +117,11 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
 
 
 def fewest_touched(event: Event, least: Array, most: Array) -> Array:
-    """An optimal amount (legs,) that reduces as few accounts as can be: those that must be, then those that can take most.
+    """An optimal amount (legs,) that reduces as few accounts as can be: those that must be, then those that
+    can take most.
 
-    least, most (legs,) as of one_asset_ranges. Exact: one requirement, so that the largest rooms first is the fewest.
+    least, most (legs,) as of one_asset_ranges. Exact: one requirement, so that the largest rooms first is the
+    fewest.
     """
     amount = least.copy()
     for k in event.free_assets:

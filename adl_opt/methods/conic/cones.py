@@ -1,4 +1,6 @@
-"""Programs in cones as Clarabel takes them: which rows form a cone, and which can lack something (THEORY 11.2)."""
+"""Programs in cones as Clarabel takes them: which rows form a cone, and which can lack something (THEORY
+11.2).
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +20,8 @@ _ACCURACY = 1e-9
 class Cones:
     """Which rows form a cone: number (rows,) of the cone of each row.
 
-    inside (rows,): a direction into the cone, 0 in equations. head (rows,): rows that may grow without limit, whatever
-    the others. single: by cone None for an equation, 1 for an inequality, else Clarabel's cone.
+    inside (rows,): a direction into the cone, 0 in equations. head (rows,): rows that may grow without limit,
+    whatever the others. single: by cone None for an equation, 1 for an inequality, else Clarabel's cone.
     """
 
     number: NDArray[np.int64]
@@ -29,10 +31,14 @@ class Cones:
 
     @classmethod
     def of(cls, dims: Any, given: NDArray[np.bool_]) -> "Cones":
-        """given (rows,): where the allocation stands; a cone of three gives way in those rows alone, if that helps."""
+        """given (rows,): where the allocation stands; a cone of three gives way in those rows alone, if that
+        helps.
+        """
         single: list[Any] = [None] * dims.zero + [1] * dims.nonneg
         single += [clarabel.SecondOrderConeT(size) for size in dims.soc]
-        single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [clarabel.PowerConeT(a) for a in dims.p3d]
+        single += [clarabel.ExponentialConeT() for _ in range(dims.exp)] + [
+            clarabel.PowerConeT(a) for a in dims.p3d
+        ]
         sizes = [1] * (dims.zero + dims.nonneg) + [*dims.soc] + [3] * (dims.exp + len(dims.p3d))
         number, first = np.repeat(np.arange(len(sizes)), sizes), dims.zero + dims.nonneg + sum(dims.soc)
         head = np.arange(len(number)) >= dims.zero
@@ -60,7 +66,12 @@ class Cones:
     def those(self, kept: NDArray[np.bool_]) -> "Cones":
         rows = kept[self.number]
         number = (np.cumsum(kept) - 1)[self.number[rows]]
-        return Cones(number, self.inside[rows], self.head[rows], [one for one, stays in zip(self.single, kept) if stays])
+        return Cones(
+            number,
+            self.inside[rows],
+            self.head[rows],
+            [one for one, stays in zip(self.single, kept) if stays],
+        )
 
     def any(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(cones,): whether one of its rows is."""
@@ -74,7 +85,10 @@ class Cones:
 
 
 def binding_cones(A: Any, cones: Cones) -> NDArray[np.bool_]:
-    """(cones,): those that can lack something. The others have a variable that only ever helps, or an equation's own."""
+    """(cones,): those that can lack something.
+
+    The others have a variable that only ever helps, or an equation's own.
+    """
     binding = np.ones(len(cones.single), bool)
     entry, (height, width) = sp.coo_array(A), A.shape
     for _ in range(len(binding) + 1):  # each round but the last meets a cone
@@ -99,7 +113,12 @@ class Found:
     z: Array
 
 
-_STATUS = {"Solved": "solved", "AlmostSolved": "solved", "PrimalInfeasible": "impossible", "DualInfeasible": "endless"}
+_STATUS = {
+    "Solved": "solved",
+    "AlmostSolved": "solved",
+    "PrimalInfeasible": "impossible",
+    "DualInfeasible": "endless",
+}
 
 
 def solved(curve: Any, cost: Array, A: Any, b: Array, kinds: list[Any]) -> Found:
@@ -109,4 +128,6 @@ def solved(curve: Any, cost: Array, A: Any, b: Array, kinds: list[Any]) -> Found
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _ACCURACY
     settings.max_threads = 1
     found = clarabel.DefaultSolver(sp.csc_array(sp.triu(curve)), cost, A, b, kinds, settings).solve()
-    return Found(_STATUS.get(str(found.status), "unknown"), float(found.obj_val), np.array(found.x), np.array(found.z))
+    return Found(
+        _STATUS.get(str(found.status), "unknown"), float(found.obj_val), np.array(found.x), np.array(found.z)
+    )

@@ -1,4 +1,6 @@
-"""Expected loss under elliptical laws from below: second-order-cone cuts, one an account and point (THEORY 4)."""
+"""Expected loss under elliptical laws from below: second-order-cone cuts, one an account and point (THEORY
+4).
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +19,14 @@ Array = NDArray[np.float64]
 
 
 def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
-    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the law is not elliptical."""
-    return with_expected_loss(objective, lambda: Cuts(law, [_place(m, law) for m in points])) if isinstance(law, Gaussian) else None
+    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the
+    law is not elliptical.
+    """
+    return (
+        with_expected_loss(objective, lambda: Cuts(law, [_place(m, law) for m in points]))
+        if isinstance(law, Gaussian)
+        else None
+    )
 
 
 def _place(m: Symbols, law: Any) -> Array:
@@ -29,7 +37,9 @@ def _place(m: Symbols, law: Any) -> Array:
 
 
 class Cuts(Objective):
-    """sum_i max_j (m(z_ij) s_i - P(T > z_ij) e_i): below the expected loss, and equal to it where the cuts were made (quote currency)."""
+    """sum_i max_j (m(z_ij) s_i - P(T > z_ij) e_i): below the expected loss, and equal to it where the cuts
+    were made (quote currency).
+    """
 
     def __init__(self, law: Any, places: Sequence[Array]) -> None:
         self._law, self._root = law, root(law.scale)
@@ -42,7 +52,9 @@ class Cuts(Objective):
 
         deviation = cp.norm(m.exposure @ self._root, 2, axis=1)
         cushion = m.equity + m.exposure @ self._law.mean
-        heights = [cp.multiply(a, deviation) - cp.multiply(b, cushion) for a, b in zip(self._first, self._tail)]
+        heights = [
+            cp.multiply(a, deviation) - cp.multiply(b, cushion) for a, b in zip(self._first, self._tail)
+        ]
         return cp.sum(cp.maximum(0, *heights))
 
     def value(self, m: Any) -> float:

@@ -1,4 +1,6 @@
-"""Levelling a leverage of cross-margined accounts under requirements in any assets: a quadratic program, made even and exact (THEORY 5)."""
+"""Levelling a leverage of cross-margined accounts under requirements in any assets: a quadratic program, made
+even and exact (THEORY 5).
+"""
 
 import contextlib
 
@@ -43,18 +45,25 @@ def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> 
 
 
 def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
-    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor (Thm 3, whose proof is of any boxes, hence of caps)."""
+    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor
+    (Thm 3, whose proof is of any boxes, hence of caps).
+    """
     book = event.book
     whole = loading_of(law)[book.asset] * book.notional
     effect = event.closable_part(whole)
     if len(event.free_assets) == 1 and effect[event.free].all():
-        # One asset to decide: the common level, clipped to what each account can reach, always clears (THEORY 5).
+        # One asset to decide: the common level, clipped to what each account can reach, always clears (THEORY
+        # 5).
         legs = np.flatnonzero(event.free)
         account, moved = book.account[legs], effect[legs]
         start = book.per_account(whole - effect * event.fixed_fraction)[account]
         k = int(event.free_assets[0])
-        total = float(start.sum()) - float(loading_of(law)[k] * event.side[k] * event.required[k] * book.price[k])
-        after = clipped_level(start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0), book.equity[account], total)[1]
+        total = float(start.sum()) - float(
+            loading_of(law)[k] * event.side[k] * event.required[k] * book.price[k]
+        )
+        after = clipped_level(
+            start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0), book.equity[account], total
+        )[1]
         amount = event.fixed_fraction * event.size
         amount[legs] = np.clip((start - after) / moved, 0.0, 1.0) * event.size[legs]
         amount = cleared(event, amount)
@@ -64,7 +73,9 @@ def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
 
 @shared
 def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
-    """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2, of what may be closed."""
+    """Of all allocations with the leverages of `amount`, the one with the least sum of notional x fraction^2,
+    of what may be closed.
+    """
     book, legs = event.book, np.flatnonzero(event.free)
     weight = effect_of[legs]
     moving, row = np.unique(book.account[legs], return_inverse=True)
@@ -75,7 +86,10 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     fraction = cp.Variable(len(legs), bounds=[0, 1])
     notional = np.abs(event.notional[legs])
     size = np.sqrt(notional / notional.max())
-    held = [cp.abs(effect @ (fraction - here)) <= 1e-9, matrix @ fraction == event.required[assets] / event.capacities[assets]]
+    held = [
+        cp.abs(effect @ (fraction - here)) <= 1e-9,
+        matrix @ fraction == event.required[assets] / event.capacities[assets],
+    ]
     with (
         contextlib.suppress(cp.error.SolverError),
         filtered("ignore", UserWarning),
@@ -90,9 +104,11 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
 
 
 def polished(event: Event, whole: Array, amount: Array) -> Array:
-    """`amount` made exact: legs near a bound are put on it, the others solve the linear system that is left, by least squares of least norm.
+    """`amount` made exact: legs near a bound are put on it, the others solve the linear system that is left,
+    by least squares of least norm.
 
-    An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds gives an allocation.
+    An interior point leaves errors of the root of its gap. Returned as it came where no guess of the bounds
+    gives an allocation.
     """
     try:
         return amount if event.free.sum() > _MOST_POLISHED else _polished(event, whole, amount)
@@ -125,7 +141,11 @@ def _polished(event: Event, whole: Array, amount: Array) -> Array:
             step = lapack.lstsq(system @ null, left, rcond=1e-12) if null.size else np.zeros(0)
             fraction = full.astype(float)
             fraction[free] = (particular + null @ step) / size[free]
-        if fraction.min() >= -1e-12 and fraction.max() <= 1 + 1e-12 and np.abs(rows @ fraction - wanted).max() <= 1e-9:
+        if (
+            fraction.min() >= -1e-12
+            and fraction.max() <= 1 + 1e-12
+            and np.abs(rows @ fraction - wanted).max() <= 1e-9
+        ):
             exact = event.fixed_fraction * event.size
             exact[legs] = np.clip(fraction, 0.0, 1.0) * event.size[legs]
             return cleared(event, exact)

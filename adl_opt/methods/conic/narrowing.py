@@ -1,9 +1,10 @@
 """A search for allocations that an objective's own rows forbid (§17, THEORY 11.2).
 
-Rows A_x x + A_t t - b in -K allow every allocation x if they allow the vertices, which are queues. How much the rows must
-give way, e_w(x) = min {tau: A_x x + A_t t - b in tau w - K}, is convex in x and signed: also where there is room its
-multipliers z say where there is least, g = A_x'z. The queue that is highest in g is the next allocation, and e_w rises
-until it does not; then again from another queue with other weights w. A search that can refute, not a proof.
+Rows A_x x + A_t t - b in -K allow every allocation x if they allow the vertices, which are queues. How much
+the rows must give way, e_w(x) = min {tau: A_x x + A_t t - b in tau w - K}, is convex in x and signed: also
+where there is room its multipliers z say where there is least, g = A_x'z. The queue that is highest in g is
+the next allocation, and e_w rises until it does not; then again from another queue with other weights w. A
+search that can refute, not a proof.
 """
 
 from dataclasses import dataclass, field
@@ -26,10 +27,11 @@ _SPREAD = 2.0  # weights are exp(_SPREAD x a normal number)
 
 @dataclass
 class Search:
-    """What was tried: fractions closed (free legs,) of the allocations visited, pro rata first; programs solved.
+    """What was tried: fractions closed (free legs,) of the allocations visited, pro rata first; programs
+    solved.
 
-    forbidden: an allocation that no value of the own variables fits, and by how much its rows lack something there.
-    endless: the rows may give way without limit, so that no allocation is forbidden.
+    forbidden: an allocation that no value of the own variables fits, and by how much its rows lack something
+    there. endless: the rows may give way without limit, so that no allocation is forbidden.
     """
 
     visited: list[Array] = field(default_factory=list)

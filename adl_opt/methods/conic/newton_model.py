@@ -1,4 +1,6 @@
-"""Expected loss without scenarios to second order around an allocation, as a program; and where it is strictly convex (THEORY 4)."""
+"""Expected loss without scenarios to second order around an allocation, as a program; and where it is
+strictly convex (THEORY 4).
+"""
 
 from typing import Any
 
@@ -15,11 +17,15 @@ from adl_opt.objectives.base import Objective, Sum
 from adl_opt.objectives.expected_loss import ExpectedLoss
 
 Array = NDArray[np.float64]
-NATURAL = 1e-2  # of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the change
+# Of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the
+# change.
+NATURAL = 1e-2
 
 
 def newton_at(objective: Objective, m: Symbols) -> Objective | None:
-    """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth law; None if it has none or there are scenarios."""
+    """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth
+    law; None if it has none or there are scenarios.
+    """
     smooth = m.law is not None and not isinstance(m.law, Scenarios)
     try:
         return with_expected_loss(objective, lambda: Newton(m)) if smooth else None
@@ -28,7 +34,8 @@ def newton_at(objective: Objective, m: Symbols) -> Objective | None:
 
 
 def strictly_convex(objective: Objective, event: Event, law: Law | None, amount: Array) -> bool:
-    """Whether the objective is known to be strictly convex, around the allocation amount (legs,), in what is closed: then there is one optimum.
+    """Whether the objective is known to be strictly convex, around the allocation amount (legs,), in what is
+    closed: then there is one optimum.
 
     An expected loss, of which every account that has something to decide can lose there (THEORY 4).
     """
@@ -44,7 +51,10 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
         # From nothing left, an allocation that differs leaves a short, and with a short anything can be lost.
         shorts_only = np.where(longs[batch.account][:, None], 0.0, -1.0) * event.free[batch.leg]
         sure = law.convex_where(asset, left, book.equity[batch.account])
-        sure |= law.convex_where(asset, np.where(left == 0, shorts_only, left), book.equity[batch.account]) & ~longs[batch.account]
+        sure |= (
+            law.convex_where(asset, np.where(left == 0, shorts_only, left), book.equity[batch.account])
+            & ~longs[batch.account]
+        )
         if not sure[deciding[batch.account]].all():
             return False
     return True
@@ -54,7 +64,9 @@ def with_expected_loss(objective: Objective, make: Any) -> Objective | None:
     if not any(type(part) is ExpectedLoss for _, part in objective.weighted_parts()):
         return None
     other = make()
-    return Sum(tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts()))
+    return Sum(
+        tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts())
+    )
 
 
 class Newton(Objective):
@@ -78,7 +90,9 @@ class Newton(Objective):
         import cvxpy as cp
 
         step = cp.multiply(-self._notional / m.unit, m.fraction - self._at)
-        return cp.sum(cp.multiply(self._slope, step)) + cp.sum_squares(self._half * np.sqrt(m.unit / 2) @ step)
+        return cp.sum(cp.multiply(self._slope, step)) + cp.sum_squares(
+            self._half * np.sqrt(m.unit / 2) @ step
+        )
 
     def value(self, m: Any) -> float:
         step = -self._notional * (m.fraction - self._at)

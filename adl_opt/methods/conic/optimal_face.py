@@ -1,8 +1,10 @@
-"""The set of all optima of one solved event, and what one can ask of it: ranges, uniqueness, the optimum one prefers.
+"""The set of all optima of one solved event, and what one can ask of it: ranges, uniqueness, the optimum one
+prefers.
 
-Linear objectives: whatever is optimal complements one dual solution, so that the optima are a polyhedron: columns with a reduced cost stay at
-their bound, rows with a multiplier stay tight. Curved ones are constant in what they curve (the loss, the leverages), which leaves a
-polyhedron too. Any other convex objective: allocations within WITHIN of the optimum, by conic programs.
+Linear objectives: whatever is optimal complements one dual solution, so that the optima are a polyhedron:
+columns with a reduced cost stay at their bound, rows with a multiplier stay tight. Curved ones are constant
+in what they curve (the loss, the leverages), which leaves a polyhedron too. Any other convex objective:
+allocations within WITHIN of the optimum, by conic programs.
 """
 
 import contextlib
@@ -25,10 +27,13 @@ from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.threads import SHARED, filtered, shared
 
 Array = NDArray[np.float64]
-WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
+WITHIN = (
+    1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
+)
 _ZERO = 1e-9  # multipliers of a program whose objective is 1 below which they count as none
 _EXACT = {
-    "small_matrix_value": 1e-12, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10, "mip_feasibility_tolerance": 1e-9,
+    "small_matrix_value": 1e-12, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10,
+    "mip_feasibility_tolerance": 1e-9,
 }  # fmt: skip
 _INTERIOR = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 TELLABLE = 1e-8  # of a position: where less can move at most, programs do not tell optima apart
@@ -37,10 +42,12 @@ _SNAP = 1e-9  # fractions this close to 0 or 1, or to one another, are the solve
 
 @dataclass(frozen=True)
 class Face:
-    """Optimal fractions closed: the columns `at` of x, with low <= x <= high, equality rows first, then rows <= right (all of a program in x).
+    """Optimal fractions closed: the columns `at` of x, with low <= x <= high, equality rows first, then rows
+    <= right (all of a program in x).
 
-    how: in words; within: multipliers below this fraction of the optimum count as none, so that what weighs less (dust accounts, scenarios of
-    next to no probability) is not told apart. curved: something is held constant only within that tolerance.
+    how: in words; within: multipliers below this fraction of the optimum count as none, so that what weighs
+    less (dust accounts, scenarios of next to no probability) is not told apart. curved: something is held
+    constant only within that tolerance.
     """
 
     event: Event
@@ -55,7 +62,10 @@ class Face:
     curved: bool = False
 
     def extremes(self, costs: Any) -> tuple[Array, Array]:
-        """Least and largest value over the face of each row of `costs` (K, free legs). Raises SolveError if HiGHS fails."""
+        """Least and largest value over the face of each row of `costs` (K, free legs).
+
+        Raises SolveError if HiGHS fails.
+        """
         solver = self.solver()
         found = np.zeros((2, costs.shape[0]))
         columns = self.at.astype(np.int32)
@@ -72,16 +82,22 @@ class Face:
     def ranges(self) -> tuple[Array, Array]:
         """Least and most fraction closed of each free leg over the face, (free legs,)."""
         least, most = self.extremes(sp.eye_array(len(self.at), format="csr"))
-        return np.clip(np.where(least <= _SNAP, 0.0, least), 0.0, 1.0), np.clip(np.where(most >= 1 - _SNAP, 1.0, most), 0.0, 1.0)
+        return np.clip(np.where(least <= _SNAP, 0.0, least), 0.0, 1.0), np.clip(
+            np.where(most >= 1 - _SNAP, 1.0, most), 0.0, 1.0
+        )
 
     def unique(self) -> bool | None:
-        """Whether the face is one allocation: two random linear functions are constant on it. None where accuracy does not tell."""
+        """Whether the face is one allocation: two random linear functions are constant on it.
+
+        None where accuracy does not tell.
+        """
         room = self.room
         if room < TELLABLE:
             return None
         notional = np.abs(self.event.notional[self.event.free])
         plain = self._random_costs()
-        # Where a tolerance decides, dust accounts may have any freedom in it: then only what weighs by notional counts as freedom.
+        # Where a tolerance decides, dust accounts may have any freedom in it: then only what weighs by
+        # notional counts as freedom.
         least, most = self.extremes(np.array([*plain, plain[0] * notional / notional.max()]))
         width, heavy = (most - least)[:2].max(), (most - least)[2]
         if width <= min(1e-7, 1e-2 * room):
@@ -90,7 +106,9 @@ class Face:
 
     @property
     def room(self) -> float:
-        """What can move at most, as a fraction of the largest position of its asset; of the asset where it is least."""
+        """What can move at most, as a fraction of the largest position of its asset; of the asset where it is
+        least.
+        """
         event = self.event
         k = event.free_assets
         room = np.minimum(event.required[k], event.capacities[k] - event.required[k])
@@ -111,12 +129,18 @@ class Face:
 
     @shared
     def best(self, kind: str, time_limit: float | None = None) -> Array:
-        """The fractions closed (free legs,) of the optimum that one prefers. Raises SolveError if no solver finds one."""
+        """The fractions closed (free legs,) of the optimum that one prefers.
+
+        Raises SolveError if no solver finds one.
+        """
         x = cp.Variable(len(self.low), bounds=[self.low, self.high])
         fraction, book = x[self.at], self.event.book
         legs = np.flatnonzero(self.event.free)
         n = len(book.accounts)
-        share = sp.csr_array((np.abs(self.event.notional[legs]), (book.account[legs], np.arange(len(legs)))), shape=(n, len(legs)))
+        share = sp.csr_array(
+            (np.abs(self.event.notional[legs]), (book.account[legs], np.arange(len(legs)))),
+            shape=(n, len(legs)),
+        )
         constraints: list[Any] = [
             self.rows[: self.equal] @ x == self.right[: self.equal],
             self.rows[self.equal :] @ x <= self.right[self.equal :],
@@ -125,28 +149,44 @@ class Face:
             start = Symbols(self.event, None, self.event.fixed_fraction * self.event.size).leverage
             after = start - sp.diags_array(1 / book.equity) @ share @ fraction
             weight = np.sqrt(book.equity / book.equity.sum()) / max(float(start.max()), 1e-300)
-            self._solve(cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(weight, after))), constraints), "CLARABEL", time_limit)
+            self._solve(
+                cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(weight, after))), constraints),
+                "CLARABEL",
+                time_limit,
+            )
             return np.asarray(fraction.value)
         if kind == "keep-hedges":
             cost = np.where(self._hedges()[legs], np.abs(self.event.notional[legs]), 0.0)
-            self._solve(cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints), "HIGHS", time_limit)
+            self._solve(
+                cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints),
+                "HIGHS",
+                time_limit,
+            )
             return np.asarray(fraction.value)
         touched = cp.Variable(n, boolean=True)
         # An account that the requirement reduces anyway costs nothing more.
         anyway = book.per_account(((self.event.fixed_fraction > 0) & (self.event.size > 0)).astype(float)) > 0
-        count = cp.Problem(cp.Minimize((~anyway).astype(float) @ touched), [*constraints, fraction <= touched[book.account[legs]]])
+        count = cp.Problem(
+            cp.Minimize((~anyway).astype(float) @ touched),
+            [*constraints, fraction <= touched[book.account[legs]]],
+        )
         self._solve(count, "HIGHS", time_limit)
         found = np.asarray(fraction.value)
         spared = (np.asarray(touched.value) < 0.5)[book.account[legs]]
         # Integers are met up to a tolerance only: again without the accounts that are spared.
-        rest = cp.Problem(cp.Minimize(0), [*constraints, fraction[np.flatnonzero(spared)] == 0] if spared.any() else constraints)
+        rest = cp.Problem(
+            cp.Minimize(0),
+            [*constraints, fraction[np.flatnonzero(spared)] == 0] if spared.any() else constraints,
+        )
         with contextlib.suppress(SolveError):
             self._solve(rest, "HIGHS", time_limit)
             found = np.asarray(fraction.value)
         return found
 
     def _hedges(self) -> NDArray[np.bool_]:
-        """Legs against the rest of their account, before closing: of opposite sign to its other notional taken together."""
+        """Legs against the rest of their account, before closing: of opposite sign to its other notional
+        taken together.
+        """
         book = self.event.book
         others = book.per_account(book.notional)[book.account] - book.notional
         return (book.notional * others < 0) & (np.bincount(book.account)[book.account] > 1)
@@ -161,7 +201,9 @@ class Face:
                 with filtered("ignore", UserWarning):  # what it finds is proved or refused by the caller
                     problem.solve(solver=solver, **options, **limit)
             except cp.error.SolverError as error:
-                raise SolveError(f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}") from None
+                raise SolveError(
+                    f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}"
+                ) from None
             if problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
                 return
         raise SolveError(f"{solver} finds no preferred optimum (it says {problem.status})")
@@ -186,7 +228,9 @@ class Face:
 
 @dataclass(frozen=True)
 class LevelSet(Face):
-    """Allocations whose objective is at most `most` (1: `scale`): constraints of the compiled program, which others use too."""
+    """Allocations whose objective is at most `most` (1: `scale`): constraints of the compiled program, which
+    others use too.
+    """
 
     program: Any = None
     scale: float = 1.0
@@ -200,11 +244,15 @@ class LevelSet(Face):
     def _extremes(self, costs: Any) -> tuple[Array, Array]:
         fraction, whole = self.program.fraction, self.program.problem
         cost = cp.Parameter(fraction.size)
-        problem = cp.Problem(cp.Minimize(cost @ fraction), [*whole.constraints, whole.objective.args[0] <= self.most])
+        problem = cp.Problem(
+            cp.Minimize(cost @ fraction), [*whole.constraints, whole.objective.args[0] <= self.most]
+        )
         found = np.zeros((2, costs.shape[0]))
         for k in range(costs.shape[0]):
             for side, sign in enumerate((1.0, -1.0)):
-                cost.value = sign * np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
+                cost.value = (
+                    sign * np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
+                )
                 self._solve(problem, "CLARABEL", None)
                 found[side, k] = sign * float(problem.value)
         return found[0], found[1]
@@ -214,15 +262,22 @@ class LevelSet(Face):
 
     def best(self, kind: str, time_limit: float | None = None) -> Array:
         raise SolveError(
-            "prefer= chooses among the optima of linear programs, of our risk measures and of leverage powers; the optima of this objective are no polyhedron"
+            "prefer= chooses among the optima of linear programs, of our risk measures and of leverage "
+            "powers; the optima of this objective are no polyhedron"
         )
 
 
 def optimal_face(
-    objective: Objective, event: Event, law: Law | None, amount: Array, program: Program, scale: float, exact: bool = False
+    objective: Objective,
+    event: Event,
+    law: Law | None,
+    amount: Array,
+    program: Program,
+    scale: float,
+    exact: bool = False,
 ) -> Face:
-    """All optima of an event, given one of them, `amount` (legs,), and the compiled program; scale > 0: what counts as 1 of the objective;
-    exact: the amount comes of a formula, not of a solver.
+    """All optima of an event, given one of them, `amount` (legs,), and the compiled program; scale > 0: what
+    counts as 1 of the objective; exact: the amount comes of a formula, not of a solver.
 
     Raises SolveError if a solver fails.
     """
@@ -232,24 +287,35 @@ def optimal_face(
         with program.lock, SHARED:
             program.set(event, scale)
             solver = "CLARABEL" if program.brings_variables else "HIGHS"
-            return _complementary(event, program.problem, solver, program.fraction, "linear programs over the optimal face")
+            return _complementary(
+                event, program.problem, solver, program.fraction, "linear programs over the optimal face"
+            )
     room = 1e-13 if exact else 1e-9
     with SHARED:
         curved = _constant(objective, event, law, amount, room)
         if curved is not None:
             face = _complementary(
-                event, curved[0], "HIGHS", curved[1], "linear programs where what the objective curves is constant"
+                event,
+                curved[0],
+                "HIGHS",
+                curved[1],
+                "linear programs where what the objective curves is constant",
             )
             return replace(face, within=max(room, _ZERO), curved=not exact)
     nothing, most = np.zeros(0), evaluate(objective, Symbols(event, law, amount)) / scale + WITHIN
     return LevelSet(
         event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,
-        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program, scale, most,
+        f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program, scale,
+        most,
     )  # fmt: skip
 
 
-def _constant(objective: Objective, event: Event, law: Law | None, amount: Array, room: float) -> tuple[cp.Problem, Any] | None:
-    """A linear program whose optima are those of a curved objective: what it curves is held where it is, linear terms are minimised."""
+def _constant(
+    objective: Objective, event: Event, law: Law | None, amount: Array, room: float
+) -> tuple[cp.Problem, Any] | None:
+    """A linear program whose optima are those of a curved objective: what it curves is held where it is,
+    linear terms are minimised.
+    """
     book, m = event.book, Symbols(event, law, amount)
     fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name="fraction")
     unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
@@ -257,7 +323,8 @@ def _constant(objective: Objective, event: Event, law: Law | None, amount: Array
     held: list[Any] = []
     total: Any = cp.Constant(0.0)
     parts = [(w, part) for w, part in objective.weighted_parts() if w > 0]
-    # Beside another term a measure may change by a constant that the other makes good; beside fixed leverages it cannot.
+    # Beside another term a measure may change by a constant that the other makes good; beside fixed leverages
+    # it cannot.
     alone = sum(not part.fixes_leverage() for _, part in parts) == 1
     for j, (weight, part) in enumerate(parts):
         if part.fixes_leverage():
@@ -285,7 +352,9 @@ def _ceiling(part: Objective, m: Symbols) -> Array | None:
 
 
 def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any, how: str) -> Face:
-    """The optimal face of a linear program: solved once, then everything that complements its dual solution."""
+    """The optimal face of a linear program: solved once, then everything that complements its dual
+    solution.
+    """
     data, _, inverse = problem.get_problem_data(solver)
     at = _columns(data, inverse, fraction)
     A, b, c = sp.csr_array(data["A"]), np.asarray(data["b"], float), np.asarray(data["c"], float)
@@ -307,7 +376,10 @@ def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any
 
 
 def _run(solver: Any) -> None:
-    """Solve; once more without presolve, which takes thin bands for infeasible. Raises SolveError if there is no optimum."""
+    """Solve; once more without presolve, which takes thin bands for infeasible.
+
+    Raises SolveError if there is no optimum.
+    """
     said = ""
     for presolve in ("choose", "off"):
         solver.setOptionValue("presolve", presolve)

@@ -1,8 +1,9 @@
-"""What `express` asks of variables of an objective's own, given an allocation: rows in cones (§17, THEORY 11.2).
+"""What `express` asks of variables of an objective's own, given an allocation: rows in cones (§17, THEORY
+11.2).
 
-A_x x + A_t t + s = b, s in K: x is the allocation and the losses that follow from it, t the objective's own variables.
-Compiled once; two small programs for an x: the least that `express` can be over t, and by how much every row must give
-way before any t fits.
+A_x x + A_t t + s = b, s in K: x is the allocation and the losses that follow from it, t the objective's own
+variables. Compiled once; two small programs for an x: the least that `express` can be over t, and by how much
+every row must give way before any t fits.
 """
 
 from dataclasses import dataclass
@@ -82,8 +83,12 @@ class OwnRows:
         self._offset = float(inverse[-1][cp.settings.OFFSET])
         program = data["param_prob"]
         place = {v.name(): np.arange(v.size) + program.var_id_to_col[v.id] for v in program.variables}
-        self._at = {name: place[said] for name, said in _GIVEN.items() if said in place}  # columns of what is given
-        self._own = np.setdiff1d(np.arange(len(data["c"])), np.concatenate([np.zeros(0, int), *self._at.values()]))
+        self._at = {
+            name: place[said] for name, said in _GIVEN.items() if said in place
+        }  # columns of what is given
+        self._own = np.setdiff1d(
+            np.arange(len(data["c"])), np.concatenate([np.zeros(0, int), *self._at.values()])
+        )
         self._cost = np.asarray(data["c"], float)
         quadratic = data.get("P")
         self._curve = sp.csr_array(quadratic if quadratic is not None else (len(self._cost),) * 2)
@@ -93,7 +98,9 @@ class OwnRows:
             self._keep(sp.csr_array(data["A"]), np.asarray(data["b"], float), dims)
 
     def _keep(self, A: Any, b: Array, dims: Any) -> None:
-        """Keep the cones in which a variable of the objective's own stands; others are boxes of what is given."""
+        """Keep the cones in which a variable of the objective's own stands; others are boxes of what is
+        given.
+        """
         given = np.setdiff1d(np.arange(A.shape[1]), self._own)
         rows = Cones.of(dims, np.diff(A[:, given].indptr) > 0)
         touched = rows.any(np.diff(A[:, self._own].indptr) > 0)
@@ -104,10 +111,14 @@ class OwnRows:
         self._rows = np.flatnonzero(binding[self._all.number])  # those that can lack something
         self.cones = self._all.those(binding)
         entries = abs(self._A[self._rows])
-        self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)  # (cones,): the allocation stands there too
+        self.coupled = self.cones.any(
+            np.diff(entries[:, given].indptr) > 0
+        )  # (cones,): the allocation stands there too
         self._beside = sp.csc_array(self._A[:, self._own])
         self._giving = sp.csc_array(self._beside[self._rows])
-        self._scale = self.cones.largest(entries.max(axis=1).toarray().ravel() if len(self._rows) else np.zeros(0))
+        self._scale = self.cones.largest(
+            entries.max(axis=1).toarray().ravel() if len(self._rows) else np.zeros(0)
+        )
 
     def least(self, fraction: Array, reference: float = 1.0) -> Answer:
         """The least of `express` over its own variables at fractions closed (free legs,).
@@ -128,7 +139,9 @@ class OwnRows:
         return Answer("solved", float(value) * self.money, self._slope(fraction, slope) * self.money)
 
     def lacking(self, fraction: Array, weight: Array) -> Answer:
-        """By how much the cones, each times its `weight` (cones,), must give way before any t fits; < 0: room."""
+        """By how much the cones, each times its `weight` (cones,), must give way before any t fits; < 0:
+        room.
+        """
         give = -self.cones.inside * (weight * self._scale)[self.cones.number]
         giving = sp.hstack([self._giving, sp.csc_array(give[:, None])], format="csc")
         cost = np.append(np.zeros(len(self._own)), 1.0)
@@ -147,7 +160,9 @@ class OwnRows:
 
     @cached_property
     def sides(self) -> NDArray[np.int64]:
-        """Numbers from 1 of the rows in which the allocation stands; equations have two sides, and both signs."""
+        """Numbers from 1 of the rows in which the allocation stands; equations have two sides, and both
+        signs.
+        """
         rows = 1 + np.flatnonzero(self.coupled[self.cones.number])
         return np.concatenate([rows, -rows[self.cones.equation[rows - 1]]])
 
@@ -186,7 +201,11 @@ class OwnRows:
             if "loss" in self._at:
                 weight += by_column[self._at["loss"]] / self._unit
             if "shortfall" in self._at:
-                np.add.at(weight, (rows.account, rows.scenario), by_column[self._at["shortfall"]] / scale[rows.account])
+                np.add.at(
+                    weight,
+                    (rows.account, rows.scenario),
+                    by_column[self._at["shortfall"]] / scale[rows.account],
+                )
             slope += point_support(Symbols(event, self.law, self.amount(fraction)), weight).low
         return slope
 
@@ -197,6 +216,8 @@ def _sides(variable: Any) -> int:
     signs = sum(bool(said.get(name)) for name in ("nonneg", "nonpos", "pos", "neg", "PSD", "NSD"))
     bounds = said.get("bounds") or []
     values = [
-        np.broadcast_to(np.asarray(getattr(side, "value", side), float), variable.shape) for side in bounds if side is not None
+        np.broadcast_to(np.asarray(getattr(side, "value", side), float), variable.shape)
+        for side in bounds
+        if side is not None
     ]
     return signs * variable.size + sum(int(np.isfinite(side).sum()) for side in values)

@@ -1,7 +1,7 @@
 """What is tried of an objective with variables of its own before its conic bound counts (§17, THEORY 11.2).
 
-That its rows allow every allocation, and that `express`, minimised over those variables, is at most `value`. Tried, not
-proved; what contradicts is an ObjectiveError.
+That its rows allow every allocation, and that `express`, minimised over those variables, is at most `value`.
+Tried, not proved; what contradicts is an ObjectiveError.
 """
 
 from typing import TYPE_CHECKING
@@ -21,18 +21,24 @@ if TYPE_CHECKING:
     from adl_opt.methods.conic.own_rows import OwnRows
 
 Array = NDArray[np.float64]
-# `express` with variables of its own is known through a solver only: below this relative difference from `value` the
+# `express` with variables of its own is known through a solver only: below this relative difference from
+# `value` the
 # solver may be to blame, and the bound is left out where `express` is above; beyond it the objective is.
 DISAGREE, _DOUBT = 1e-3, 1e-5
-_MANY, _FEW, _SMALL = 60, 20, 5_000  # programs of a search at most: where rows have up to so many entries, and beyond
+_MANY, _FEW, _SMALL = (
+    60,
+    20,
+    5_000,
+)  # programs of a search at most: where rows have up to so many entries, and beyond
 _QUEUES = 8  # random ones where `express` is compared with `value`, whatever the rows
 
 
 class Trial:
-    """Of an objective, or what of a sum `rows` belong to, over the allocations of one event; law aligned, or None.
+    """Of an objective, or what of a sum `rows` belong to, over the allocations of one event; law aligned, or
+    None.
 
-    allocations: at how many it was tried; programs: of the search for forbidden ones; doubtful: its bound does not
-    count; lowest: the least value seen.
+    allocations: at how many it was tried; programs: of the search for forbidden ones; doubtful: its bound
+    does not count; lowest: the least value seen.
     """
 
     def __init__(self, event: Event, law: Law | None, rows: "OwnRows", reference: float) -> None:
@@ -64,7 +70,8 @@ class Trial:
     def compare(self, fraction: Array) -> Array | None:
         """`express`, minimised over its own variables, against `value` at fractions closed (free legs,).
 
-        Its slope there, (legs,), or None if no solver tells. Raises ObjectiveError if the two differ, or no t fits.
+        Its slope there, (legs,), or None if no solver tells. Raises ObjectiveError if the two differ, or no t
+        fits.
         """
         if not self.rows.known:
             return None
@@ -80,7 +87,8 @@ class Trial:
         off = (said.value - value) / max(abs(value), self._reference)
         if not abs(off) <= DISAGREE:
             raise ObjectiveError(
-                f"{self.rows.objective}: at {self._where(fraction)} express says {said.value:.9g} but value {value:.9g}; "
+                f"{self.rows.objective}: at {self._where(fraction)} express says {said.value:.9g} but "
+                f"value {value:.9g}; "
                 "they disagree, the objective is not convex, or its own variables are badly scaled (§17)"
             )
         self.doubtful |= off > _DOUBT
@@ -100,7 +108,8 @@ class Trial:
         by = f" (its rows lack {lacking:.2g} there)" if lacking > 0 else ""
         return ObjectiveError(
             f"the constraints of {self.rows.objective} exclude {self._where(fraction)}{by}: "
-            "an objective may not narrow the allocations; give its own variables boxes that no allocation reaches, or none (§17)"
+            "an objective may not narrow the allocations; give its own variables boxes that no allocation "
+            "reaches, or none (§17)"
         )
 
     def _where(self, fraction: Array) -> str:

@@ -20,8 +20,9 @@ _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
 class Rows:
     """Rows loss_is - equity_i that can be positive somewhere in the box, divided by D_i (§10).
 
-    kept: matrix (K, free legs), constant (K,), highest (K,) their largest value, account (K,), scenario (K,). Rows positive everywhere
-    stand apart (always_*): they are affine, exactly. Rows positive nowhere are left out, exactly.
+    kept: matrix (K, free legs), constant (K,), highest (K,) their largest value, account (K,), scenario (K,).
+    Rows positive everywhere stand apart (always_*): they are affine, exactly. Rows positive nowhere are left
+    out, exactly.
     """
 
     matrix: Any
@@ -39,7 +40,8 @@ def rows_of(event: Event, law: Scenarios, scale: Array, free: NDArray[np.int64])
     book, moves = event.book, law.moves
     if len(book.accounts) * len(moves) > _MOST_ROWS:
         raise SolveError(
-            f"{len(book.accounts):,} accounts x {len(moves):,} scenarios are too many rows for the conic method "
+            f"{len(book.accounts):,} accounts x {len(moves):,} scenarios are too many rows for the conic "
+            "method "
             f"(at most {_MOST_ROWS:,}); use fewer scenarios or fewer accounts"
         )
     start = Symbols(event, law, event.fixed_fraction * event.size)
@@ -50,13 +52,17 @@ def rows_of(event: Event, law: Scenarios, scale: Array, free: NDArray[np.int64])
         legs = np.arange(len(column))[start.legs_of(a, b)]
         legs = legs[column[legs] >= 0]
         account = book.account[legs] - a
-        effect = event.notional[legs, None] * moves.T[book.asset[legs]]  # of closing all that may be closed of the leg
+        effect = (
+            event.notional[legs, None] * moves.T[book.asset[legs]]
+        )  # of closing all that may be closed of the leg
         low, high = argument.copy(), argument.copy()
         np.add.at(low, account, np.minimum(effect, 0.0))
         np.add.at(high, account, np.maximum(effect, 0.0))
         for pile, mask in ((kept, (high > 0) & (low < 0)), (always, (high > 0) & (low >= 0))):
             pile.add(mask, argument, high, effect, account, column[legs], scale[a:b], a)
-    return Rows(*kept.stacked(len(free)), *(part for k, part in enumerate(always.stacked(len(free))) if k != 2))
+    return Rows(
+        *kept.stacked(len(free)), *(part for k, part in enumerate(always.stacked(len(free))) if k != 2)
+    )
 
 
 class _Pile:
@@ -82,10 +88,14 @@ class _Pile:
         leg, scenario = np.nonzero(mask[account])
         entry = effect[leg, scenario] / scale[account[leg]]
         row = number[account[leg], scenario]
-        self.parts.append((argument[i, s] / scale[i], high[i, s] / scale[i], i + first, s, row, column[leg], entry))
+        self.parts.append(
+            (argument[i, s] / scale[i], high[i, s] / scale[i], i + first, s, row, column[leg], entry)
+        )
         self.count += len(i)
 
     def stacked(self, width: int) -> tuple[Any, Array, Array, Any, Any]:
         constant, high, i, s, row, column, entry = (np.concatenate(part) for part in zip(*self.parts))
-        matrix = sp.csr_array((entry, (row.astype(np.int64), column.astype(np.int64))), shape=(self.count, width))
+        matrix = sp.csr_array(
+            (entry, (row.astype(np.int64), column.astype(np.int64))), shape=(self.count, width)
+        )
         return matrix, constant, high, i.astype(np.int64), s.astype(np.int64)

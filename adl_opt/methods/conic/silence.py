@@ -1,7 +1,9 @@
-"""HiGHS 1.16 says its name on stdout, once a process, when the first `highspy.Highs` is made: before it can be told not to.
+"""HiGHS 1.16 says its name on stdout, once a process, when the first `highspy.Highs` is made: before it can
+be told not to.
 
-Importing this module makes that first one, with its console off before it speaks. Whoever imports CVXPY or highspy here imports this too,
-so that ours, CVXPY's and a user's solves of `problem.cvxpy` are all silent. No file descriptor is touched; a release that says nothing is not changed.
+Importing this module makes that first one, with its console off before it speaks. Whoever imports CVXPY or
+highspy here imports this too, so that ours, CVXPY's and a user's solves of `problem.cvxpy` are all silent. No
+file descriptor is touched; a release that says nothing is not changed.
 """
 
 import highspy
@@ -9,7 +11,9 @@ import highspy
 
 class _Silent(highspy.Highs):
     def enableCallbacks(self) -> None:
-        self.setOptionValue("log_to_console", False)  # of this one only: `verbose=True` still shows what later ones do
+        self.setOptionValue(
+            "log_to_console", False
+        )  # of this one only: `verbose=True` still shows what later ones do
         super().enableCallbacks()
 
 

@@ -1,4 +1,6 @@
-"""The symbols `m` in CVXPY: what symbols.py says at an allocation, said of the fractions closed, dimensionless (§10)."""
+"""The symbols `m` in CVXPY: what symbols.py says at an allocation, said of the fractions closed,
+dimensionless (§10).
+"""
 
 import copy
 from functools import cached_property
@@ -18,13 +20,16 @@ Array = NDArray[np.float64]
 
 
 class ConicSymbols:
-    """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs; money in units of `unit`.
+    """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs; money in units of
+    `unit`.
 
-    plain: shortfalls are max(row, 0), convex as they stand, for checking that an objective is convex; else they
-    are variables above named rows, whose multipliers prove the answer (DESIGN 5).
+    plain: shortfalls are max(row, 0), convex as they stand, for checking that an objective is convex; else
+    they are variables above named rows, whose multipliers prove the answer (DESIGN 5).
     """
 
-    def __init__(self, event: Event, law: Law | None, unit: float, fraction: cp.Variable, plain: bool) -> None:
+    def __init__(
+        self, event: Event, law: Law | None, unit: float, fraction: cp.Variable, plain: bool
+    ) -> None:
         self.event, self.law, self.unit = event, law, unit
         self._f, self._plain = fraction, plain
         self._start = Symbols(event, law, event.fixed_fraction * event.size)
@@ -45,7 +50,9 @@ class ConicSymbols:
         raise no_symbol(name)
 
     def part(self, number: int) -> "ConicSymbols":
-        """The same symbols for part `number` of a sum: its rows above the losses are its own, and so are their multipliers."""
+        """The same symbols for part `number` of a sum: its rows above the losses are its own, and so are
+        their multipliers.
+        """
         other = copy.copy(self)
         other._part = number
         other.__dict__.pop("loss", None)
@@ -58,15 +65,20 @@ class ConicSymbols:
         return level
 
     def raised(self, expression: Any, most: Array, positive: bool = False) -> Any:
-        """A variable above an expression of at most `most` (and 0, if positive), for convex functions that do not fall in it.
+        """A variable above an expression of at most `most` (and 0, if positive), for convex functions that do
+        not fall in it.
 
-        The multipliers of its row are the scenario weights that the objective's part is told (supports.Dual); the last row of a part counts.
+        The multipliers of its row are the scenario weights that the objective's part is told (supports.Dual);
+        the last row of a part counts.
         """
         if self._plain:
             return expression
-        # The box never binds, or its own multiplier would be missing in the row's; nor is it thin, or both would grow without limit.
+        # The box never binds, or its own multiplier would be missing in the row's; nor is it thin, or both
+        # would grow without limit.
         room = 1e-3 * float(most.max(initial=0.0)) or 1.0
-        above = cp.Variable(expression.shape, bounds=[0.0 if positive else -room, most + room], name=f"raised {self._part}")
+        above = cp.Variable(
+            expression.shape, bounds=[0.0 if positive else -room, most + room], name=f"raised {self._part}"
+        )
         self.own.add(above.id)
         self.boxed.add(above.id)
         self.named[f"weights {self._part}"] = above >= expression
@@ -94,8 +106,13 @@ class ConicSymbols:
 
     @cached_property
     def fraction(self) -> Any:
-        part = self.event.closable_part(np.ones(len(self.event.size)))  # of a position; the variable is of what may be closed
-        return self._scatter(self._free, part[self._free], len(part)) @ self._f + part * self.event.fixed_fraction
+        part = self.event.closable_part(
+            np.ones(len(self.event.size))
+        )  # of a position; the variable is of what may be closed
+        return (
+            self._scatter(self._free, part[self._free], len(part)) @ self._f
+            + part * self.event.fixed_fraction
+        )
 
     @cached_property
     def closed(self) -> Any:
@@ -165,16 +182,27 @@ class ConicSymbols:
         return above
 
     def _collect(
-        self, target: NDArray[np.int64], always: NDArray[np.int64], weight: Array, always_weight: Array, height: int
+        self,
+        target: NDArray[np.int64],
+        always: NDArray[np.int64],
+        weight: Array,
+        always_weight: Array,
+        height: int,
     ) -> Any:
         """sum of weight x shortfall rows into `height` places; target and always say where each row goes."""
         rows = self.rows
         total: Any = np.zeros(height)
         if len(always):
-            spread = sp.csr_array((always_weight, (always, np.arange(len(always)))), shape=(height, len(always)))
+            spread = sp.csr_array(
+                (always_weight, (always, np.arange(len(always)))), shape=(height, len(always))
+            )
             total = total + spread @ rows.always_constant + (spread @ rows.always_matrix) @ self._f
         if len(target):
-            total = total + sp.csr_array((weight, (target, np.arange(len(target)))), shape=(height, len(target))) @ self._above
+            total = (
+                total
+                + sp.csr_array((weight, (target, np.arange(len(target)))), shape=(height, len(target)))
+                @ self._above
+            )
         return total if isinstance(total, cp.Expression) else cp.Constant(total)
 
     @cached_property
@@ -201,7 +229,9 @@ class ConicSymbols:
     @cached_property
     def loss(self) -> Any:
         r, scale = self.rows, self.scale / self.unit
-        total = self._collect(r.scenario, r.always_scenario, scale[r.account], scale[r.always_account], len(self.probability))
+        total = self._collect(
+            r.scenario, r.always_scenario, scale[r.account], scale[r.always_account], len(self.probability)
+        )
         return self.raised(total, self.largest_loss)
 
     @property

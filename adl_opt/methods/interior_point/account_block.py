@@ -1,4 +1,5 @@
-"""What the interior point does account by account: pieces of the book that stay in the cache, each with its part of a point and of a step.
+"""What the interior point does account by account: pieces of the book that stay in the cache, each with its
+part of a point and of a step.
 
 Arrays (m, n): a row a position, a column an account. numpy only.
 """
@@ -18,7 +19,9 @@ Array = NDArray[np.float64]
 
 
 class Sums(NamedTuple):
-    """What a piece tells of its point: value and gap in quote currency, squares of what is left of the conditions, products, largest slope."""
+    """What a piece tells of its point: value and gap in quote currency, squares of what is left of the
+    conditions, products, largest slope.
+    """
 
     value: float
     gap: float
@@ -33,7 +36,10 @@ class Sums(NamedTuple):
 
 
 class Piece:
-    """Some accounts of m positions each: their part of a point, and of a step. Arrays (m, n), a row a position; where nothing is to be decided, `on` is 0."""
+    """Some accounts of m positions each: their part of a point, and of a step.
+
+    Arrays (m, n), a row a position; where nothing is to be decided, `on` is 0.
+    """
 
     ridge = 0.0  # what systems so near to singular need that their errors do not grow
 
@@ -47,7 +53,9 @@ class Piece:
         self.side, self.size = np.sign(position), np.where(self.on > 0, notional, 1.0)
         self.free_size = self.size * self.on
         # What is left whatever is decided: all that is not closed already, less what there is to decide.
-        self.fixed = book.notional[leg] - event.notional[leg] * np.where(self.on > 0, 1.0, event.fixed_fraction[leg])
+        self.fixed = book.notional[leg] - event.notional[leg] * np.where(
+            self.on > 0, 1.0, event.fixed_fraction[leg]
+        )
         self.start = event.pro_rata_fraction[leg]
         self.answer: Any = None if isinstance(law, Scenarios) else law.terms_on(book.asset[leg].T)
         self.fraction = np.where(self.on > 0, self.start, 0.5)
@@ -123,15 +131,21 @@ class Piece:
         return [self.on * self.slope / unit, self.on * (1 / self.room - 1 / self.fraction)]
 
     def bends(self, first: Array, unit: float) -> tuple[float, Array, Array | float]:
-        """Of rows, when the fractions move by `first`: (how far they can follow, coefficients of their products, pull of what is left of them)."""
+        """Of rows, when the fractions move by `first`: (how far they can follow, coefficients of their
+        products, pull of what is left of them).
+        """
         return 1.0, np.zeros(3), 0.0
 
     def factor(self, unit: float, count: int) -> tuple[Array, Array, Array, Array]:
-        """The systems of this step: (missing notional (assets,), Schur complement (assets^2,), what the two parts of the pull close (assets,) each)."""
+        """The systems of this step: (missing notional (assets,), Schur complement (assets^2,), what the two
+        parts of the pull close (assets,) each).
+        """
         m = self.m
         barrier = (self.low / self.fraction + self.high / self.room) / self.size
         side = self.on * self.side
-        system = [[self.curvature[:, k, j] * (side[k] * side[j] / unit) for j in range(k + 1)] for k in range(m)]
+        system = [
+            [self.curvature[:, k, j] * (side[k] * side[j] / unit) for j in range(k + 1)] for k in range(m)
+        ]
         for k in range(m):
             system[k][k] = system[k][k] + np.where(self.on[k] > 0, barrier[k], 1.0)
         # (m, m, n), 0 where nothing is decided.
@@ -143,7 +157,12 @@ class Piece:
         for k in range(m):
             for j in range(m):
                 schur += np.bincount(self.asset[k] * count + self.asset[j], self.inverse[k, j], count * count)
-        return self.closed(count), schur, self._by_asset(self.pull[0], count), self._by_asset(self.pull[1], count)
+        return (
+            self.closed(count),
+            schur,
+            self._by_asset(self.pull[0], count),
+            self._by_asset(self.pull[1], count),
+        )
 
     def _apply(self, right: Array) -> Array:
         return np.einsum("kjn,jn->kn", self.inverse, right)
@@ -152,9 +171,14 @@ class Piece:
         return np.bincount(self.asset.ravel(), (values * self.on).ravel(), count)
 
     def aim(self, price: list[Array], count: int, unit: float) -> tuple[float, Array, Array]:
-        """The two parts of the step, for a target of 0 and per unit of target. (reach of the first, coefficients of its products in the length,
-        what Mehrotra's correction of it closes (assets,))."""
-        self.move = [(self._apply(self.on * p[self.asset]) - pull) / self.size for p, pull in zip(price, self.pull)]
+        """The two parts of the step, for a target of 0 and per unit of target.
+
+        (reach of the first, coefficients of its products in the length, what Mehrotra's correction of it
+        closes (assets,)).
+        """
+        self.move = [
+            (self._apply(self.on * p[self.asset]) - pull) / self.size for p, pull in zip(price, self.pull)
+        ]
         first = self.move[0]
         low, high = -self.low - self.low * first / self.fraction, -self.high + self.high * first / self.room
         products = np.array(
@@ -165,19 +189,27 @@ class Piece:
             ]
         )
         far, more, pull = self.bends(first, unit)
-        self.bent = [first * low, -first * high]  # what the first step, being straight, leaves of the products
+        self.bent = [
+            first * low,
+            -first * high,
+        ]  # what the first step, being straight, leaves of the products
         self.pull.append(self._apply(self.bent[0] / self.fraction - self.bent[1] / self.room + pull))
         length = reach((self.fraction, first), (self.room, -first), (self.low, low), (self.high, high))
         return min(far, length), products + more, self._by_asset(self.pull[2], count)
 
     def lead(self, target: float, price: Array, share: float, count: int) -> Array:
-        """What is closed towards the central path at `target`, with a share of the correction and of its price; notional by asset."""
+        """What is closed towards the central path at `target`, with a share of the correction and of its
+        price; notional by asset.
+        """
         turned = (self._apply(self.on * price[self.asset]) - share * self.pull[2]) / self.size
         self.moved = self.move[0] + target * self.move[1] + turned
         return self._by_asset(self.size * self.moved, count)
 
     def step(self, target: float, more: Array, share: float) -> float:
-        """The step towards the central path at `target`; prices `more` mend the rounding of what it clears. How far it can be followed."""
+        """The step towards the central path at `target`; prices `more` mend the rounding of what it clears.
+
+        How far it can be followed.
+        """
         moved = self.moved + self._apply(self.on * more[self.asset]) / self.size
         goal = target * self.on
         low = (goal - share * self.bent[0] - self.low * moved) / self.fraction - self.low

@@ -1,8 +1,10 @@
-"""CVaR of the total loss at scale: an interior point with accounts and scenarios eliminated by hand, on the scenarios that can be in the tail (THEORY 7).
+"""CVaR of the total loss at scale: an interior point with accounts and scenarios eliminated by hand, on the
+scenarios that can be in the tail (THEORY 7).
 
-minimise t + sum_s c_s max(L_s - t, 0) with c = probability / (1 - level): scenario s weighs c_s x omega_s, 0 <= omega <= 1, sum c omega = 1, and the rows of the
-accounts share that weight instead of a probability. Scenarios below the tail weigh nothing. They are left out, looked at afterwards, and taken in where they matter.
-numpy only.
+minimise t + sum_s c_s max(L_s - t, 0) with c = probability / (1 - level): scenario s weighs c_s x omega_s, 0
+<= omega <= 1, sum c omega = 1, and the rows of the accounts share that weight instead of a probability.
+Scenarios below the tail weigh nothing. They are left out, looked at afterwards, and taken in where they
+matter. numpy only.
 """
 
 from collections.abc import Callable
@@ -22,14 +24,19 @@ from adl_opt.threads import filtered
 
 Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
-_SHORT, _AIM = 0.1, 0.5  # a step that reaches less far is taken without correction, towards this share of the mean product
+_SHORT, _AIM = (
+    0.1,
+    0.5,
+)  # a step that reaches less far is taken without correction, towards this share of the mean product
 _AHEAD = 1.5  # probability of the scenarios looked at, in units of the tail's, at least
 _AT_LEAST = 64  # scenarios that are looked at
 _CELLS = 65_536  # accounts x scenarios of a piece
 
 
 class Coupled:
-    """One problem: an event with something to decide, scenarios (aligned), what a unit of loss beyond the quantile costs in each, cost (S,), their sum above 1."""
+    """One problem: an event with something to decide, scenarios (aligned), what a unit of loss beyond the
+    quantile costs in each, cost (S,), their sum above 1.
+    """
 
     def __init__(self, event: Event, law: Scenarios, cost: Array) -> None:
         self.event, self.law, self.cost, self.interrupted = event, law, cost, False
@@ -40,9 +47,11 @@ class Coupled:
         self.weights, self.multipliers = np.zeros(len(cost)), None
 
     def solve(self, watch: Callable[[int, float], None] | None, accuracy: float) -> Array:
-        """Fractions closed of the free legs (F,); then `weights` (S,) are those of the scenarios, `multipliers` those of the accounts' rows, both for a proof.
+        """Fractions closed of the free legs (F,); then `weights` (S,) are those of the scenarios,
+        `multipliers` those of the accounts' rows, both for a proof.
 
-        accuracy: the gap, relative to the value, at which the method ends; it also ends where rounding allows nothing more. An interrupt keeps the best point.
+        accuracy: the gap, relative to the value, at which the method ends; it also ends where rounding allows
+        nothing more. An interrupt keeps the best point.
         """
         event, step = self.event, 0
         amount = event.pro_rata_fraction * event.size
@@ -90,7 +99,9 @@ class Coupled:
             together = max(1, _CELLS // len(kept))
             for a in range(0, len(account), together):
                 chosen = order[a : a + together]
-                pieces.append(Tail(event, law, Batch(account[chosen], leg[chosen]), self.number, self.cost[kept]))
+                pieces.append(
+                    Tail(event, law, Batch(account[chosen], leg[chosen]), self.number, self.cost[kept])
+                )
         return pieces, fixed
 
     def _inside(
@@ -122,7 +133,11 @@ class Coupled:
                 step += 1
                 products = sum(p.products(unit) for p in pieces) + quantile.products()
                 astray = self.required - sum(p.closed(count) for p in pieces)
-                gap = products + sum(p.astray(price, unit) for p in pieces) + unit * float(np.abs(price) @ np.abs(astray))
+                gap = (
+                    products
+                    + sum(p.astray(price, unit) for p in pieces)
+                    + unit * float(np.abs(price) @ np.abs(astray))
+                )
                 relative = gap / max(abs(quantile.value()), 1e-300)
                 if watch is not None:
                     watch(step, relative)
@@ -137,9 +152,15 @@ class Coupled:
                     break
                 solve = self._system([piece.build(unit, count, many) for piece in pieces], quantile)
                 mean, aim, primal, dual, prices = products / per_target, 0.0, 0.0, 0.0, price
-                for stage in ("ahead", "corrected", "straight"):  # straight where the correction leads nowhere
+                for stage in (
+                    "ahead",
+                    "corrected",
+                    "straight",
+                ):  # straight where the correction leads nowhere
                     if stage == "corrected":
-                        after = sum(p.after(primal, dual, unit) for p in pieces) + quantile.after(primal, dual)
+                        after = sum(p.after(primal, dual, unit) for p in pieces) + quantile.after(
+                            primal, dual
+                        )
                         aim = mean * min(max(after / products, 1e-3) ** 2, 0.5)
                     elif stage == "straight":
                         if min(primal, dual) >= _SHORT:
@@ -152,14 +173,18 @@ class Coupled:
                     found = solve(np.concatenate([right, astray + sum(r[0] for r in rights), [total]]))
                     turned, prices, moved = found[:many], found[many:-1], float(found[-1])
                     reaches = [piece.turn(prices, turned) for piece in pieces]
-                    reaches.append(quantile.turn(turned, moved, sum(p.by_scenario(p.sigma_step, many) for p in pieces)))
+                    reaches.append(
+                        quantile.turn(turned, moved, sum(p.by_scenario(p.sigma_step, many) for p in pieces))
+                    )
                     primal, dual = min(r[0] for r in reaches), min(r[1] for r in reaches)
                 primal, dual = min(1.0, KEEP * primal), min(1.0, KEEP * dual)
                 for piece in pieces:
                     piece.walk(primal, dual)
                 quantile.walk(primal, dual)
                 price = price + dual * (prices - price)
-        except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+        except (
+            np.linalg.LinAlgError
+        ):  # no driver solves the step: the best point so far, which proves what it can
             pass
         except KeyboardInterrupt:
             self.interrupted = True
@@ -193,7 +218,10 @@ def _solver(system: Array) -> Callable[[Array], Array]:
     with filtered("error", LinAlgWarning):
         try:
             factors = lu_factor(system, check_finite=False)
-        except (LinAlgWarning, np.linalg.LinAlgError):  # two assets that all accounts hold in one proportion have one price
+        except (
+            LinAlgWarning,
+            np.linalg.LinAlgError,
+        ):  # two assets that all accounts hold in one proportion have one price
             return lambda right: lapack.lstsq(system, right)
 
     def solve(right: Array) -> Array:

@@ -1,8 +1,10 @@
-"""Expected loss under a smooth law, or under scenarios, by an interior point made for it: accounts are blocks, assets are what couples them (THEORY 6, 9).
+"""Expected loss under a smooth law, or under scenarios, by an interior point made for it: accounts are
+blocks, assets are what couples them (THEORY 6, 9).
 
-A primal-dual Newton method on the notional closed, every leg on its own scale. Each step solves one small system an account and one in the prices
-of the assets. Accounts of one number of positions go together, in pieces that stay in the cache and are shared among threads. numpy only: independent of
-the conic route, and linear in the number of accounts.
+A primal-dual Newton method on the notional closed, every leg on its own scale. Each step solves one small
+system an account and one in the prices of the assets. Accounts of one number of positions go together, in
+pieces that stay in the cache and are shared among threads. numpy only: independent of the conic route, and
+linear in the number of accounts.
 """
 
 import os
@@ -23,14 +25,27 @@ from adl_opt.numerics import lapack
 Array = NDArray[np.float64]
 _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2
 _CELLS = 65_536  # accounts x scenarios of a piece
-TARGET = 1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
-_ROUNDING, _PATIENCE, _LOST = 1e-14, 12, 1e4  # steps without progress, and a gap so many times the least, that end it
+TARGET = (
+    1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
+)
+_ROUNDING, _PATIENCE, _LOST = (
+    1e-14,
+    12,
+    1e4,
+)  # steps without progress, and a gap so many times the least, that end it
 _SHARED = 30_000  # so much work that several threads pay
-KEEP, _CORRECTED, _CORRECTED_LINEAR = 0.99, 0.1, 0.3  # of the way to the boundary; reach from which the correction is tried
+KEEP, _CORRECTED, _CORRECTED_LINEAR = (
+    0.99,
+    0.1,
+    0.3,
+)  # of the way to the boundary; reach from which the correction is tried
 
 
 class Interior:
-    """One problem: an event with something to decide, a law with curvature or scenarios (aligned). `solve` gives the fractions closed of the free legs."""
+    """One problem: an event with something to decide, a law with curvature or scenarios (aligned).
+
+    `solve` gives the fractions closed of the free legs.
+    """
 
     def __init__(self, event: Event, law: Law) -> None:
         book = event.book
@@ -44,7 +59,9 @@ class Interior:
         moving = book.per_account(event.free.astype(float)) > 0
         self.pieces: list[Piece] = []
         # Work in a step, about: positions times what a law's answer costs.
-        self.size = int(event.free.sum()) * (8_192 // law.together if not isinstance(law, Scenarios) else len(law.probability))
+        self.size = int(event.free.sum()) * (
+            8_192 // law.together if not isinstance(law, Scenarios) else len(law.probability)
+        )
         self.rest = float(np.maximum(-book.equity, 0.0).sum())  # what accounts with nothing to decide lose
         for batch in batches(book):
             mine = moving[batch.account]
@@ -54,25 +71,33 @@ class Interior:
                 self.rest += float(terms[0].sum())
             account, leg = batch.account[mine], batch.leg[mine]
             together = law.together
-            if isinstance(law, Scenarios):  # accounts in the same assets and as safe as one another leave out the same scenarios
+            if isinstance(
+                law, Scenarios
+            ):  # accounts in the same assets and as safe as one another leave out the same scenarios
                 together = max(1, _CELLS // len(law.probability))
                 order = np.lexsort([-book.leverage.to_numpy()[account], *book.asset[leg].T])
                 account, leg = account[order], leg[order]
             for a in range(0, len(account), together):
                 own = Batch(account[a : a + together], leg[a : a + together])
-                self.pieces.append(Kinks(event, law, own, number) if isinstance(law, Scenarios) else Piece(event, law, own, number))
+                self.pieces.append(
+                    Kinks(event, law, own, number)
+                    if isinstance(law, Scenarios)
+                    else Piece(event, law, own, number)
+                )
 
     def solve(self, watch: Callable[[int, float], None] | None = None, accuracy: float = TARGET) -> Array:
         """Fractions closed of the free legs (F,). watch(step, relative gap) is told after every step.
 
-        Ends where the gap of the central path is `accuracy` of the value, or where rounding allows no further step, or on an interrupt (then `interrupted` is True);
-        what comes out is proved elsewhere.
+        Ends where the gap of the central path is `accuracy` of the value, or where rounding allows no further
+        step, or on an interrupt (then `interrupted` is True); what comes out is proved elsewhere.
         """
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             self._map = map if len(self.pieces) == 1 or self.size < _SHARED else pool.map
             try:
                 self._follow(watch, accuracy)
-            except np.linalg.LinAlgError:  # no driver solves the step: the best point so far, which proves what it can
+            except (
+                np.linalg.LinAlgError
+            ):  # no driver solves the step: the best point so far, which proves what it can
                 pass
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -123,18 +148,27 @@ class Interior:
             if rough and relative <= _SHARP:
                 rough, least = False, np.inf
                 self._each("sharpen")
-            if 0 < here.steepest < _FLAT * unit:  # far out in the tail slopes fall by many orders: what is rounding falls with them
+            if (
+                0 < here.steepest < _FLAT * unit
+            ):  # far out in the tail slopes fall by many orders: what is rounding falls with them
                 ratio = unit / here.steepest
                 self._each("rescale", ratio)
-                unit, price, here = here.steepest, price * ratio, here._replace(products=here.products * ratio)
+                unit, price, here = (
+                    here.steepest,
+                    price * ratio,
+                    here._replace(products=here.products * ratio),
+                )
             solve, prices = self._prices(self._each("factor", unit, self.count))
             aims = self._each("aim", prices, self.count, unit)
             bent = solve(sum(one[2] for one in aims))
             reach, products = min(one[0] for one in aims), np.sum([one[1] for one in aims], axis=0)
             average = here.products / legs
-            target = average * min(max(float(products @ [1.0, reach, reach**2]) / here.products, 1e-4) ** 2, 0.5)
+            target = average * min(
+                max(float(products @ [1.0, reach, reach**2]) / here.products, 1e-4) ** 2, 0.5
+            )
             before = Sums.of(self._each("sums", price, unit, target)).squares ** 0.5
-            # Mehrotra's correction helps where the first step leads far; it promises no descent, so that the plain step stands by.
+            # Mehrotra's correction helps where the first step leads far; it promises no descent, so that the
+            # plain step stands by.
             for share, halvings in ((1.0, 3), (0.0, _HALVINGS)):
                 if share and reach < (_CORRECTED_LINEAR if linear else _CORRECTED):
                     continue
@@ -162,15 +196,21 @@ class Interior:
         system = schur * scale[:, None] * scale[None, :]
 
         def solve(right: Array) -> Array:
-            return scale * lapack.solve(system, scale * right)  # two assets that all hold in one proportion have one price
+            return scale * lapack.solve(
+                system, scale * right
+            )  # two assets that all hold in one proportion have one price
 
         return solve, [solve(self.required - closed + one), solve(two)]
 
 
 class Multipliers:
-    """Multipliers (n, S) of the shortfall rows, rows on demand: a table of all accounts is never held. nan where a row was left out."""
+    """Multipliers (n, S) of the shortfall rows, rows on demand: a table of all accounts is never held. nan
+    where a row was left out.
+    """
 
-    def __init__(self, pieces: Sequence[Kinks], accounts: int, scenarios: int, known: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self, pieces: Sequence[Kinks], accounts: int, scenarios: int, known: NDArray[np.int64] | None = None
+    ) -> None:
         self._pieces, self._scenarios = pieces, scenarios
         self._known = np.arange(scenarios) if known is None else known
         self._piece, self._row = np.full(accounts, -1), np.zeros(accounts, dtype=np.int64)
@@ -182,5 +222,7 @@ class Multipliers:
         table = np.full((len(piece), self._scenarios), np.nan)
         for number in np.unique(piece[piece >= 0]):
             here = np.flatnonzero(piece == number)
-            table[here[:, None], self._known[self._pieces[number].kept]] = self._pieces[number].multipliers(row[here])
+            table[here[:, None], self._known[self._pieces[number].kept]] = self._pieces[number].multipliers(
+                row[here]
+            )
         return table

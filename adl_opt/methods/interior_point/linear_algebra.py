@@ -10,20 +10,29 @@ _SMALL = 4  # positions up to which systems are factored entry by entry, all acc
 
 
 def reach(*pairs: tuple[Array, Array]) -> float:
-    """How far values >= 0 (those of 0 do not change) can follow their changes before one reaches 0; at most 1."""
-    return 1 / max(1.0, *(-float((change / np.where(value > 0, value, 1.0)).min(initial=0.0)) for value, change in pairs))
+    """How far values >= 0 (those of 0 do not change) can follow their changes before one reaches 0; at most
+    1.
+    """
+    return 1 / max(
+        1.0, *(-float((change / np.where(value > 0, value, 1.0)).min(initial=0.0)) for value, change in pairs)
+    )
 
 
 def inverse_of(system: list[list[Array]], ridge: float) -> list[list[Array]]:
-    """The inverses of symmetric positive definite systems, given and returned as lower triangles of arrays (n,);
-    ridge is added to diagonals of 1."""
+    """The inverses of symmetric positive definite systems, given and returned as lower triangles of arrays
+    (n,); ridge is added to diagonals of 1.
+    """
     m = len(system)
-    scale = [1 / np.sqrt(system[k][k]) for k in range(m)]  # barriers of dust and of whales differ by many orders
+    scale = [
+        1 / np.sqrt(system[k][k]) for k in range(m)
+    ]  # barriers of dust and of whales differ by many orders
     if m > _SMALL:
         table = np.empty((len(scale[0]), m, m))
         for k in range(m):
             for j in range(k + 1):
-                table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j] + (ridge if j == k else 0.0)
+                table[:, k, j] = table[:, j, k] = system[k][j] * scale[k] * scale[j] + (
+                    ridge if j == k else 0.0
+                )
         table = lapack.inverse(
             table
         )  # where it is singular to the last digit, as below: a pivot that is rounding is made a small one

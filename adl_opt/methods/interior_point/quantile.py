@@ -1,4 +1,6 @@
-"""The quantile of the total loss in an interior point: what each scenario is above and below it, and with which weight (THEORY 7). numpy only."""
+"""The quantile of the total loss in an interior point: what each scenario is above and below it, and with
+which weight (THEORY 7). numpy only.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ WIDE = 0.1  # of the loss in the tail: the width over which the quantile is smoo
 
 
 class Quantile:
-    """The part of the scenarios, (S,) in units of `money`: above - below = loss - level, both > 0, with multipliers 1 - omega and omega."""
+    """The part of the scenarios, (S,) in units of `money`: above - below = loss - level, both > 0, with
+    multipliers 1 - omega and omega.
+    """
 
     def __init__(self, loss: Array, cost: Array, unit: float) -> None:
         self.money, self.cost = float(loss.max()), cost
@@ -42,12 +46,17 @@ class Quantile:
         """The right sides of a step towards products of `goal`."""
         self.one, self.two = goal - self.omega * self.below, goal - self.rest * self.above
         if corrected:
-            self.one, self.two = self.one - self.turned * self.below_step, self.two + self.turned * self.above_step
+            self.one, self.two = (
+                self.one - self.turned * self.below_step,
+                self.two + self.turned * self.above_step,
+            )
         own = self.row * (self.one / self.omega - self.two / self.rest)
         return own, float(self.row.sum() / self.cost.sum()) * (1 - float(self.cost @ self.omega))
 
     def turn(self, turned: Array, moved: float, gained: Array) -> tuple[float, float]:
-        """The step when weights change by `turned`, the quantile by `moved`, losses by `gained` (quote currency): how far it can be followed."""
+        """The step when weights change by `turned`, the quantile by `moved`, losses by `gained` (quote
+        currency): how far it can be followed.
+        """
         self.turned, self.moved = turned, moved
         self.above_step = (self.two + self.above * turned) / self.rest
         self.below_step = self.above_step - gained / self.money + moved

@@ -1,8 +1,10 @@
-"""Accounts under scenarios in the interior point: every loss above equity is a row of a linear program, eliminated by hand (THEORY 6).
+"""Accounts under scenarios in the interior point: every loss above equity is a row of a linear program,
+eliminated by hand (THEORY 6).
 
-Row s of account i: sigma >= lost, sigma >= 0, cost probability x sigma, with the multiplier share x probability of the first, 0 < share < 1. Given the step of
-what is closed, the step of a row is known in closed form; what remains is the account's own small system. Rows that no closing can make positive
-are left out. numpy only.
+Row s of account i: sigma >= lost, sigma >= 0, cost probability x sigma, with the multiplier share x
+probability of the first, 0 < share < 1. Given the step of what is closed, the step of a row is known in
+closed form; what remains is the account's own small system. Rows that no closing can make positive are left
+out. numpy only.
 """
 
 import numpy as np
@@ -19,8 +21,9 @@ _WIDE = 0.1  # of an account's notional or equity: the width over which losses a
 
 
 class Kinks(Piece):
-    """Some accounts of m positions each, with their rows (n, K): sigma, above = sigma - lost, share and rest = 1 - share, apart because either may be far below
-    rounding; in units of each account's scale."""
+    """Some accounts of m positions each, with their rows (n, K): sigma, above = sigma - lost, share and rest
+    = 1 - share, apart because either may be far below rounding; in units of each account's scale.
+    """
 
     ridge = 1e-8  # at a vertex an account's rows all but determine it
 
@@ -40,7 +43,8 @@ class Kinks(Piece):
         self.account, self.kept, self.weight = batch.account, kept, law.probability[kept]
         # effect[k]: the move of position k in each row, (1 or n, K).
         self.effect = [
-            law.moves[kept, asset[0, k]][None, :] if one else law.moves[kept[None, :], asset[:, k, None]] for k in range(self.m)
+            law.moves[kept, asset[0, k]][None, :] if one else law.moves[kept[None, :], asset[:, k, None]]
+            for k in range(self.m)
         ]
         self.one = one
         self.table = np.stack([effect[0] for effect in self.effect], axis=1) if one else None  # (K, m)
@@ -48,14 +52,20 @@ class Kinks(Piece):
     def _lost(self, notional: Array, equity: Array | float) -> Array:
         """-notional . effect - equity, (n, K), in units of scale; notional (m, n)."""
         lost = (
-            -(notional.T @ self.table.T) if self.table is not None else -sum(y[:, None] * e for y, e in zip(notional, self.effect))
+            -(notional.T @ self.table.T)
+            if self.table is not None
+            else -sum(y[:, None] * e for y, e in zip(notional, self.effect))
         )
         return (lost - equity) / self.scale
 
     def _by_position(self, rows: Array) -> Array:
         """Sums over rows (n, K) times probability and effect, (m, n)."""
         rows = rows * self.weight
-        return (rows @ self.table).T if self.table is not None else np.stack([(rows * e).sum(axis=1) for e in self.effect])
+        return (
+            (rows @ self.table).T
+            if self.table is not None
+            else np.stack([(rows * e).sum(axis=1) for e in self.effect])
+        )
 
     def _smoothed(self, lost: Array, width: float) -> None:
         """On the central path: share x above = (1 - share) x sigma = width."""
@@ -85,7 +95,11 @@ class Kinks(Piece):
 
     def multipliers(self, row: NDArray[np.int64]) -> Array:
         """Multipliers (rows, K) of the kept rows of some accounts at the best point."""
-        share = np.full((len(self.account), len(self.kept)), np.nan) if self.best_share is None else self.best_share
+        share = (
+            np.full((len(self.account), len(self.kept)), np.nan)
+            if self.best_share is None
+            else self.best_share
+        )
         return np.clip(share[row], 0.0, 1.0) * self.weight
 
     def rows(self) -> float:
@@ -112,7 +126,9 @@ class Kinks(Piece):
         for k in range(self.m):
             for j in range(k + 1):
                 pair = self.effect[k] * self.effect[j]
-                curvature[k, j] = curvature[j, k] = weighted @ pair[0] if self.one else (weighted * pair).sum(axis=1)
+                curvature[k, j] = curvature[j, k] = (
+                    weighted @ pair[0] if self.one else (weighted * pair).sum(axis=1)
+                )
         self.curvature = curvature.transpose(2, 0, 1)
         self.ahead = [
             self.side * self.on * self._by_position(self.share + bend * lost),
@@ -149,7 +165,10 @@ class Kinks(Piece):
             ]
         )
         far = self._reach_of_rows()
-        self.bent_above, self.bent_sigma = self.share_step * self.above_step, -self.share_step * self.sigma_step
+        self.bent_above, self.bent_sigma = (
+            self.share_step * self.above_step,
+            -self.share_step * self.sigma_step,
+        )
         turned = (self.share * self.bent_sigma - rest * self.bent_above) / self.inner
         return far, products, self.side * self.on * self._by_position(turned) / unit
 

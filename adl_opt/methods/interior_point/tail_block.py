@@ -14,9 +14,14 @@ Array = NDArray[np.float64]
 
 
 class Tail(Kinks):
-    """Some accounts with their rows: share + rest = omega of the scenario. Steps are told apart for what is closed (primal) and multipliers (dual)."""
+    """Some accounts with their rows: share + rest = omega of the scenario.
 
-    def __init__(self, event: Event, law: Scenarios, batch: Batch, number: NDArray[np.int64], cost: Array) -> None:
+    Steps are told apart for what is closed (primal) and multipliers (dual).
+    """
+
+    def __init__(
+        self, event: Event, law: Scenarios, batch: Batch, number: NDArray[np.int64], cost: Array
+    ) -> None:
         super().__init__(event, law, batch, number)
         self.weight = cost[self.kept]
 
@@ -45,7 +50,9 @@ class Tail(Kinks):
         return unit * float((self.size * own).sum()) + self.slack()
 
     def build(self, unit: float, count: int, scenarios: int) -> tuple[Array, Array, Array, Array]:
-        """(closed by asset, P'M^-1 P, Q'M^-1 P, diagonal and Q'M^-1 Q): the piece's part of the system in prices and scenario weights."""
+        """(closed by asset, P'M^-1 P, Q'M^-1 P, diagonal and Q'M^-1 Q): the piece's part of the system in
+        prices and scenario weights.
+        """
         self.inner = self.share * self.sigma + self.above * self.rest
         self.bend = self.share * self.rest / self.inner
         weighted = self.bend / self.scale * self.weight
@@ -53,13 +60,19 @@ class Tail(Kinks):
         for k in range(self.m):
             for j in range(k + 1):
                 pair = self.effect[k] * self.effect[j]
-                curvature[k, j] = curvature[j, k] = weighted @ pair[0] if self.one else (weighted * pair).sum(axis=1)
+                curvature[k, j] = curvature[j, k] = (
+                    weighted @ pair[0] if self.one else (weighted * pair).sum(axis=1)
+                )
         self.curvature = curvature.transpose(2, 0, 1)
         self.ahead = [np.zeros_like(self.fraction)] * 2
         closed, schur, _, _ = Piece.factor(self, unit, count)
         part = self.share * self.sigma / self.inner * (self.weight / unit)
-        self.couple = [(self.side[k] * self.on[k])[:, None] * part * self.effect[k] for k in range(self.m)]  # Q: (m) of (n, K)
-        inside = [sum(self.inverse[k, j][:, None] * self.couple[j] for j in range(self.m)) for k in range(self.m)]
+        self.couple = [
+            (self.side[k] * self.on[k])[:, None] * part * self.effect[k] for k in range(self.m)
+        ]  # Q: (m) of (n, K)
+        inside = [
+            sum(self.inverse[k, j][:, None] * self.couple[j] for j in range(self.m)) for k in range(self.m)
+        ]
         bent = sum(self.couple[k].T @ inside[k] for k in range(self.m))
         across = np.zeros((count, scenarios))
         for k in range(self.m):
@@ -70,11 +83,17 @@ class Tail(Kinks):
             across[:, self.kept] += by_asset
         matrix = np.zeros((scenarios, scenarios))
         matrix[np.ix_(self.kept, self.kept)] = bent
-        matrix[self.kept, self.kept] += self.weight / unit * (self.scale[:, 0] @ (self.sigma * self.above / self.inner))
+        matrix[self.kept, self.kept] += (
+            self.weight / unit * (self.scale[:, 0] @ (self.sigma * self.above / self.inner))
+        )
         return closed, schur.reshape(count, count), across, matrix
 
-    def right(self, target: float, unit: float, tau: float, count: int, scenarios: int, corrected: bool) -> tuple[Array, Array]:
-        """The right sides of a step towards the central path at `target`: (P'M^-1 pull (assets,), loss gained less Q'M^-1 pull (scenarios,))."""
+    def right(
+        self, target: float, unit: float, tau: float, count: int, scenarios: int, corrected: bool
+    ) -> tuple[Array, Array]:
+        """The right sides of a step towards the central path at `target`: (P'M^-1 pull (assets,), loss gained
+        less Q'M^-1 pull (scenarios,)).
+        """
         goal = target * tau
         self.one_row, self.two_row = goal - self.share * self.above, goal - self.rest * self.sigma
         self.low_goal, self.high_goal = target * self.on, target * self.on
@@ -94,7 +113,9 @@ class Tail(Kinks):
         return self._by_asset(self.pull[0], count), own
 
     def turn(self, price: Array, omega: Array) -> tuple[float, float]:
-        """The step when prices become `price` and scenario weights change by `omega`: how far it can be followed, primal and dual."""
+        """The step when prices become `price` and scenario weights change by `omega`: how far it can be
+        followed, primal and dual.
+        """
         omega = omega[self.kept]
         right = self.on * price[self.asset] - np.stack([q @ omega for q in self.couple])
         self.moved = (self._apply(right) - self.pull[0]) / self.size
@@ -108,17 +129,25 @@ class Tail(Kinks):
         self.low_step = (self.low_goal - self.low * self.moved) / self.fraction - self.low
         self.high_step = (self.high_goal + self.high * self.moved) / self.room - self.high
         primal = reach(
-            (self.fraction, self.moved), (self.room, -self.moved), (self.sigma, self.sigma_step), (self.above, self.above_step)
+            (self.fraction, self.moved),
+            (self.room, -self.moved),
+            (self.sigma, self.sigma_step),
+            (self.above, self.above_step),
         )
         dual = reach(
-            (self.low, self.low_step), (self.high, self.high_step), (self.share, self.share_step), (self.rest, self.rest_step)
+            (self.low, self.low_step),
+            (self.high, self.high_step),
+            (self.share, self.share_step),
+            (self.rest, self.rest_step),
         )
         return primal, dual
 
     def after(self, primal: float, dual: float, unit: float) -> float:
         """The products after a step of these lengths (quote currency)."""
         low, high = self.low + dual * self.low_step, self.high + dual * self.high_step
-        own = self.on * ((self.fraction + primal * self.moved) * low + (self.room - primal * self.moved) * high)
+        own = self.on * (
+            (self.fraction + primal * self.moved) * low + (self.room - primal * self.moved) * high
+        )
         rows = (self.share + dual * self.share_step) * (self.above + primal * self.above_step)
         rows += (self.rest + dual * self.rest_step) * (self.sigma + primal * self.sigma_step)
         return unit * float((self.size * own).sum()) + float(((rows * self.scale) @ self.weight).sum())

@@ -1,4 +1,6 @@
-"""Small one-asset books on which axioms are tried: known instances, random and degenerate ones; a policy as a function of them."""
+"""Small one-asset books on which axioms are tried: known instances, random and degenerate ones; a policy as a
+function of them.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -19,7 +21,9 @@ Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Accounts short `size` (n,) contracts on `equity` (n,), entered at `entry` (n,) or unknown, at one price; `required` contracts are to be closed."""
+    """Accounts short `size` (n,) contracts on `equity` (n,), entered at `entry` (n,) or unknown, at one
+    price; `required` contracts are to be closed.
+    """
 
     size: Array
     equity: Array
@@ -62,17 +66,26 @@ class State:
 
         many = "1 account" if len(self.size) == 1 else f"{len(self.size)} accounts"
         entered = "" if self.entry is None else f", entered at {listed(self.entry)}"
-        return f"{many} short {listed(self.size)} on equity {listed(self.equity)}{entered}, price {self.price:.6g}, close {self.required:.6g}"
+        return (
+            f"{many} short {listed(self.size)} on equity {listed(self.equity)}{entered}, price "
+            f"{self.price:.6g}, close {self.required:.6g}"
+        )
 
 
 class Probe:
-    """A policy as a function of a State: what each account closes, (n,) contracts. Raises AdlError for a policy that is none."""
+    """A policy as a function of a State: what each account closes, (n,) contracts.
+
+    Raises AdlError for a policy that is none.
+    """
 
     def __init__(self, policy: Policy | str) -> None:
         if isinstance(policy, str):
             policy = policy_by_name(policy)
         if not callable(policy):
-            raise AdlError(f"a policy is a function Event -> Allocation, such as adl.pro_rata, not {type(policy).__name__}")
+            raise AdlError(
+                "a policy is a function Event -> Allocation, such as adl.pro_rata, not "
+                f"{type(policy).__name__}"
+            )
         self.policy, self.law = policy, None
 
     def __call__(self, state: State) -> Array:
@@ -84,7 +97,9 @@ class Probe:
 
 
 def random_state(rng: np.random.Generator, n: int) -> State:
-    """A small book in numbers of three digits; two of three are degenerate: identical accounts, one leverage, one profit, no profit, only losers."""
+    """A small book in numbers of three digits; two of three are degenerate: identical accounts, one leverage,
+    one profit, no profit, only losers.
+    """
     kind = rng.choice(["any", "any", "identical", "one leverage", "one return", "no profit", "losers"])
     size, leverage = rng.lognormal(2, 1, n), rng.lognormal(1.5, 0.8, n)
     gain = rng.normal(0.1, 0.3, n) * rng.choice([1.0, 0.1])
@@ -100,16 +115,28 @@ def random_state(rng: np.random.Generator, n: int) -> State:
     equity = np.array([float(f"{v:.3g}") for v in size * price / leverage])
     entry = np.array([float(f"{v:.4g}") for v in price * (1 + np.maximum(gain, -0.8))])
     part = rng.choice([0.03, 0.2, 0.5, 0.8, 0.97])
-    required = float(rng.choice([size[0], float(f"{part * size.sum():.3g}"), float(f"{part * size.sum():.3g}"), size.sum()]))
+    required = float(
+        rng.choice(
+            [size[0], float(f"{part * size.sum():.3g}"), float(f"{part * size.sum():.3g}"), size.sum()]
+        )
+    )
     return State(size, equity, entry, price, min(required, float(size.sum())))
 
 
 def _state(size: Any, equity: Any, required: float, entry: Any = None) -> State:
     size = np.array(size, float)
-    return State(size, np.array(equity, float), np.full(len(size), 2.0) if entry is None else np.array(entry, float), 1.0, required)
+    return State(
+        size,
+        np.array(equity, float),
+        np.full(len(size), 2.0) if entry is None else np.array(entry, float),
+        1.0,
+        required,
+    )
 
 
-SEEDS: dict[str, tuple[tuple[State, Choice], ...]] = {  # the instances n1 to n16 of THEORY 3, and one that was missing there
+SEEDS: dict[
+    str, tuple[tuple[State, Choice], ...]
+] = {  # the instances n1 to n16 of THEORY 3, and one that was missing there
     "proportional split": (
         (_state([10, 10], [1, 1], 10), {"i": 0, "part": 0.5}),  # n9, n12
     ),
@@ -143,5 +170,8 @@ SEEDS: dict[str, tuple[tuple[State, Choice], ...]] = {  # the instances n1 to n1
         (_state([10, 100], [1, 10.5], 10), {}),  # n11
         (_state([10, 10], [1, 1.25], 10), {}),  # n15
     ),
-    "least maximal leverage": ((_state([10, 10], [1, 2], 6, [2, 1.5]), {}), (_state([10, 10], [1, 1.25], 10), {})),  # n2, n15
+    "least maximal leverage": (
+        (_state([10, 10], [1, 2], 6, [2, 1.5]), {}),
+        (_state([10, 10], [1, 1.25], 10), {}),
+    ),  # n2, n15
 }

@@ -1,4 +1,6 @@
-"""The axioms of THEORY 3 as executable checks on one-asset books: each says by how much a policy breaks it, in words and numbers."""
+"""The axioms of THEORY 3 as executable checks on one-asset books: each says by how much a policy breaks it,
+in words and numbers.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,7 +20,9 @@ Found = tuple[float, str] | None  # how badly, in contracts (or as a share of th
 
 @dataclass(frozen=True)
 class Axiom:
-    """name; says: the promise in a sentence; draw: what to try in a State; breaks: (how badly, in words), None where it cannot be asked; least violation."""
+    """name; says: the promise in a sentence; draw: what to try in a State; breaks: (how badly, in words),
+    None where it cannot be asked; least violation.
+    """
 
     name: str
     says: str
@@ -65,7 +69,10 @@ def any_split(x: Probe, s: State, c: Choice) -> Found:
     i, pieces = int(c["i"]), s.split(int(c["i"]), c["size"], c["equity"])
     before, after = x(s)[i], x(pieces)
     own = after[i] + after[-1]
-    return before - own, f"account {i + 1} loses {before:.6g}; split into {_pieces(pieces, i)} it loses {own:.6g}"
+    return (
+        before - own,
+        f"account {i + 1} loses {before:.6g}; split into {_pieces(pieces, i)} it loses {own:.6g}",
+    )
 
 
 def merge(x: Probe, s: State, c: Choice) -> Found:
@@ -85,7 +92,8 @@ def wash_trade(x: Probe, s: State, c: Choice) -> Found:
         return None
     before, after = x(s), x(s.put("entry", int(c["i"]), s.price))
     said = (
-        f"they lose {_lists(before)}; once account {int(c['i']) + 1} has closed and entered again at {s.price:.6g}, {_lists(after)}"
+        f"they lose {_lists(before)}; once account {int(c['i']) + 1} has closed and entered again at "
+        f"{s.price:.6g}, {_lists(after)}"
     )
     return float(np.abs(after - before).max()), said
 
@@ -104,7 +112,8 @@ def scale_invariance(x: Probe, s: State, c: Choice) -> Found:
     entry = (
         None
         if s.entry is None
-        else s.entry * (1 if which == "positions and equity" else by if which == "equity and prices" else 1 / by)
+        else s.entry
+        * (1 if which == "positions and equity" else by if which == "equity and prices" else 1 / by)
     )
     other = {
         "positions and equity": State(s.size * by, s.equity * by, entry, s.price, s.required * by),
@@ -112,14 +121,21 @@ def scale_invariance(x: Probe, s: State, c: Choice) -> Found:
         "contracts": State(s.size * by, s.equity, entry, s.price / by, s.required * by),
     }[which]
     before, after = x(s), x(other) / (1 if which == "equity and prices" else by)
-    what = f"with contracts of 1/{by:.6g} the size" if which == "contracts" else f"with {which} times {by:.6g}"
-    return float(np.abs(after - before).max()), f"they lose {_lists(before)}; {what}, in the same unit, {_lists(after)}"
+    what = (
+        f"with contracts of 1/{by:.6g} the size" if which == "contracts" else f"with {which} times {by:.6g}"
+    )
+    return float(
+        np.abs(after - before).max()
+    ), f"they lose {_lists(before)}; {what}, in the same unit, {_lists(after)}"
 
 
 def monotone(x: Probe, s: State, c: Choice) -> Found:
     less, all_ = x(replace(s, required=c["part"] * s.required)), x(s)
     i = int(np.argmax(less - all_))
-    said = f"account {i + 1} loses {all_[i]:.6g}, but {less[i]:.6g} if only {c['part'] * s.required:.6g} is closed"
+    said = (
+        f"account {i + 1} loses {all_[i]:.6g}, but {less[i]:.6g} if only {c['part'] * s.required:.6g} is "
+        "closed"
+    )
     return float(less[i] - all_[i]), said
 
 
@@ -128,7 +144,10 @@ def symmetry(x: Probe, s: State, c: Choice) -> Found:
     i, j = int(c["i"]), int(c["j"])
     order[[i, j]] = j, i
     before, after = x(s), x(s.taken(order, s.required))[order]
-    said = f"they lose {_lists(before)}; with accounts {i + 1} and {j + 1} listed the other way round, {_lists(after)}"
+    said = (
+        f"they lose {_lists(before)}; with accounts {i + 1} and {j + 1} listed the other way round, "
+        f"{_lists(after)}"
+    )
     return float(np.abs(after - before).max()), said
 
 
@@ -139,7 +158,9 @@ def continuity(x: Probe, s: State, c: Choice) -> Found:
     moved = s.put(name, i, getattr(s, name)[i] * (1 + _SMALL))
     before, after = x(s), x(moved)
     what = {"equity": "equity", "entry": "entry price", "size": "position"}[name]
-    said = f"they lose {_lists(before)}; with the {what} of account {i + 1} a billionth higher, {_lists(after)}"
+    said = (
+        f"they lose {_lists(before)}; with the {what} of account {i + 1} a billionth higher, {_lists(after)}"
+    )
     return float(np.abs(after - before).max()), said
 
 
@@ -147,7 +168,9 @@ def more_margin(x: Probe, s: State, c: Choice) -> Found:
     i = int(c["i"])
     more = s.put("equity", i, s.equity[i] * c["by"])
     before, after = x(s)[i], x(more)[i]
-    return float(after - before), f"account {i + 1} loses {before:.6g}; with equity {more.equity[i]:.6g} it loses {after:.6g}"
+    return float(
+        after - before
+    ), f"account {i + 1} loses {before:.6g}; with equity {more.equity[i]:.6g} it loses {after:.6g}"
 
 
 def leverage_order(x: Probe, s: State, c: Choice) -> Found:
@@ -158,7 +181,10 @@ def leverage_order(x: Probe, s: State, c: Choice) -> Found:
     i, j = np.unravel_index(int(np.argmax(reversed_)), reversed_.shape)
     if not higher.any():
         return None
-    said = f"leverages of accounts {i + 1} and {j + 1} go from {before[i]:.6g} and {before[j]:.6g} to {after[i]:.6g} and {after[j]:.6g}"
+    said = (
+        f"leverages of accounts {i + 1} and {j + 1} go from {before[i]:.6g} and {before[j]:.6g} to "
+        f"{after[i]:.6g} and {after[j]:.6g}"
+    )
     return float(reversed_[i, j] / before.max() * s.required), said
 
 
@@ -167,7 +193,10 @@ def consistency(x: Probe, s: State, c: Choice) -> Found:
     keep = [k for k in range(len(s.size)) if k != i]
     before = x(s)
     after = x(s.taken(keep, s.required - float(before[i])))
-    said = f"they lose {_lists(before)}; without account {i + 1} and what it closes, the others lose {_lists(after)}"
+    said = (
+        f"they lose {_lists(before)}; without account {i + 1} and what it closes, the others lose "
+        f"{_lists(after)}"
+    )
     return float(np.abs(after - before[keep]).max(initial=0.0)), said
 
 
@@ -175,7 +204,9 @@ def least_leverage(x: Probe, s: State, c: Choice) -> Found:
     closed, best = x(s), water_level(s.size, s.equity / s.price, s.required)[1]
     highest, least = (float(((s.size - some) * s.price / s.equity).max()) for some in (closed, best))
     start = float((s.size * s.price / s.equity).max())
-    said = f"they lose {_lists(closed)} and the highest leverage left is {highest:.6g}; {least:.6g} is possible"
+    said = (
+        f"they lose {_lists(closed)} and the highest leverage left is {highest:.6g}; {least:.6g} is possible"
+    )
     return (highest - least) / start * s.required, said
 
 
@@ -192,13 +223,15 @@ def _splitting(rng: np.random.Generator, s: State) -> Choice:
 
 
 AXIOMS: tuple[Axiom, ...] = (
-    Axiom("proportional split", "splitting an account in proportion changes nothing", lambda r, s: _account(r, s) | _part(r, s), proportional_split),
+    Axiom("proportional split", "splitting an account in proportion changes nothing", lambda r,
+    s: _account(r, s) | _part(r, s), proportional_split),
     Axiom("any split", "no way of splitting an account lowers what its owner closes", _splitting, any_split),
     Axiom("merge", "merging two accounts never lowers what their owner closes", _two, merge),
     Axiom("wash trade", "closing and entering again at the mark changes nothing", _account, wash_trade),
     Axiom("path independence", "closing in two steps is closing at once", _part, path_independence),
     Axiom("scale invariance", "units of contracts and money, and the size of the market, change nothing",
-          lambda r, s: {"which": int(r.integers(3)), "by": float(r.choice([2.0, 8.0, 1024.0, 1 / 1024]))}, scale_invariance),
+          lambda r, s: {"which": int(r.integers(3)), "by": float(r.choice([2.0, 8.0, 1024.0, 1 / 1024]))},
+          scale_invariance),
     Axiom("monotone in the requirement", "if more must be closed, nobody closes less", _part, monotone),
     Axiom("symmetry", "the order of the accounts does not matter", _two, symmetry),
     Axiom("continuity", "a billionth more equity, entry price or position moves next to nothing",
@@ -206,7 +239,8 @@ AXIOMS: tuple[Axiom, ...] = (
     Axiom("more margin never hurts", "more equity never makes an account close more",
           lambda r, s: _account(r, s) | {"by": float(r.choice([1.1, 1.5, 3.0]))}, more_margin),
     Axiom("leverage order kept", "whoever has the higher leverage does not end below", _none, leverage_order),
-    Axiom("consistency", "without an account and what it closes, the others close the same", _account, consistency),
+    Axiom("consistency", "without an account and what it closes, the others close the same", _account,
+    consistency),
     Axiom("least maximal leverage", "no allocation leaves a lower highest leverage", _none, least_leverage),
     Axiom("needs no law", "no model of price moves is used", _none, needs_no_law),
 )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Which promises a policy keeps: a search over small and degenerate books, and the smallest counterexample it finds (THEORY 3)."""
+"""Which promises a policy keeps: a search over small and degenerate books, and the smallest counterexample it
+finds (THEORY 3).
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,10 +24,13 @@ _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinki
 def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> "pd.DataFrame":
     """Which axioms a policy keeps: one line an axiom, columns axiom, holds, counterexample.
 
-    policy: any function Event -> Allocation, or a name that adl.policy knows. Searched are the known instances of THEORY 3, then `books` random and degenerate one-asset books of shorts (identical
-    accounts, tied scores, no profit; the same seed, the same books) with 2 to 5 accounts. holds False comes with a counterexample that was made as small as the search could:
-    few accounts, round numbers, in contracts and quote currency. holds True means that none was found, which is no proof; None that the policy refused
-    every book. "needs no law" reads whether the allocations were computed with a law, which an Event does not hold. Raises AdlError for what is not a policy or does not clear.
+    policy: any function Event -> Allocation, or a name that adl.policy knows. Searched are the known
+    instances of THEORY 3, then `books` random and degenerate one-asset books of shorts (identical accounts,
+    tied scores, no profit; the same seed, the same books) with 2 to 5 accounts. holds False comes with a
+    counterexample that was made as small as the search could: few accounts, round numbers, in contracts and
+    quote currency. holds True means that none was found, which is no proof; None that the policy refused
+    every book. "needs no law" reads whether the allocations were computed with a law, which an Event does not
+    hold. Raises AdlError for what is not a policy or does not clear.
     """
     import pandas as pd
 
@@ -48,12 +53,15 @@ def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> "pd.DataF
     frame.attrs["says"] = {axiom.name: axiom.says for axiom in AXIOMS}
     frame.attrs["asked"] = counts  # books that the policy did not refuse, up to the first counterexample
     frame.attrs["how"] = (
-        f"searched: known instances and {books} random and degenerate books an axiom; yes: none found, which is no proof"
+        f"searched: known instances and {books} random and degenerate books an axiom; yes: none found, "
+        "which is no proof"
     )
     return frame
 
 
-def _search(probe: Probe, axiom: Axiom, rng: np.random.Generator, books: int) -> tuple[tuple[State, Choice] | None, int, str]:
+def _search(
+    probe: Probe, axiom: Axiom, rng: np.random.Generator, books: int
+) -> tuple[tuple[State, Choice] | None, int, str]:
     """(the first case that breaks it, cases asked, the last refusal)."""
     asked, refused = 0, ""
     for state, choice in _cases(axiom, rng, books):
@@ -115,8 +123,15 @@ def _smaller(state: State, choice: Choice) -> Iterator[tuple[State, Choice]]:
     """Without an account, without entry prices, at price 1, then number after number rounder."""
     n, capacity = len(state.size), float(state.size.sum())
     for k in range(n):
-        if n > 1 and k not in (choice.get("i"), choice.get("j")) and capacity - state.size[k] >= state.required:
-            moved = {name: value - 1 if name in ("i", "j") and value > k else value for name, value in choice.items()}
+        if (
+            n > 1
+            and k not in (choice.get("i"), choice.get("j"))
+            and capacity - state.size[k] >= state.required
+        ):
+            moved = {
+                name: value - 1 if name in ("i", "j") and value > k else value
+                for name, value in choice.items()
+            }
             yield state.taken([j for j in range(n) if j != k], state.required), moved
     if state.entry is not None:
         yield replace(state, entry=None), choice

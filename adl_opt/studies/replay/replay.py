@@ -1,4 +1,6 @@
-"""A real event replayed wave by wave: what each policy would have done on the state that it left itself, beside what was realized (see carried.py)."""
+"""A real event replayed wave by wave: what each policy would have done on the state that it left itself,
+beside what was realized (see carried.py).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,15 +28,20 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 REALIZED = "realized"
 UNITS = {
-    "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency", "dropped": "quote currency", "accounts": "number", "touched": "accounts",
-    "wholly_closed": "accounts", "contracts_closed": "contracts, of all assets", "notional_closed": "quote currency", "leverage_max": "x of equity, gross",
-    "leverage_p99": "x of equity, gross", "leverage_median": "x of equity, gross", "elsewhere": "fraction of the required notional",
+    "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency",
+    "dropped": "quote currency", "accounts": "number", "touched": "accounts",
+    "wholly_closed": "accounts", "contracts_closed": "contracts, of all assets",
+    "notional_closed": "quote currency", "leverage_max": "x of equity, gross",
+    "leverage_p99": "x of equity, gross", "leverage_median": "x of equity, gross",
+    "elsewhere": "fraction of the required notional",
 }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What `replay` found. frame: see `to_frame`; required: wave, asset, side, required (contracts), and what each policy could not find ("missing <policy>")."""
+    """What `replay` found. frame: see `to_frame`; required: wave, asset, side, required (contracts), and what
+    each policy could not find ("missing <policy>").
+    """
 
     waves: Waves
     frame: "pd.DataFrame"
@@ -45,18 +52,23 @@ class Replay:
     def to_frame(self) -> "pd.DataFrame":
         """One line a wave and policy, "realized" first (units in attrs["units"]).
 
-        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or 1e-13 of all that was ever held of the asset, it is rounding
-        and not counted), overtaken, dropped (what a policy held more than reality of positions that the data then
-        show on the other side): notional, quote currency. accounts: in the book of the wave; touched,
-        wholly_closed: how many of them closed something, or everything (1e-12 of what a position ever was is
-        nothing). contracts_closed, notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over
-        the accounts of the book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional) between what was closed and what was realized,
-        with what is missing as a place of its own, over the required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified gap.
+        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or
+        1e-13 of all that was ever held of the asset, it is rounding and not counted), overtaken, dropped
+        (what a policy held more than reality of positions that the data then show on the other side):
+        notional, quote currency. accounts: in the book of the wave; touched, wholly_closed: how many of them
+        closed something, or everything (1e-12 of what a position ever was is nothing). contracts_closed,
+        notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over the accounts of the
+        book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional)
+        between what was closed and what was realized, with what is missing as a place of its own, over the
+        required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified
+        gap.
         """
         return self.frame
 
     def closed(self, policy: str) -> "pd.DataFrame":
-        """wave, account, asset, closed (contracts, signed like the position) of one policy, or "realized"; what closes nothing is left out. AdlError for another name."""
+        """wave, account, asset, closed (contracts, signed like the position) of one policy, or "realized";
+        what closes nothing is left out. AdlError for another name.
+        """
         import pandas as pd
 
         if policy not in self._closed:
@@ -81,10 +93,15 @@ class Replay:
         lines = []
         for name, group in self.frame.groupby("policy", sort=False):
             last = group.iloc[-1]
-            line = {"policy": name, **{c: group[c].sum() for c in ("notional_closed", "missing", "overtaken", "dropped")}}
+            line = {
+                "policy": name,
+                **{c: group[c].sum() for c in ("notional_closed", "missing", "overtaken", "dropped")},
+            }
             line["touched"] = self.closed(str(name))["account"].nunique()
             line |= {c: last[c] for c in ("leverage_max", "leverage_p99", "leverage_median")}
-            line["elsewhere"] = (group["elsewhere"] * group["required"]).sum() / max(group["required"].sum(), 1e-300)
+            line["elsewhere"] = (group["elsewhere"] * group["required"]).sum() / max(
+                group["required"].sum(), 1e-300
+            )
             lines.append(line)
         return pd.DataFrame(lines).set_index("policy")
 
@@ -100,27 +117,39 @@ def replay(
     prove: bool = False,
     progress: bool = True,
 ) -> Replay:
-    """Each policy on every wave of an event, on its own carried-forward state, beside what was realized (adl_opt/carried.py says how state is carried, and what is ignored).
+    """Each policy on every wave of an event, on its own carried-forward state, beside what was realized
+    (adl_opt/carried.py says how state is carried, and what is ignored).
 
-    policies: callables Event -> Allocation, or names that adl.policy knows (default: pro rata and water-filling, of gross leverage in cross margin). An asset that was closed on both sides in one wave is
-    two events: shorts first, then longs. measures: objectives valued after each wave under `law` (default: ExpectedLoss, if there is a law); "<measure> gap" is the relative
-    distance to the proved optimum of that wave on the policy's own state: in isolated margin always, in cross margin if prove=True (a solve a wave and policy), nan otherwise
-    and after two events. progress: a bar on a terminal, where it takes longer than a few seconds. Raises EventError for accounts without positive equity (§8), SolveError
-    naming the wave where a policy fails, AllocationError where one does not clear.
+    policies: callables Event -> Allocation, or names that adl.policy knows (default: pro rata and
+    water-filling, of gross leverage in cross margin). An asset that was closed on both sides in one wave is
+    two events: shorts first, then longs. measures: objectives valued after each wave under `law` (default:
+    ExpectedLoss, if there is a law); "<measure> gap" is the relative distance to the proved optimum of that
+    wave on the policy's own state: in isolated margin always, in cross margin if prove=True (a solve a wave
+    and policy), nan otherwise and after two events. progress: a bar on a terminal, where it takes longer than
+    a few seconds. Raises EventError for accounts without positive equity (§8), SolveError naming the wave
+    where a policy fails, AllocationError where one does not clear.
     """
     import pandas as pd
 
     _check(waves)
     if law is not None and not isinstance(law, Law):
-        raise AdlError(f"replay takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) makes one")
+        raise AdlError(
+            f"replay takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) "
+            "makes one"
+        )
     given = rules("replay", policies, measures)
     chosen: dict[str, Policy | None] = {REALIZED: None}
-    isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(np.unique(waves.account))
+    isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(
+        np.unique(waves.account)
+    )
     plain = [water_filling, pro_rata] if isolated else [pro_rata, gross_water_filling]
-    for policy in plain if given is None else [one for one in given if one is not realized]:  # that is always there
+    for policy in (
+        plain if given is None else [one for one in given if one is not realized]
+    ):  # that is always there
         if named(policy) in chosen:
             raise AdlError(
-                f"two policies are named {named(policy)!r} ('realized' is what was realized); give them names that tell them apart"
+                f"two policies are named {named(policy)!r} ('realized' is what was realized); give them "
+                "names that tell them apart"
             )
         chosen[named(policy)] = policy
     wanted = list(measures) if measures is not None else [] if law is None else [ExpectedLoss()]
@@ -134,13 +163,17 @@ def replay(
         need = tape.required()
         missing: dict[str, Array] = {}
         for name, policy in chosen.items():
-            done = states[name].step(tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove)
+            done = states[name].step(
+                tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove
+            )
             missing[name] = done.missing
             lines.append({"wave": waves.labels[w], "policy": name, **done.line})
             hit = np.flatnonzero(done.closed)
             closed[name].append((tape.seen[hit], done.closed[hit]))
         for side, asset in zip(*np.nonzero(need)):
-            short = {f"missing {name}": value[side, asset] for name, value in missing.items() if name != REALIZED}
+            short = {
+                f"missing {name}": value[side, asset] for name, value in missing.items() if name != REALIZED
+            }
             said = {"wave": waves.labels[w], "asset": waves.assets[asset], "side": ("short", "long")[side]}
             required.append({**said, "required": need[side, asset], **short})
     frame = pd.DataFrame(lines)
@@ -150,11 +183,16 @@ def replay(
 
 def _check(waves: object) -> None:
     if not isinstance(waves, Waves):
-        raise AdlError(f"replay takes Waves, not {type(waves).__name__}: adl.Waves.read(path) or adl.Waves.from_frame(frame)")
+        raise AdlError(
+            f"replay takes Waves, not {type(waves).__name__}: adl.Waves.read(path) or "
+            "adl.Waves.from_frame(frame)"
+        )
     broke = np.flatnonzero(waves.equity <= 0)
     if broke.size:
         j, count = int(broke[0]), len(np.unique(waves.account[broke]))
         raise EventError(
-            f"{count:,} of {len(waves.accounts):,} accounts have no positive equity in some wave, first {waves.accounts[waves.account[j]]!r} with "
-            f"{waves.equity[j]:.6g} in wave {waves.labels[waves.wave[j]]}; waves.solvent() (--solvent on the command line) keeps the others (§8)"
+            f"{count:,} of {len(waves.accounts):,} accounts have no positive equity in some wave, first "
+            f"{waves.accounts[waves.account[j]]!r} with "
+            f"{waves.equity[j]:.6g} in wave {waves.labels[waves.wave[j]]}; waves.solvent() (--solvent on "
+            "the command line) keeps the others (§8)"
         )

@@ -1,15 +1,19 @@
-"""The state of a policy through the waves of an event: what it holds, what it closes, and what is measured then.
+"""The state of a policy through the waves of an event: what it holds, what it closes, and what is measured
+then.
 
-How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the data list the position again, the policy holds the
-listed position less e: what accounts traded themselves between waves is taken as it was. Two cases would be absurd
-and are not: a position that the data show smaller than e (its owner closed it himself, the policy already had) is 0,
-its excess reported as `overtaken`; one that the data show on the other side than before starts anew, and what the
-policy held of it more than reality is reported as `dropped`, what it had closed more as `overtaken`.
-Accounts join when they first appear. One that is not listed in a wave stands still: its last position less what was closed, its last equity, and the latest price of
-each asset; so policies may close whom reality closed before, or spared. Equity is that of the data.
+How state is carried. Let e be what a policy has closed of a position more than reality has, so far. When the
+data list the position again, the policy holds the listed position less e: what accounts traded themselves
+between waves is taken as it was. Two cases would be absurd and are not: a position that the data show smaller
+than e (its owner closed it himself, the policy already had) is 0, its excess reported as `overtaken`; one
+that the data show on the other side than before starts anew, and what the policy held of it more than reality
+is reported as `dropped`, what it had closed more as `overtaken`. Accounts join when they first appear. One
+that is not listed in a wave stands still: its last position less what was closed, its last equity, and the
+latest price of each asset; so policies may close whom reality closed before, or spared. Equity is that of the
+data.
 
-What the counterfactual ignores: prices and requirements are those of reality whatever the policy does; profit and fees on positions held longer or shorter than in
-reality are not booked; nobody reacts; accounts that the data never list cannot be closed.
+What the counterfactual ignores: prices and requirements are those of reality whatever the policy does; profit
+and fees on positions held longer or shorter than in reality are not booked; nobody reacts; accounts that the
+data never list cannot be closed.
 """
 
 import math
@@ -39,7 +43,9 @@ _DUST = 1e-14  # of what a position ever was: what differences of positions leav
 
 
 class Tape:
-    """The data, wave after wave: legs (account number x d + asset number, grouped by account), where they stand, and what was realized of them."""
+    """The data, wave after wave: legs (account number x d + asset number, grouped by account), where they
+    stand, and what was realized of them.
+    """
 
     def __init__(self, waves: Waves) -> None:
         self.waves = waves
@@ -57,7 +63,11 @@ class Tape:
         leg = self.leg_of_row[rows]
         self.position -= self.realized  # who is not listed again stands still
         self.realized[:] = 0.0
-        self.position[leg], self.realized[leg], self.known[leg] = waves.position[rows], waves.realized[rows], True
+        self.position[leg], self.realized[leg], self.known[leg] = (
+            waves.position[rows],
+            waves.realized[rows],
+            True,
+        )
         self.largest = np.maximum(self.largest, np.abs(self.position))
         self.equity[waves.account[rows]] = waves.equity[rows]
         for name, values in waves.extra.items():
@@ -94,7 +104,9 @@ class Tape:
         key = self.asset[order] * 2 + (self.realized[order] > 0)
         for part in np.split(np.arange(len(order)), np.flatnonzero(np.diff(key)) + 1):
             if part.size:
-                need[key[part[0]] % 2, key[part[0]] // 2] = float(exact_sum(np.abs(self.realized[order[part]])))
+                need[key[part[0]] % 2, key[part[0]] // 2] = float(
+                    exact_sum(np.abs(self.realized[order[part]]))
+                )
         return need
 
 
@@ -125,13 +137,24 @@ class State:
         return (position - self.ahead)[tape.seen], float(overtaken), float((more * price)[more > dust].sum())
 
     def step(
-        self, tape: Tape, name: str, policy: Policy | None, need: Array, law: Law | None, measures: list[Objective], prove: bool
+        self,
+        tape: Tape,
+        name: str,
+        policy: Policy | None,
+        need: Array,
+        law: Law | None,
+        measures: list[Objective],
+        prove: bool,
     ) -> Done:
-        """One wave: what is closed (seen,) contracts signed like the position, what is missing (2, d) contracts, and the line of the table."""
+        """One wave: what is closed (seen,) contracts signed like the position, what is missing (2, d)
+        contracts, and the line of the table.
+        """
         held, overtaken, dropped = self.hold(tape)
         book = tape.book(held)
         both = (need > 0).all(axis=0)
-        parts = [need * [[1.0], [0.0]] + need * ~both * [[0.0], [1.0]], need * both * [[0.0], [1.0]]][: 1 + bool(both.any())]
+        parts = [need * [[1.0], [0.0]] + need * ~both * [[0.0], [1.0]], need * both * [[0.0], [1.0]]][
+            : 1 + bool(both.any())
+        ]
         closed, missing = np.zeros(len(held)), np.zeros_like(need)
         event, amount = Event(book, short={book.assets[0]: 0.0}), np.zeros(len(held))
         for part in parts:
@@ -140,7 +163,9 @@ class State:
             event, short_of = _event(tape.book(held - closed), part, tape.rounding())
             missing += short_of
             amount = (
-                np.where(event.closable, np.abs(tape.realized[tape.seen]), 0.0) if policy is None else _asked(policy, name, event)
+                np.where(event.closable, np.abs(tape.realized[tape.seen]), 0.0)
+                if policy is None
+                else _asked(policy, name, event)
             )
             closed += np.sign(event.book.position) * amount
         self.ahead[tape.seen] += closed - tape.realized[tape.seen]
@@ -149,15 +174,19 @@ class State:
         remains = np.where(remains > dust, remains, 0.0)
         leverage = book.per_account(remains * by_leg) / book.equity
         before, after, touched = (
-            book.per_account((one > dust).astype(float)) > 0 for one in (np.abs(held), remains, np.abs(closed))
+            book.per_account((one > dust).astype(float)) > 0
+            for one in (np.abs(held), remains, np.abs(closed))
         )
         required, lacking = (float((amounts * book.price).sum()) for amounts in (need, missing))
         moved = float((np.abs(closed - tape.realized[tape.seen]) * by_leg).sum())
         line = {
-            "required": required, "missing": lacking, "overtaken": overtaken, "dropped": dropped, "accounts": tape.size,
+            "required": required, "missing": lacking, "overtaken": overtaken, "dropped": dropped,
+            "accounts": tape.size,
             "touched": int(touched.sum()), "wholly_closed": int((before & ~after).sum()),
-            "contracts_closed": math.fsum(np.abs(closed).tolist()), "notional_closed": math.fsum((np.abs(closed) * by_leg).tolist()),
-            "leverage_max": float(leverage.max()), "leverage_p99": float(np.quantile(leverage, 0.99)), "leverage_median": float(np.median(leverage)),
+            "contracts_closed": math.fsum(np.abs(closed).tolist()),
+            "notional_closed": math.fsum((np.abs(closed) * by_leg).tolist()),
+            "leverage_max": float(leverage.max()), "leverage_p99": float(np.quantile(leverage, 0.99)),
+            "leverage_median": float(np.median(leverage)),
             "elsewhere": (moved + lacking) / 2 / required if required > 0 else 0.0,
         }  # fmt: skip
         for measure in measures:
@@ -168,7 +197,9 @@ class State:
 
 
 def _event(book: Book, need: Array, rounding: Array) -> tuple[Event, Array]:
-    """The event that closes `need` (2, d), one side an asset, as far as the book has it, and what it has not (2, d), contracts."""
+    """The event that closes `need` (2, d), one side an asset, as far as the book has it, and what it has not
+    (2, d), contracts.
+    """
     rows, assets = np.nonzero(need)
     sides: list[dict[str, float]] = [{}, {}]
     for row, k in zip(rows, assets):
@@ -186,16 +217,24 @@ def _asked(policy: Policy, name: str, event: Event) -> Array:
     except AdlError as error:
         raise SolveError(f"{name} fails: {error}") from None
     if allocation.certificate.status == "infeasible":
-        raise AllocationError(f"what {name} returns is no allocation that clears: {allocation.certificate.proof}")
+        raise AllocationError(
+            f"what {name} returns is no allocation that clears: {allocation.certificate.proof}"
+        )
     return allocation.amount
 
 
-def _measured(measure: Objective, event: Event, law: Law | None, amount: Array, prove: bool) -> tuple[float, float]:
-    """The value, and its relative distance to the proved lower bound of the event (nan: not asked, or none)."""
+def _measured(
+    measure: Objective, event: Event, law: Law | None, amount: Array, prove: bool
+) -> tuple[float, float]:
+    """The value, and its relative distance to the proved lower bound of the event (nan: not asked, or
+    none).
+    """
     own = assess(measure, event, law, amount).certificate
     if not prove:
         return own.objective, math.nan
     under = measure.lower_bound_objective()
     with unheard():  # the gap is the answer
         best = Problem(measure if under is None else under, event, law).solve().certificate
-    return own.objective, math.nan if best.bound is None else relative_gap(own.objective, best.bound, own.floor)
+    return own.objective, math.nan if best.bound is None else relative_gap(
+        own.objective, best.bound, own.floor
+    )
