@@ -190,8 +190,8 @@ def _(adl, mo, pd):
 
     /// details | Solution
     Pro rata had closed 5 of b, and b's own 8 would take him beyond 0: he holds nothing, and
-    the replay reports {last.overtaken:.0f} USD overtaken. a still holds 5 and gives the {last.notional_closed:.0f};
-    {last.missing:.0f} is missing.
+    the replay reports {last.overtaken:.0f} USD overtaken. a still holds 5
+    and gives the {last.notional_closed:.0f}; {last.missing:.0f} is missing.
     ///
     """)
     return
