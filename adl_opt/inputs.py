@@ -8,11 +8,10 @@ moves below -1.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import LawError
 
-Array = NDArray[np.float64]
 MOST_MOVE, MOST_SPREAD, MOST_VOLATILE, MOST_YEARS = (
     1.0,
     2.0,

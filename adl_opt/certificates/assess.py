@@ -10,8 +10,8 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import (
     TOLERANCE,
     Certificate,
@@ -36,7 +36,6 @@ from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill
 
-Array = NDArray[np.float64]
 TIGHT = 1e-9  # a gap up to which no further proof is tried
 _SMALLEST = 2.0**-1000  # of an account: under unbounded moves smaller losses have lost their digits
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-Array = NDArray[np.float64]
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
 _AGREES, _ABOVE = (

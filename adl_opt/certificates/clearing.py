@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.numerics.exact_sums import clear_exactly
 
-Array = NDArray[np.float64]
 # A small slip: of what is closed or of what stays open, whichever is less; of a position, beyond its box.
 FEASIBLE = 1e-9
 DIGITS = 1e-14  # of the requirement: what a table of 15 significant digits loses

@@ -8,11 +8,10 @@ without a box of their own get a stated one.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Mask
 from adl_opt.numerics import lapack
 
-Array = NDArray[np.float64]
 _MOST_REPAIRED = 500  # unboxed variables up to which the repair is worth a dense system
 _ASSUMED = 10.0  # times the largest entry of the point (at least 1): the stated box of auxiliary variables
 
@@ -60,7 +59,7 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
     return at_point + float(charged) + lost, assumed
 
 
-def _repaired(z: Array, A: Any, cost: Array, unboxed: NDArray[np.bool_], dims: Any) -> Array:
+def _repaired(z: Array, A: Any, cost: Array, unboxed: Mask, dims: Any) -> Array:
     """z changed a little, within the dual cone, so that unboxed variables leave no residual: then no box need
     be assumed.
 

@@ -5,14 +5,12 @@ that prove it (THEORY 6).
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.numerics.groups import row_sums
-
-Array = NDArray[np.float64]
 
 
 def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:

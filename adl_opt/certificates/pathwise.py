@@ -3,8 +3,8 @@ Thm 3).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.knapsack import knapsack
 from adl_opt.certificates.trials import believed, check_monotone, other_losses
 from adl_opt.data.event import Event
@@ -13,7 +13,6 @@ from adl_opt.evaluation.symbols import LossSymbols, Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective, evaluate
 
-Array = NDArray[np.float64]
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 _LEVEL = 1e-10  # relative: leverages this close are one level
 

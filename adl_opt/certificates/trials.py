@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Minorant
@@ -21,7 +21,6 @@ from adl_opt.objectives.base import Objective, Sum, evaluate, foreign_part, trus
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.risk_measure import TRIED, RiskMeasure
 
-Array = NDArray[np.float64]
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each
 _MOST_CELLS = 20_000_000  # accounts x scenarios that the losses of other allocations may cost
 _ROUNDING = 1e-9

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate, above
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
@@ -16,7 +16,6 @@ from adl_opt.evaluation.vertices import queue
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective, evaluate
 
-Array = NDArray[np.float64]
 _HALVINGS, _ROUNDS = 10, 3  # of the way to a queue; queues gone to
 _STEP = 1e-6  # of a position: for differences
 _ROUNDING = 1e-9  # relative: a fall below it

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.columns import ranked_by, refuse_meanings
 from adl_opt.data.magnitudes import check_book
 from adl_opt.data.tables import (
@@ -32,8 +33,6 @@ from adl_opt.numerics.readonly import ReadOnly, fixed, keep
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int32]
 OPTIONAL = ("entry_price", "margin", "profit_ratio", "realized_closed")
 USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 
@@ -166,7 +165,7 @@ class Book(ReadOnly):
         return Groups(self.asset, len(self.assets))
 
     @cached_property
-    def start(self) -> NDArray[np.int64]:
+    def start(self) -> Index:
         """First leg of each account, (n,): accounts own consecutive legs."""
         return fixed(np.searchsorted(self.account, np.arange(len(self.accounts))))
 

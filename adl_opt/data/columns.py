@@ -13,21 +13,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.tables import arrow, factorize
 from adl_opt.errors import BookError
 
-Array = NDArray[np.float64]
-Rows = NDArray[np.bool_]
-Index = NDArray[np.int32]
+Rows = Mask
 
 
 class Held(NamedTuple):
     """What a column is held against, by row: signed positions (rows,) and account numbers (rows,)."""
 
     position: Array
-    account: NDArray[np.integer[Any]]
+    account: Index
 
 
 Odd = Callable[

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.limits import caps, protected_accounts
 from adl_opt.data.magnitudes import check_leverages
@@ -21,7 +21,6 @@ from adl_opt.text import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 
 
@@ -160,13 +159,13 @@ class Event(ReadOnly):
         return values if self._share is None else self._share * values
 
     @cached_property
-    def shielded(self) -> NDArray[np.bool_]:
+    def shielded(self) -> Mask:
         """Legs of protected accounts."""
         stays = np.zeros(len(self.book.accounts), dtype=bool) if self._stays is None else self._stays
         return fixed(stays[self.book.account])
 
     @cached_property
-    def closable(self) -> NDArray[np.bool_]:
+    def closable(self) -> Mask:
         """Legs on the side being closed in their asset, of accounts that are not protected (§5)."""
         legs = (np.sign(self.book.position) == self.side[self.book.asset]) & (self.size > 0)
         return fixed(legs if self._stays is None else legs & ~self.shielded)
@@ -177,14 +176,14 @@ class Event(ReadOnly):
         return Groups(self.book.asset, len(self.side), self.closable)
 
     @cached_property
-    def free_assets(self) -> NDArray[np.int64]:
+    def free_assets(self) -> Index:
         """Asset numbers whose requirement is strictly between 0 and the capacity: only there is something to
         decide (§5).
         """
         return fixed(np.flatnonzero((self.required > 0) & (self.required < self.capacities)))
 
     @cached_property
-    def free(self) -> NDArray[np.bool_]:
+    def free(self) -> Mask:
         """Legs that something is to be decided about."""
         return fixed(self.closable & np.isin(self.book.asset, self.free_assets))
 

@@ -20,14 +20,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.columns import refuse_meanings
 from adl_opt.data.tables import factorize, need_columns, number_column, text_column
 from adl_opt.errors import BookError
 from adl_opt.inputs import plain
 
-Array = NDArray[np.float64]
 EQUITY = ("total_equity", "account_value_realtime")
 NEEDED = ("user", "coin", "time", "adl_price", "adl_size", "position_size")
 KNOWN = (
@@ -103,7 +102,7 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     return tidied | ({"entry_price": number["entry_price"][first]} if "entry_price" in number else {})
 
 
-def _groups(key: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _groups(key: Index) -> tuple[Index, Index]:
     """First row of each group, groups in order of first appearance, and the group of each row."""
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -112,7 +111,7 @@ def _groups(key: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]
     return first[order], rank[inverse]
 
 
-def _before(group: NDArray[np.intp], values: Array) -> Array:
+def _before(group: Index, values: Array) -> Array:
     """Sums within each group before each row.
 
     Row by row of all groups at once: differences of one long sum would lose the digits of dust.

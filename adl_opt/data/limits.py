@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.book import Book
 from adl_opt.errors import EventError
 
-Array = NDArray[np.float64]
 
-
-def protected_accounts(book: Book, given: Any) -> tuple[tuple[str, ...], NDArray[np.bool_] | None]:
+def protected_accounts(book: Book, given: Any) -> tuple[tuple[str, ...], Mask | None]:
     """(ids in the book's order, once each; which accounts (n,), None if none are) of the accounts of which
     nothing may be closed.
 
@@ -72,7 +70,7 @@ def _fraction(value: Any) -> float | None:
     return float(value) if is_number and 0 < value <= 1 else None
 
 
-def _numbers(book: Book, ids: list[str], what: str) -> NDArray[np.int64]:
+def _numbers(book: Book, ids: list[str], what: str) -> Index:
     """Account numbers of the ids; EventError for those that the book does not have."""
     import pandas as pd
 

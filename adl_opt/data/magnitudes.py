@@ -5,11 +5,10 @@ named. numpy only.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import AdlError, BookError, EventError
 
-Array = NDArray[np.float64]
 LEAST, MOST = (
     1e-150,
     1e150,
@@ -50,14 +49,7 @@ def check_leverages(book: Any) -> None:
     _within("gross leverages", leverage, gross != 0, book, np.arange(len(gross)), EventError)
 
 
-def _within(
-    name: str,
-    size: Array,
-    counts: NDArray[np.bool_],
-    book: Any,
-    account: NDArray[np.int_],
-    kind: type[AdlError],
-) -> None:
+def _within(name: str, size: Array, counts: Mask, book: Any, account: Index, kind: type[AdlError]) -> None:
     """size (m,) where `counts` (m,), of account number account (m,)."""
     wrong = ~(size <= MOST) | (~(size >= LEAST) & counts)
     if wrong.any():

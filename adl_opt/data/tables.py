@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.filetypes import file_of, is_parquet
 from adl_opt.errors import BookError
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int32]
 _INVISIBLE = "\ufeff\u200b\u200e\u200f \t\r\n\xa0"  # what editors and spreadsheets leave around a name
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book, columns_of
 from adl_opt.data.columns import refuse_meanings
 from adl_opt.data.tables import (
@@ -28,8 +29,6 @@ from adl_opt.numerics.readonly import ReadOnly, fixed, keep
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 NEEDED = ("account", "asset", "position", "equity", "price", "realized_closed")
 OPTIONAL = ("entry_price", "margin", "profit_ratio")
 
@@ -201,7 +200,7 @@ class Waves(ReadOnly):
             lambda j: f"{float(said[j])!r} and {float(values[j])!r}; one wave, one {what}, one {name} (§9)",
         )
 
-    def _refuse(self, rows: NDArray[np.intp], what: str, number: Any) -> None:
+    def _refuse(self, rows: Index, what: str, number: Any) -> None:
         if rows.size:
             j = int(rows.min())
             raise BookError(

@@ -9,13 +9,11 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book
 from adl_opt.laws.base import Law
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 _CHUNK = 4_000_000  # numbers of a batch's largest table
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.evaluation import batches
 from adl_opt.evaluation.symbols import Symbols, needed
 
-Array = NDArray[np.float64]
 # An account this close to zero loss, relative to its terms, may take either slope; charged to the slack.
 _KINK = 1e-12
 

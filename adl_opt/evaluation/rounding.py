@@ -13,15 +13,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import batches
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.numerics.tail_integrals import UNIT
 
-Array = NDArray[np.float64]
 # Estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each.
 BOTH = 4.0
 _AMOUNTS = 8 * UNIT  # relative: what is closed is a float, and so are its sum and what is left

@@ -12,14 +12,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation import batches
 from adl_opt.laws.base import Law, Scenarios
 
-Array = NDArray[np.float64]
 SYMBOLS = (
     "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage",
     "expected_shortfall",

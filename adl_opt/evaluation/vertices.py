@@ -1,11 +1,9 @@
 """Queues, the vertices of the allocations: asset by asset every leg closed whole or not at all but one."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-
-Array = NDArray[np.float64]
 
 
 def queue(event: Event, gain: Array) -> Array:

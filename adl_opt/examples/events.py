@@ -3,16 +3,15 @@ seed, the same bytes).
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import BookError
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.waterfill.level import water_level
-
-Array = NDArray[np.float64]
 
 
 def shorts(

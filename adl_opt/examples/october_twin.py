@@ -3,13 +3,12 @@ account of it is real (§14).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.waves import Waves
 from adl_opt.errors import BookError
 from adl_opt.inputs import plain
 
-Array = NDArray[np.float64]
 CLOSINGS, ACCOUNTS, ASSETS = 34_983, 19_337, 162
 NOTIONAL, CLOSED = 2.103e9, 0.897  # quote currency closed; of all that the closed accounts held
 LEVERAGE = (
@@ -102,9 +101,7 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
     )  # fmt: skip
 
 
-def _pairs(
-    rng: np.random.Generator, legs: int, n: int, d: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(rng: np.random.Generator, legs: int, n: int, d: int) -> tuple[Index, Index]:
     """Accounts and assets of the legs: everyone has one, every asset is held, no pair twice; few accounts
     hold many, few assets are held by many.
     """
@@ -127,7 +124,7 @@ def _pairs(
     return account, asset
 
 
-def _kept(rng: np.random.Generator, held: Array, legs: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
+def _kept(rng: np.random.Generator, held: Array, legs: Index) -> tuple[Index, Array]:
     """Legs that are closed in part only, and their fractions closed: together they keep what is not closed.
 
     Drawn by notional, but for the largest.

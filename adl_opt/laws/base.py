@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_moves
 from adl_opt.laws.sampling import frame_like, inverse, sobol
@@ -23,7 +24,6 @@ from adl_opt.numerics.tail_integrals import UNIT
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
@@ -69,9 +69,7 @@ class Law(ReadOnly):
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
         raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample(4096, seed=1)")
 
-    def shortfall_terms(
-        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
-    ) -> tuple[Array, ...]:
+    def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """The expected shortfall (n,) of accounts of m positions each, its slope (n, m) and curvature (n, m,
         m) in them: the first 1 + wanted.
 
@@ -83,7 +81,7 @@ class Law(ReadOnly):
             "law.quadrature(20) or law.sample(4096, seed=1)"
         )
 
-    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+    def shortfall_rounding(self, asset: Index, notional: Array, equity: Array) -> Array:
         """A forward estimate of the rounding of each expected shortfall, (n,) quote currency; arguments as in
         `shortfall_terms` (THEORY 11.1).
 
@@ -95,7 +93,7 @@ class Law(ReadOnly):
         gross = np.abs(terms).sum(axis=1) + np.abs(value - terms.sum(axis=1))
         return (2 * asset.shape[1] + 12) * UNIT * gross
 
-    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+    def terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         """`shortfall_terms` of accounts in the assets (n, m), to be asked again and again: (notional, equity,
         wanted) -> terms.
         """
@@ -126,7 +124,7 @@ class Law(ReadOnly):
         return slope, curvature
 
     @staticmethod
-    def _all(exposure: Array) -> NDArray[np.int_]:
+    def _all(exposure: Array) -> Index:
         return np.broadcast_to(np.arange(np.shape(exposure)[1]), np.shape(exposure))
 
     def exact(self) -> "Law":
@@ -137,7 +135,7 @@ class Law(ReadOnly):
         """The covariance (d, d) of the moves; None where it is not finite or not known."""
         return None
 
-    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+    def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         """Accounts (n,) whose expected shortfall is known to be strictly convex in their positions, whatever
         is added to them.
         """
@@ -153,7 +151,7 @@ class Law(ReadOnly):
     def _uniforms(self) -> int:
         return self.dimension
 
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
+    def _take(self, index: Index, assets: tuple[str, ...]) -> Self:
         raise NotImplementedError
 
     def _draw(self, uniforms: Array) -> Array:
@@ -277,15 +275,13 @@ class Scenarios(Law):
     def _uniforms(self) -> int:
         return 1
 
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "Scenarios":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> "Scenarios":
         loading = None if self.loading is None else self.loading[index]
         return Scenarios(
             frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True
         )
 
-    def shortfall_terms(
-        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
-    ) -> tuple[Array, ...]:
+    def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """The mean over scenarios and, where it has one, its slope; there is no curvature."""
         if wanted > 1:
             raise LawError(

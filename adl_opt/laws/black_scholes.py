@@ -8,14 +8,13 @@ nothing changes. numpy and scipy.special only.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import LawError
 from adl_opt.laws.black_scholes_grid import CHUNK, Accounts, Grid, on_grid, on_nodes, put_rows, settled
 from adl_opt.laws.validation import understood
 from adl_opt.numerics import lapack
 
-Array = NDArray[np.float64]
 MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too many
 _SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below which nothing smooths the rest
 

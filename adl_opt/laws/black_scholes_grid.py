@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.numerics.tail_integrals import mills_step
 
-Array = NDArray[np.float64]
 _SAME = 1e-8  # relative change at which points are doubled no more; what is left is then below 1e-10
 _RADIUS, _WIDEST = (
     10.0,
@@ -49,9 +48,9 @@ class Accounts(NamedTuple):
     equity: Array
     deviation: Array
     root: Array
-    order: NDArray[np.int64]
+    order: Index
 
-    def rows(self, chosen: NDArray[np.int64] | slice) -> "Accounts":
+    def rows(self, chosen: Index | slice) -> "Accounts":
         return Accounts(*(field[chosen] for field in self))
 
 
@@ -62,16 +61,16 @@ class Grid(NamedTuple):
 
     low: Array
     high: Array
-    rule: NDArray[np.int64]
+    rule: Index
 
-    def rows(self, chosen: NDArray[np.int64]) -> "Grid":
+    def rows(self, chosen: Index) -> "Grid":
         return Grid(self.low[chosen], self.high[chosen], self.rule[chosen])
 
     def rougher(self, rules: int) -> "Grid":
         return self._replace(rule=self.rule - rules)
 
 
-def put_rows(table: Array, rows: NDArray[np.bool_], values: Array) -> Array:
+def put_rows(table: Array, rows: Mask, values: Array) -> Array:
     table = table.copy()
     table[rows] = values
     return table
@@ -134,9 +133,7 @@ def _around_what_is_lost(accounts: Accounts) -> Grid:
     return Grid(low, high, np.zeros(n, dtype=np.int64))
 
 
-def _nodes(
-    accounts: Accounts, grid: Grid
-) -> Iterator[tuple[NDArray[np.int64], Array, Array, NDArray[np.bool_]]]:
+def _nodes(accounts: Accounts, grid: Grid) -> Iterator[tuple[Index, Array, Array, Mask]]:
     """(accounts, their nodes (n, J, m - 1), weights (n, J), whether a node is near the edge of its box), as
     many accounts as fit into memory.
     """
@@ -167,7 +164,7 @@ def _nodes(
                 yield mine, nodes, weight, np.broadcast_to(edge, weight.shape)
 
 
-def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _split(accounts: Accounts, grid: Grid, points: int) -> tuple[Array, Array, Mask]:
     """Gauss and Legendre's nodes on both sides of where the loss would begin if the prices not yet known were
     0, crowded towards it.
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import LawError
 from adl_opt.laws.validation import (
     distinct,
@@ -23,7 +23,6 @@ from adl_opt.laws.validation import (
 from adl_opt.numerics import lapack
 from adl_opt.numerics.readonly import ReadOnly
 
-Array = NDArray[np.float64]
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
 from adl_opt.laws.base import Law, Scenarios, described, set_fields
@@ -24,8 +24,6 @@ from adl_opt.numerics.tail_integrals import (
     student_excess,
     student_tail,
 )
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -71,9 +69,7 @@ class Gaussian(Law):
             frame_like(self.mean + nodes @ root(self.scale).T, self.assets), probability, meant=True
         )
 
-    def shortfall_terms(
-        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
-    ) -> tuple[Array, ...]:
+    def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """h = s m(z) - e P(T > z), z = e/s, e = equity + notional.mean, s^2 = notional' covariance notional
         (THEORY 4).
 
@@ -86,7 +82,7 @@ class Gaussian(Law):
             )
         return self.terms_on(asset)(notional, equity, wanted)
 
-    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+    def terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         # Entry by entry over all accounts: arrays (n,) in a row are what numpy is fast at.
         m = asset.shape[1]
         flat = np.ascontiguousarray(asset.T)
@@ -144,7 +140,7 @@ class Gaussian(Law):
             terms.append(curvature.transpose(2, 0, 1))
         return tuple(terms)
 
-    def shortfall_rounding(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> Array:
+    def shortfall_rounding(self, asset: Index, notional: Array, equity: Array) -> Array:
         """By the deviation, whose square cancels where positions hedge one another, by the tail, and by the
         value itself (THEORY 11.1).
         """
@@ -180,7 +176,7 @@ class Gaussian(Law):
     def covariance_of_moves(self) -> Array | None:
         return self.scale
 
-    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+    def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
         return np.full(
@@ -206,7 +202,7 @@ class Gaussian(Law):
     def _density(self, z: Array) -> Array:
         return normal_tail(z)[0]  # of a normal, m(z) is the density
 
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> Self:
+    def _take(self, index: Index, assets: tuple[str, ...]) -> Self:
         law = object.__new__(type(self))
         set_fields(
             law,

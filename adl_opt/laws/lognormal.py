@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
 from adl_opt.laws import black_scholes
@@ -19,7 +19,6 @@ from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
 from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of
 from adl_opt.numerics import lapack
 
-Array = NDArray[np.float64]
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
 
 
@@ -93,9 +92,7 @@ class LogNormal(Law):
         nodes, probability = gauss_hermite(order, self.dimension)
         return Scenarios(frame_like(self._moves(nodes), self.assets), probability, meant=True)
 
-    def shortfall_terms(
-        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
-    ) -> tuple[Array, ...]:
+    def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth
         of a millisecond an account of two, four of three), where prices do not determine one another; else
         LawError.
@@ -117,7 +114,7 @@ class LogNormal(Law):
             )[0]
         return (value,)
 
-    def terms_on(self, asset: NDArray[np.int_]) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+    def terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
         return black_scholes.Again(
             self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]]
         )
@@ -176,13 +173,13 @@ class LogNormal(Law):
     def covariance_of_moves(self) -> Array:
         return np.expm1(self.correlation * np.outer(self.deviation, self.deviation))
 
-    def convex_where(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> NDArray[np.bool_]:
+    def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
         # held.
         regular = lapack.least_eigenvalue(self.correlation) > 1e-12
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
-    def _accounts(self, asset: NDArray[np.int_], notional: Array, equity: Array) -> black_scholes.Accounts:
+    def _accounts(self, asset: Index, notional: Array, equity: Array) -> black_scholes.Accounts:
         correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
         return black_scholes.prepared(notional, equity, self.deviation[asset], correlation)
 
@@ -192,7 +189,7 @@ class LogNormal(Law):
     def _moves(self, normals: Array) -> Array:
         return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
 
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "LogNormal":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> "LogNormal":
         law = object.__new__(LogNormal)
         correlation = self.correlation[np.ix_(index, index)]
         set_fields(

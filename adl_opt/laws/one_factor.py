@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
 from adl_opt.laws.base import Law, Scenarios, described, set_fields
 from adl_opt.laws.sampling import frame_like, inverse
 from adl_opt.laws.validation import frozen, labels_of, numbers_of, whole
 
-Array = NDArray[np.float64]
 _CHUNK = 2_000  # accounts at once
 _PANELS, _POINTS = 120, 8  # of a tail: each panel holds a quarter of the probability beyond the one before
 _SETTLED = 1e-10  # relative change with twice the points
@@ -94,9 +93,7 @@ class OneFactor(Law):
         """This law as scenarios, if its factor is a set of scenarios: nothing is lost."""
         return self.quadrature(1) if isinstance(self.factor, Scenarios) else self
 
-    def shortfall_terms(
-        self, asset: NDArray[np.int_], notional: Array, equity: Array, wanted: int
-    ) -> tuple[Array, ...]:
+    def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """By the factor's survival function: a loss of c per unit of the factor has the expected shortfall
         |c| E(+-factor - equity/|c|)_+.
         """
@@ -147,7 +144,7 @@ class OneFactor(Law):
     def _uniforms(self) -> int:
         return 1
 
-    def _take(self, index: NDArray[np.int_], assets: tuple[str, ...]) -> "OneFactor":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> "OneFactor":
         law = object.__new__(OneFactor)
         set_fields(law, loading=self.loading[index], factor=self.factor, assets=assets)
         return law

@@ -6,13 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.errors import LawError
 from adl_opt.laws.validation import understood, whole
 from adl_opt.numerics import lapack
-
-Array = NDArray[np.float64]
 
 
 def root(matrix: Array) -> Array:
@@ -48,7 +46,7 @@ def sobol(n: int, d: int, seed: int | np.random.Generator) -> Array:
     return np.clip(points, 2.0**-60, 1 - 2.0**-53)
 
 
-def inverse(probability: Array, uniform: Array) -> NDArray[np.int_]:
+def inverse(probability: Array, uniform: Array) -> Index:
     cumulative = np.cumsum(probability)
     return np.minimum(
         np.searchsorted(cumulative / cumulative[-1], uniform, side="right"), len(probability) - 1

@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import LawError
 from adl_opt.inputs import holds_truth
 from adl_opt.numerics.readonly import fixed
-
-Array = NDArray[np.float64]
 
 
 def frozen(array: Array) -> Array:

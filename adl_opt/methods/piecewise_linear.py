@@ -5,14 +5,13 @@ is met (THEORY 8.4).
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 
-Array = NDArray[np.float64]
 # Slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion.
 _TIE = 1e-12
 
@@ -56,9 +55,7 @@ def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
     return result
 
 
-def _pieces(
-    event: Event, law: Scenarios, untouched: Array, legs: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], Array, Array]:
+def _pieces(event: Event, law: Scenarios, untouched: Array, legs: Index) -> tuple[Index, Array, Array]:
     """(leg number, length in fraction closed, slope in quote currency per fraction) of every linear piece, in
     order within a leg.
     """

@@ -10,8 +10,8 @@ until the requirement is met.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Evidence
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
@@ -26,7 +26,6 @@ from adl_opt.objectives.cvar import CVaR
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.worst_case import WorstCase
 
-Array = NDArray[np.float64]
 _POLISHED = 300_000  # accounts x scenarios up to which every digit of an interior point is worth a sort
 _ALL = 1e-8  # the weights of a tail that is all there is sum to 1
 MOST_ROWS = 150_000_000  # accounts x scenarios that the interior point holds in memory, a few numbers each

@@ -11,8 +11,8 @@ only.
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.certificates.assess import TIGHT, assess
 from adl_opt.certificates.certificate import TOLERANCE, Evidence, Proof
 from adl_opt.data.event import Event
@@ -24,8 +24,6 @@ from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.waterfill.level import clipped_level
 
-Array = NDArray[np.float64]
-Mask, Legs = NDArray[np.bool_], NDArray[np.int64]
 _ROUNDING = 1e-12  # relative: changes of slopes, and rises of a value, below it are none
 _STRAIGHT = 0.1  # relative: a slope that changes by more has no use for the secant
 _NEAR = (1e-6, 1e-9)  # fractions tried where an objective has no slopes: its value decides

@@ -4,11 +4,10 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import EventError
 
-Array = NDArray[np.float64]
 _FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
 _MOST_SUMMED, _LOWEST = (
     1 << 24,

@@ -7,12 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.numerics.readonly import ReadOnly, fixed
-
-Array = NDArray[np.float64]
-Index = NDArray[np.intp]
 
 
 class Groups(ReadOnly):
@@ -21,9 +18,7 @@ class Groups(ReadOnly):
     label (n,) whole numbers from 0 to below `count`; chosen (n,) bool, all if it is left out.
     """
 
-    def __init__(
-        self, label: NDArray[np.integer], count: int, chosen: NDArray[np.bool_] | None = None
-    ) -> None:
+    def __init__(self, label: Index, count: int, chosen: Mask | None = None) -> None:
         members = np.arange(len(label)) if chosen is None else np.flatnonzero(chosen)
         label = label[members]
         self._members = fixed(members[np.argsort(label, kind="stable")])
@@ -45,7 +40,7 @@ class Groups(ReadOnly):
         taken = [-float(x) for x in less]
         return np.array([math.fsum([*ordered[a:b], x]) for a, b, x in zip(end, end[1:], taken)])
 
-    def batches(self, wanted: NDArray[np.integer]) -> Iterator[tuple[Index, Index]]:
+    def batches(self, wanted: Index) -> Iterator[tuple[Index, Index]]:
         """(groups (K,), members (K, m)) of the wanted groups, those of one size m > 0 side by side."""
         end = np.array(self._end)
         size = end[wanted + 1] - end[wanted]

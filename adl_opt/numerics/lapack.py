@@ -10,9 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adl_opt.arrays import Array
 
 
 def lstsq(matrix: Array, right: Array, rcond: float | None = None) -> Array:

@@ -5,9 +5,9 @@ numpy and scipy.special only. Everything is vectorised; z = equity / volatility 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adl_opt.arrays import Array
+
 UNIT = 2.0**-53  # unit roundoff: the relative error of one operation
 _ROOT_TWO_PI = np.sqrt(2 * np.pi)
 _NEAR, _FRACTION_TERMS = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import scenario_rounding
@@ -17,8 +17,6 @@ from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.objectives.cvar import CVaR, tail_weights
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.optimal_ranges import affine_around
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

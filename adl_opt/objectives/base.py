@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -20,8 +20,6 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.objectives.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
 from adl_opt.waterfill.isolated import fill
-
-Array = NDArray[np.float64]
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")

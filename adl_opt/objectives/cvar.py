@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.hooks import is_number
 from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need, slack_of
 from adl_opt.waterfill.optimal_ranges import affine_around
-
-Array = NDArray[np.float64]
 
 
 def tail_weights(loss: Array, probability: Array, level: float, near: Array | None = None) -> Array:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Mask
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
@@ -16,7 +16,6 @@ from adl_opt.objectives.hooks import is_number
 from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need
 from adl_opt.waterfill.optimal_ranges import affine_around
 
-Array = NDArray[np.float64]
 _MOST_EXPONENT = 700.0  # of a number whose exponential, summed over scenarios, is still a float
 
 
@@ -27,7 +26,7 @@ def normal(raised: Array, loss: Array, probability: Array) -> Array:
     return raised / math.fsum(raised.tolist())
 
 
-def among(near: Array | None, worst: Array, possible: NDArray[np.bool_]) -> Array:
+def among(near: Array | None, worst: Array, possible: Mask) -> Array:
     """`near` made a probability on the possible scenarios; the worst weights if it is None or nothing is
     left.
     """

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scenario_support
 from adl_opt.evaluation.rounding import closed_form_rounding, scenario_rounding
@@ -12,8 +10,6 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective
 from adl_opt.waterfill.optimal_ranges import affine_around
-
-Array = NDArray[np.float64]
 
 
 class ExpectedLoss(Objective):

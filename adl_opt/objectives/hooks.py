@@ -7,15 +7,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-
-Array = NDArray[np.float64]
 
 
 def check_hooks(objective: Any) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -16,8 +16,6 @@ from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.objectives.hooks import is_number
 from adl_opt.waterfill.isolated import fill
-
-Array = NDArray[np.float64]
 
 
 class _GrossLeverage(Objective):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.rounding import scenario_rounding
@@ -20,8 +20,6 @@ from adl_opt.objectives.certainty_equivalent import MonotoneMeanVariance
 from adl_opt.objectives.hooks import is_number
 from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need, slack_of
 from adl_opt.waterfill.optimal_ranges import affine_around
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

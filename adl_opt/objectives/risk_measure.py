@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from adl_opt.arrays import Array
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import measure_rounding, scenario_rounding
@@ -20,7 +21,6 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import dual_of
 
-Array = NDArray[np.float64]
 TRIED = 12  # losses at which a dual is held against its measure
 
 

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.certainty_equivalent import floored
 from adl_opt.objectives.entropic import among, normal
 from adl_opt.objectives.hooks import is_number
 from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.inputs import holds_truth
@@ -15,8 +15,6 @@ from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.cvar import tail_weights
 from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, slack_of
 from adl_opt.waterfill.optimal_ranges import affine_around
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

@@ -4,14 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
-Array = NDArray[np.float64]
 BARS = 40  # accounts up to which each has bars of its own
 
 

@@ -6,12 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from adl_opt.errors import AllocationError
 
-Array = NDArray[np.float64]
 BEFORE, AFTER, LEVEL, FIXED = "#b8c4d6", "#1f4e8c", "#c8442b", "#8a8f98"
 COLOURS = (BEFORE, AFTER, LEVEL, "#3c8d5a", "#b07aa1", "#d9a441", "#5b6770")
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adl_opt.errors import AllocationError
 from adl_opt.evaluation.symbols import Symbols
@@ -14,8 +13,6 @@ from adl_opt.plots.allocation import BARS
 from adl_opt.plots.canvas import COLOURS, new_figure, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.explain import volatility_leverage
-
-Array = NDArray[np.float64]
 
 
 def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None) -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adl_opt.errors import AllocationError
 from adl_opt.studies.replay.replay import Replay
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 from adl_opt.plots.canvas import BEFORE, COLOURS, colour_of, new_figure, saved
 
-Array = NDArray[np.float64]
 _KINDS = ("factor leverage", "leverage")
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.clearing import cleared_first, said_first
 from adl_opt.data.event import Event
@@ -14,7 +14,6 @@ from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.allocation_table import amounts_from_frame
 
-Array = NDArray[np.float64]
 Policy = Callable[[Event], Allocation]
 
 

@@ -3,16 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.inputs import plain
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import fill
-
-Array = NDArray[np.float64]
 
 
 def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Allocation:

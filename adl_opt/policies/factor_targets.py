@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
@@ -17,7 +16,6 @@ from adl_opt.waterfill.level import clipped_level
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _ROUNDING = 1e-9  # of what an account can change: targets are met up to it
 _SAME = 1e-6  # of a requirement: missed by less is met
 

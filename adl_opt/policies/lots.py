@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error
 from adl_opt.data.event import Event, cleared
@@ -22,8 +22,7 @@ from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.problem.allocation import Allocation
 
-Array = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Counts = Index
 _EPS = float(np.finfo(float).eps)
 # Of a lot: sizes this close to a whole number of lots are that number, written in binary (0.1 + 0.2).
 _SNAP = 1e-9
@@ -48,7 +47,7 @@ class LotBound:
 
     less: Array
     more: Array
-    side: NDArray[np.int8]
+    side: Index
     assets: tuple[str, ...]
     leverage: float
     loss: float | None = None
@@ -198,7 +197,7 @@ def _spread(room: Counts, total: int) -> Counts:
     return given
 
 
-def _floor(size: Array, step: Fraction) -> tuple[Counts, NDArray[np.bool_]]:
+def _floor(size: Array, step: Fraction) -> tuple[Counts, Mask]:
     """(whole lots in each size, whether it is a whole number of lots but for its binary rounding)."""
     ratio = size / float(step)
     nearest = np.rint(ratio)
@@ -268,7 +267,7 @@ def _feasible(event: Event, amount: Array) -> Array:
     return cleared(event, amount)
 
 
-def _bound(event: Event, before: Array, after: Array, others: NDArray[np.bool_], law: Law | None) -> LotBound:
+def _bound(event: Event, before: Array, after: Array, others: Mask, law: Law | None) -> LotBound:
     book = event.book
     change = (after - before) * book.price[book.asset]
     less = np.bincount(book.asset, np.maximum(-change, 0.0), len(book.assets))
@@ -278,7 +277,7 @@ def _bound(event: Event, before: Array, after: Array, others: NDArray[np.bool_],
     return found if law is None else LotBound(less, more, event.side, book.assets, leverage, found.under(law))
 
 
-def _expected(law: Law, assets: tuple[str, ...], side: NDArray[np.int8]) -> tuple[Array, Array]:
+def _expected(law: Law, assets: tuple[str, ...], side: Index) -> tuple[Array, Array]:
     """E(-side R)^+ and E(side R)^+ of each asset, (d,): pure numbers; an account without equity and one unit
     of notional loses them.
     """

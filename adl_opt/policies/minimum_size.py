@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
@@ -19,7 +19,6 @@ from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.base import need_event
 from adl_opt.problem.allocation import Allocation
 
-Array = NDArray[np.float64]
 MOST_CELLS = 200_000  # accounts x scenarios
 _ROUNDING = 1e-9  # of the requirement, or of a position
 
@@ -116,7 +115,7 @@ def without_remainders(
     )  # fmt: skip
 
 
-def _cleared(event: Event, amount: Array, partial: NDArray[np.int64]) -> Array:
+def _cleared(event: Event, amount: Array, partial: Index) -> Array:
     """`amount` with the solver's rounding taken up by the positions closed in part."""
     for k in event.free_assets:
         legs = event.free_legs[k]

@@ -1,16 +1,14 @@
 """Rules in proportion: to positions, equity or profit, or alike for all."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.policies.closing_prices import unrealized
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.level import clipped_level
-
-Array = NDArray[np.float64]
 
 
 def pro_rata(event: Event) -> Allocation:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
@@ -21,7 +21,6 @@ from adl_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _TIED = 1e-12  # relative: scores this close differ by rounding and are tied
 
 Term = Callable[["QueueRule", Event], Array]
@@ -268,7 +267,7 @@ class QueueRule:
         """The score and what decides between equal ones, by leg, highest first."""
         return [self.score(event), *(_KEYS[key](self, event) for key in self._ties[:-1])]
 
-    def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[Index, Index]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
         legs = event.closable_legs[k]
         legs = legs[by[0][legs] != -np.inf]
@@ -290,7 +289,7 @@ class QueueRule:
         new = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
         return legs[order], np.concatenate(([0], np.cumsum(new)))[: len(legs)]
 
-    def _shared(self, group: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _shared(self, group: Index) -> Index:
         return group if self._ties[-1] == "in proportion" else np.arange(len(group))
 
 
@@ -301,7 +300,7 @@ def _known(rule: str, field: str, value: object, there_are: tuple[str, ...]) -> 
         )
 
 
-def _levels(values: Array) -> NDArray[np.int64]:
+def _levels(values: Array) -> Index:
     """0 for the highest, and so on; neighbours closer than rounding have one number."""
     order = np.argsort(-values, kind="stable")
     ordered = values[order]
@@ -311,7 +310,7 @@ def _levels(values: Array) -> NDArray[np.int64]:
     return level
 
 
-def _taken(size: Array, group: NDArray[np.int64], required: float) -> Array:
+def _taken(size: Array, group: Index, required: float) -> Array:
     """What each of the ordered legs closes: groups wholly, one after the other, the last one in proportion to
     size; exact (§6).
     """

@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.numerics.groups import Groups
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.problem.allocation import Allocation
-
-Array = NDArray[np.float64]
 
 
 def realized(event: Event) -> Allocation:

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Proof
 from adl_opt.data.event import Event
@@ -15,8 +15,6 @@ from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import fill
-
-Array = NDArray[np.float64]
 
 
 def water_filling(event: Event) -> Allocation:

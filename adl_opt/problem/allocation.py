@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-Array = NDArray[np.float64]
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
 UNITS = {
     "position": "contracts, long > 0",

@@ -5,12 +5,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError
-
-Array = NDArray[np.float64]
 
 
 def amounts_from_frame(event: Event, frame: Any) -> Array:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance, with_bound
 from adl_opt.certificates.clearing import cleared_first, said_first
@@ -47,7 +47,7 @@ def certify(
     return said_first(words, with_bound(own, _optimum(problem, own, law, tol) or own, tol))
 
 
-def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> NDArray[np.float64]:
+def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> Array:
     if hasattr(allocation, "columns"):
         return amounts_from_frame(event, allocation)
     if not isinstance(allocation, Allocation):

@@ -8,6 +8,7 @@ import difflib
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.data.tables import figure
 from adl_opt.errors import AdlError, AllocationError
@@ -18,7 +19,6 @@ from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import minorant_of
 
-Array = NDArray[np.float64]
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
 
 

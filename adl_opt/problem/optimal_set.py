@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import rounding_at
 from adl_opt.certificates.certificate import Certificate, Proof, with_bound
 from adl_opt.data.event import Event, cleared
@@ -26,7 +26,6 @@ from adl_opt.waterfill.optimal_ranges import fewest_touched, one_asset_ranges
 if TYPE_CHECKING:
     from adl_opt.methods.conic.optimal_face import Face
 
-Array = NDArray[np.float64]
 # Of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all.
 _SAME = 1e-9
 _MOST_LEGS, _MOST_CELLS = (

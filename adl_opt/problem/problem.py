@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof, check_tolerance
 from adl_opt.data.event import Event, requirement_pairs
@@ -31,7 +31,6 @@ from adl_opt.threads import uncertified
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 METHODS = ("auto", "closed-form", "separable", "conic")
 PREFER = ("water-filling", "fewest-accounts", "keep-hedges")
 _MOST_COLUMNS = 100  # accounts whose leverages a sweep shows

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
@@ -24,7 +24,6 @@ from adl_opt.objectives.hooks import minorant_of
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program
 
-Array = NDArray[np.float64]
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
 _SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
 _CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.certificates.certificate import Certificate, check_tolerance, verdict
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, UncertifiedWarning
 
-Array = NDArray[np.float64]
 FORMAT, RECORDED = "adl_opt allocation 1", "recorded"
 STRENGTH = {"infeasible": 0, "uncertified": 1, "negligible": 2, "certified": 3}  # of what a status claims
 _INFINITE = {"inf": np.inf, "-inf": -np.inf}
@@ -268,7 +267,7 @@ def _texts(stored: Mapping[str, Any], name: str) -> list[str]:
     return values
 
 
-def _indices(stored: Mapping[str, Any], name: str, count: int, legs: int) -> NDArray[np.int32]:
+def _indices(stored: Mapping[str, Any], name: str, count: int, legs: int) -> Index:
     values = _list(stored, name)
     if len(values) != legs or not set(map(type, values)) <= {int}:
         raise AllocationError(f"{name} of its book must be a list of {legs} whole numbers")

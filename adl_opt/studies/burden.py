@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.errors import EventError
 from adl_opt.evaluation.counting import accounts, left, reduced
 from adl_opt.problem.allocation import Allocation
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 from adl_opt.policies.closing_prices import closing_prices
 
-Array = NDArray[np.float64]
 _TOP = 10  # the most levered tenth
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.tables import figure
@@ -21,7 +21,6 @@ from adl_opt.text import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _STALE = ("profit_ratio", "realized_closed")  # columns that belong to the prices before
 _ROUNDING = 1e-12  # of the contracts netted: a smaller remainder is the rounding of decimal numbers
 _SHOWN = 8
@@ -199,7 +198,7 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
     return Stress(book, move, fund, marked, solvent, event, netted, lacking)
 
 
-def _by_asset(book: Book, values: Array, legs: NDArray[np.bool_]) -> Array:
+def _by_asset(book: Book, values: Array, legs: Mask) -> Array:
     """Correctly rounded sums of the chosen legs by asset, (d,)."""
     return Groups(book.asset, len(book.assets), legs).sums(values)
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, EventError
@@ -19,8 +19,6 @@ from adl_opt.studies.stress import checked_fund, need_solvent, relative_moves, s
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 def stress_path(

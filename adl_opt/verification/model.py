@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.laws.base import Law
@@ -21,8 +19,6 @@ from adl_opt.verification import soundness
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

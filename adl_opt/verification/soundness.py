@@ -9,8 +9,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
 from adl_opt.evaluation.symbols import Symbols
@@ -24,7 +24,6 @@ from adl_opt.problem.problem import Problem
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program
 
-Array = NDArray[np.float64]
 _SAMPLES = (
     64,
     256,

@@ -3,9 +3,8 @@ accounts begin and stop to close. numpy only.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adl_opt.arrays import Array
 
 
 def capped_level(size: Array, equity: Array, cap: Array, required: float) -> tuple[float, Array]:

@@ -3,13 +3,11 @@ Thm 1).
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.waterfill.level import water_levels
-
-Array = NDArray[np.float64]
 
 
 def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
@@ -51,7 +49,7 @@ def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     return amount, level
 
 
-def gross_levels(event: Event, wanted: NDArray[np.integer]) -> Array:
+def gross_levels(event: Event, wanted: Index) -> Array:
     """The gross leverage (x of equity) at which levelling it by closing one asset alone meets its
     requirement.
 

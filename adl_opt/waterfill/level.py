@@ -6,15 +6,14 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.magnitudes import LEAST, MOST
 from adl_opt.errors import EventError
 from adl_opt.inputs import holds_truth
 from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
 from adl_opt.waterfill.capped_level import capped_level
 
-Array = NDArray[np.float64]
 _PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
 _FEW = 256  # accounts up to which a sort is faster than passes over memory
 

@@ -3,15 +3,14 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Mask
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
 
-Array = NDArray[np.float64]
 _INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it
 
 
@@ -58,7 +57,7 @@ def affine_around(
     return low, high
 
 
-def _worst(against: Array, probability: Array, ignored: float) -> NDArray[np.bool_]:
+def _worst(against: Array, probability: Array, ignored: float) -> Mask:
     """Which moves belong to the worst 1 - ignored, with any part of their probability; ties all belong."""
     possible = probability > 0
     if ignored >= 1:

@@ -9,9 +9,9 @@ from typing import Any
 import clarabel
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from adl_opt.arrays import Array, Index, Mask
+
 _INSIDE_EXP, _INSIDE_POWER = [-1.0, 1.0, 1.0], [1.0, 1.0, 0.0]  # points inside these cones
 _ACCURACY = 1e-9
 
@@ -24,13 +24,13 @@ class Cones:
     whatever the others. single: by cone None for an equation, 1 for an inequality, else Clarabel's cone.
     """
 
-    number: NDArray[np.int64]
+    number: Index
     inside: Array
-    head: NDArray[np.bool_]
+    head: Mask
     single: list[Any]
 
     @classmethod
-    def of(cls, dims: Any, given: NDArray[np.bool_]) -> "Cones":
+    def of(cls, dims: Any, given: Mask) -> "Cones":
         """given (rows,): where the allocation stands; a cone of three gives way in those rows alone, if that
         helps.
         """
@@ -52,7 +52,7 @@ class Cones:
         return cls(number, inside, head, single)
 
     @cached_property
-    def equation(self) -> NDArray[np.bool_]:
+    def equation(self) -> Mask:
         """(rows,): those that never give way."""
         return np.array([one is None for one in self.single], bool)[self.number]
 
@@ -63,7 +63,7 @@ class Cones:
         found = [clarabel.ZeroConeT(hard)] * (hard > 0) + [clarabel.NonnegativeConeT(soft)] * (soft > 0)
         return found + [one for one in self.single if one is not None and not isinstance(one, int)]
 
-    def those(self, kept: NDArray[np.bool_]) -> "Cones":
+    def those(self, kept: Mask) -> "Cones":
         rows = kept[self.number]
         number = (np.cumsum(kept) - 1)[self.number[rows]]
         return Cones(
@@ -73,7 +73,7 @@ class Cones:
             [one for one, stays in zip(self.single, kept) if stays],
         )
 
-    def any(self, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def any(self, rows: Mask) -> Mask:
         """(cones,): whether one of its rows is."""
         return np.bincount(self.number, rows, len(self.single)) > 0
 
@@ -84,7 +84,7 @@ class Cones:
         return np.where(top > 0, top, 1.0)
 
 
-def binding_cones(A: Any, cones: Cones) -> NDArray[np.bool_]:
+def binding_cones(A: Any, cones: Cones) -> Mask:
     """(cones,): those that can lack something.
 
     The others have a variable that only ever helps, or an equation's own.

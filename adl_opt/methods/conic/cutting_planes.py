@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.sampling import root
 from adl_opt.methods.conic.newton_model import with_expected_loss
 from adl_opt.objectives.base import Objective
-
-Array = NDArray[np.float64]
 
 
 def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:

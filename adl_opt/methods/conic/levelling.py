@@ -7,8 +7,8 @@ import contextlib
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Proof
 from adl_opt.data.event import Event, cleared
@@ -24,7 +24,6 @@ from adl_opt.threads import filtered, shared
 from adl_opt.waterfill.level import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
-Array = NDArray[np.float64]
 
 
 def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> tuple[Array, Proof]:

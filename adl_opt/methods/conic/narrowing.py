@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.vertices import queue, random_queue
 
 if TYPE_CHECKING:
     from adl_opt.methods.conic.own_rows import OwnRows
 
-Array = NDArray[np.float64]
 LACKING = 1e-6  # of the largest entry of a row: rows that must give way by more forbid the allocation
 _RISES = 1e-9  # a rise of e_w below it is rounding
 _SPREAD = 2.0  # weights are exp(_SPREAD x a normal number)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import answers, batches
 from adl_opt.evaluation.symbols import Symbols, needed
@@ -16,7 +16,6 @@ from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective, Sum
 from adl_opt.objectives.expected_loss import ExpectedLoss
 
-Array = NDArray[np.float64]
 # Of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the
 # change.
 NATURAL = 1e-2

@@ -15,8 +15,8 @@ import cvxpy as cp
 import highspy
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
@@ -26,7 +26,6 @@ from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.threads import SHARED, filtered, shared
 
-Array = NDArray[np.float64]
 WITHIN = (
     1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
 )
@@ -51,7 +50,7 @@ class Face:
     """
 
     event: Event
-    at: NDArray[np.int64]
+    at: Index
     low: Array
     high: Array
     rows: Any
@@ -183,7 +182,7 @@ class Face:
             found = np.asarray(fraction.value)
         return found
 
-    def _hedges(self) -> NDArray[np.bool_]:
+    def _hedges(self) -> Mask:
         """Legs against the rest of their account, before closing: of opposite sign to its other notional
         taken together.
         """
@@ -391,7 +390,7 @@ def _run(solver: Any) -> None:
     raise SolveError(f"HiGHS says {said} of a program over the optimal face")
 
 
-def _columns(data: dict[str, Any], inverse: Any, fraction: Any) -> NDArray[np.int64]:
+def _columns(data: dict[str, Any], inverse: Any, fraction: Any) -> Index:
     """Where the fractions closed stand among the columns of a compiled program."""
     where = data[cp.settings.PARAM_PROB].var_id_to_col
     name = fraction.id

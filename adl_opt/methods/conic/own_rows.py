@@ -13,8 +13,8 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import point_support
 from adl_opt.evaluation.symbols import Symbols
@@ -23,7 +23,6 @@ from adl_opt.methods.conic.cones import Cones, binding_cones, solved
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective
 
-Array = NDArray[np.float64]
 _GIVEN = {
     name: f"adl_opt {name}" for name in ("fraction", "shortfall", "loss")
 }  # names in the compiled program; a user's may be anything
@@ -159,7 +158,7 @@ class OwnRows:
         return self._A.nnz
 
     @cached_property
-    def sides(self) -> NDArray[np.int64]:
+    def sides(self) -> Index:
         """Numbers from 1 of the rows in which the allocation stands; equations have two sides, and both
         signs.
         """

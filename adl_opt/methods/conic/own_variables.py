@@ -7,8 +7,8 @@ Tried, not proved; what contradicts is an ObjectiveError.
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.symbols import Symbols
@@ -20,7 +20,6 @@ from adl_opt.objectives.base import evaluate
 if TYPE_CHECKING:
     from adl_opt.methods.conic.own_rows import OwnRows
 
-Array = NDArray[np.float64]
 # `express` with variables of its own is known through a solver only: below this relative difference from
 # `value` the
 # solver may be to blame, and the bound is left out where `express` is above; beyond it the objective is.

@@ -15,8 +15,8 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.certificates.conic_dual import dual_bound
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError, SolveError
@@ -27,8 +27,6 @@ from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, foreign_part
 from adl_opt.threads import SHARED, alone, shared
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -262,7 +260,7 @@ class Program:
         return found
 
 
-def clearing_rows(event: Event) -> tuple[Any, NDArray[np.int64]]:
+def clearing_rows(event: Event) -> tuple[Any, Index]:
     """(matrix (assets to decide, free legs), those assets): what a fraction closed contributes, as a share of
     the asset's capacity (§10).
     """

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
 
-Array = NDArray[np.float64]
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
 
 
@@ -28,15 +27,15 @@ class Rows:
     matrix: Any
     constant: Array
     highest: Array
-    account: NDArray[np.int64]
-    scenario: NDArray[np.int64]
+    account: Index
+    scenario: Index
     always_matrix: Any
     always_constant: Array
-    always_account: NDArray[np.int64]
-    always_scenario: NDArray[np.int64]
+    always_account: Index
+    always_scenario: Index
 
 
-def rows_of(event: Event, law: Scenarios, scale: Array, free: NDArray[np.int64]) -> Rows:
+def rows_of(event: Event, law: Scenarios, scale: Array, free: Index) -> Rows:
     book, moves = event.book, law.moves
     if len(book.accounts) * len(moves) > _MOST_ROWS:
         raise SolveError(
@@ -74,7 +73,7 @@ class _Pile:
 
     def add(
         self,
-        mask: NDArray[np.bool_],
+        mask: Mask,
         argument: Array,
         high: Array,
         effect: Array,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess, rounding_at
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, Evidence, Proof, with_bound
 from adl_opt.certificates.values_seen import Valued, downhill, key_of
@@ -31,7 +31,6 @@ from adl_opt.threads import alone
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Point, Program
 
-Array = NDArray[np.float64]
 _AGREE = 1e-6  # relative difference between what the solver minimised and `value` that is an error (§17)
 _CUTS, _NEWTON = 25, 1e-4  # rounds of cuts at most, and the gap from which Newton's model takes over
 _TIGHT, _ROUNDS = 1e-9, 40  # the gap at which objectives that need several rounds stop, and the most rounds

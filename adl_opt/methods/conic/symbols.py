@@ -9,14 +9,12 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols, loading_of, no_symbol, scenarios_of
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic.rows import Rows, rows_of
-
-Array = NDArray[np.float64]
 
 
 class ConicSymbols:
@@ -94,10 +92,10 @@ class ConicSymbols:
         self.constraints.extend(constraints)
 
     @cached_property
-    def _free(self) -> NDArray[np.int64]:
+    def _free(self) -> Index:
         return np.flatnonzero(self.event.free)
 
-    def _scatter(self, rows: Array | NDArray[np.int64], values: Array, height: int) -> Any:
+    def _scatter(self, rows: Array | Index, values: Array, height: int) -> Any:
         return sp.csr_array((values, (rows, np.arange(len(self._free)))), shape=(height, len(self._free)))
 
     @property
@@ -181,14 +179,7 @@ class ConicSymbols:
         self.constraints.append(self.named["shortfall"])
         return above
 
-    def _collect(
-        self,
-        target: NDArray[np.int64],
-        always: NDArray[np.int64],
-        weight: Array,
-        always_weight: Array,
-        height: int,
-    ) -> Any:
+    def _collect(self, target: Index, always: Index, weight: Array, always_weight: Array, height: int) -> Any:
         """sum of weight x shortfall rows into `height` places; target and always say where each row goes."""
         rows = self.rows
         total: Any = np.zeros(height)

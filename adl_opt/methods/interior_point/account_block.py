@@ -8,14 +8,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.methods.interior_point.linear_algebra import inverse_of, reach
-
-Array = NDArray[np.float64]
 
 
 class Sums(NamedTuple):
@@ -43,7 +41,7 @@ class Piece:
 
     ridge = 0.0  # what systems so near to singular need that their errors do not grow
 
-    def __init__(self, event: Event, law: Law, batch: Batch, number: NDArray[np.int64]) -> None:
+    def __init__(self, event: Event, law: Law, batch: Batch, number: Index) -> None:
         book, leg = event.book, batch.leg.T
         self.leg, self.equity, self.m = leg, book.equity[batch.account], leg.shape[0]
         self.on = event.free[leg].astype(float)

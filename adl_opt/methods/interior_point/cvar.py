@@ -10,8 +10,8 @@ matter. numpy only.
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.evaluation.symbols import Symbols
@@ -22,7 +22,6 @@ from adl_opt.methods.interior_point.tail_block import Tail
 from adl_opt.numerics import lapack
 from adl_opt.threads import filtered
 
-Array = NDArray[np.float64]
 _STEPS, _PATIENCE = 150, 25  # steps; steps without progress that end it
 _SHORT, _AIM = (
     0.1,
@@ -72,7 +71,7 @@ class Coupled:
                 inside = self.cost > 0
         return fraction
 
-    def _worst(self, loss: Array, share: float) -> NDArray[np.bool_]:
+    def _worst(self, loss: Array, share: float) -> Mask:
         """The worst scenarios, of `share` times the tail's probability at least."""
         order = np.argsort(-loss, kind="stable")
         cost = self.cost[order]
@@ -81,7 +80,7 @@ class Coupled:
         inside[order[:_AT_LEAST]] = True
         return inside & (self.cost > 0)
 
-    def _begin(self, kept: NDArray[np.int64]) -> tuple[list[Tail], Array]:
+    def _begin(self, kept: Index) -> tuple[list[Tail], Array]:
         """The pieces, and what accounts with nothing to decide lose in the scenarios that are looked at."""
         event, book = self.event, self.event.book
         probability = self.cost[kept] / self.cost[kept].sum()
@@ -105,7 +104,7 @@ class Coupled:
         return pieces, fixed
 
     def _inside(
-        self, kept: NDArray[np.int64], watch: Callable[[int, float], None] | None, accuracy: float, step: int
+        self, kept: Index, watch: Callable[[int, float], None] | None, accuracy: float, step: int
     ) -> tuple[Array, float, int]:
         """The problem with these scenarios alone: (fractions, quantile in quote currency, steps taken)."""
         pieces, fixed = self._begin(kept)

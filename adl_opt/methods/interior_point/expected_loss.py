@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.laws.base import Law, Scenarios
@@ -22,7 +22,6 @@ from adl_opt.methods.interior_point.account_block import Piece, Sums
 from adl_opt.methods.interior_point.scenario_block import Kinks
 from adl_opt.numerics import lapack
 
-Array = NDArray[np.float64]
 _STEPS, _HALVINGS, _SHARP, _FLAT = 200, 30, 1e-4, 1e-2
 _CELLS = 65_536  # accounts x scenarios of a piece
 TARGET = (
@@ -209,7 +208,7 @@ class Multipliers:
     """
 
     def __init__(
-        self, pieces: Sequence[Kinks], accounts: int, scenarios: int, known: NDArray[np.int64] | None = None
+        self, pieces: Sequence[Kinks], accounts: int, scenarios: int, known: Index | None = None
     ) -> None:
         self._pieces, self._scenarios = pieces, scenarios
         self._known = np.arange(scenarios) if known is None else known

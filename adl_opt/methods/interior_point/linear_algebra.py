@@ -1,11 +1,10 @@
 """Small symmetric systems, all accounts at once, and how far a step can be followed. numpy only."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.numerics import lapack
 
-Array = NDArray[np.float64]
 _SMALL = 4  # positions up to which systems are factored entry by entry, all accounts at once
 
 

@@ -3,11 +3,10 @@ which weight (THEORY 7). numpy only.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.methods.interior_point.linear_algebra import reach
 
-Array = NDArray[np.float64]
 WIDE = 0.1  # of the loss in the tail: the width over which the quantile is smoothed at the start
 
 

@@ -8,15 +8,14 @@ out. numpy only.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Scenarios
 from adl_opt.methods.interior_point.account_block import Piece
 from adl_opt.methods.interior_point.linear_algebra import reach
 
-Array = NDArray[np.float64]
 _WIDE = 0.1  # of an account's notional or equity: the width over which losses are smoothed at the start
 
 
@@ -27,7 +26,7 @@ class Kinks(Piece):
 
     ridge = 1e-8  # at a vertex an account's rows all but determine it
 
-    def __init__(self, event: Event, law: Scenarios, batch: Batch, number: NDArray[np.int64]) -> None:
+    def __init__(self, event: Event, law: Scenarios, batch: Batch, number: Index) -> None:
         super().__init__(event, law, batch, number)
         book = event.book
         asset = book.asset[batch.leg]
@@ -93,7 +92,7 @@ class Kinks(Piece):
         super().keep()
         self.best_share = getattr(self, "share", None)
 
-    def multipliers(self, row: NDArray[np.int64]) -> Array:
+    def multipliers(self, row: Index) -> Array:
         """Multipliers (rows, K) of the kept rows of some accounts at the best point."""
         share = (
             np.full((len(self.account), len(self.kept)), np.nan)

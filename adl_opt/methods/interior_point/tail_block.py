@@ -1,16 +1,14 @@
 """Accounts under the scenarios of a tail: rows that share their scenario's weight (THEORY 7). numpy only."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Scenarios
 from adl_opt.methods.interior_point.account_block import Piece
 from adl_opt.methods.interior_point.linear_algebra import reach
 from adl_opt.methods.interior_point.scenario_block import Kinks
-
-Array = NDArray[np.float64]
 
 
 class Tail(Kinks):
@@ -19,9 +17,7 @@ class Tail(Kinks):
     Steps are told apart for what is closed (primal) and multipliers (dual).
     """
 
-    def __init__(
-        self, event: Event, law: Scenarios, batch: Batch, number: NDArray[np.int64], cost: Array
-    ) -> None:
+    def __init__(self, event: Event, law: Scenarios, batch: Batch, number: Index, cost: Array) -> None:
         super().__init__(event, law, batch, number)
         self.weight = cost[self.kept]
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.registry import policy as policy_by_name
 
-Array = NDArray[np.float64]
 Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is tried with
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.studies.axioms.cases import Choice, Probe, State
 from adl_opt.waterfill.level import water_level
 
-Array = NDArray[np.float64]
 _SMALL, _JUMP = 1e-9, 1e-3  # a change this small, relative, must not move this share of the requirement
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adl_opt.errors import AdlError, EventError
 from adl_opt.policies.base import Policy
@@ -17,7 +16,6 @@ from adl_opt.studies.axioms.catalogue import AXIOMS, Axiom, Found
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinking
 
 

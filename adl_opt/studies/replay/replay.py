@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array, Index
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.laws.base import Law
@@ -25,7 +25,6 @@ from adl_opt.studies.replay.state import State, Tape
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
 REALIZED = "realized"
 UNITS = {
     "required": "quote currency", "missing": "quote currency", "overtaken": "quote currency",
@@ -46,8 +45,8 @@ class Replay:
     waves: Waves
     frame: "pd.DataFrame"
     required: "pd.DataFrame"
-    _closed: dict[str, list[tuple[NDArray[np.int64], Array]]]
-    _legs: NDArray[np.int64]
+    _closed: dict[str, list[tuple[Index, Array]]]
+    _legs: Index
 
     def to_frame(self) -> "pd.DataFrame":
         """One line a wave and policy, "realized" first (units in attrs["units"]).
@@ -157,7 +156,7 @@ def replay(
     tape = Tape(waves)
     states = {name: State(len(tape.legs)) for name in chosen}
     lines, required = [], []
-    closed: dict[str, list[tuple[NDArray[np.int64], Array]]] = {name: [] for name in chosen}
+    closed: dict[str, list[tuple[Index, Array]]] = {name: [] for name in chosen}
     for w in counted(range(len(waves.labels)), "replaying waves", progress):
         tape.turn(w)
         need = tape.required()

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import FEASIBLE, assess
 from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.book import Book
@@ -37,7 +37,6 @@ from adl_opt.policies.base import Policy, applied
 from adl_opt.problem.problem import Problem
 from adl_opt.threads import unheard
 
-Array = NDArray[np.float64]
 _ROUNDING = 1e-13  # of all that was ever held of an asset: what may be missing by rounding
 _DUST = 1e-14  # of what a position ever was: what differences of positions leave by rounding
 

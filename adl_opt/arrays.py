@@ -1,0 +1,10 @@
+"""Names of array types, once: what stands in a signature, shapes beside it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
