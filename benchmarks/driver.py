@@ -227,7 +227,7 @@ def _certificates(case: Case, run: _Run, proofs: dict[int, Certificate]) -> dict
         if case.accounts * max(case.scenarios, 1) <= LARGE:
             found[k] = adl.certify(case.objective, event, case.law, frame_of(event, answer.amount))
             continue
-        law = None if case.law is None else case.law.align(event.book.assets).exact()
+        law = None if case.law is None else case.law.for_book(event.book)
         own = assess(case.objective, event, law, answer.amount).certificate
         found[k] = (
             with_bound(own, proofs[k], own.tolerance) if own.status == "uncertified" and k in proofs else own

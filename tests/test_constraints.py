@@ -323,7 +323,7 @@ def test_factors_under_limits(seed):
     )
     level = adl.factor_water_filling(event, law.loading)
     assert level.certificate.certified and within(event, level.amount)
-    aligned = law.align(event.book.assets).exact()
+    aligned = law.for_book(event.book)
     for objective in (adl.CVaR(0.6), adl.ExpectedLoss()):
         best = adl.Problem(objective, event, law).solve(method="conic")
         proof = assess(objective, event, aligned, level.amount).certificate
@@ -429,7 +429,7 @@ def test_symbols_of_both_sides_agree(seed):
     factor = (
         adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.3, 0.4]))
         .align(event.book.assets)
-        .exact()
+        .as_scenarios_if_exact()
     )
     fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1])
     for moves, names in (

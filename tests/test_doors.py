@@ -548,7 +548,7 @@ def test_what_a_law_makes_of_itself_is_not_asked_about():
     assert adl.StudentT(1.0, 3.0).sample(64, seed=1).moves.min() < -1
     assert adl.LogNormal(3.0, None, 1.0).quadrature(30).moves.max() > 100
     factor = adl.OneFactor([1.0, 1.8], adl.Scenarios([-1.0, 1.0]))
-    assert factor.exact().align(("A", "B")).moves.min() == -1.8
+    assert factor.as_scenarios_if_exact().align(("A", "B")).moves.min() == -1.8
     law = adl.Scenarios({"A": [-3.0, 1.0], "B": [0.1, 0.2]}, meant=True)
     assert law.align(("B", "A")).moves[0].tolist() == [0.1, -3.0] and law.sample(4, seed=1).dimension == 2
     assert adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 5.0, 30.0]})).moves[:, 0].tolist() == [4.0, 5.0]

@@ -176,7 +176,7 @@ def test_a_proof_by_every_move():
     law = (
         adl.OneFactor({"BTC": 1.0, "ETH": 1.3, "SOL": 1.8}, adl.Scenarios([-0.3, -0.1, 0.1, 0.4]))
         .align(event.book.assets)
-        .exact()
+        .as_scenarios_if_exact()
     )
     best = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     scale = float(event.book.equity.sum())

@@ -62,7 +62,7 @@ def test_factor_leverages():
         law = (
             adl.OneFactor(rng.normal(size=len(event.book.assets)), adl.Scenarios([-0.1, 0.3]))
             .align(event.book.assets)
-            .exact()
+            .as_scenarios_if_exact()
         )
         assert asked(adl.FactorLeverageSquare(), event, law) <= TOL.value, seed
 

@@ -30,7 +30,7 @@ from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
@@ -228,10 +228,10 @@ def _underflows(m: Symbols, value: float) -> bool:
     """
     book, law = m.event.book, m.law
     account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).max())
-    if law is None or isinstance(law, Scenarios) or abs(value) > _SMALLEST * max(account, 1.0):
+    if law is None or law.scenarios is not None or abs(value) > _SMALLEST * max(account, 1.0):
         return False
-    reach = [law.reach(k) or (-math.inf, math.inf) for k in range(len(book.assets))]
-    low, high = (np.array(end)[book.asset] for end in zip(*reach))
+    support = [law.support_interval(k) or (-math.inf, math.inf) for k in range(len(book.assets))]
+    low, high = (np.array(end)[book.asset] for end in zip(*support))
     with np.errstate(invalid="ignore"):
         most = np.where(m.notional == 0, 0.0, np.maximum(-m.notional * low, -m.notional * high))
     return bool((book.per_account(most) > book.equity).any())

@@ -23,9 +23,9 @@ def pathwise_bounds(
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm
     1).
     """
-    if not (objective.monotone and isinstance(law, Scenarios)):
+    if not objective.monotone or law is None or law.scenarios is None:
         return []
-    price = np.full(len(event.side), np.nan)
+    law, price = law.scenarios, np.full(len(event.side), np.nan)
     if not m.loss.any():  # then no contract more would save anything
         gap, theorem = np.zeros(len(law.probability)), "nothing is lost"
         price[event.free_assets] = 0.0

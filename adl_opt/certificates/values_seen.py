@@ -13,7 +13,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.evaluation.vertices import queue
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law, scenario_count
 from adl_opt.objectives.base import Objective, evaluate
 
 _HALVINGS, _ROUNDS = 10, 3  # of the way to a queue; queues gone to
@@ -67,7 +67,7 @@ def downhill(objective: Objective, event: Event, law: Law | None, amount: Array)
     def value(amount: Array) -> float:
         return evaluate(objective, Symbols(event, law, amount))
 
-    cells = len(event.book.accounts) * (len(law.probability) if isinstance(law, Scenarios) else 1)
+    cells = len(event.book.accounts) * max(scenario_count(law), 1)
     most = min(int(event.free.sum()), int(_MOST_CELLS / cells / _ROUNDS))
     rng = np.random.default_rng(2)
     tried, here, at = 0, amount, value(amount)

@@ -17,7 +17,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation import batches
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios, scenario_count
 
 SYMBOLS = (
     "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage",
@@ -103,7 +103,7 @@ class Symbols:
 
     @cached_property
     def expected_shortfall(self) -> Array:
-        if isinstance(self.law, Scenarios):
+        if scenario_count(self.law):
             return np.concatenate(
                 [np.maximum(argument, 0.0) @ self.probability for _, _, argument in self.arguments()]
             )
@@ -189,17 +189,17 @@ def needed(law: Law | None) -> Law:
 
 def loading_of(law: Law | None) -> Array:
     """The loading (d,) of a one-factor law, or LawError for another."""
-    loading = getattr(law, "loading", None)
-    if loading is None:
+    if law is None or law.loading is None:
         raise LawError("factor leverages need a one-factor law: adl.OneFactor(loading, factor)")
-    return loading
+    return law.loading
 
 
 def scenarios_of(law: Law | None) -> Scenarios:
     """The law as scenarios; nothing is discretised silently."""
-    if not isinstance(needed(law), Scenarios):
+    scenarios = needed(law).scenarios
+    if scenarios is None:
         raise LawError(
             f"{type(law).__name__} is not a set of scenarios and nothing is discretised silently; "
             "use law.quadrature(20) or law.sample(4096, seed=1)"
         )
-    return law
+    return scenarios

@@ -32,7 +32,8 @@ class Law(ReadOnly):
 
     assets: tuple[str, ...] | None
     dimension: int
-    together: ClassVar[int] = 8_192  # accounts whose answers are best computed together
+    batch_size: ClassVar[int] = 8_192  # accounts per vectorised call, so that temporaries stay in cache
+    loading: Array | None = None  # (d,) moves per unit of the factor, of a one-factor law
 
     def align(self, assets: tuple[str, ...]) -> Self:
         """This law in the order of `assets`. Labels decide; labels beyond `assets` are ignored.
@@ -127,9 +128,22 @@ class Law(ReadOnly):
     def _all(exposure: Array) -> Index:
         return np.broadcast_to(np.arange(np.shape(exposure)[1]), np.shape(exposure))
 
-    def exact(self) -> "Law":
+    @property
+    def scenarios(self) -> "Scenarios | None":
+        """This law itself where it is finitely many moves, else None."""
+        return None
+
+    def elliptical_form(self) -> Any:
+        """An elliptical law: `mean` (d,), `scale` (d, d), `tail_terms(z)` (THEORY 4); None for others."""
+        return None
+
+    def as_scenarios_if_exact(self) -> "Law":
         """This law, as scenarios if that loses nothing."""
         return self
+
+    def for_book(self, book: Any) -> "Law":
+        """This law in the order of the assets of a Book (or Waves), as scenarios if that loses nothing."""
+        return self.align(book.assets).as_scenarios_if_exact()
 
     def covariance_of_moves(self) -> Array | None:
         """The covariance (d, d) of the moves; None where it is not finite or not known."""
@@ -141,7 +155,7 @@ class Law(ReadOnly):
         """
         return np.zeros(len(equity), dtype=bool)
 
-    def reach(self, k: int) -> tuple[float, float] | None:
+    def support_interval(self, k: int) -> tuple[float, float] | None:
         """The interval of moves of asset number k in which every neighbourhood has positive probability (one
         point: a certain move); None if not known.
         """
@@ -265,6 +279,10 @@ class Scenarios(Law):
         return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
 
     @property
+    def scenarios(self) -> "Scenarios":
+        return self
+
+    @property
     def dimension(self) -> int:
         return self.moves.shape[1]
 
@@ -326,3 +344,8 @@ def whole_number(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
         raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
     return int(n)
+
+
+def scenario_count(law: Law | None) -> int:
+    """How many scenarios a law has: 0 without a law, and for laws that are no set of scenarios."""
+    return 0 if law is None or law.scenarios is None else len(law.scenarios.probability)

@@ -173,6 +173,9 @@ class Gaussian(Law):
             plain = np.log(self.expected_shortfall(exposure, equity))
             return np.where(s > 0, np.log(s) + self._log_excess(np.where(s > 0, z, 0.0)), plain)
 
+    def elliptical_form(self) -> "Gaussian":
+        return self
+
     def covariance_of_moves(self) -> Array | None:
         return self.scale
 
@@ -187,7 +190,7 @@ class Gaussian(Law):
         """(m(z), P(T > z)) of the symmetric factor T, where m(z) = E T 1(T > z); z of any shape."""
         return self._tail(z)
 
-    def reach(self, k: int) -> tuple[float, float] | None:
+    def support_interval(self, k: int) -> tuple[float, float] | None:
         return (-np.inf, np.inf) if self.scale[k, k] > 0 else (float(self.mean[k]), float(self.mean[k]))
 
     def _tail(self, z: Array) -> tuple[Array, Array]:

@@ -37,7 +37,7 @@ class LogNormal(Law):
     correlation: Array
     horizon: float
     assets: tuple[str, ...] | None
-    together: ClassVar[int] = 64  # nodes are many
+    batch_size: ClassVar[int] = 64  # nodes are many
 
     def __init__(
         self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False
@@ -183,7 +183,7 @@ class LogNormal(Law):
         correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
         return black_scholes.prepared(notional, equity, self.deviation[asset], correlation)
 
-    def reach(self, k: int) -> tuple[float, float] | None:
+    def support_interval(self, k: int) -> tuple[float, float] | None:
         return -1.0, math.inf
 
     def _moves(self, normals: Array) -> Array:

@@ -89,7 +89,7 @@ class OneFactor(Law):
         moves = frame_like(np.outer(values, self.loading), self.assets)
         return Scenarios(moves, probability, loading=self.loading, meant=True)
 
-    def exact(self) -> Law:
+    def as_scenarios_if_exact(self) -> Law:
         """This law as scenarios, if its factor is a set of scenarios: nothing is lost."""
         return self.quadrature(1) if isinstance(self.factor, Scenarios) else self
 
@@ -98,7 +98,7 @@ class OneFactor(Law):
         |c| E(+-factor - equity/|c|)_+.
         """
         if isinstance(self.factor, Scenarios):
-            return self.exact().shortfall_terms(asset, notional, equity, wanted)
+            return self.as_scenarios_if_exact().shortfall_terms(asset, notional, equity, wanted)
         lacking = [
             name
             for name in ("pdf", "sf", "cdf", "isf", "mean")
@@ -136,7 +136,7 @@ class OneFactor(Law):
 
     def covariance_of_moves(self) -> Array | None:
         if isinstance(self.factor, Scenarios):
-            return self.exact().covariance_of_moves()
+            return self.as_scenarios_if_exact().covariance_of_moves()
         variance = float(self.factor.var()) if callable(getattr(self.factor, "var", None)) else np.nan
         return np.outer(self.loading, self.loading) * variance if np.isfinite(variance) else None
 

@@ -152,7 +152,7 @@ def _at_ends(
     return found
 
 
-def _that_clear(one: Market, ends: Array, going: Legs, off: Array, inside: Mask) -> Legs:
+def _that_clear(one: Market, ends: Array, going: Index, off: Array, inside: Mask) -> Index:
     """Those of the legs `going`, the furthest off first, whose way the others inside can make good."""
     order = going[np.argsort(-off[going], kind="stable")]
     more = np.cumsum(one.closed[order] - ends[order])  # contracts that the others must close in their place

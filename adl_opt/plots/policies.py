@@ -47,7 +47,7 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
         raise AllocationError(
             f"{len(accounts):,} accounts do not fit into one picture of bars (at most {BARS})"
         )
-    aligned = law.align(event.book.assets).exact()
+    aligned = law.for_book(event.book)
     amounts = {"before": np.zeros(len(event.size))} | {name: one.amount for name, one in allocations.items()}
     figure = new_figure(9.6, 3.4)
     panels = figure.subplots(1, 3)

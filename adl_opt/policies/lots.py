@@ -118,7 +118,7 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     event = allocation.event
     book, before = event.book, _feasible(event, allocation.amount)
     size_of_lot = _lots(event, lot)
-    needed = None if law is None else law.align(book.assets).exact()
+    needed = None if law is None else law.for_book(book)
     adverse, favourable = (
         (np.ones(len(event.side)),) * 2 if needed is None else _expected(needed, book.assets, event.side)
     )

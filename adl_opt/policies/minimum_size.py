@@ -13,7 +13,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.base import need_event
@@ -42,8 +42,8 @@ def without_remainders(
     from scipy.sparse import eye as identity
 
     need_event(event)
-    book, scenarios = event.book, needed(law).align(event.book.assets).exact()
-    if not isinstance(scenarios, Scenarios):
+    book, scenarios = event.book, needed(law).for_book(event.book).scenarios
+    if scenarios is None:
         raise SolveError("without_remainders needs scenarios: law.quadrature(20) or law.sample(4096, seed=1)")
     minimum = _minima(event, least)
     rows = len(book.accounts) * len(scenarios.probability)

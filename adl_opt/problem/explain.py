@@ -143,7 +143,7 @@ def _by_law(
     found: dict[tuple[str, str], tuple[float, float]] = {}
     if law is None:
         return found
-    if getattr(law, "loading", None) is not None:
+    if law.loading is not None:
         found["factor leverage", "x of equity"] = before.factor_leverage[i], after.factor_leverage[i]
     one, two = volatility_leverage(before), volatility_leverage(after)
     if one is not None and two is not None:

@@ -14,7 +14,7 @@ from adl_opt.certificates.certificate import Certificate, Proof, with_bound
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Scenarios
+from adl_opt.laws.base import scenario_count
 from adl_opt.methods.conic.newton_model import strictly_convex
 from adl_opt.methods.conic.solve import ConicRoute
 from adl_opt.methods.snapping import assess_at_ends
@@ -188,11 +188,8 @@ class Optima:
         from adl_opt.methods.conic.optimal_face import optimal_face
 
         route, event = self._route, self.event
-        legs, cells = (
-            int(event.free.sum()),
-            len(event.book.accounts)
-            * (len(route.law.probability) if isinstance(route.law, Scenarios) else 1),
-        )
+        legs = int(event.free.sum())
+        cells = len(event.book.accounts) * max(scenario_count(route.law), 1)
         if legs > _MOST_LEGS or cells > _MOST_CELLS:
             raise SolveError(
                 f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for "

@@ -65,7 +65,7 @@ class Problem:
             )
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
-        self.law = None if law is None else law.align(event.book.assets).exact()
+        self.law = None if law is None else law.for_book(event.book)
         self._weight, self._inner = normalised(
             objective
         )  # what is solved and proved; the weight comes back at the end

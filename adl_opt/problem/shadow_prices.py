@@ -17,7 +17,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Scenarios
+from adl_opt.laws.base import scenario_count
 from adl_opt.methods.conic.solve import ConicRoute
 from adl_opt.objectives.hooks import minorant_of
 
@@ -51,7 +51,7 @@ def price_ranges(
         return low, high
     closable = event.book.per_account(event.closable.astype(float))
     free = event.book.per_account(event.free.astype(float))
-    kinks = isinstance(route.law, Scenarios)
+    kinks = scenario_count(route.law) > 0
     if support is not None and support.one_sided and not (kinks and (free > 1).any()):
         wanted = np.flatnonzero(event.side)
         if kinks and (closable > 1).any():

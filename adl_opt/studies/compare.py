@@ -68,7 +68,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a "
             "__str__ that tells them apart"
         )
-    aligned = None if law is None else law.align(event.book.assets).exact()
+    aligned = None if law is None else law.for_book(event.book)
     rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
     bounds: dict[str, float] = {}
     with unheard():  # the gap stands in the table

@@ -28,20 +28,19 @@ def affine_around(
     if law is None:
         return level, level  # optimal for every law: laws with a density everywhere leave no freedom
     low, high = level.copy(), level.copy()
-    if ignored > 0 and coupled and not (isinstance(law, Scenarios) and len(event.free_assets) <= 1):
+    if ignored > 0 and coupled and (law.scenarios is None or len(event.free_assets) > 1):
         return None
     for k in event.free_assets:
-        if not isinstance(law, Scenarios):
-            reach = law.reach(int(k))
-            if reach is None or ignored > 0:
+        if law.scenarios is None:
+            support = law.support_interval(int(k))
+            if support is None or ignored > 0:
                 return None
-            most = (
-                reach[1] if event.side[k] < 0 else -reach[0]
-            )  # the worst move against the side being closed
+            # The worst move against the side being closed.
+            most = support[1] if event.side[k] < 0 else -support[0]
             kink = 1 / most if most > 0 else np.inf
             if level[k] < kink:
                 low[k], high[k] = 0.0, kink
-            elif reach[0] == reach[1] and level[k] > kink:
+            elif support[0] == support[1] and level[k] > kink:
                 low[k], high[k] = kink, np.inf
             continue
         against = -event.side[k] * law.moves[:, k]

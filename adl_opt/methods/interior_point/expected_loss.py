@@ -59,7 +59,7 @@ class Interior:
         self.pieces: list[Piece] = []
         # Work in a step, about: positions times what a law's answer costs.
         self.size = int(event.free.sum()) * (
-            8_192 // law.together if not isinstance(law, Scenarios) else len(law.probability)
+            8_192 // law.batch_size if not isinstance(law, Scenarios) else len(law.probability)
         )
         self.rest = float(np.maximum(-book.equity, 0.0).sum())  # what accounts with nothing to decide lose
         for batch in batches(book):
@@ -69,7 +69,7 @@ class Interior:
                 terms = law.shortfall_terms(book.asset[leg], left[leg], book.equity[batch.account[~mine]], 0)
                 self.rest += float(terms[0].sum())
             account, leg = batch.account[mine], batch.leg[mine]
-            together = law.together
+            together = law.batch_size
             if isinstance(
                 law, Scenarios
             ):  # accounts in the same assets and as safe as one another leave out the same scenarios

@@ -152,7 +152,7 @@ def replay(
             )
         chosen[named(policy)] = policy
     wanted = list(measures) if measures is not None else [] if law is None else [ExpectedLoss()]
-    aligned = None if law is None else law.align(waves.assets).exact()
+    aligned = None if law is None else law.for_book(waves)
     tape = Tape(waves)
     states = {name: State(len(tape.legs)) for name in chosen}
     lines, required = [], []
