@@ -8,7 +8,6 @@ ratios worth a line.
 import numpy as np
 
 import adl_opt as adl
-from adl_opt.methods.separable import is_expected_loss
 from adl_opt.verification import catalog
 
 from . import scale, theirs, verbs
@@ -41,7 +40,11 @@ def model_spec(name: str) -> Spec:
         return (
             *formula,
             verbs.cold(case, "auto", "auto"),
-            *((verbs.cold(case, "separable", optional=True),) if is_expected_loss(case.objective) else ()),
+            *(
+                (verbs.cold(case, "separable", optional=True),)
+                if case.objective.expected_loss_weight is not None
+                else ()
+            ),
             verbs.cold(case, "conic", skip=reason if cells > MOST_CELLS else ""),
         )
 

@@ -11,7 +11,7 @@ import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.methods.interior_point.cvar import Coupled
 from adl_opt.methods.interior_point.quantile import Quantile
-from adl_opt.methods.separable import open_rows, pays, tail_cost
+from adl_opt.methods.separable import open_rows, pays
 
 from .books import count, cross, frame, scenarios
 from .tolerances import TOL
@@ -81,7 +81,7 @@ def test_scenarios_that_matter_only_after_closing_are_taken_in():
     law = adl.Scenarios(np.vstack([np.c_[0.6 - little, 0 * little], np.c_[-0.1 + 0 * little, -0.3 + little]]))
     first = np.argsort(-Symbols(event, law, event.pro_rata_fraction * event.size).loss)[:64]
     assert (first < 100).all()
-    interior = Coupled(event, law, tail_cost(adl.WorstCase(), law))
+    interior = Coupled(event, law, adl.WorstCase().excess_cost(law.probability))
     fraction = interior.solve(None, 1e-9)
     assert fraction[0] == pytest.approx(4 / 7, rel=TOL.value)  # 0.6 (10 - a) - 0.5 = 3 - 0.1 (10 - a) - 0.5
     assert interior.weights[:100].sum() == pytest.approx(1 / 7, rel=1e-4)

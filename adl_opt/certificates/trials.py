@@ -17,8 +17,7 @@ from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import LossSymbols, Symbols
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Scenarios
-from adl_opt.objectives.base import Objective, Sum, evaluate, foreign_part, trusted
-from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.base import Objective, evaluate, foreign_part, trusted
 from adl_opt.objectives.risk_measure import TRIED, RiskMeasure
 
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each
@@ -94,10 +93,7 @@ def check_monotone(
     Tried scenario by scenario, on random sets of scenarios with steps of every size, and in random steps
     towards what other allocations lose beyond it. ExpectedLoss is known to be monotone.
     """
-    if all(type(part) is ExpectedLoss for _, part in objective.weighted_parts()) and type(objective) in (
-        ExpectedLoss,
-        Sum,
-    ):
+    if objective.expected_loss_weight is not None and trusted(objective):
         return
     rng, here = np.random.default_rng(0), evaluate(objective, LossSymbols(loss, probability))
     size = float(np.abs(loss).max(initial=0.0)) or 1.0

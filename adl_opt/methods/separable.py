@@ -17,14 +17,13 @@ from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law, Scenarios, scenario_count
 from adl_opt.methods.interior_point.cvar import Coupled
 from adl_opt.methods.interior_point.expected_loss import TARGET, Interior
 from adl_opt.methods.piecewise_linear import best_in_asset, polish
 from adl_opt.objectives.base import Objective
-from adl_opt.objectives.cvar import CVaR
 from adl_opt.objectives.expected_loss import ExpectedLoss
-from adl_opt.objectives.worst_case import WorstCase
+from adl_opt.objectives.hooks import excess_cost_of
 
 _POLISHED = 300_000  # accounts x scenarios up to which every digit of an interior point is worth a sort
 _ALL = 1e-8  # the weights of a tail that is all there is sum to 1
@@ -36,16 +35,17 @@ MOST_CELLS = 5_000_000  # accounts x scenarios up to which the polish of a conic
 
 def applies(objective: Objective, event: Event, law: Law | None) -> str | None:
     """None if the method solves this problem; else the reason why not, in words."""
-    if not is_expected_loss(objective):
-        if tail_cost(objective, law) is None:
+    if objective.expected_loss_weight is None:
+        known = None if law is None else law.scenarios
+        if excess_cost_of(objective, np.ones(1) if known is None else known.probability) is None:
             return f"it minimises ExpectedLoss, CVaR(level) or WorstCase alone, not {objective}"
-        if not isinstance(law, Scenarios):
+        if known is None:
             return "the risk of the total loss needs scenarios: law.sample(4096, seed=1)"
     if law is None or type(law).shortfall_terms is Law.shortfall_terms:
         return (
             "it needs scenarios, law.quadrature(20) or law.sample(4096, seed=1), or a law with a closed form"
         )
-    if isinstance(law, Scenarios) and (len(event.free_assets) > 1 or not is_expected_loss(objective)):
+    if scenario_count(law) and (len(event.free_assets) > 1 or objective.expected_loss_weight is None):
         cells = len(event.book.accounts) * len(law.probability)
         if cells > MOST_ROWS:
             return f"{cells:,} accounts x scenarios do not fit into memory (at most {MOST_ROWS:,})"
@@ -84,21 +84,11 @@ def piece_by_piece(objective: Objective, event: Event, law: Law) -> bool:
     """Whether linear pieces are filled until the requirement is met: then no leg is left next to an end by an
     interior point.
     """
-    return isinstance(law, Scenarios) and len(event.free_assets) <= 1 and is_expected_loss(objective)
-
-
-def is_expected_loss(objective: Objective) -> bool:
-    return all(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
-
-
-def tail_cost(objective: Objective, law: Law | None) -> Array | None:
-    """(S,) what a unit of loss beyond its quantile costs CVaR or WorstCase in each scenario; (1,) without
-    scenarios; None for other objectives.
-    """
-    probability = law.probability if isinstance(law, Scenarios) else np.ones(1)
-    if type(objective) is WorstCase:
-        return (probability > 0).astype(float)
-    return probability / (1 - objective.level) if type(objective) is CVaR and objective.level > 0 else None
+    return (
+        isinstance(law, Scenarios)
+        and len(event.free_assets) <= 1
+        and objective.expected_loss_weight is not None
+    )
 
 
 def solve(
@@ -115,8 +105,8 @@ def solve(
     under scenarios). watch(step, gap) is told after every step.
     """
     amount = event.fixed_fraction * event.size
-    if not is_expected_loss(objective):
-        cost = tail_cost(objective, law)
+    if objective.expected_loss_weight is None:
+        cost = excess_cost_of(objective, law.probability)
         if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
             weights = cost / cost.sum()
             amount, evidence, interrupted = solve(

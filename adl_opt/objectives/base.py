@@ -18,14 +18,22 @@ from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import perturbed_rounding
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.objectives.hooks import check_hooks, closed_form_of, is_number, minorant_of, number_of
+from adl_opt.objectives.hooks import (
+    check_hooks,
+    closed_form_of,
+    excess_cost_of,
+    is_number,
+    minorant_of,
+    number_of,
+)
 from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
 _PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
-    "local_model", "lower_bound_objective", "monotone", "unit", "value_rounding", "measure_rounding",
+    "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost",
+    "monotone", "unit", "value_rounding", "measure_rounding",
     "__str__",
 )  # fmt: skip
 
@@ -42,6 +50,8 @@ class Objective:
     money: ClassVar[int] = 1
     monotone: ClassVar[bool] = False
     unit: ClassVar[str] = ""
+    # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
+    expected_loss_weight: float | None = None
     _template: ClassVar[bool] = True
 
     def __init_subclass__(cls, template: bool = False, **keywords: Any) -> None:
@@ -81,6 +91,12 @@ class Objective:
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
         """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S);
         None if it looks at no shortfall.
+        """
+        return None
+
+    def excess_cost(self, probability: Array) -> Array | None:
+        """Of a tail measure, min_t t + sum_s c_s max(L_s - t, 0): its costs c (S,) >= 0 of the excess over a
+        threshold in each scenario, whatever its weight; None for others. Then it has a method of its own.
         """
         return None
 
@@ -197,6 +213,19 @@ class Sum(Objective):
         if any(form is None for form in forms) or not all(np.array_equal(forms[0], form) for form in forms):
             return None
         return forms[0]
+
+    @property
+    def expected_loss_weight(self) -> float | None:
+        weights = [part.expected_loss_weight for _, part in self.terms]
+        if not self.terms or any(w <= 0 for w, _ in self.terms) or any(one is None for one in weights):
+            return None
+        return math.fsum(w * (one or 0.0) for one, (w, _) in zip(weights, self.terms))
+
+    def excess_cost(self, probability: Array) -> Array | None:
+        costs = [excess_cost_of(part, probability) for _, part in self.terms]
+        first = costs[0] if costs and all(w > 0 for w, _ in self.terms) else None
+        alike = first is not None and all(one is not None and np.array_equal(first, one) for one in costs)
+        return first if alike else None
 
     def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
         found = [(w, part.scenario_weights(m, dual.of(j, w))) for j, (w, part) in enumerate(self.terms)]

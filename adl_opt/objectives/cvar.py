@@ -73,6 +73,9 @@ class CVaR(RiskMeasure):
         used = np.minimum(np.cumsum(probability[order]), 1 - self.level)
         return mean_of(loss[order], np.diff(used, prepend=0.0)) / (1 - self.level)
 
+    def excess_cost(self, probability: Array) -> Array | None:
+        return probability / (1 - self.level) if self.level > 0 else None
+
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         weights = tail_weights(loss, probability, self.level, near)
         return weights, slack_of(self.of(loss, probability), loss, weights)

@@ -22,6 +22,7 @@ class ExpectedLoss(Objective):
     """
 
     monotone = True
+    expected_loss_weight = 1.0
 
     def express(self, m: Any) -> Any:
         return m.expected_loss

@@ -46,6 +46,7 @@ def check_hooks(objective: Any) -> None:
         ("money", _is_one_of(objective.money, 0, 1), "1 (quote currency) or 0 (a pure number)"),
         ("monotone", _is_one_of(objective.monotone, False, True), "True or False"),
         ("unit", isinstance(objective.unit, str), "a text, the name of the unit, or ''"),
+        ("expected_loss_weight", _is_weight(objective.expected_loss_weight), "a number above 0, or None"),
     ):
         if not legal:
             value = _shown(getattr(objective, name))
@@ -56,6 +57,21 @@ def check_hooks(objective: Any) -> None:
     for _, part in objective.weighted_parts():
         if part is not objective:
             check_hooks(part)
+
+
+def excess_cost_of(objective: Any, probability: Array) -> Array | None:
+    """`excess_cost` as floats (S,). Raises ObjectiveError if it is no array of that length, or holds a number
+    that is negative or not finite.
+    """
+    found = objective.excess_cost(probability)
+    if found is None:
+        return None
+    cost = _numbers(found, probability.shape, f"excess_cost of {objective}", "a cost of each scenario")
+    if (cost < 0).any():
+        raise ObjectiveError(
+            f"excess_cost of {objective} is {cost.min():.6g} in a scenario; costs are at least 0"
+        )
+    return cost
 
 
 def closed_form_of(objective: Any, event: Event, law: Law | None) -> Array | None:
@@ -171,6 +187,10 @@ def _numbers(found: Any, shape: tuple[int, ...], said: str, what: str) -> Array:
             f"{values[first]}"
         )
     return values
+
+
+def _is_weight(value: Any) -> bool:
+    return value is None or (is_number(value) and value > 0)
 
 
 def _is_slack(value: Any) -> bool:

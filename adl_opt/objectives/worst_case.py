@@ -24,6 +24,9 @@ class WorstCase(RiskMeasure):
     def of(self, loss: Array, probability: Array) -> float:
         return float(loss[probability > 0].max())
 
+    def excess_cost(self, probability: Array) -> Array:
+        return (probability > 0).astype(float)
+
     def dual(self, loss: Array, probability: Array, near: Array | None = None) -> tuple[Array, float] | None:
         value = self.of(loss, probability)
         worst = (

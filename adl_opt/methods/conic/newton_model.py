@@ -13,8 +13,7 @@ from adl_opt.evaluation.batches import answers, batches
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics import lapack
-from adl_opt.objectives.base import Objective, Sum
-from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.base import Objective, Sum, trusted
 
 # Of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the
 # change.
@@ -38,7 +37,7 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
     An expected loss, of which every account that has something to decide can lose there (THEORY 4).
     """
-    weighs = any(type(part) is ExpectedLoss and weight > 0 for weight, part in objective.weighted_parts())
+    weighs = any(weight > 0 and _is_expected_loss(part) for weight, part in objective.weighted_parts())
     if not weighs or law is None or isinstance(law, Scenarios):
         return False
     book = event.book
@@ -60,11 +59,11 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
 
 def with_expected_loss(objective: Objective, make: Any) -> Objective | None:
-    if not any(type(part) is ExpectedLoss for _, part in objective.weighted_parts()):
+    if not any(_is_expected_loss(part) for _, part in objective.weighted_parts()):
         return None
     other = make()
     return Sum(
-        tuple((w, other if type(part) is ExpectedLoss else part) for w, part in objective.weighted_parts())
+        tuple((w, other if _is_expected_loss(part) else part) for w, part in objective.weighted_parts())
     )
 
 
@@ -96,3 +95,8 @@ class Newton(Objective):
     def value(self, m: Any) -> float:
         step = -self._notional * (m.fraction - self._at)
         return float(self._slope @ step + ((self._half @ step) ** 2).sum() / 2)
+
+
+def _is_expected_loss(part: Objective) -> bool:
+    """Known to be it, not only believed: a bound rests on this."""
+    return part.expected_loss_weight == 1.0 and trusted(part)

@@ -142,7 +142,7 @@ class ConicRoute:
             solver is None
             and self.objective.monotone
             and trusted(self.objective)
-            and not separable.is_expected_loss(self.objective)
+            and self.objective.expected_loss_weight is None
         )
         found: list[tuple[Array, Proof]] = []
         for number, (unit, name) in enumerate(attempts, 1):
@@ -166,7 +166,7 @@ class ConicRoute:
         if (
             not min(found, key=_better)[1].certificate.certified
             and self.objective.monotone
-            and not separable.is_expected_loss(self.objective)
+            and self.objective.expected_loss_weight is None
         ):
             # Next to nothing need be lost: then the least expected loss, a linear program, is as good for
             # every monotone measure.
@@ -201,7 +201,7 @@ class ConicRoute:
         """
         amounts = [event.pro_rata_fraction * event.size, event.fixed_fraction * event.size]
         found: list[tuple[Array, Proof]] = []
-        smooth, stalled = separable.is_expected_loss(self.objective), 0
+        smooth, stalled = self.objective.expected_loss_weight is not None, 0
         for _ in range(_CUTS):
             below = cut_below(
                 self.objective, self.law, [Symbols(event, self.law, amount) for amount in amounts]
@@ -348,7 +348,7 @@ class ConicRoute:
         amount = self._amount(event, point)
         trusted = self._same_value(event, amount, point)
         amount = cleared(event, amount)
-        if isinstance(self.law, Scenarios) and separable.is_expected_loss(self.objective):
+        if isinstance(self.law, Scenarios) and self.objective.expected_loss_weight is not None:
             small = len(event.book.accounts) * len(self.law.probability) <= separable.MOST_CELLS
             amount = separable.polish(event, self.law, amount) if small else amount
         evidence = Evidence(point.dual, point.bound if trusted else None, point.assumed, point.price)
