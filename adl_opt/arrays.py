@@ -5,6 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 Index = NDArray[np.integer[Any]]
 Mask = NDArray[np.bool_]

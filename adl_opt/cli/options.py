@@ -253,7 +253,7 @@ class LawOptions:
                     f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write "
                     f"all={volatility[0]}, or ASSET={volatility[0]} for each"
                 )
-            volatility = [f"{book.assets[0]}={volatility[0]}"]
+            volatility = [f"{asset}={volatility[0]}" for asset in book.assets]
         given = pairs(volatility, "--volatility")
         if set(given) == {"all"}:
             given = dict.fromkeys(book.assets, given["all"])
@@ -290,7 +290,9 @@ def one_by_one(command: Callable[..., None]) -> Callable[..., None]:
     options one by one.
     """
     given = inspect.signature(command, eval_str=True).parameters
-    groups = {name: value.annotation for name, value in given.items() if is_dataclass(value.annotation)}
+    groups: dict[str, Any] = {
+        name: value.annotation for name, value in given.items() if is_dataclass(value.annotation)
+    }
     shown: list[inspect.Parameter] = []
     for name, value in given.items():
         inner = (

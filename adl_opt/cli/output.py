@@ -75,8 +75,8 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":
-        said = {True: "yes", False: "no (adl-opt range)"}.get(allocation.unique, "not determined")
-        proof.add_row("the only optimum", said)
+        said = {True: "yes", False: "no (adl-opt range)", None: "not determined"}
+        proof.add_row("the only optimum", said[allocation.unique])
     ends = allocation.shadow_price_range if event.free.sum() <= _QUICK else None
     for k, asset in enumerate(event.book.assets):
         if event.side[k] and allocation.price[k] == allocation.price[k]:

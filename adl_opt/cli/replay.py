@@ -130,9 +130,8 @@ def _print(result: Replay, law: str) -> None:
         soft_wrap=True, highlight=False,
     )  # fmt: skip
     names = [str(name) for name in frame.columns]
-    measures = [
-        name for name in names[names.index("elsewhere") + 1 :] if frame[name].notna().any()
-    ]  # gaps only where they were asked
+    # Gaps only where they were asked for.
+    measures = [name for name in names[names.index("elsewhere") + 1 :] if bool(frame[name].notna().any())]
     columns = (
         ["leverage_max", "elsewhere"]
         if measures

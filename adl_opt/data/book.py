@@ -171,7 +171,8 @@ class Book(ReadOnly):
 
     def per_account(self, values: Array) -> Array:
         """Sum a value of each leg (legs,) over its account: (n,)."""
-        return np.bincount(self.account, values, len(self.accounts))
+        total: Any = np.bincount(self.account, values, len(self.accounts))
+        return total
 
     @cached_property
     def isolated(self) -> bool:

@@ -31,9 +31,14 @@ class Law(ReadOnly):
     """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
 
     assets: tuple[str, ...] | None
-    dimension: int
     batch_size: ClassVar[int] = 8_192  # accounts per vectorised call, so that temporaries stay in cache
-    loading: Array | None = None  # (d,) moves per unit of the factor, of a one-factor law
+    loading: Any = None  # (d,) moves per unit of the factor, of a one-factor law
+    if TYPE_CHECKING:
+
+        @property
+        def dimension(self) -> int:
+            """The number of assets."""
+            ...
 
     def align(self, assets: tuple[str, ...]) -> Self:
         """This law in the order of `assets`. Labels decide; labels beyond `assets` are ignored.

@@ -47,9 +47,9 @@ class Objective:
     alone, and Thm 1 applies).
     """
 
-    money: ClassVar[int] = 1
-    monotone: ClassVar[bool] = False
-    unit: ClassVar[str] = ""
+    money: int = 1
+    monotone: bool = False
+    unit: str = ""
     # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
     expected_loss_weight: float | None = None
     _template: ClassVar[bool] = True
@@ -188,6 +188,7 @@ class Sum(Objective):
     terms: tuple[tuple[float, Objective], ...]
     monotone: bool = field(init=False)
     money: int = field(init=False)
+    expected_loss_weight: float | None = field(init=False)
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         raise ObjectiveError(
@@ -197,6 +198,10 @@ class Sum(Objective):
     def __post_init__(self) -> None:
         object.__setattr__(self, "monotone", all(part.monotone for _, part in self.terms))
         object.__setattr__(self, "money", int(all(part.money for _, part in self.terms)))
+        known = [(w, part.expected_loss_weight) for w, part in self.terms]
+        alike = bool(known) and all(w > 0 and weight is not None for w, weight in known)
+        total = math.fsum(w * (weight or 0.0) for w, weight in known) if alike else None
+        object.__setattr__(self, "expected_loss_weight", total)
 
     def express(self, m: Any) -> Any:
         # value = sum w value_j in quote currency; express_j is in units of m.unit if it is money.
@@ -213,13 +218,6 @@ class Sum(Objective):
         if any(form is None for form in forms) or not all(np.array_equal(forms[0], form) for form in forms):
             return None
         return forms[0]
-
-    @property
-    def expected_loss_weight(self) -> float | None:
-        weights = [part.expected_loss_weight for _, part in self.terms]
-        if not self.terms or any(w <= 0 for w, _ in self.terms) or any(one is None for one in weights):
-            return None
-        return math.fsum(w * (one or 0.0) for one, (w, _) in zip(weights, self.terms))
 
     def excess_cost(self, probability: Array) -> Array | None:
         costs = [excess_cost_of(part, probability) for _, part in self.terms]

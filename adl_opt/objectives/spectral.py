@@ -70,7 +70,7 @@ class Spectral(RiskMeasure):
         bins = len(self.weights)
         share = np.diff(self.weights, prepend=0.0) * (bins - np.arange(bins))
         kept = share > 0
-        return (np.arange(bins) / bins)[kept], share[kept]
+        return (np.arange(bins) / bins)[kept], np.asarray(share[kept], float)
 
     def express(self, m: Any) -> Any:
         import cvxpy as cp

@@ -149,7 +149,7 @@ def replay(result: Replay, path: str | Path | None = None) -> Any:
         step = max(1, len(place) // 12)
         axes.set_xticks(place[::step], [str(label) for label in result.waves.labels[::step]])
         axes.spines[["top", "right"]].set_visible(False)
-        if column == "leverage_max" and (frame[column] > 0).any():
+        if column == "leverage_max" and bool((frame[column] > 0).any()):
             axes.set_yscale("log")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return saved(figure, path)

@@ -141,7 +141,7 @@ def _named(name: str, one: Any) -> Any:
     if not callable(one):
         return one
 
-    def rule(event: Event) -> Allocation:
+    def rule(event: Event) -> Any:
         return one(event)
 
     rule.__name__ = name
