@@ -65,7 +65,7 @@ def assess(
         raise ObjectiveError(
             f"the objective {measured} is {value} at this allocation; it must be a finite number"
         )
-    reference = evaluate(measured, Symbols(event, law, event.pro_rata_fraction * event.size))
+    reference = evaluate(measured, Symbols(event, law, event.pro_rata_amount))
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
@@ -191,7 +191,7 @@ def _refuse_contradiction(
             "value disagree, "
             "or it is not convex (§17)"
         )
-    pro_rata = event.pro_rata_fraction * event.size
+    pro_rata = event.pro_rata_amount
     if (
         event.free.any()
         and above(bound, reference, value)
@@ -227,7 +227,7 @@ def _underflows(m: Symbols, value: float) -> bool:
     its digits.
     """
     book, law = m.event.book, m.law
-    account = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).max())
+    account = float(m.event.natural_scale.max())
     if law is None or law.scenarios is not None or abs(value) > _SMALLEST * max(account, 1.0):
         return False
     support = [law.support_interval(k) or (-math.inf, math.inf) for k in range(len(book.assets))]

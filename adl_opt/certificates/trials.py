@@ -39,7 +39,7 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
     away += [queue(event, -(one.low + one.high) / 2) for one in told]
     held = np.where(event.held > 0, event.held, 1.0)
     for fraction in away:
-        there = event.fixed_fraction * event.size
+        there = event.amount_from()
         there[event.free] = fraction * event.size[event.free]
         for way in (1.0, 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-5, -2)):
             other = m.amount + way * (there - m.amount)
@@ -79,7 +79,7 @@ def other_losses(event: Event, law: Scenarios) -> Iterator[Array]:
     """The total losses (S,) of random queues, quote currency; fewer on large books."""
     rng, cells = np.random.default_rng(4), len(event.book.accounts) * len(law.probability)
     for _ in range(int(np.clip(_MOST_CELLS // max(cells, 1), 1, _QUEUES))):
-        amount = event.fixed_fraction * event.size
+        amount = event.amount_from()
         amount[event.free] = random_queue(event, rng) * event.size[event.free]
         yield Symbols(event, law, amount).loss
 

@@ -73,7 +73,7 @@ def downhill(objective: Objective, event: Event, law: Law | None, amount: Array)
     tried, here, at = 0, amount, value(amount)
     for _ in range(_ROUNDS):
         legs = rng.choice(np.flatnonzero(event.free), most, replace=False)
-        there = event.fixed_fraction * event.size
+        there = event.amount_from()
         there[event.free] = queue(event, _gains(value, event, here, at, legs)) * event.size[event.free]
         points = [here + 0.5**halving * (there - here) for halving in range(_HALVINGS + 1)]
         values = [value(point) for point in points]

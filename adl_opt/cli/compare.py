@@ -19,6 +19,7 @@ from adl_opt.cli.options import (  # fmt: skip
 )
 from adl_opt.cli.output import print_comparison, save_frame, say, writable, written_as
 from adl_opt.cli.parsing import event_of, objective_of
+from adl_opt.policies.registry import default_policies
 from adl_opt.studies.compare import compare as compare_policies
 
 
@@ -45,7 +46,7 @@ def compare(
     event, notes = event_of(book, short, long, solvent, realized, protect, cap)
     law = law_options.law(event.book)
     chosen = [*(["realized"] if realized else []), *(policies or [])]
-    plain = ["water_filling", "pro_rata"] if event.book.isolated else ["pro_rata", "gross_water_filling"]
+    plain = default_policies(event.book.isolated)
     wanted = None if measures is None else [objective_of(name, None) for name in measures]
     frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
     files = save_frame(frame.reset_index(), output)

@@ -169,6 +169,11 @@ class Book(ReadOnly):
         """First leg of each account, (n,): accounts own consecutive legs."""
         return fixed(np.searchsorted(self.account, np.arange(len(self.accounts))))
 
+    @cached_property
+    def gross_notional(self) -> Array:
+        """Of each account (n,), quote currency: the sizes of its positions at the mark."""
+        return fixed(self.per_account(np.abs(self.notional)))
+
     def per_account(self, values: Array) -> Array:
         """Sum a value of each leg (legs,) over its account: (n,)."""
         total: Any = np.bincount(self.account, values, len(self.accounts))
@@ -184,7 +189,7 @@ class Book(ReadOnly):
         """Gross leverage by account, x of equity; infinite where equity is not positive."""
         import pandas as pd
 
-        gross = self.per_account(np.abs(self.notional))
+        gross = self.gross_notional
         ratio = np.divide(gross, self.equity, out=np.full_like(gross, np.inf), where=self.equity > 0)
         return pd.Series(ratio, index=pd.Index(self.accounts, name="account"), name="leverage")
 
@@ -225,7 +230,7 @@ class Book(ReadOnly):
         import pandas as pd
 
         broke = self.equity <= 0
-        gross = self.per_account(np.abs(self.notional))
+        gross = self.gross_notional
         return pd.DataFrame(
             {"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]}
         )

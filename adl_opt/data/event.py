@@ -210,6 +210,26 @@ class Event(ReadOnly):
         )
         return fixed(np.where(self.closable, share[self.book.asset], 0.0))
 
+    @property
+    def pro_rata_amount(self) -> Array:
+        """What pro rata closes of each leg, (legs,) contracts."""
+        return self.pro_rata_fraction * self.size
+
+    def amount_from(self, fraction: Array | float = 0.0) -> Array:
+        """What is closed of each leg, (legs,) contracts, if `fraction` (F,) is closed of the free legs."""
+        amount = self.fixed_fraction * self.size
+        amount[self.free] = fraction * self.size[self.free]
+        return amount
+
+    def fraction_from(self, amount: Array) -> Array:
+        """Fractions (F,) closed of the free legs in an amount (legs,) contracts."""
+        return amount[self.free] / self.size[self.free]
+
+    @cached_property
+    def natural_scale(self) -> Array:
+        """Of each account's money (n,), quote currency: gross notional or equity, whichever is more (§10)."""
+        return fixed(np.maximum(self.book.gross_notional, self.book.equity))
+
     def with_requirement(
         self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
     ) -> "Event":

@@ -43,7 +43,7 @@ def check_book(book: Any) -> None:
 
 def check_leverages(book: Any) -> None:
     """Raise EventError for a gross leverage outside [1e-150, 1e150], equities being positive."""
-    gross = book.per_account(np.abs(book.notional))
+    gross = book.gross_notional
     with np.errstate(over="ignore", under="ignore"):
         leverage = gross / book.equity
     _within("gross leverages", leverage, gross != 0, book, np.arange(len(gross)), EventError)

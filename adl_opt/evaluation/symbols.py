@@ -75,7 +75,7 @@ class Symbols:
 
     @cached_property
     def leverage_before(self) -> Array:
-        return self.event.book.per_account(np.abs(self.event.book.notional)) / self.equity
+        return self.event.book.gross_notional / self.equity
 
     @cached_property
     def factor_leverage(self) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.laws.base import Scenarios
@@ -34,7 +35,6 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     transportation test of Gale and Hoffman, solved as a linear program).
     """
     import pandas as pd
-    from scipy.optimize import linprog
 
     if not isinstance(event, Event):
         raise EventError(
@@ -44,53 +44,14 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
     weight = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(book.assets).loading
     effect = weight[book.asset] * event.notional
     start = book.per_account(weight[book.asset] * book.notional - effect * event.fixed_fraction)
-    legs = np.flatnonzero(event.free)
     low = start - book.per_account(np.where(event.free, np.maximum(effect, 0.0), 0.0))
     high = start - book.per_account(np.where(event.free, np.minimum(effect, 0.0), 0.0))
     k = event.free_assets
     closing = float((weight * event.side * event.required * book.price)[k].sum())
     level, after = clipped_level(low, high, book.equity, float(start.sum()) - closing)
-    # f of the free legs, then what each asset is closed too much and too little, as shares of its capacity.
-    moving, row = np.unique(book.account[legs], return_inverse=True)
-    most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), 1e-300)
-    meets = sp.csr_array(
-        (effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs))
-    )
-    asset = np.searchsorted(k, book.asset[legs])
-    clears = sp.csr_array(
-        (event.size[legs] / event.capacities[book.asset[legs]], (asset, np.arange(len(legs)))),
-        shape=(len(k), len(legs)),
-    )
     missed = np.zeros(len(event.side))
     if len(k):
-        aim, share = (start - after)[moving] / most, event.required[k] / event.capacities[k]
-        # Targets up to rounding; what each asset is closed too much and too little, as shares of its
-        # capacity, is least.
-        cost = np.concatenate([np.zeros(len(legs)), np.ones(2 * len(k))])
-        within = sp.hstack(
-            [sp.vstack([meets, -meets]), sp.csr_array((2 * len(moving), 2 * len(k)))], format="csr"
-        )
-        rows = sp.hstack([clears, -sp.eye_array(len(k)), sp.eye_array(len(k))], format="csr")
-        bounds = np.column_stack(
-            [np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])]
-        )
-        options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
-        limits = np.concatenate([aim, -aim]) + _ROUNDING
-        found = linprog(
-            cost,
-            A_ub=within,
-            b_ub=limits,
-            A_eq=rows,
-            b_eq=share,
-            bounds=bounds,
-            method="highs",
-            options=options,
-        )
-        if found.status != 0:
-            raise SolveError(f"HiGHS does not find the closing nearest to the targets: {found.message}")
-        missed[k] = (
-            found.x[len(legs) : len(legs) + len(k)] - found.x[len(legs) + len(k) :]
-        ) * event.capacities[k]
+        missed[k] = _missed(event, effect, start - after)
     wanted = event.side != 0
     missed = np.where(np.abs(missed) <= _SAME * event.required, 0.0, missed)
     frame = pd.DataFrame(
@@ -107,3 +68,44 @@ def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
         "targets": pd.Series(after / book.equity, index=book.accounts, name="factor_leverage"),
     }
     return frame
+
+
+def _missed(event: Event, effect: Array, aim: Array) -> Array:
+    """What the closing nearest to the targets closes too much (+) or too little (-) of each free asset,
+    contracts: a linear program, `aim` (n,) being the change of each account's factor exposure, up to
+    rounding.
+    """
+    from scipy.optimize import linprog
+
+    k, legs = event.free_assets, np.flatnonzero(event.free)
+    # Variables: fractions of the free legs, then what each asset is closed too much and too little, as shares
+    # of its
+    # capacity.
+    moving, row = np.unique(event.book.account[legs], return_inverse=True)
+    most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), 1e-300)
+    meets = sp.csr_array(
+        (effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs))
+    )
+    asset = np.searchsorted(k, event.book.asset[legs])
+    clears = sp.csr_array(
+        (event.size[legs] / event.capacities[event.book.asset[legs]], (asset, np.arange(len(legs)))),
+        shape=(len(k), len(legs)),
+    )
+    target, share = aim[moving] / most, event.required[k] / event.capacities[k]
+    cost = np.concatenate([np.zeros(len(legs)), np.ones(2 * len(k))])
+    within = sp.hstack(
+        [sp.vstack([meets, -meets]), sp.csr_array((2 * len(moving), 2 * len(k)))], format="csr"
+    )
+    rows = sp.hstack([clears, -sp.eye_array(len(k)), sp.eye_array(len(k))], format="csr")
+    bounds = np.column_stack(
+        [np.zeros(len(cost)), np.concatenate([np.ones(len(legs)), np.full(2 * len(k), np.inf)])]
+    )
+    options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    limits = np.concatenate([target, -target]) + _ROUNDING
+    found = linprog(
+        cost, A_ub=within, b_ub=limits, A_eq=rows, b_eq=share, bounds=bounds, method="highs", options=options
+    )
+    if found.status != 0:
+        raise SolveError(f"HiGHS does not find the closing nearest to the targets: {found.message}")
+    over, under = found.x[len(legs) : len(legs) + len(k)], found.x[len(legs) + len(k) :]
+    return (over - under) * event.capacities[k]

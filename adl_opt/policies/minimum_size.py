@@ -5,6 +5,7 @@ A mixed-integer program by HiGHS, for small books.
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed
-from adl_opt.laws.base import Law
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.base import need_event
@@ -37,9 +38,7 @@ def without_remainders(
     for minima that are not positive numbers, SolveError where no such allocation clears exactly, the book is
     too large, or the time is up before one is found.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp
-    from scipy.sparse import csr_matrix, diags, hstack, vstack
-    from scipy.sparse import eye as identity
+    from scipy.optimize import milp
 
     need_event(event)
     book, scenarios = event.book, needed(law).for_book(event.book).scenarios
@@ -52,16 +51,46 @@ def without_remainders(
             f"{rows:,} accounts x scenarios are too many for an integer program (at most {MOST_CELLS:,}); "
             "give fewer scenarios or accounts"
         )
-    amount = event.fixed_fraction * event.size
-    free = np.flatnonzero(event.free)
+    amount, free, count = event.amount_from(), np.flatnonzero(event.free), int(event.free.sum())
+    found = milp(
+        **_program(event, scenarios, minimum), options={"time_limit": time_limit, "mip_rel_gap": 1e-9}
+    )
+    if found.x is None:
+        raise SolveError(
+            "HiGHS finds no allocation that leaves nothing or at least the minimum of every position and "
+            f"closes exactly what is required ({found.message}); "
+            "lower the minimum, or change the requirement"
+        )
+    fraction, closed, touched = (found.x[k * count : (k + 1) * count] for k in range(3))
+    whole, partial = closed > 0.5, (closed < 0.5) & (touched > 0.5) & (fraction > _ROUNDING)
+    amount[free] = np.where(whole, 1.0, np.where(partial, np.minimum(fraction, 1.0), 0.0)) * event.size[free]
+    amount = _cleared(event, amount, free[partial])
+    proof = assess(ExpectedLoss(), event, scenarios, amount)
+    return Allocation(
+        event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate,
+        np.full(len(event.side), np.nan), proof.parts,
+        law=scenarios, aim=ExpectedLoss(),
+    )  # fmt: skip
+
+
+def _program(event: Event, scenarios: Scenarios, minimum: Array) -> dict[str, Any]:
+    """The mixed-integer linear program, as `scipy.optimize.milp` takes it."""
+    from scipy.optimize import Bounds, LinearConstraint
+    from scipy.sparse import csr_matrix, diags, hstack, vstack
+    from scipy.sparse import eye as identity
+
+    book, free, rows = (
+        event.book,
+        np.flatnonzero(event.free),
+        len(event.book.accounts) * len(scenarios.probability),
+    )
     # Variables: fraction closed of the free legs, whether it is whole, whether it is touched, loss beyond
     # equity in each row (in units of the mean equity).
     count, money = len(free), float(book.equity.mean())
-    start = Symbols(event, scenarios, amount)
+    start = Symbols(event, scenarios, event.amount_from())
     beyond = np.concatenate([argument for _, _, argument in start.arguments()]).ravel() / money
-    effect = (
-        event.notional[free, None] * scenarios.moves.T[book.asset[free]] / money
-    )  # a leg closed whole adds this to its account's loss
+    # What a leg closed whole adds to its account's loss.
+    effect = event.notional[free, None] * scenarios.moves.T[book.asset[free]] / money
     row = book.account[free, None] * len(scenarios.probability) + np.arange(len(scenarios.probability))
     closing = csr_matrix(
         (effect.ravel(), (row.ravel(), np.repeat(np.arange(count), len(scenarios.probability)))),
@@ -93,26 +122,12 @@ def without_remainders(
     upper = np.concatenate([np.ones(count), whole, np.ones(count), np.full(rows, np.inf)])
     cost = np.concatenate([np.zeros(3 * count), np.tile(scenarios.probability, len(book.accounts))])
     integer = np.concatenate([np.zeros(count), np.ones(2 * count), np.zeros(rows)])
-    found = milp(
-        cost, constraints=LinearConstraint(system, low, high), bounds=Bounds(0, upper), integrality=integer,
-        options={"time_limit": time_limit, "mip_rel_gap": 1e-9},
-    )  # fmt: skip
-    if found.x is None:
-        raise SolveError(
-            "HiGHS finds no allocation that leaves nothing or at least the minimum of every position and "
-            f"closes exactly what is required ({found.message}); "
-            "lower the minimum, or change the requirement"
-        )
-    fraction, closed, touched = (found.x[k * count : (k + 1) * count] for k in range(3))
-    whole, partial = closed > 0.5, (closed < 0.5) & (touched > 0.5) & (fraction > _ROUNDING)
-    amount[free] = np.where(whole, 1.0, np.where(partial, np.minimum(fraction, 1.0), 0.0)) * event.size[free]
-    amount = _cleared(event, amount, free[partial])
-    proof = assess(ExpectedLoss(), event, scenarios, amount)
-    return Allocation(
-        event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate,
-        np.full(len(event.side), np.nan), proof.parts,
-        law=scenarios, aim=ExpectedLoss(),
-    )  # fmt: skip
+    return {
+        "c": cost,
+        "constraints": LinearConstraint(system, low, high),
+        "bounds": Bounds(0, upper),
+        "integrality": integer,
+    }
 
 
 def _cleared(event: Event, amount: Array, partial: Index) -> Array:

@@ -20,7 +20,7 @@ def pro_rata(event: Event) -> Allocation:
     stay, it can reverse it.
     """
     need_event(event)
-    amount = event.pro_rata_fraction * event.size
+    amount = event.pro_rata_amount
     for k in event.free_assets:
         legs = event.free_legs[k]
         amount[legs] = clear_exactly(amount[legs], event.size[legs], float(event.required[k]))
@@ -58,7 +58,7 @@ def uniform(event: Event) -> Allocation:
 
 def _in_proportion(event: Event, weight: Array, name: str) -> Allocation:
     """Close min(size, level x weight), weight (legs,) >= 0; legs of weight 0 share what is left pro rata."""
-    amount = event.fixed_fraction * event.size
+    amount = event.amount_from()
     for k in event.free_assets:
         left = float(event.required[k])
         legs = event.free_legs[k]

@@ -97,7 +97,7 @@ def _open_leverage(rule: "QueueRule", event: Event) -> Array:
 
 def _gross_leverage(event: Event) -> Array:
     book = event.book
-    return (book.per_account(np.abs(book.notional)) / book.equity)[book.account]
+    return (book.gross_notional / book.equity)[book.account]
 
 
 def _rate(rule: "QueueRule", event: Event) -> float:

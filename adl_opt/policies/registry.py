@@ -21,6 +21,11 @@ POLICIES: dict[str, Policy] = {
 }
 
 
+def default_policies(isolated: bool) -> list[Policy]:
+    """What is compared if nobody says: pro rata, and the water level that the margin mode has."""
+    return [water_filling, pro_rata] if isolated else [pro_rata, gross_water_filling]
+
+
 def policy(name: str) -> Policy:
     """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
     if not isinstance(name, str) or name not in POLICIES:

@@ -186,7 +186,7 @@ class Allocation:
         import pandas as pd
 
         book, m = self.event.book, Symbols(self.event, None, self.amount)
-        gross = book.per_account(np.abs(book.notional))
+        gross = book.gross_notional
         after = book.per_account(np.abs(m.notional))
         closed = book.per_account(self.amount * book.price[book.asset])
         frame = pd.DataFrame(

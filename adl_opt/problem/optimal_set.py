@@ -166,7 +166,7 @@ class Optima:
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
-            chosen = event.fixed_fraction * event.size
+            chosen = event.amount_from()
             chosen[event.free] = (
                 np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
             )

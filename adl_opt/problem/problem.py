@@ -288,7 +288,7 @@ class Problem:
         """
         amount, chosen, evidence = None, "closed-form", None
         if not event.free.any():
-            amount = event.fixed_fraction * event.size
+            amount = event.amount_from()
         elif solver is None and method in ("auto", "closed-form"):
             amount = closed_form_of(self._inner, event, self.law)
             if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:

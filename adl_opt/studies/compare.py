@@ -15,9 +15,7 @@ from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
 from adl_opt.policies.base import Policy, applied
-from adl_opt.policies.proportional import pro_rata
-from adl_opt.policies.registry import policy
-from adl_opt.policies.water_filling import gross_water_filling, water_filling
+from adl_opt.policies.registry import default_policies, policy
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import Problem
 from adl_opt.studies.burden import bearing
@@ -55,8 +53,7 @@ def compare(
             "makes one"
         )
     given = rules("compare", policies, measures)
-    plain = [water_filling, pro_rata] if event.book.isolated else [pro_rata, gross_water_filling]
-    chosen = plain if given is None else given
+    chosen = default_policies(event.book.isolated) if given is None else given
     wanted = (
         list(measures)
         if measures is not None

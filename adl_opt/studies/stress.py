@@ -55,7 +55,7 @@ class Stress:
         after = self.marked
         broke = np.flatnonzero(after.equity <= 0)
         broke = broke[np.argsort(after.equity[broke], kind="stable")]
-        gross = after.per_account(np.abs(after.notional))
+        gross = after.gross_notional
         then, now = self.before.equity[broke], after.equity[broke]
         columns = {
             "equity_before": then,

@@ -59,7 +59,7 @@ def gross_levels(event: Event, wanted: Index) -> Array:
     in full.
     """
     book = event.book
-    gross = book.per_account(np.abs(book.notional)) / book.equity
+    gross = book.gross_notional / book.equity
     level = np.zeros(len(event.side))
     for some, legs in event.closable_legs.batches(wanted):  # (K,) assets, (K, m) legs
         size, equity, leverage = event.size[legs], book.equity[book.account[legs]], gross[book.account[legs]]

@@ -71,7 +71,7 @@ def _worst(against: Array, probability: Array, ignored: float) -> Mask:
 
 def _other_loss(event: Event, law: Scenarios) -> Array:
     """Loss of the accounts that no allocation changes, (S,) quote currency."""
-    m = Symbols(event, law, event.fixed_fraction * event.size)
+    m = Symbols(event, law, event.amount_from())
     fixed = event.book.per_account(event.free.astype(float)) == 0
     total = np.zeros(len(law.probability))
     for a, b, argument in m.arguments():

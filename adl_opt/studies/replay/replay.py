@@ -15,9 +15,8 @@ from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.base import Policy
-from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.realized import realized
-from adl_opt.policies.water_filling import gross_water_filling, water_filling
+from adl_opt.policies.registry import default_policies
 from adl_opt.progress import counted
 from adl_opt.studies.compare import named, rules
 from adl_opt.studies.replay.state import State, Tape
@@ -141,10 +140,9 @@ def replay(
     isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(
         np.unique(waves.account)
     )
-    plain = [water_filling, pro_rata] if isolated else [pro_rata, gross_water_filling]
-    for policy in (
-        plain if given is None else [one for one in given if one is not realized]
-    ):  # that is always there
+    # What was realized is always there.
+    asked = default_policies(isolated) if given is None else [one for one in given if one is not realized]
+    for policy in asked:
         if named(policy) in chosen:
             raise AdlError(
                 f"two policies are named {named(policy)!r} ('realized' is what was realized); give them "
