@@ -69,9 +69,8 @@ def assess(
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
-        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value, bound=None,
-        gap=None,
-        clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
+        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value,
+        bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
         tolerance=tolerance, proof="",
     )  # fmt: skip
     if box > FEASIBLE or (clearing > allowed_error(event)).any():
@@ -83,30 +82,29 @@ def assess(
     rounding = 0.0
     if relative_gap(value, bound) > tolerance:
         rounding = _rounding(measured, event, m, below)
-        rounding = (
-            rounding if math.isfinite(rounding) else 0.0
-        )  # a value that is none nearby: not known, so it explains nothing
+        if not math.isfinite(rounding):  # a value that is none nearby: not known, so it explains nothing
+            rounding = 0.0
     gap, status = verdict(value, bound, rounding, reference, tolerance)
-    # A small gap of the stand-in is not enough for every law: the allocation itself must be the
-    # water-filling.
     if stands_for:
-        gap = max(gap, _departure(event, m))
-        status = "certified" if gap <= tolerance else "uncertified"
-        how = (
-            f"optimal for every law (Thm 1), shown on {measured}: {how}"
-            if status == "certified"
-            else (
-                f"leverages depart from the water level by up to {gap:.2g} (relative): not optimal for "
-                "every law"
-            )
-        )
+        gap, status, how = _for_every_law(event, m, gap, tolerance, f"shown on {measured}: {how}")
     elif status == "certified" and event.free.any() and _of_losses(measured) and _underflows(m, value):
         status, how = _without_digits(measured, event, m, tolerance)
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
-    # Without a law there is no loss, so nothing can be saved: no price.
-    return Proof(
-        certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts
-    )  # no -0.0
+    # Without a law there is no loss, so nothing can be saved: no price. And no -0.0.
+    return Proof(certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts)
+
+
+def _for_every_law(
+    event: Event, m: Symbols, gap: float, tolerance: float, shown: str
+) -> tuple[float, str, str]:
+    """(gap, status, proof) where LeverageSquare stands for all laws: a small gap of its is not enough, the
+    allocation itself must be water-filling.
+    """
+    gap = max(gap, _departure(event, m))
+    if gap <= tolerance:
+        return gap, "certified", f"optimal for every law (Thm 1), {shown}"
+    departs = f"leverages depart from the water level by up to {gap:.2g} (relative)"
+    return gap, "uncertified", f"{departs}: not optimal for every law"
 
 
 def _unit(measured: Objective) -> str:

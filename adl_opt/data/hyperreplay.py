@@ -16,7 +16,7 @@ sign and is at most that. Rows of `every` seconds from the first are one wave. I
   whoever was spared in reality is nowhere in it, and no policy can close him.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -61,18 +61,7 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
         )
     (names, user), (labels, coin) = factorize(users), factorize(coins)
     time, size, held = number["time"], number["adl_size"], number["position_size"]
-    for bad, what in (
-        (np.concatenate(([False], np.diff(time) < 0)), "go back in time"),
-        (size <= 0, "close nothing or less (adl_size has no sign)"),
-        (size > np.abs(held) * (1 + _ROUNDING), "close more than position_size"),
-    ):
-        if bad.any():
-            j = int(np.argmax(bad))
-            raise BookError(
-                f"{bad.sum():,} of {len(time):,} rows {what}, first row {j + 1}: user {names[user[j]]!r}, "
-                f"coin {labels[coin[j]]!r}, "
-                f"time {time[j]:.0f}, adl_size {size[j]:.9g} of position_size {held[j]:.9g}"
-            )
+    _refuse_rows(time, size, held, lambda j: f"user {names[user[j]]!r}, coin {labels[coin[j]]!r}")
     wave = ((time - time[0]) // (1000.0 * every)).astype(np.int64)
     first, leg = _groups((wave * len(names) + user) * len(labels) + coin)
     mixed = np.sign(held) != np.sign(held[first][leg])
@@ -86,9 +75,8 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
     closed = np.bincount(leg, size)
     stood = np.zeros(len(first))
     np.maximum.at(stood, leg, np.abs(held) + _before(leg, size))
-    closed = np.where(
-        closed > stood * (1 - _ROUNDING), stood, closed
-    )  # fills of a whole position sum to it but for rounding
+    # Fills of a whole position sum to it but for rounding.
+    closed = np.where(closed > stood * (1 - _ROUNDING), stood, closed)
     _, market = _groups(wave * len(labels) + coin)
     price = (np.bincount(market, size * number["adl_price"]) / np.bincount(market, size))[market]
     opening, account = _groups(wave * len(names) + user)
@@ -100,6 +88,20 @@ def tidy(columns: Mapping[str, Any], where: str, every: float, equity: str) -> d
         "realized_closed": sign * closed,
     }  # fmt: skip
     return tidied | ({"entry_price": number["entry_price"][first]} if "entry_price" in number else {})
+
+
+def _refuse_rows(time: Array, size: Array, held: Array, name: Callable[[int], str]) -> None:
+    for bad, what in (
+        (np.concatenate(([False], np.diff(time) < 0)), "go back in time"),
+        (size <= 0, "close nothing or less (adl_size has no sign)"),
+        (size > np.abs(held) * (1 + _ROUNDING), "close more than position_size"),
+    ):
+        if bad.any():
+            j = int(np.argmax(bad))
+            raise BookError(
+                f"{bad.sum():,} of {len(time):,} rows {what}, first row {j + 1}: {name(j)}, "
+                f"time {time[j]:.0f}, adl_size {size[j]:.9g} of position_size {held[j]:.9g}"
+            )
 
 
 def _groups(key: Index) -> tuple[Index, Index]:

@@ -24,29 +24,9 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of
     either.
     """
-    if not isinstance(allocations, Mapping) or not all(
-        isinstance(one, Allocation) for one in allocations.values()
-    ):
-        raise AllocationError(
-            'policies draws a dict of allocations by name, such as {"pro rata": adl.pro_rata(event)}'
-        )
-    if not isinstance(law, Law):
-        raise AllocationError(f"policies needs a law of price moves, not {type(law).__name__}")
-    if not 1 <= len(allocations) <= len(COLOURS) - 1:
-        raise AllocationError(
-            f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(COLOURS) - 1}"
-        )
+    _check(allocations, law)
     event = next(iter(allocations.values())).event
     accounts = event.book.accounts
-    if any(
-        len(one.amount) != len(event.size) or not np.array_equal(one.event.book.accounts, accounts)
-        for one in allocations.values()
-    ):
-        raise AllocationError("the allocations belong to different books; draw those of one event together")
-    if len(accounts) > BARS:
-        raise AllocationError(
-            f"{len(accounts):,} accounts do not fit into one picture of bars (at most {BARS})"
-        )
     aligned = law.for_book(event.book)
     amounts = {"before": np.zeros(len(event.size))} | {name: one.amount for name, one in allocations.items()}
     figure = new_figure(9.6, 3.4)
@@ -55,11 +35,8 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     for number, (name, amount) in enumerate(amounts.items()):
         m = Symbols(event, aligned, amount)
         volatility = volatility_leverage(m)
-        rows = (
-            m.leverage,
-            np.full(len(accounts), np.nan) if volatility is None else volatility,
-            m.expected_shortfall,
-        )
+        volatility = np.full(len(accounts), np.nan) if volatility is None else volatility
+        rows = (m.leverage, volatility, m.expected_shortfall)
         for axes, row in zip(panels, rows):
             axes.bar(
                 place + (number - (len(amounts) - 1) / 2) * width,
@@ -83,3 +60,29 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(amounts), frameon=False
     )
     return saved(figure, path)
+
+
+def _check(allocations: Any, law: Any) -> None:
+    if not isinstance(allocations, Mapping) or not all(
+        isinstance(one, Allocation) for one in allocations.values()
+    ):
+        raise AllocationError(
+            'policies draws a dict of allocations by name, such as {"pro rata": adl.pro_rata(event)}'
+        )
+    if not isinstance(law, Law):
+        raise AllocationError(f"policies needs a law of price moves, not {type(law).__name__}")
+    if not 1 <= len(allocations) <= len(COLOURS) - 1:
+        raise AllocationError(
+            f"{len(allocations)} allocations do not fit into one picture: give from 1 to {len(COLOURS) - 1}"
+        )
+    event = next(iter(allocations.values())).event
+    accounts = event.book.accounts
+    if any(
+        len(one.amount) != len(event.size) or not np.array_equal(one.event.book.accounts, accounts)
+        for one in allocations.values()
+    ):
+        raise AllocationError("the allocations belong to different books; draw those of one event together")
+    if len(accounts) > BARS:
+        raise AllocationError(
+            f"{len(accounts):,} accounts do not fit into one picture of bars (at most {BARS})"
+        )

@@ -126,42 +126,32 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     amount, counts = np.zeros(len(before)), np.zeros(len(before), dtype=np.int64)
     for k, step in size_of_lot.items():
         legs = event.closable_legs[k]
-        wanted = _required_lots(event, k, step)
-        most, whole = _floor(event.size[legs], step)
-        if wanted > most.sum():
-            raise AllocationError(
-                f"cannot close {wanted:,} lots of {book.assets[k]!r}: the positions hold "
-                f"{int(most.sum()):,} whole lots of {float(step)!r} contracts; "
-                "their odd rests cannot be closed in lots (§7)"
-            )
-        found = _counts(
-            before[legs], step, most, wanted, np.where(others[legs], favourable[k], 0.0), float(adverse[k])
-        )
-        contracts = np.where(
-            whole & (found == most), event.size[legs], np.minimum(_contracts(found, step), event.size[legs])
-        )
-        counts[legs], amount[legs] = (
-            found,
-            clear_exactly(contracts, event.size[legs], float(event.required[k])),
-        )
+        dear = np.where(others[legs], favourable[k], 0.0)
+        counts[legs], amount[legs] = _in_asset(event, k, step, before[legs], dear, float(adverse[k]))
     bound = _bound(event, before, amount, others, needed)
     aim = LeverageSquare() if needed is None else ExpectedLoss()
     proof = assess(aim, event, needed, amount)
-    nothing = np.full(len(event.side), np.nan)
-    name = f"{allocation.method}, in lots"
     return LotAllocation(
-        event,
-        amount,
-        name,
-        str(aim),
-        proof.certificate,
-        nothing,
-        proof.parts,
-        law=needed,
-        aim=aim,
-        lots=counts,
-        bound=bound,
-    )
+        event, amount, f"{allocation.method}, in lots", str(aim), proof.certificate,
+        np.full(len(event.side), np.nan), proof.parts, law=needed, aim=aim, lots=counts, bound=bound,
+    )  # fmt: skip
+
+
+def _in_asset(
+    event: Event, k: int, step: Fraction, closed: Array, dear: Array, cheap: float
+) -> tuple[Counts, Array]:
+    """(lots, contracts) of the closable legs of asset number k, of which `closed` was closed before."""
+    size, wanted = event.size[event.closable_legs[k]], _required_lots(event, k, step)
+    most, whole = _floor(size, step)
+    if wanted > most.sum():
+        raise AllocationError(
+            f"cannot close {wanted:,} lots of {event.book.assets[k]!r}: the positions hold "
+            f"{int(most.sum()):,} whole lots of {float(step)!r} contracts; "
+            "their odd rests cannot be closed in lots (§7)"
+        )
+    found = _counts(closed, step, most, wanted, dear, cheap)
+    contracts = np.where(whole & (found == most), size, np.minimum(_contracts(found, step), size))
+    return found, clear_exactly(contracts, size, float(event.required[k]))
 
 
 def _counts(closed: Array, step: Fraction, most: Counts, wanted: int, dear: Array, cheap: float) -> Counts:

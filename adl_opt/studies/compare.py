@@ -39,7 +39,7 @@ def compare(
     law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of
     equity), `measure excess` (above the proved lower bound: what the rule costs at most, in the same unit)
     and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who
-    bears it (bearing.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
+    bears it (burden.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
     A policy may return a table account, asset, closed; one that does not clear or leaves its box is named
     "... (infeasible)" and has no excess. policies may be a dict of functions by name.
     """
@@ -47,11 +47,7 @@ def compare(
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
-    if law is not None and not isinstance(law, Law):
-        raise AdlError(
-            f"compare takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) "
-            "makes one"
-        )
+    check_law("compare", law)
     given = rules("compare", policies, measures)
     chosen = default_policies(event.book.isolated) if given is None else given
     wanted = (
@@ -70,29 +66,45 @@ def compare(
     bounds: dict[str, float] = {}
     with unheard():  # the gap stands in the table
         for measure in wanted:
-            under = (
-                measure.lower_bound_objective()
-            )  # a measure that can only be valued has the bound of one below it, and no optimum to show
+            # A measure that can only be valued has the bound of one below it, and no optimum to show.
+            under = measure.lower_bound_objective()
             best = Problem(measure if under is None else under, event, law).solve()
             bounds[str(measure)] = -np.inf if best.certificate.bound is None else best.certificate.bound
             if under is None or str(under) not in names:
                 rows.append((f"optimum of {measure if under is None else under}", best))
-    lines = []
-    for name, allocation in rows:
-        line: dict[str, Any] = {"policy": name}
-        broken = False
-        for measure in wanted:
-            certificate = assess(measure, event, aligned, allocation.amount).certificate
-            line[str(measure)] = certificate.objective
-            broken = certificate.status == "infeasible"
-            excess, gap = certificate.objective - bounds[str(measure)], np.nan
-            if not broken:
-                gap = relative_gap(certificate.objective, bounds[str(measure)], certificate.floor)
-            line[f"{measure} excess"], line[f"{measure} gap"] = np.nan if broken else max(excess, 0.0), gap
-        if broken:  # it does not clear, or leaves its box: its values are those of another problem
-            line["policy"] = f"{name} (infeasible)"
-        lines.append(line | bearing(allocation))
+    lines = [_line(name, event, allocation, wanted, aligned, bounds) for name, allocation in rows]
     return pd.DataFrame(lines).set_index("policy")
+
+
+def _line(
+    name: str,
+    event: Event,
+    allocation: Allocation,
+    measures: Sequence[Objective],
+    law: Law | None,
+    bounds: dict[str, float],
+) -> dict[str, Any]:
+    """What an allocation costs by each measure, its excess and gap above the bounds, and who bears it."""
+    line: dict[str, Any] = {"policy": name}
+    broken = False
+    for measure in measures:
+        c = assess(measure, event, law, allocation.amount).certificate
+        line[str(measure)], bound = c.objective, bounds[str(measure)]
+        broken = c.status == "infeasible"
+        line[f"{measure} excess"] = np.nan if broken else max(c.objective - bound, 0.0)
+        line[f"{measure} gap"] = np.nan if broken else relative_gap(c.objective, bound, c.floor)
+    if broken:  # it does not clear, or leaves its box: its values are those of another problem
+        line["policy"] = f"{name} (infeasible)"
+    return line | bearing(allocation)
+
+
+def check_law(caller: str, law: object) -> None:
+    """Raise AdlError unless `law` is a law or None."""
+    if law is not None and not isinstance(law, Law):
+        raise AdlError(
+            f"{caller} takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) "
+            "makes one"
+        )
 
 
 def rules(caller: str, policies: Any, measures: Any) -> list[Policy] | None:

@@ -18,7 +18,7 @@ from adl_opt.policies.base import Policy
 from adl_opt.policies.realized import realized
 from adl_opt.policies.registry import default_policies
 from adl_opt.progress import counted
-from adl_opt.studies.compare import named, rules
+from adl_opt.studies.compare import check_law, named, rules
 from adl_opt.studies.replay.state import State, Tape
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def replay(
     progress: bool = True,
 ) -> Replay:
     """Each policy on every wave of an event, on its own carried-forward state, beside what was realized
-    (adl_opt/carried.py says how state is carried, and what is ignored).
+    (adl_opt/studies/replay/state.py says how state is carried, and what is ignored).
 
     policies: callables Event -> Allocation, or names that adl.policy knows (default: pro rata and
     water-filling, of gross leverage in cross margin). An asset that was closed on both sides in one wave is
@@ -130,25 +130,8 @@ def replay(
     import pandas as pd
 
     _check(waves)
-    if law is not None and not isinstance(law, Law):
-        raise AdlError(
-            f"replay takes a law of price moves or None, not {type(law).__name__}; adl.Scenarios(moves) "
-            "makes one"
-        )
-    given = rules("replay", policies, measures)
-    chosen: dict[str, Policy | None] = {REALIZED: None}
-    isolated = len(np.unique(waves.account * len(waves.assets) + waves.asset)) == len(
-        np.unique(waves.account)
-    )
-    # What was realized is always there.
-    asked = default_policies(isolated) if given is None else [one for one in given if one is not realized]
-    for policy in asked:
-        if named(policy) in chosen:
-            raise AdlError(
-                f"two policies are named {named(policy)!r} ('realized' is what was realized); give them "
-                "names that tell them apart"
-            )
-        chosen[named(policy)] = policy
+    check_law("replay", law)
+    chosen = _chosen(waves, rules("replay", policies, measures))
     wanted = list(measures) if measures is not None else [] if law is None else [ExpectedLoss()]
     aligned = None if law is None else law.for_book(waves)
     tape = Tape(waves)
@@ -176,6 +159,23 @@ def replay(
     frame = pd.DataFrame(lines)
     frame.attrs["units"] = UNITS
     return Replay(waves, frame, pd.DataFrame(required), closed, tape.legs)
+
+
+def _chosen(waves: Waves, given: list[Policy] | None) -> dict[str, Policy | None]:
+    """The policies by name; what was realized is always there, as None."""
+    chosen: dict[str, Policy | None] = {REALIZED: None}
+    positions = len(np.unique(waves.account * len(waves.assets) + waves.asset))
+    isolated = positions == len(np.unique(waves.account))
+    for policy in default_policies(isolated) if given is None else given:
+        if policy is realized:
+            continue
+        if named(policy) in chosen:
+            raise AdlError(
+                f"two policies are named {named(policy)!r} ('realized' is what was realized); give them "
+                "names that tell them apart"
+            )
+        chosen[named(policy)] = policy
+    return chosen
 
 
 def _check(waves: object) -> None:
