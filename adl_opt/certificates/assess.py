@@ -70,8 +70,8 @@ def assess(
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
         status="infeasible", measure=str(measured), unit=_unit(measured), objective=value,
-        bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box, reference=reference, rounding=0.0,
-        tolerance=tolerance, proof="",
+        bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box,
+        reference=reference, rounding=0.0, tolerance=tolerance, proof="",
     )  # fmt: skip
     if box > FEASIBLE or (clearing > allowed_error(event)).any():
         return Proof(replace(said, proof=_infeasible(event, amount, clearing, box)), nothing, parts)

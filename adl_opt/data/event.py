@@ -9,7 +9,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.book import Book
-from adl_opt.data.limits import caps, protected_accounts
+from adl_opt.data.limits import LIMITS
 from adl_opt.data.magnitudes import check_leverages
 from adl_opt.errors import EventError
 from adl_opt.inputs import plain
@@ -68,11 +68,16 @@ class Event(ReadOnly):
         ]
         if not given:
             raise EventError('nothing to close: say short={"BTC": 10.0} or long={"BTC": 10.0}, in contracts')
-        self.protected, self._stays = protected_accounts(book, protected)
-        self.cap, self._share = caps(book, cap)
+        said = {"protected": protected, "cap": cap}
+        limits = [kind(book, said[kind.name]) for kind in LIMITS]
+        self.given_limits: dict[str, Any] = {limit.name: limit.given for limit in limits}
+        self.limits = [words for limit in limits if (words := limit.words())]  # in words
+        spared = [limit.spared for limit in limits if limit.spared is not None]
+        shares = [limit.share for limit in limits if limit.share is not None]
+        self._stays = np.logical_or.reduce(spared) if spared else None
+        self._share = math.prod(shares[1:], start=shares[0]) if shares else None
         self.side = np.zeros(len(book.assets), dtype=np.int8)
         self.required, self.capacities = np.zeros((2, len(book.assets)))
-        limits = self.limits
         for asset, value, sign in given:
             k = _asset_number(asset, book)
             if self.side[k]:
@@ -81,7 +86,7 @@ class Event(ReadOnly):
                 )
             self.side[k] = sign
             self.capacities[k] = self._capacity(k)
-            self.required[k] = _amount(asset, value, sign, float(self.capacities[k]), limits)
+            self.required[k] = _amount(asset, value, sign, float(self.capacities[k]), self.limits)
         for values in (self.side, self.required, self.capacities, self._stays, self._share):
             fixed(values)
 
@@ -93,19 +98,14 @@ class Event(ReadOnly):
         return math.fsum(self.size[legs].tolist())
 
     @property
-    def limits(self) -> list[str]:
-        """What limits the closing besides the positions, in words."""
-        said, count = [], len(self.protected)
-        if count:
-            said.append(f"{count:,} account{'s' * (count > 1)} protected")
-        if isinstance(self.cap, dict):
-            said.append(
-                f"{len(self.cap):,} account{'s' * (len(self.cap) > 1)} capped, lowest cap "
-                f"{min(self.cap.values()):.6g}"
-            )
-        elif self.capped:
-            said.append(f"cap {self.cap:.6g}")
-        return said
+    def protected(self) -> tuple[str, ...]:
+        """Accounts of which nothing may be closed, in the book's order."""
+        return self.given_limits["protected"]
+
+    @property
+    def cap(self) -> float | dict[str, float]:
+        """The most that may be closed of a position, as a fraction: one number, or by account."""
+        return self.given_limits["cap"]
 
     @property
     def capacity(self) -> "pd.Series":
@@ -234,7 +234,7 @@ class Event(ReadOnly):
         self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
     ) -> "Event":
         """The same book with another requirement (the whole of it), under the same limits."""
-        return Event(self.book, short=short, long=long, protected=self.protected, cap=self.cap)
+        return Event(self.book, short=short, long=long, **self.given_limits)
 
     def __repr__(self) -> str:
         def side(name: str, amounts: dict[str, float]) -> list[str]:

@@ -1,7 +1,10 @@
-"""Limits on what may be closed: accounts that are protected, and caps on the share of a position (§5)."""
+"""Limits on what may be closed beside the positions: accounts that are protected, caps on the share of a
+position (§5). The next one is a class here and a keyword of Event.
+"""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -10,59 +13,97 @@ from adl_opt.data.book import Book
 from adl_opt.errors import EventError
 
 
-def protected_accounts(book: Book, given: Any) -> tuple[tuple[str, ...], Mask | None]:
-    """(ids in the book's order, once each; which accounts (n,), None if none are) of the accounts of which
-    nothing may be closed.
-
-    given: ids as in book.accounts. Raises EventError for one id instead of a list, and for ids that the book
-    does not have.
+class Limit(ABC):
+    """What may be closed of each leg: of `spared` accounts (n,) nothing, of each position `share`, (legs,) or
+    (); None where it limits nothing.
     """
-    if isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
-        raise EventError(f"protected is a list of account ids, such as ['a1', 'a7'], not {given!r}")
-    ids = [str(name) for name in given]
-    if not ids:
-        return (), None
-    stays = np.zeros(len(book.accounts), dtype=bool)
-    stays[_numbers(book, ids, "protected")] = True
-    return tuple(str(name) for name in book.accounts[stays]), stays
+
+    name: ClassVar[str] = ""  # its keyword in Event, and its key in a file of an allocation
+    given: Any  # as Event shows it and a file keeps it
+    spared: Mask | None = None
+    share: Array | None = None
+
+    @abstractmethod
+    def words(self) -> str:
+        """What it limits, in words; "" for nothing."""
 
 
-def caps(book: Book, given: Any) -> tuple[float | dict[str, float], Array | None]:
-    """(the cap as given, without caps of 1; the most that may be closed of each leg (legs,) or (), as a
-    fraction of its position, None without a cap).
+class Protected(Limit):
+    """Accounts of which nothing may be closed.
 
-    given: one fraction in (0, 1], or a mapping account -> fraction, 1 for the others. Raises EventError for
-    other numbers and for ids that the book does not have.
+    given: ids as in book.accounts; kept are those, once each, in the book's order. Raises EventError for one
+    id instead of a list, and for ids that the book does not have.
     """
-    if not hasattr(given, "items"):
+
+    name = "protected"
+
+    def __init__(self, book: Book, given: Any) -> None:
+        if isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
+            raise EventError(f"protected is a list of account ids, such as ['a1', 'a7'], not {given!r}")
+        ids, self.given = [str(name) for name in given], ()
+        if ids:
+            self.spared = np.zeros(len(book.accounts), dtype=bool)
+            self.spared[_numbers(book, ids, self.name)] = True
+            self.given = tuple(str(name) for name in book.accounts[self.spared])
+
+    def words(self) -> str:
+        count = len(self.given)
+        return f"{count:,} account{'s' * (count > 1)} protected" if count else ""
+
+
+class Cap(Limit):
+    """The most that may be closed of a position, as a fraction in (0, 1].
+
+    given: one fraction, or a mapping account -> fraction, 1 for the others; kept without caps of 1. Raises
+    EventError for other numbers and for ids that the book does not have.
+    """
+
+    name = "cap"
+
+    def __init__(self, book: Book, given: Any) -> None:
+        if hasattr(given, "items"):
+            self._by_account(book, given)
+            return
         fraction = _fraction(given)
         if fraction is None:
             raise EventError(
                 f"cap = {given!r}: the most that may be closed of a position is a fraction above 0 and at "
                 "most 1 (§5)"
             )
-        return fraction, None if fraction == 1 else np.array(fraction)
-    said: dict[str, float] = {}
-    odd = []
-    for account, value in given.items():
-        fraction, name = _fraction(value), str(account)
-        if fraction is None or name in said:
-            odd.append(f"{name!r} " + (f"with {value!r}" if fraction is None else "a second time"))
-        else:
-            said[name] = fraction
-    if odd:
-        raise EventError(
-            f"{len(odd):,} of {len(given):,} caps are not one fraction above 0 and at most 1 for an "
-            f"account, first {odd[0]}; "
-            "an account of which nothing may be closed is protected=[...] (§5)"
-        )
-    number = _numbers(book, list(said), "cap")
-    below = {account: fraction for account, fraction in said.items() if fraction < 1}
-    if not below:
-        return 1.0, None
-    share = np.ones(len(book.accounts))
-    share[number] = list(said.values())
-    return below, share[book.account]
+        self.given, self.share = fraction, None if fraction == 1 else np.array(fraction)
+
+    def _by_account(self, book: Book, given: Any) -> None:
+        said: dict[str, float] = {}
+        odd = []
+        for account, value in given.items():
+            fraction, name = _fraction(value), str(account)
+            if fraction is None or name in said:
+                odd.append(f"{name!r} " + (f"with {value!r}" if fraction is None else "a second time"))
+            else:
+                said[name] = fraction
+        if odd:
+            raise EventError(
+                f"{len(odd):,} of {len(given):,} caps are not one fraction above 0 and at most 1 for an "
+                f"account, first {odd[0]}; "
+                "an account of which nothing may be closed is protected=[...] (§5)"
+            )
+        number = _numbers(book, list(said), self.name)
+        below = {account: fraction for account, fraction in said.items() if fraction < 1}
+        self.given = below or 1.0
+        if below:
+            share = np.ones(len(book.accounts))
+            share[number] = list(said.values())
+            self.share = share[book.account]
+
+    def words(self) -> str:
+        if isinstance(self.given, dict):
+            count = len(self.given)
+            lowest = min(self.given.values())
+            return f"{count:,} account{'s' * (count > 1)} capped, lowest cap {lowest:.6g}"
+        return "" if self.share is None else f"cap {self.given:.6g}"
+
+
+LIMITS: tuple[type[Protected | Cap], ...] = (Protected, Cap)
 
 
 def _fraction(value: Any) -> float | None:

@@ -12,6 +12,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
+from adl_opt.data.limits import LIMITS
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced
 from adl_opt.evaluation.symbols import Symbols
@@ -247,8 +248,7 @@ class Allocation:
             },
             "short": self.event.short,
             "long": self.event.long,
-            "protected": list(self.event.protected),
-            "cap": self.event.cap,
+            **self.event.given_limits,
             "amount": self.amount.tolist(),
             "method": self.method,
             "objective": self.objective,
@@ -287,9 +287,8 @@ class Allocation:
     def _restored(cls, content: dict[str, Any]) -> "Allocation":
         book = stored.book_of(content.get("book"))
         limits = {
-            "protected": content.get("protected", ()),
-            "cap": content.get("cap", 1.0),
-        }  # older files have none
+            kind.name: content[kind.name] for kind in LIMITS if kind.name in content
+        }  # or an older file
         event = Event(book, short=content["short"], long=content["long"], **limits)
         amount = stored.numbers(content, "amount", len(book.position))
         certificate = stored.reviewed(event, amount, stored.certificate_of(content.get("certificate")))
