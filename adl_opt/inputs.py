@@ -18,6 +18,7 @@ MOST_MOVE, MOST_SPREAD, MOST_VOLATILE, MOST_YEARS = (
     10.0,
     2.0,
 )  # +100 %; 200 % over the horizon; 1,000 % a year; years
+SUM_TO_ONE = 1e-9  # how far from 1 the sum of probabilities or weights, or a correlation with itself, may be
 _FRACTIONS = "moves are fractions (0.05 is 5 %)"
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
 from adl_opt.certificates.certificate import (
     TOLERANCE,
     Certificate,
@@ -36,6 +36,7 @@ from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill
 
+_AS_GOOD = 1e-12  # of the value: of bounds this close the first, which proves in the simplest way, is named
 TIGHT = 1e-9  # a gap up to which no further proof is tried
 _SMALLEST = 2.0**-1000  # of an account: under unbounded moves smaller losses have lost their digits
 
@@ -172,7 +173,7 @@ def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float
     if plain and relative_gap(value, max(one[0] for one in plain)) <= tolerance:
         bounds = plain
     best = max(one[0] for one in bounds)
-    bound, how, price = next(one for one in bounds if one[0] >= best - 1e-12 * abs(value))
+    bound, how, price = next(one for one in bounds if one[0] >= best - _AS_GOOD * abs(value))
     return float(bound), how, price
 
 
@@ -256,7 +257,7 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
 def _departure(event: Event, m: Symbols) -> float:
     """How far the leverages are from water-filling's, relative, the worst account."""
     water = Symbols(event, None, fill(event)[0]).leverage
-    scale = np.maximum(np.maximum(water, m.leverage), 1e-300)
+    scale = np.maximum(np.maximum(water, m.leverage), TINY)
     return float((np.abs(m.leverage - water) / scale).max(initial=0.0))
 
 

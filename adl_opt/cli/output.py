@@ -23,6 +23,9 @@ from adl_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     import pandas as pd
 
+_FREE = 1e-9  # of a position: freedom that is more than rounding
+
+
 console = Console()
 _QUICK = 500  # positions to decide up to which uniqueness is worth two more programs
 _SHOWN = 20  # accounts printed; -o writes them all
@@ -97,7 +100,7 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
     notional = event.book.price[event.book.asset]
     closable = event.closable.nonzero()[0]
     freedom = (most - least) * notional
-    moving = int((freedom[closable] > 1e-9 * (event.size * notional)[closable]).sum())
+    moving = int((freedom[closable] > _FREE * (event.size * notional)[closable]).sum())
     order = closable[np.lexsort((-(most * notional)[closable], -freedom[closable]))]
     shown = order[:_SHOWN]
     console.print(

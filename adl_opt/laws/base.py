@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
-from adl_opt.inputs import ask_moves
+from adl_opt.inputs import SUM_TO_ONE, ask_moves
 from adl_opt.laws.sampling import frame_like, inverse, sobol
 from adl_opt.laws.validation import distinct, frozen, listing, numbers_of
 from adl_opt.numerics.readonly import ReadOnly, fixed
@@ -236,7 +236,7 @@ class Scenarios(Law):
                 f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number "
                 f"{first + 1}: {weight[first]:.6g}"
             )
-        if abs(math.fsum(weight) - 1) > 1e-9:
+        if abs(math.fsum(weight) - 1) > SUM_TO_ONE:
             raise LawError(
                 f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them "
                 "by their sum"

@@ -9,7 +9,7 @@ nothing changes. numpy and scipy.special only.
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
 from adl_opt.errors import LawError
 from adl_opt.laws.black_scholes_grid import CHUNK, Accounts, Grid, on_grid, on_nodes, put_rows, settled
 from adl_opt.laws.validation import understood
@@ -28,7 +28,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     with understood("the correlation of an account's prices"):
         inverse, regular = lapack.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
     own = np.where(
-        regular[:, None], 1 / np.sqrt(np.maximum(inverse, 1e-300)), 0.0
+        regular[:, None], 1 / np.sqrt(np.maximum(inverse, TINY)), 0.0
     )  # deviation of each given the others
     weak = (own < _SINGULAR).any(axis=1)
     if weak.any():

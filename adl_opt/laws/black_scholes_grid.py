@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index, Mask
+from adl_opt.arrays import TINY, Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.numerics.tail_integrals import mills_step
 
@@ -300,7 +300,7 @@ def _likeliest(accounts: Accounts) -> Array:
             3
         ):  # towards the nearest point of the shortfall, from the gradient at the last one found
             toward = np.einsum("nkl,nl->nk", normal, sensitive)
-            size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), 1e-300))
+            size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), TINY))
             direction = toward / size[:, None]
             prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - sd[:, None, :] ** 2 / 2)
             lost = -np.einsum("nk,ntk->nt", y, prices - 1) > accounts.equity[:, None]

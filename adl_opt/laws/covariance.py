@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
 from adl_opt.errors import LawError
+from adl_opt.inputs import SUM_TO_ONE
 from adl_opt.laws.validation import (
     distinct,
     entry,
@@ -23,6 +24,9 @@ from adl_opt.laws.validation import (
 from adl_opt.numerics import lapack
 from adl_opt.numerics.readonly import ReadOnly
 
+# A least eigenvalue, of a matrix with a diagonal of ones, from which it counts as positive definite.
+REGULAR = 1e-12
+_ASYMMETRY = 1e-9  # relative to the largest entry: rounding of a symmetric matrix
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
 
 
@@ -91,7 +95,7 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     matrix = np.atleast_2d(numbers_of(values, name))
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise LawError(f"{name} must be square (d, d), not of shape {matrix.shape}")
-    if np.abs(matrix - matrix.T).max() > 1e-9 * np.abs(matrix).max():
+    if np.abs(matrix - matrix.T).max() > _ASYMMETRY * np.abs(matrix).max():
         i, j = np.unravel_index(np.argmax(np.abs(matrix - matrix.T)), matrix.shape)
         raise LawError(
             f"{name} is not symmetric: entries ({i + 1}, {j + 1}) and ({j + 1}, {i + 1}) are "
@@ -100,7 +104,7 @@ def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
     matrix = (matrix + matrix.T) / 2
     with understood(name):
         least = lapack.least_eigenvalue(matrix)
-    if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), 1e-300):
+    if least < -_PSD_SLACK * max(float(np.abs(matrix).max()), TINY):
         raise LawError(f"{name} is not positive semidefinite: its smallest eigenvalue is {least:.6g}")
     return matrix, assets
 
@@ -120,7 +124,7 @@ def correlation_of(
     matrix, labels = matrix_of(values, "correlation")
     if matrix.shape != (d, d):
         raise LawError(f"{d} volatilities need a correlation of shape ({d}, {d}), not {matrix.shape}")
-    if (np.abs(np.diag(matrix) - 1) > 1e-9).any():
+    if (np.abs(np.diag(matrix) - 1) > SUM_TO_ONE).any():
         raise LawError(
             "a correlation has ones on its diagonal; this one has "
             f"{np.diag(matrix)[np.argmax(np.abs(np.diag(matrix) - 1))]:.6g}"

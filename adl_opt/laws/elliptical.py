@@ -12,7 +12,7 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
 from adl_opt.laws.base import Law, Scenarios, described, set_fields
-from adl_opt.laws.covariance import matrix_of
+from adl_opt.laws.covariance import REGULAR, matrix_of
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root
 from adl_opt.laws.validation import frozen, listing, vector_of
 from adl_opt.numerics import lapack
@@ -183,7 +183,7 @@ class Gaussian(Law):
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))
         return np.full(
-            len(equity), lapack.least_eigenvalue(scaled) > 1e-12
+            len(equity), lapack.least_eigenvalue(scaled) > REGULAR
         )  # a singular matrix has an eigenvalue that is rounding
 
     def tail_terms(self, z: Array) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ from adl_opt.errors import LawError
 from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
 from adl_opt.laws import black_scholes
 from adl_opt.laws.base import Law, Scenarios, described, set_fields, whole_number
-from adl_opt.laws.covariance import correlation_of
+from adl_opt.laws.covariance import REGULAR, correlation_of
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
 from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of
 from adl_opt.numerics import lapack
@@ -176,7 +176,7 @@ class LogNormal(Law):
     def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
         # held.
-        regular = lapack.least_eigenvalue(self.correlation) > 1e-12
+        regular = lapack.least_eigenvalue(self.correlation) > REGULAR
         return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
 
     def _accounts(self, asset: Index, notional: Array, equity: Array) -> black_scholes.Accounts:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import TINY, Array, Index
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
 from adl_opt.laws.base import Law, Scenarios, described, set_fields
 from adl_opt.laws.sampling import frame_like, inverse
 from adl_opt.laws.validation import frozen, labels_of, numbers_of, whole
 
+_INTEGRATED = 1e-8  # relative error of an integral of the factor beyond which it is refused
 _CHUNK = 2_000  # accounts at once
 _PANELS, _POINTS = 120, 8  # of a tail: each panel holds a quarter of the probability beyond the one before
 _SETTLED = 1e-10  # relative change with twice the points
@@ -199,7 +200,7 @@ def _outward(factor: Any, strike: Array, side: float) -> Array:
         tail = np.asarray(beyond(k), float)
         with np.errstate(all="ignore"):
             edge = np.asarray(
-                place(np.maximum(tail[:, None] * 0.25 ** np.arange(1, _PANELS + 1), 1e-300)), float
+                place(np.maximum(tail[:, None] * 0.25 ** np.arange(1, _PANELS + 1), TINY)), float
             )
         edge = np.concatenate([k[:, None], np.where(np.isfinite(edge), edge, -np.inf)], axis=1)
         edge = np.maximum.accumulate(
@@ -229,7 +230,7 @@ def _adaptive(beyond: Any, strike: float, edges: Array, rest: float) -> float:
         integrate.quad(beyond, a, b, limit=500, epsabs=0, epsrel=1e-11) for a, b in itertools.pairwise(stops)
     ]
     value, error = (float(sum(column)) for column in zip(*found))
-    if error > 1e-8 * value:
+    if error > _INTEGRATED * value:
         raise LawError(
             f"the expected shortfall under this factor does not settle at {strike:.6g} (its distribution "
             "has steps or gaps); give it as scenarios: "

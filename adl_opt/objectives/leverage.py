@@ -17,6 +17,8 @@ from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.objectives.hooks import is_number
 from adl_opt.waterfill.isolated import fill
 
+_ON_TOP = 1e-7  # relative: accounts this close to the highest leverage are on it
+
 
 class _GrossLeverage(Objective):
     """Objectives of the gross leverages alone: no law is needed, and water-filling is optimal in isolated
@@ -63,7 +65,7 @@ class MaxLeverage(_GrossLeverage):
 
     def minorant(self, m: Symbols, dual: Dual) -> Minorant:
         # Dust accounts are on the level only up to the rounding of positions many times their equity.
-        top = m.leverage >= m.leverage.max() * (1 - 1e-7)
+        top = m.leverage >= m.leverage.max() * (1 - _ON_TOP)
         # An account at the top that cannot be reduced decides alone; else equity weights give all one slope
         # per contract.
         stuck = top & (

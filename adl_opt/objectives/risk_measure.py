@@ -18,9 +18,12 @@ from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import measure_rounding, scenario_rounding
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.inputs import SUM_TO_ONE
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import dual_of
 
+_ROUNDING = 1e-9  # relative, when a dual is held against its measure
+_LEAST = 1e-6  # of the mean equity: the scale of losses at least
 TRIED = 12  # losses at which a dual is held against its measure
 
 
@@ -68,7 +71,7 @@ class RiskMeasure(Objective, template=True):
         if (
             not np.isfinite(loss).all()
             or (probability < 0).any()
-            or abs(math.fsum(probability.tolist()) - 1) > 1e-9
+            or abs(math.fsum(probability.tolist()) - 1) > SUM_TO_ONE
         ):
             raise ObjectiveError("losses must be finite and probabilities at least 0 with sum 1")
         found = dual_of(self, loss, probability)
@@ -91,7 +94,7 @@ class RiskMeasure(Objective, template=True):
         if found is None:
             return None
         weights, slack = found
-        self._check(m.loss, m.probability, weights, slack, 1e-6 * float(m.equity.mean()))
+        self._check(m.loss, m.probability, weights, slack, _LEAST * float(m.equity.mean()))
         below = scenario_support(
             m,
             weights,
@@ -125,7 +128,7 @@ class RiskMeasure(Objective, template=True):
                 else rng.permutation(loss) + scale * rng.random() * (rng.random(len(loss)) < 0.3)
             )
             value, stated = self.of(other, probability), here - slack + weights @ (other - loss)
-            if stated > value + 1e-9 * max(abs(value), abs(stated), scale):
+            if stated > value + _ROUNDING * max(abs(value), abs(stated), scale):
                 raise ObjectiveError(
                     f"dual of {self} states {stated:.9g} as a bound for a loss whose measure is "
                     f"{value:.9g}: dual and of disagree (§17)"

@@ -9,7 +9,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.inputs import holds_truth
+from adl_opt.inputs import SUM_TO_ONE, holds_truth
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.cvar import tail_weights
@@ -57,7 +57,7 @@ class Spectral(RiskMeasure):
                 f"{first + 2}, {weights[first + 1]:.6g}: "
                 "worse losses must not count less, or the measure is not convex"
             )
-        if abs(math.fsum(weights) - 1) > 1e-9:
+        if abs(math.fsum(weights) - 1) > SUM_TO_ONE:
             raise ObjectiveError(
                 f"the spectral weights ({len(weights)} of them) sum to {math.fsum(weights):.12g}, not to "
                 "1; divide them by their sum"

@@ -10,6 +10,7 @@ from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
+_ROUNDING = 1e-12  # a gap below it is shown as that
 BARS = 40  # accounts up to which each has bars of its own
 
 
@@ -67,4 +68,4 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
 
 def _gap(gap: float | None) -> str:
     # Below 1e-12 it is rounding, which differs from machine to machine; pictures should not.
-    return "" if gap is None else ", gap below 1e-12" if gap < 1e-12 else f", gap {gap:.1g}"
+    return "" if gap is None else ", gap below 1e-12" if gap < _ROUNDING else f", gap {gap:.1g}"

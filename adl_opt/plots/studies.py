@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adl_opt.arrays import TINY
 from adl_opt.errors import AllocationError
 from adl_opt.studies.replay.replay import Replay
 
@@ -105,7 +106,7 @@ def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
         for y, value in zip(place, values):
             axes.annotate(f" {value:.3g}", (max(value, 0.0), y), va="center", fontsize=8)
         axes.set_title(title, fontsize=9)
-        axes.set_xlim(0, 1.3 * max(float(np.nanmax(values)), 1e-300))
+        axes.set_xlim(0, 1.3 * max(float(np.nanmax(values)), TINY))
         axes.set_xticks([])
         axes.spines[["top", "right", "bottom"]].set_visible(False)
     panels[0].set_yticks(place, [str(name) for name in rows.index])

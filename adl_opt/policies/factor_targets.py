@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.laws.base import Scenarios
@@ -82,7 +82,7 @@ def _missed(event: Event, effect: Array, aim: Array) -> Array:
     # of its
     # capacity.
     moving, row = np.unique(event.book.account[legs], return_inverse=True)
-    most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), 1e-300)
+    most = np.maximum(np.bincount(row, np.abs(effect[legs]), len(moving)), TINY)
     meets = sp.csr_array(
         (effect[legs] / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs))
     )

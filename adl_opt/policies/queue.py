@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
@@ -21,6 +21,7 @@ from adl_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROUNDING, _LAST_BITS = 1e-12, 1e-15  # relative: of a requirement against what is held; of a running sum
 _TIED = 1e-12  # relative: scores this close differ by rounding and are tied
 
 Term = Callable[["QueueRule", Event], Array]
@@ -136,7 +137,7 @@ LEVERAGE: dict[str, Term] = {
         _rate(rule, event) * _gross_leverage(event)
     ),  # maintenance margin / equity
     "margin ratio": lambda rule, event: (
-        1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), 1e-300))
+        1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), TINY))
     ),
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
@@ -272,7 +273,7 @@ class QueueRule:
         legs = event.closable_legs[k]
         legs = legs[by[0][legs] != -np.inf]
         held = float(event.size[legs].sum())
-        if event.required[k] > held * (1 + 1e-12):
+        if event.required[k] > held * (1 + _ROUNDING):
             raise EventError(
                 f"{self.name} closes only accounts in profit: they hold {held:.6g} of the "
                 f"{event.required[k]:.6g} contracts of "
@@ -319,5 +320,5 @@ def _taken(size: Array, group: Index, required: float) -> Array:
     share = np.clip(required - before, 0.0, total) / np.where(total > 0, total, 1.0)
     whole = np.round(share)
     share = np.where(np.abs(share - whole) <= _TIED, whole, share)  # what sums leave by rounding is nothing
-    last = int(np.searchsorted(before + total, required * (1 - 1e-15)))
+    last = int(np.searchsorted(before + total, required * (1 - _LAST_BITS)))
     return clear_exactly(share[group] * size, size, required, share=np.where(group == last, size, 0.0))

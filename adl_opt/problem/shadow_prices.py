@@ -24,6 +24,7 @@ from adl_opt.objectives.hooks import minorant_of
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program
 
+_ONE_PRICE = 1e-7  # relative: ends this close are one price
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
 _SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
 _CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined
@@ -69,7 +70,7 @@ def price_ranges(
     # that price.
     known = ~np.isnan(price) & ~np.isnan(low)
     low[known], high[known] = np.minimum(low[known], price[known]), np.maximum(high[known], price[known])
-    width = 1e-7 * np.maximum(np.abs(low), np.abs(high))
+    width = _ONE_PRICE * np.maximum(np.abs(low), np.abs(high))
     point = known & np.isfinite(width) & (high - low <= width)
     low[point], high[point] = price[point], price[point]
     return low + 0.0, high + 0.0

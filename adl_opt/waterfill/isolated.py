@@ -9,6 +9,8 @@ from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.waterfill.level import water_levels
 
+_ROUNDING = 1e-12  # relative: levels closer than this are one
+
 
 def fill(event: Event, equity: Array | None = None) -> tuple[Array, Array]:
     """What each leg closes (legs,) contracts >= 0, and the water level of each asset (d,) x of equity (nan
@@ -68,7 +70,7 @@ def gross_levels(event: Event, wanted: Index) -> Array:
             middle = (low + high) / 2
             contracts = (leverage - middle[:, None]) * equity / book.price[some, None]
             closed = np.clip(contracts, 0.0, size).sum(axis=1)
-            wide = high - low > 1e-12 * high
+            wide = high - low > _ROUNDING * high
             low = np.where(wide & (closed >= event.required[some]), middle, low)
             high = np.where(wide & (closed < event.required[some]), middle, high)
             if not wide.any():

@@ -14,6 +14,7 @@ from adl_opt.inputs import holds_truth
 from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
 from adl_opt.waterfill.capped_level import capped_level
 
+_NEAR = 1e-9  # of the capacity: only so near to it is it needed to the last bit
 _PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
 _FEW = 256  # accounts up to which a sort is faster than passes over memory
 
@@ -63,7 +64,7 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
             max(float((s / e).max()) for _, s, e in _pieces(size, equity)) if size.size else 0.0
         ), np.zeros_like(size)
     if (
-        not 0 < required <= float(most.sum()) * (1 - 1e-9)
+        not 0 < required <= float(most.sum()) * (1 - _NEAR)
     ):  # only near its ends is the capacity needed to the last bit
         capacity = float(exact_sum(most))
         if not 0 <= required <= capacity:
@@ -97,7 +98,7 @@ def water_levels(
     """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level
     (K,).
     """
-    inside = (required > 0) & (required < size.sum(axis=1) * (1 - 1e-9))
+    inside = (required > 0) & (required < size.sum(axis=1) * (1 - _NEAR))
     plain = (
         cap is None
         and size.shape[1] <= _FEW

@@ -11,6 +11,8 @@ from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_sums import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
 
+_ROUNDING = 1e-12  # relative
+_UNTOUCHED = 1e-9  # of a position: an account that need close no more need not be touched
 _INSIDE = 8 * UNIT  # of a position: the rounding by which the ends of a range stay inside it
 
 
@@ -65,7 +67,7 @@ def _worst(against: Array, probability: Array, ignored: float) -> Mask:
         return possible
     order = np.argsort(-against, kind="stable")
     before = np.cumsum(probability[order]) - probability[order]
-    inside = possible[order] & (before < (1 - ignored) * (1 - 1e-12))
+    inside = possible[order] & (before < (1 - ignored) * (1 - _ROUNDING))
     return possible & (against >= against[order][inside].min())
 
 
@@ -111,7 +113,7 @@ def one_asset_ranges(event: Event, amount: Array, low: Array, high: Array) -> tu
         # What one account leaves more, the others must leave less.
         least[legs] = amount[legs] - np.minimum(up, _others(down))
         most[legs] = amount[legs] + np.minimum(down, _others(up))
-    return np.where(least <= 1e-12 * event.size, 0.0, least), np.minimum(most, event.size)
+    return np.where(least <= _ROUNDING * event.size, 0.0, least), np.minimum(most, event.size)
 
 
 def fewest_touched(event: Event, least: Array, most: Array) -> Array:
@@ -125,7 +127,7 @@ def fewest_touched(event: Event, least: Array, most: Array) -> Array:
     for k in event.free_assets:
         legs = event.free_legs[k]
         room = most[legs] - least[legs]
-        order = np.lexsort((-room, least[legs] <= 1e-9 * event.size[legs]))
+        order = np.lexsort((-room, least[legs] <= _UNTOUCHED * event.size[legs]))
         missing = max(float(event.required[k]) - math.fsum(least[legs].tolist()), 0.0)
         before = np.cumsum(room[order]) - room[order]
         taken = np.clip(missing - before, 0.0, room[order])

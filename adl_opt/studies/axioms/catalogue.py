@@ -11,6 +11,7 @@ from adl_opt.arrays import Array
 from adl_opt.studies.axioms.cases import Choice, Probe, State
 from adl_opt.waterfill.level import water_level
 
+_TIE = 1e-9  # relative: leverages this close are one
 _SMALL, _JUMP = 1e-9, 1e-3  # a change this small, relative, must not move this share of the requirement
 
 
@@ -175,7 +176,7 @@ def more_margin(x: Probe, s: State, c: Choice) -> Found:
 def leverage_order(x: Probe, s: State, c: Choice) -> Found:
     closed = x(s)
     before, after = s.size * s.price / s.equity, (s.size - closed) * s.price / s.equity
-    higher = before[:, None] > before[None, :] * (1 + 1e-9)
+    higher = before[:, None] > before[None, :] * (1 + _TIE)
     reversed_ = np.where(higher, after[None, :] - after[:, None], -np.inf)
     i, j = np.unravel_index(int(np.argmax(reversed_)), reversed_.shape)
     if not higher.any():

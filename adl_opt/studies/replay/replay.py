@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.laws.base import Law
@@ -98,7 +98,7 @@ class Replay:
             line["touched"] = self.closed(str(name))["account"].nunique()
             line |= {c: last[c] for c in ("leverage_max", "leverage_p99", "leverage_median")}
             line["elsewhere"] = (group["elsewhere"] * group["required"]).sum() / max(
-                group["required"].sum(), 1e-300
+                group["required"].sum(), TINY
             )
             lines.append(line)
         return pd.DataFrame(lines).set_index("policy")
