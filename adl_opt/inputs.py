@@ -12,12 +12,8 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.errors import LawError
 
-MOST_MOVE, MOST_SPREAD, MOST_VOLATILE, MOST_YEARS = (
-    1.0,
-    2.0,
-    10.0,
-    2.0,
-)  # +100 %; 200 % over the horizon; 1,000 % a year; years
+# +100 %; 200 % over the horizon; 1,000 % a year; years
+MOST_MOVE, MOST_SPREAD, MOST_VOLATILE, MOST_YEARS = 1.0, 2.0, 10.0, 2.0
 SUM_TO_ONE = 1e-9  # how far from 1 the sum of probabilities or weights, or a correlation with itself, may be
 _FRACTIONS = "moves are fractions (0.05 is 5 %)"
 

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
-_AGREES, _ABOVE = (
-    1e-6,
-    1e-9,
-)  # of a value that is possible, of another: a bound so much above it is of another objective (§17)
+# Of a value that is possible, of another: a bound so much above it is of another objective (§17)
+_AGREES, _ABOVE = 1e-6, 1e-9
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,20 @@ from adl_opt.inputs import plain
 
 EQUITY = ("total_equity", "account_value_realtime")
 NEEDED = ("user", "coin", "time", "adl_price", "adl_size", "position_size")
+# Fmt: skip
 KNOWN = (
-    *NEEDED, *EQUITY, "entry_price", "adl_notional", "closed_pnl", "total_unrealized_pnl",
-    "is_negative_equity", "leverage_realtime",
-    "position_unrealized_pnl", "pnl_percent", "liquidated_user",
-)  # fmt: skip
+    *NEEDED,
+    *EQUITY,
+    "entry_price",
+    "adl_notional",
+    "closed_pnl",
+    "total_unrealized_pnl",
+    "is_negative_equity",
+    "leverage_realtime",
+    "position_unrealized_pnl",
+    "pnl_percent",
+    "liquidated_user",
+)
 _ROUNDING = 1e-9  # relative: fills of a position sum to it up to this
 
 

@@ -9,10 +9,8 @@ import numpy as np
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import AdlError, BookError, EventError
 
-LEAST, MOST = (
-    1e-150,
-    1e150,
-)  # in size, where not 0: squares and ratios of such numbers are floats of full precision
+# In size, where not 0: squares and ratios of such numbers are floats of full precision
+LEAST, MOST = 1e-150, 1e150
 
 
 def check_book(book: Any) -> None:

@@ -24,18 +24,12 @@ from adl_opt.numerics.tail_integrals import UNIT
 # Estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each.
 BOTH = 4.0
 _AMOUNTS = 8 * UNIT  # relative: what is closed is a float, and so are its sum and what is left
-_LINES, _POINTS = (
-    3,
-    np.arange(1, 9),
-)  # on one side: what an input decides by reaching a limit exactly is no noise
-_SAFETY = (
-    16.0 / BOTH
-)  # of noise that is itself estimated from a few values: its error was up to 11 times the estimate
-_FIRST, _WIDER, _WIDENED = (
-    2.0**-44,
-    64.0,
-    5,
-)  # relative step between points; its growth where neighbours are equal; times at most
+# On one side: what an input decides by reaching a limit exactly is no noise
+_LINES, _POINTS = 3, np.arange(1, 9)
+# Of noise that is itself estimated from a few values: its error was up to 11 times the estimate
+_SAFETY = 16.0 / BOTH
+# Relative step between points; its growth where neighbours are equal; times at most
+_FIRST, _WIDER, _WIDENED = 2.0**-44, 64.0, 5
 _SINGLE = 2.0**-23  # relative: the last digit of single precision
 _ORDERS = range(3, 7)  # of the differences whose least level is the noise
 

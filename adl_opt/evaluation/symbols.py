@@ -1,8 +1,9 @@
 """The symbols `m` that objectives speak of, at a given allocation, in numpy: the independent side of every
 solve (§17).
 
-The names are those of the CVXPY side (conic.py). Everything is lazy; scenario sums run over chunks of
-accounts, so that a million accounts need no accounts x scenarios table unless an objective asks for one.
+The names are those of the CVXPY side (methods/conic/symbols.py). Everything is lazy; scenario sums run over
+chunks of accounts, so that a million accounts need no accounts x scenarios table unless an objective asks for
+one.
 """
 
 import difflib
@@ -19,11 +20,23 @@ from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation import batches
 from adl_opt.laws.base import Law, Scenarios, scenario_count
 
+# Fmt: skip
 SYMBOLS = (
-    "equity", "left", "closed", "fraction", "exposure", "leverage", "leverage_before", "factor_leverage",
+    "equity",
+    "left",
+    "closed",
+    "fraction",
+    "exposure",
+    "leverage",
+    "leverage_before",
+    "factor_leverage",
     "expected_shortfall",
-    "expected_loss", "shortfall", "loss", "probability", "unit",
-)  # fmt: skip
+    "expected_loss",
+    "shortfall",
+    "loss",
+    "probability",
+    "unit",
+)
 _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 
 

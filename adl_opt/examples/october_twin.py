@@ -11,27 +11,10 @@ from adl_opt.inputs import plain
 
 CLOSINGS, ACCOUNTS, ASSETS = 34_983, 19_337, 162
 NOTIONAL, CLOSED = 2.103e9, 0.897  # quote currency closed; of all that the closed accounts held
-LEVERAGE = (
-    (0.0, 1e-4),
-    (0.5, 0.196),
-    (0.95, 5.10),
-    (0.99, 122.7),
-    (1.0, 3e4),
-)  # quantiles over closings, x of equity; the ends are guesses
-ARRIVING = (
-    5,
-    17,
-    26,
-    24,
-    18,
-    3,
-    2,
-    1.5,
-    1.2,
-    1,
-    0.8,
-    0.5,
-)  # per cent of the closings, by minute: nine in ten in the first five
+# Quantiles over closings, x of equity; the ends are guesses
+LEVERAGE = (0.0, 1e-4), (0.5, 0.196), (0.95, 5.10), (0.99, 122.7), (1.0, 3e4)
+# Per cent of the closings, by minute: nine in ten in the first five
+ARRIVING = 5, 17, 26, 24, 18, 3, 2, 1.5, 1.2, 1, 0.8, 0.5
 _AGAIN = 0.02  # of the closings: the second one of a position
 _REDRAWN = 100  # rounds of drawing pairs that are taken already anew
 

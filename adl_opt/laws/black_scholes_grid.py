@@ -10,10 +10,8 @@ from adl_opt.errors import LawError
 from adl_opt.numerics.tail_integrals import mills_step
 
 _SAME = 1e-8  # relative change at which points are doubled no more; what is left is then below 1e-10
-_RADIUS, _WIDEST = (
-    10.0,
-    38.5,
-)  # standard deviations beyond a known shortfall, and from 0, where nothing is looked for
+# Standard deviations beyond a known shortfall, and from 0, where nothing is looked for
+_RADIUS, _WIDEST = 10.0, 38.5
 _COARSEST = {
     1: 0.25,
     2: 0.75,

@@ -9,10 +9,8 @@ from adl_opt.arrays import Array
 from adl_opt.errors import EventError
 
 _FEW = 256  # numbers up to which `math.fsum` is the faster exact sum
-_MOST_SUMMED, _LOWEST = (
-    1 << 24,
-    1_100,
-)  # numbers whose halves a float sums exactly; more than the lowest exponent
+# Numbers whose halves a float sums exactly; more than the lowest exponent
+_MOST_SUMMED, _LOWEST = 1 << 24, 1_100
 
 
 def exact_sum(values: Array) -> Fraction:

@@ -10,10 +10,8 @@ from adl_opt.arrays import Array
 
 UNIT = 2.0**-53  # unit roundoff: the relative error of one operation
 _ROOT_TWO_PI = np.sqrt(2 * np.pi)
-_NEAR, _FRACTION_TERMS = (
-    6.0,
-    25,
-)  # of the continued fraction, which converges faster than any power from there on
+# Of the continued fraction, which converges faster than any power from there on
+_NEAR, _FRACTION_TERMS = 6.0, 25
 _TAIL_NODES = 100
 _FAR = 1e150  # beyond it z * z is not a float; every tail here is 0 to all digits
 

@@ -1,7 +1,7 @@
 """Objectives: what is minimised, said twice (`express` in CVXPY, `value` in numpy), and their algebra.
 
-`m` holds the symbols of the event under the same names on both sides (symbols.py lists them). cvxpy is
-imported inside `express` only, so that the numpy path stays an independent check.
+`m` holds the symbols of the event under the same names on both sides (evaluation/symbols.py lists them).
+cvxpy is imported inside `express` only, so that the numpy path stays an independent check.
 """
 
 import math
@@ -30,12 +30,25 @@ from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
+# Fmt: skip
 _PROOFS = (
-    "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
-    "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost",
-    "monotone", "unit", "value_rounding", "measure_rounding",
+    "closed_form",
+    "minorant",
+    "scenario_weights",
+    "leverage_band",
+    "loss_ceiling",
+    "fixes_leverage",
+    "dual",
+    "local_model",
+    "lower_bound_objective",
+    "expected_loss_weight",
+    "excess_cost",
+    "monotone",
+    "unit",
+    "value_rounding",
+    "measure_rounding",
     "__str__",
-)  # fmt: skip
+)
 
 
 class Objective:

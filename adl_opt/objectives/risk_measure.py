@@ -2,8 +2,8 @@
 from them (THEORY 2, 7).
 
 Each is rho(L) = max_w w'L - penalty(w) over scenario weights w. `dual` returns such weights; with them a
-bound on rho is a bound on an expected loss, which separates by account. The measures are in tails.py,
-utility.py and deviation.py.
+bound on rho is a bound on an expected loss, which separates by account. Each measure has a file of its
+name beside this one.
 """
 
 import math

@@ -1,5 +1,5 @@
 """All optima of a problem: how far each leg can go, whether there is only one, and the one that is preferred
-(Thm 2, face.py).
+(Thm 2, methods/conic/optimal_face.py).
 """
 
 from dataclasses import replace
@@ -28,10 +28,8 @@ if TYPE_CHECKING:
 
 # Of a position: ranges narrower than this are one point, and so are ends this close to nothing and to all.
 _SAME = 1e-9
-_MOST_LEGS, _MOST_CELLS = (
-    2_000,
-    500_000,
-)  # positions, and accounts x scenarios, up to which programs over the optimal face are worth waiting for
+# Positions, and accounts x scenarios, up to which programs over the optimal face are worth waiting for
+_MOST_LEGS, _MOST_CELLS = 2_000, 500_000
 _EQUAL = 1e-12  # relative: values of two vertices of a linear program that are one
 _NOISE = 1e-6  # the same, where optima are known within a tolerance only
 

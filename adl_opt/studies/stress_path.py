@@ -43,7 +43,7 @@ def stress_path(
     closed` for the assets in which a policy closed any. With one asset and isolated margin water-filling
     loses at most what any other policy does in the step after the first event, on every path (Thm 1). Further
     on it can lose more, even on average over symmetric paths: it keeps alive whom another policy lets fail
-    early and cheaply (tests/test_shock.py). Raises as `stress`, naming the step, and AllocationError if a
+    early and cheaply (tested). Raises as `stress`, naming the step, and AllocationError if a
     policy does not return an Allocation of its event that clears.
     """
     import pandas as pd

@@ -1,5 +1,5 @@
 """A real event replayed wave by wave: what each policy would have done on the state that it left itself,
-beside what was realized (see carried.py).
+beside what was realized (see state.py).
 """
 
 from collections.abc import Sequence
