@@ -11,7 +11,8 @@ import pandas as pd
 import adl_opt as adl
 
 FULL = bool(os.environ.get("ADL_OPT_FUZZ"))
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "hyperliquid-2025-10-10" / "book.csv"
+ROOT = Path(__file__).resolve().parents[1]
+REAL = ROOT.parent / "shared" / "data" / "hyperliquid-2025-10-10" / "book.csv"
 
 
 def count(full: int) -> range:
@@ -101,3 +102,46 @@ def gaussian(rng: np.random.Generator, d: int) -> adl.Gaussian:
     """Correlated normal moves of a few percent."""
     factor = rng.normal(size=(d, d)) * 0.05
     return adl.Gaussian(factor @ factor.T + 1e-4 * np.eye(d))
+
+
+def book(rows) -> adl.Book:
+    """Of rows account, asset, position, price, equity."""
+    return adl.Book.from_frame(frame(*zip(*rows)))
+
+
+HEDGED = [
+    ("A", "X", -10, 1.0, 1.0),
+    ("B", "X", -6, 1.0, 1.0),
+    ("A", "Z", 1, 1.0, 1.0),
+    ("B", "Z", -1, 1.0, 1.0),
+]
+
+
+def hedged_shorts(size, equity) -> adl.Book:
+    """Accounts short of A and, by as much, of B, each at 128."""
+    return book([(i, asset, -x, 128.0, e) for i, (x, e) in enumerate(zip(size, equity)) for asset in "AB"])
+
+
+BOOK = adl.Book.from_frame(
+    pd.DataFrame(
+        {
+            "account": ["a", "b"],
+            "asset": "K",
+            "position": [-10.0, -10.0],
+            "price": 100.0,
+            "equity": [100.0, 400.0],
+        }
+    )
+)
+SIX = adl.Event(BOOK, short={"K": 6.0})
+MOVES = adl.Scenarios(np.random.default_rng(5).normal(0, 0.3, (200, 1)).clip(-1))
+
+
+def elliptical(rng: np.random.Generator, d: int) -> list[adl.Gaussian]:
+    """Volatilities from mild to wild, any correlation, drift or not, tails down to 1.5 degrees of freedom."""
+    a = rng.normal(size=(d, d))
+    matrix = (a @ a.T + 0.3 * np.eye(d)) * 0.02 * 10 ** rng.uniform(-1, 0.5)
+    return [
+        adl.Gaussian(matrix, mean=rng.normal(size=d) * 0.02),
+        adl.StudentT(matrix, dof=float(rng.choice([1.5, 3, 8]))),
+    ]

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import settings
 
 import adl_opt as adl
-
-from .books import FULL
+from tests.books import FULL
 
 # In a shell that a notebook started it names the notebook's backend, without which matplotlib is not
 # imported.

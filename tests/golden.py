@@ -21,10 +21,8 @@ import numpy as np
 from scipy import stats
 
 import adl_opt as adl
-
-from .books import cross, gaussian, isolated, scenarios
-from .test_conformance import LAWS, OBJECTIVES
-from .test_conformance import _book as six_accounts
+from tests.books import cross, gaussian, isolated, scenarios
+from tests.matrix import LAWS, OBJECTIVES, six_accounts
 
 LEFT_OUT = re.compile(r"\d+\.\d+ s\b|\d+ ms\b|/tmp/\S+|0x[0-9a-f]+")  # times, places
 

@@ -11,8 +11,7 @@ import pytest
 import adl_opt as adl
 from adl_opt.verification import catalog
 from benchmarks import driver, figure, memory, report, scale, specs, theirs, verbs
-
-from .tolerances import TOL
+from tests.tolerances import TOL
 
 
 @pytest.mark.parametrize("spec", specs.SPECS, ids=lambda spec: spec.name)

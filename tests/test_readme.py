@@ -12,8 +12,7 @@ import adl_opt as adl
 from adl_opt.cli import app as cli
 from adl_opt.studies.axioms import catalogue as promises
 from adl_opt.verification import catalog
-
-from .test_axioms import AXES, TABLE
+from tests.studies.test_axioms import AXES, TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,10 +17,9 @@ import pytest
 import adl_opt as adl
 from adl_opt.methods.conic.optimal_face import LevelSet
 from adl_opt.threads import filtered, uncertified, unheard
-
-from . import books
-from .books import count
-from .tolerances import TOL
+from tests import books
+from tests.books import count
+from tests.tolerances import TOL
 
 THREADS = 8
 REQUIRED = [2.0, 3.5, 5.0, 6.5, 8.0, 9.5, 11.0, 12.0]

@@ -1,0 +1,92 @@
+"""Pictures of policies and sweeps say what their numbers are (§15)."""
+
+import numpy as np
+import pytest
+
+import adl_opt as adl
+from adl_opt import plots
+from adl_opt.evaluation.symbols import Symbols
+from adl_opt.problem.explain import volatility_leverage
+from tests.books import one_asset
+from tests.waves import TWO, line, waves
+
+RATIO = {"BTC": 1.0, "ETH": 1.25}
+
+
+def test_policies_side_by_side(tmp_path):
+    hedge = adl.load("hedge_matters").problem()
+    figure = plots.policies(
+        {"gross": adl.gross_water_filling(hedge.event), "optimum": hedge.solve()},
+        hedge.law,
+        tmp_path / "h.png",
+    )
+    assert (tmp_path / "h.png").stat().st_size > 10_000 and len(figure.axes) == 3
+    assert [axes.get_title() for axes in figure.axes] == [
+        "gross leverage (x of equity)",
+        "volatility leverage (x of equity)",
+        "expected shortfall (quote currency)",
+    ]
+    heights = [[bar.get_height() for bar in container] for container in figure.axes[0].containers]
+    assert (
+        heights[0] == pytest.approx([8, 8])
+        and heights[1] == pytest.approx([7, 7])
+        and heights[2] == pytest.approx([8, 6])
+    )
+
+
+def test_sweeps_side_by_side(paper, tmp_path):
+    exact = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, 0.85, 10 / 365)
+    required = {"BTC": [1.0, 10.0, 33.0]}
+    laws = {"rough": exact.quadrature(4), "one": adl.OneFactor(RATIO, adl.Gaussian(0.01).quadrature(9))}
+    swept = {
+        name: adl.Problem(adl.ExpectedLoss(), paper, law).sweep(short=required, loading=RATIO)
+        for name, law in laws.items()
+    }
+    figure = plots.sweep(swept, tmp_path / "s.svg")
+    assert len(figure.axes) == 4 and len(figure.axes[0].lines) == 4
+    assert (
+        "3 of 3 certified" in figure.axes[0].get_title()
+        and figure.axes[2].get_xlabel() == "short BTC to close (contracts)"
+    )
+    plain = plots.sweep(
+        {"no factor": adl.Problem(adl.ExpectedLoss(), paper, exact.quadrature(4)).sweep(short=required)}
+    )
+    assert len(plain.axes) == 1 and plain.axes[0].get_ylabel() == "gross leverage (x of equity)"
+
+
+def test_a_sweeps_factor_leverages_are_those_of_the_symbols(paper):
+    law = adl.OneFactor(RATIO, adl.Scenarios([0.0])).align(paper.book.assets)
+    problem = adl.Problem(adl.ExpectedLoss(), paper, adl.LogNormal([0.6, 0.75], 0.85, 10 / 365))
+    swept = problem.sweep(short={"BTC": [10.0]}, loading=RATIO)
+    exact = Symbols(paper, law, problem.solve().amount).factor_leverage
+    assert swept[[f"factor leverage {account}" for account in "ABCD"]].to_numpy()[0] == pytest.approx(
+        exact, rel=1e-12
+    )
+
+
+def test_volatility_leverage_is_a_standard_deviation(paper):
+    for law in (
+        adl.LogNormal([0.6, 0.75], 0.85, 10 / 365),
+        adl.StudentT(np.array([[0.01, 0.008], [0.008, 0.016]]), 5.0),
+    ):
+        m = Symbols(paper, law, np.zeros(8))
+        drawn = law.sample(2**16, seed=1).moves @ m.exposure.T
+        assert volatility_leverage(m) == pytest.approx(drawn.std(axis=0) / m.equity, rel=0.03)
+    assert volatility_leverage(Symbols(paper, adl.StudentT(np.eye(2), 1.5), np.zeros(8))) is None
+    assert volatility_leverage(Symbols(paper, None, np.zeros(8))) is None
+
+
+def test_a_picture_of_a_comparison(tmp_path):
+    table = adl.compare(one_asset([-10.0, -10.0], [1.0, 2.0], 6.0), adl.Gaussian(0.04))
+    plots.comparison(table, tmp_path / "c.png")
+    assert (tmp_path / "c.png").stat().st_size > 5_000
+
+
+def test_a_picture_of_the_waves(tmp_path):
+    result = adl.replay(waves(*TWO))
+    figure = plots.replay(result, tmp_path / "r.png")
+    assert (tmp_path / "r.png").stat().st_size > 10_000 and len(figure.axes) == 3
+    assert [bar.get_height() for bar in figure.axes[0].containers[0]] == [10.0, 8.0]
+    assert figure.axes[2].lines[0].get_ydata().tolist() == [
+        line(result, w, "water_filling")["leverage_max"] for w in (1, 2)
+    ]

@@ -1,0 +1,150 @@
+"""Failure cases of comparisons, burdens, stresses, axioms and replays."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+import adl_opt as adl
+from adl_opt.certificates.assess import assess
+from tests.books import one_asset
+from tests.failures import EVENT, LAW, TIDY, WAVES, Case, half_closed, path_of, waved
+
+
+def replayed(*policies, table=WAVES):
+    return lambda _: adl.replay(adl.Waves.from_frame(table), list(policies))
+
+
+def too_few(event):
+    allocation = adl.pro_rata(event)
+    return replace(
+        allocation, certificate=assess(adl.LeverageSquare(), event, None, allocation.amount / 2).certificate
+    )
+
+
+def waves():
+    return adl.Waves.from_frame(EVENT.book.to_frame().assign(wave=1, realized_closed=[-1.0, 0.0]))
+
+
+CASES = [
+    Case(
+        "two measures are named",
+        lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()]),
+    ),
+    Case("compare takes an Event first", lambda _: adl.compare(LAW, EVENT)),
+    Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, measures=adl.MaxLeverage())),
+    Case("write CVaR", lambda _: adl.compare(EVENT, LAW, measures=[adl.CVaR])),
+    Case("compare takes lists", lambda _: adl.compare(EVENT, LAW, adl.CVaR())),
+    Case("a policy is a function", lambda _: adl.compare(EVENT, LAW, [adl.MaxLeverage()]), adl.AdlError),
+    Case("a policy is a function Event -> Allocation", lambda _: adl.axioms.check(3)),
+    Case("burden takes an Allocation", lambda _: adl.burden(EVENT, 1.0), adl.EventError),
+    Case(
+        "does not clear where",
+        lambda _: adl.axioms.check(lambda e: adl.policies.base.plain_allocation(e, 0 * e.size, "none", None)),
+    ),
+    Case("a stress takes a Book, not str", lambda _: adl.stress("book.csv", {}), adl.EventError),
+    Case(
+        "1 of 3 accounts are insolvent before the move, first 'b' with -1",
+        lambda _: adl.stress(adl.Book.from_frame(TIDY.assign(equity=[1.0, -1.0, 3.0])), {}),
+        adl.EventError,
+    ),
+    Case("a move maps assets", lambda _: adl.stress(EVENT.book, -0.1), adl.EventError),
+    Case(
+        "the move names 'Z' that no account holds; the book has X",
+        lambda _: adl.stress(EVENT.book, {"X": 0.1, "Z": 0.1}),
+        adl.EventError,
+    ),
+    Case(
+        "the move names 'X' twice",
+        lambda _: adl.stress(EVENT.book, pd.Series([0.1, 0.2], index=["X", "X"])),
+        adl.EventError,
+    ),
+    Case("the move of 'X' is -1.0; ", lambda _: adl.stress(EVENT.book, {"X": -1.0}), adl.EventError),
+    Case("the move of 'X' is 'down'; ", lambda _: adl.stress(EVENT.book, {"X": "down"}), adl.EventError),
+    Case("the move of 'X' is nan; ", lambda _: adl.stress(EVENT.book, {"X": np.nan}), adl.EventError),
+    Case(
+        "the price of 'X' is beyond",
+        lambda _: adl.stress(one_asset([-1.0], [1.0], 0.0, 1e100).book, {"X": 1e300}, meant=True),
+        adl.EventError,
+    ),
+    Case(
+        "the equity of account 'a0' is beyond",
+        lambda _: adl.stress(one_asset([-1e140], [1.0], 0.0).book, {"X": 1e200}, meant=True),
+        adl.EventError,
+    ),
+    Case("fund = -1: ", lambda _: adl.stress(EVENT.book, {}, -1), adl.EventError),
+    Case("a path is a DataFrame", lambda _: adl.stress_path(EVENT.book, {"X": [0.1]}), adl.EventError),
+    Case(
+        "the column 'X' more than once",
+        lambda _: adl.stress_path(EVENT.book, pd.DataFrame([[0.1, 0.2]], columns=["X", "X"])),
+        adl.EventError,
+    ),
+    Case(
+        "step 2: the move of 'X' is -2.0",
+        lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, -2.0]})),
+        adl.EventError,
+    ),
+    Case("two policies are named 'pro_rata'", path_of(adl.pro_rata, adl.pro_rata), adl.EventError),
+    Case(
+        "must return an Allocation of the event it is given, not of another",
+        path_of(lambda e: adl.pro_rata(e.with_requirement(e.short, e.long))),
+        adl.AllocationError,
+    ),
+    Case("returns an infeasible allocation: misses", path_of(half_closed), adl.AllocationError),
+    Case("replay takes Waves, not DataFrame", lambda _: adl.replay(WAVES)),
+    Case("replay takes lists", lambda p: adl.replay(waved()(p), adl.pro_rata)),
+    Case("two policies are named 'pro_rata'", replayed(adl.pro_rata, adl.pro_rata)),
+    Case(
+        "1 of 3 accounts have no positive equity in some wave, first 'b' with -1 in wave 1",
+        replayed(table=WAVES.assign(equity=[1.0, -1.0, 1.0])),
+        adl.EventError,
+    ),
+    Case(
+        "water_filling in wave 1 fails: water-filling needs isolated",
+        replayed(
+            adl.water_filling,
+            table=WAVES.assign(
+                account="a", asset=list("XYX"), equity=1.0, wave=[1, 1, 2], position=[-1.0, 1.0, 3.0]
+            ),
+        ),
+        adl.SolveError,
+    ),
+    Case(
+        "what too_few in wave 1 returns is no allocation that clears: misses",
+        replayed(too_few),
+        adl.AllocationError,
+    ),
+    Case(
+        "in wave 1 fails: the policy <lambda> returns an Allocation, or a table",
+        replayed(lambda event: None),
+        adl.SolveError,
+    ),
+    Case(
+        "'bitmex' was not replayed; there are realized, pro_rata",
+        lambda p: replayed(adl.pro_rata)(p).closed("bitmex"),
+    ),
+    Case(
+        "the move of 'X' is 5, which is .500 %; write 0.05 for 5 %, or say meant=True",
+        lambda _: adl.stress(EVENT.book, {"X": 5}),
+        adl.EventError,
+    ),
+    Case(
+        "step 2: the move of 'X' is 5,",
+        lambda _: adl.stress_path(EVENT.book, pd.DataFrame({"X": [0.1, 5.0]})),
+        adl.EventError,
+    ),
+    Case(
+        "compare takes a list of objectives as measures, not int", lambda _: adl.compare(EVENT, LAW, None, 3)
+    ),
+    Case(
+        "measures are objectives, such as adl.MaxLeverage.., not int '3'",
+        lambda _: adl.compare(EVENT, LAW, None, [3]),
+    ),
+    Case("compare takes a list of policies, not int", lambda _: adl.compare(EVENT, LAW, 3)),
+    Case("compare takes a law of price moves or None, not int", lambda _: adl.compare(EVENT, 3)),
+    Case(
+        "replay takes a law of price moves or None, not int",
+        lambda _: adl.replay(waves(), ["pro_rata"], law=3),
+    ),
+    Case("seed = None: a whole number, at least 0", lambda _: adl.axioms.check("pro_rata", seed=None)),
+]
