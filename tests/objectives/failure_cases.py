@@ -48,6 +48,10 @@ def certified(objective: Any) -> Callable[[Path], Any]:
     return lambda _: adl.certify(objective, EVENT, LAW, adl.pro_rata(EVENT))
 
 
+def separable(objective: Any) -> Callable[[Path], Any]:
+    return lambda _: adl.Problem(objective, EVENT, LAW).solve(method="separable")
+
+
 ZERO = np.zeros(2)
 
 
@@ -181,6 +185,14 @@ CASES = [
     Case(
         r"minorant of Saying gives an array of shape \(3,\)",
         certified(saying(minorant=Minorant(0.0, ZERO, np.zeros(3)))),
+    ),
+    Case(
+        "excess_cost of Saying is -1 in a scenario",
+        separable(saying(PlainMeasure, excess_cost=ZERO - [0, 1])),
+    ),
+    Case(
+        r"excess_cost of Saying gives an array of shape \(1,\)",
+        separable(saying(PlainMeasure, excess_cost=[1.0])),
     ),
     Case("dual of Saying gives 3; it must be a pair", solve(saying(PlainMeasure, dual=3))),
     Case(
