@@ -108,7 +108,7 @@ def test_published_dual_ascent_is_feasible_and_no_better_than_the_optimum():
     spec = next(spec for spec in specs.SPECS if spec.name == "published approach")
     case, contenders = spec.build(4)
     answer = next(c for c in contenders if c.name == specs.PUBLISHED).run(0)
-    assert answer.amount is not None and answer.amount.sum() == pytest.approx(10.0, rel=1e-9)
+    assert answer.amount is not None and answer.amount.sum() == pytest.approx(10.0, rel=TOL.formula)
     assert answer.claimed >= specs.OPTIMUM * (1 - TOL.paper)
     assert np.isfinite(answer.claimed) and case.known == specs.OPTIMUM
 

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tests.tolerances import TOL
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
 each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -162,7 +164,7 @@ def test_the_water_level_says_what_it_computes():
     above = shorts[found["book"].leverage.to_numpy() > leverage]
     size, equity, price = -above["position"].sum(), above["equity"].sum(), above["price"].iloc[0]
     assert (len(shorts), -shorts["position"].sum(), len(above)) == (10, 50, 8)
-    assert leverage == pytest.approx((price * size - price * 20) / equity, rel=1e-12)
+    assert leverage == pytest.approx((price * size - price * 20) / equity, rel=TOL.rounding)
     assert f"They are short {size:.0f} BTC, {price * size:,.0f} USD, on {equity:,.0f} USD of equity." in said
     assert f"={leverage:.3f}$ x of equity." in said
 
@@ -177,7 +179,7 @@ def test_the_water_level_says_what_it_computes():
 
     # Exercise.
     ada = found["exact"].amount[0]
-    assert (found["one"], found["halves"]) == pytest.approx((ada, ada), rel=1e-12)
+    assert (found["one"], found["halves"]) == pytest.approx((ada, ada), rel=TOL.rounding)
     assert found["uneven"] > ada + 0.1
     copy = render.rendered(notebook).read_text(encoding="utf-8")
     assert f"One account closes {ada:.3f} BTC." in copy and f"pair closes {found['uneven']:.3f} BTC" in copy
@@ -226,7 +228,7 @@ def test_the_replay_says_what_it_computes():
     assert sum(isinstance(output, Figure) for output in outputs) == 1
     end = found["by_hand"].to_frame().set_index(["policy", "wave"])
     assert end.loc[("water_filling", 1), ["leverage_max", "leverage_median"]].tolist() == pytest.approx(
-        [2 / 3, 2 / 3], rel=1e-12
+        [2 / 3, 2 / 3], rel=TOL.rounding
     )
     assert found["by_hand"].closed("pro_rata")["closed"].tolist() == [-5.0, -5.0, -2.0, -2.0]
     total = found["result"].total()

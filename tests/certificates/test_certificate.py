@@ -175,7 +175,7 @@ def test_statuses(paper, law):
     objective = adl.ExpectedLoss()
     queue = adl.certify(objective, paper, law, adl.pro_rata(paper))
     assert queue.status == "uncertified" and queue.gap == pytest.approx(
-        1 - 2212.645998 / queue.objective, rel=1e-6
+        1 - 2212.645998 / queue.objective, rel=TOL.gap
     )
     table = pd.DataFrame({"account": ["A", "C"], "asset": "BTC", "closed": [-4.0, -6.0]})
     listed = adl.certify(objective, paper, law, table)

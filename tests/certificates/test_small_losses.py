@@ -9,6 +9,7 @@ import pytest
 import adl_opt as adl
 from tests.books import book, count, hedged_shorts, one_asset
 from tests.objectives_of_users import LossByHand
+from tests.tolerances import TOL
 
 
 def test_values_that_are_rounding_are_certified_as_such():
@@ -57,7 +58,7 @@ def test_books_that_barely_lose_anything(seed):
     for solver in ("HIGHS", "CLARABEL"):
         conic = problem.solve(method="conic", solver=solver).certificate
         assert conic.certified and conic.objective == pytest.approx(
-            exact.objective, rel=1e-6, abs=1e-9 * exact.reference
+            exact.objective, rel=TOL.gap, abs=TOL.formula * exact.reference
         )
 
 
@@ -110,7 +111,7 @@ def test_bounds_charge_the_rounding_of_large_variables(shift):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         found = adl.Problem(TailMean(shift), event, law).solve().certificate
-    assert found.bound <= true.objective * (1 + 1e-9)
+    assert found.bound <= true.objective * (1 + TOL.formula)
 
 
 @pytest.mark.parametrize("objective", [LossByHand(), 1e-6 * LossByHand(), adl.ExpectedLoss()], ids=str)

@@ -8,6 +8,7 @@ from adl_opt.certificates.values_seen import downhill
 from adl_opt.evaluation.minorants import Minorant
 from tests.books import MOVES, SIX, count, cross, frame, isolated, one_asset, scenarios
 from tests.objectives_of_users import MeanVariance
+from tests.tolerances import TOL
 
 pytestmark = pytest.mark.filterwarnings("ignore::adl_opt.errors.UncertifiedWarning")
 
@@ -23,9 +24,9 @@ LEAST = 26.363116455557293  # expected loss of water-filling
 
 def test_the_search_downhill_finds_what_lies_below_a_false_bound():
     tried, lowest = downhill(adl.ExpectedLoss(), SIX, MOVES, adl.pro_rata(SIX).amount)
-    assert tried >= 11 and lowest == pytest.approx(LEAST, rel=1e-9)
+    assert tried >= 11 and lowest == pytest.approx(LEAST, rel=TOL.formula)
     assert downhill(adl.ExpectedLoss(), SIX, MOVES, adl.water_filling(SIX).amount)[1] == pytest.approx(
-        LEAST, rel=1e-12
+        LEAST, rel=TOL.rounding
     )
 
 

@@ -229,7 +229,7 @@ def test_all_but_a_billionth_closed_certifies_nothing_worse_than_pro_rata():
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         c = adl.Problem(adl.LeverageSquare(), event).solve().certificate
     assert c.objective <= c.reference * (1 + TOL.rounding)
-    assert not c.certified or c.objective - c.bound <= max(1e-6 * c.objective, 1e-3 * c.objective)
+    assert not c.certified or c.objective - c.bound <= max(TOL.gap * c.objective, 1e-3 * c.objective)
 
 
 def test_far_out_in_the_tail_the_optimum_is_negligible_and_said_so():
@@ -278,5 +278,7 @@ def test_what_is_known_to_be_worse_is_never_certified(seed):
         for amount in (adl.pro_rata(event).amount, adl.examples.any_allocation(event, rng)):
             proof = assess(objective, event, law, amount).certificate
             if proof.certified:
-                assert proof.objective - truth <= max(1e-6 * proof.objective, proof.rounding)
-                assert proof.rounding <= 1e-9 * max(float(np.abs(event.book.notional).sum()), proof.objective)
+                assert proof.objective - truth <= max(TOL.gap * proof.objective, proof.rounding)
+                assert proof.rounding <= TOL.formula * max(
+                    float(np.abs(event.book.notional).sum()), proof.objective
+                )

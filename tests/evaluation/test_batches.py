@@ -6,6 +6,7 @@ import pytest
 from adl_opt.evaluation.batches import answers, batches, expected_shortfall, slope
 from adl_opt.evaluation.symbols import Symbols
 from tests.books import cross, elliptical
+from tests.tolerances import TOL
 
 
 def test_batches_hold_every_position_once(rng):
@@ -22,7 +23,7 @@ def test_answers_are_those_of_the_dense_formula(rng):
     m = Symbols(event, law, np.zeros(len(event.size)))
     value, gradient = law.shortfall_and_slope(m.exposure, m.equity)
     book = event.book
-    assert expected_shortfall(book, law, book.notional) == pytest.approx(value, rel=1e-12)
+    assert expected_shortfall(book, law, book.notional) == pytest.approx(value, rel=TOL.rounding)
     held = book.position != 0
     assert slope(book, law, book.notional)[held] == pytest.approx(
         gradient[book.account, book.asset][held], rel=1e-10, abs=1e-15
@@ -31,4 +32,4 @@ def test_answers_are_those_of_the_dense_formula(rng):
     for batch, terms in answers(book, law, book.notional, 2):
         asset = book.asset[batch.leg]
         dense = curvature[batch.account[:, None, None], asset[:, :, None], asset[:, None, :]]
-        assert terms[2] == pytest.approx(dense, rel=1e-9, abs=1e-12 * np.abs(dense).max())
+        assert terms[2] == pytest.approx(dense, rel=TOL.formula, abs=TOL.rounding * np.abs(dense).max())

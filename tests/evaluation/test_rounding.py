@@ -12,6 +12,7 @@ from adl_opt.evaluation import rounding
 from adl_opt.evaluation.symbols import Symbols
 from tests.books import count, cross, isolated, one_asset, scenarios
 from tests.objectives_of_users import LossByHand
+from tests.tolerances import TOL
 
 
 def exact_losses(event, law, amount):
@@ -173,4 +174,4 @@ def test_what_changed_inputs_decide_is_no_rounding(objective: adl.Objective) -> 
     assert said.status == "uncertified" and said.gap == pytest.approx(
         1 - best.objective / said.objective, rel=1e-5
     )
-    assert said.rounding < 1e-12 * said.objective
+    assert said.rounding < TOL.rounding * said.objective

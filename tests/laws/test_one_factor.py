@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import adl_opt as adl
+from tests.tolerances import TOL
 
 
 def test_a_factor_far_in_the_money_is_integrated():
@@ -18,7 +19,7 @@ def test_a_factor_far_in_the_money_is_integrated():
     ):
         law = adl.OneFactor([1.0], factor)
         assert law.expected_shortfall(np.array([[-100.0]]), np.array([1.0]))[0] == pytest.approx(
-            truth, rel=1e-9
+            truth, rel=TOL.formula
         )
     for factor in (
         stats.gamma(0.05),

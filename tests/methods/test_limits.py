@@ -10,6 +10,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.examples.events import any_allocation
 from tests.books import count, one_asset
 from tests.limited import drawn, least_expected_loss, same_value, within
+from tests.tolerances import TOL
 
 
 @pytest.mark.fuzz
@@ -67,7 +68,7 @@ def test_the_bound_lies_below_every_allocation(seed):
         bounds += [proof.bound for proof in proofs if proof.bound is not None]
         assert all(proof.status != "infeasible" for proof in proofs)
         least = min(proof.objective for proof in proofs)
-        assert max(bounds) <= least + 1e-9 * max(abs(least), solved.certificate.reference)
+        assert max(bounds) <= least + TOL.formula * max(abs(least), solved.certificate.reference)
 
 
 def test_programs_of_different_caps_are_not_mixed_up():

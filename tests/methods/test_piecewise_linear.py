@@ -5,6 +5,7 @@ import pytest
 
 import adl_opt as adl
 from tests.books import count, one_asset
+from tests.tolerances import TOL
 
 
 @pytest.mark.fuzz
@@ -29,5 +30,7 @@ def test_the_tail_decides_exactly(seed):
             return Symbols(event, law, amount).expected_loss
 
         best = loss(adl.water_filling(event).amount)
-        assert loss(best_in_asset(event, law, np.zeros(8), 0)) <= best * (1 + 1e-9) + 1e-26 * sizes.sum()
+        assert (
+            loss(best_in_asset(event, law, np.zeros(8), 0)) <= best * (1 + TOL.formula) + 1e-26 * sizes.sum()
+        )
         assert adl.Problem(adl.ExpectedLoss(), event, law).solve(method="separable").certificate.certified

@@ -36,10 +36,10 @@ def test_children_inherit_no_proof():
     assert solved.method == "conic" and solved.certificate.measure == "Weighted"
     closed = np.linspace(0, 10, 100_001)
     brute = (((10 - closed) ** 2 / 1.0) + 100 * (closed**2) / 4.0).min()
-    assert solved.certificate.objective == pytest.approx(brute, rel=1e-6)
+    assert solved.certificate.objective == pytest.approx(brute, rel=TOL.gap)
     assert not SquaredShortfall.monotone
     squared = adl.Problem(SquaredShortfall(), ISOLATED, adl.Scenarios([1.0, -0.5])).solve()
-    assert squared.certificate.objective == pytest.approx(12.5, rel=1e-6)
+    assert squared.certificate.objective == pytest.approx(12.5, rel=TOL.gap)
 
 
 class SquaresMixin:

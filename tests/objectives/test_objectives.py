@@ -85,7 +85,7 @@ def test_express_is_value(objective, seed):
             above, height = row.args[1], row.args[0]
             (above if isinstance(above, cp.Variable) else height).value = np.maximum(height.value, 0)
         said = float(np.ravel(expression.value)[0]) * 7.0**objective.money
-        assert said == pytest.approx(value, rel=TOL.formula, abs=1e-12 * event.book.equity.sum())
+        assert said == pytest.approx(value, rel=TOL.formula, abs=TOL.rounding * event.book.equity.sum())
 
 
 def test_factor_leverage_needs_a_one_factor_law(paper):
@@ -135,7 +135,7 @@ def test_minorants_lie_below(objective, rng):
             slope = below.low + draw.random() * (below.high - below.low)
             step = slope @ (Symbols(event, law, other).fraction - m.fraction)
             value = objective.value(Symbols(event, law, other))
-            assert objective.value(m) - below.slack + step <= value + 1e-9 * abs(value)
+            assert objective.value(m) - below.slack + step <= value + TOL.formula * abs(value)
 
 
 class Named(adl.Objective):

@@ -52,7 +52,7 @@ def test_duals_are_subgradients(measure):
                 other = np.round(rng.lognormal(0, 1.5, len(p)), 2) * (rng.random(len(p)) > 0.3)
                 assert measure.of(loss, p) - slack + weights @ (other - loss) <= measure.of(
                     other, p
-                ) + 1e-9 * max(other.max(), 1.0)
+                ) + TOL.formula * max(other.max(), 1.0)
 
 
 def test_exact_fractional_tails():
@@ -76,7 +76,7 @@ def test_families_meet():
             (adl.WorstCase(), adl.CVaR(1 - 1e-12)),
         ]
         for one, other in pairs:
-            assert one.of(loss, p) == pytest.approx(other.of(loss, p), rel=1e-9, abs=1e-12)
+            assert one.of(loss, p) == pytest.approx(other.of(loss, p), rel=TOL.formula, abs=1e-12)
         mean = loss @ p
         variance = (loss - mean) ** 2 @ p
         assert adl.MonotoneMeanVariance(1e3).of(loss, p) == pytest.approx(
@@ -116,7 +116,7 @@ def test_value_only_measures_are_compared_and_certified():
 )
 def test_measures_at_their_edge_are_the_worst_case(measure):
     loss, p = np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.3, 0.2])
-    assert measure.of(loss, p) == pytest.approx(3.0, rel=1e-9) and measure.worst_weights(
+    assert measure.of(loss, p) == pytest.approx(3.0, rel=TOL.formula) and measure.worst_weights(
         loss, p
     ).tolist() == [0.0, 0.0, 1.0]
 

@@ -8,6 +8,7 @@ from adl_opt import plots
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.problem.explain import volatility_leverage
 from tests.books import one_asset
+from tests.tolerances import TOL
 from tests.waves import TWO, line, waves
 
 RATIO = {"BTC": 1.0, "ETH": 1.25}
@@ -60,7 +61,7 @@ def test_a_sweeps_factor_leverages_are_those_of_the_symbols(paper):
     swept = problem.sweep(short={"BTC": [10.0]}, loading=RATIO)
     exact = Symbols(paper, law, problem.solve().amount).factor_leverage
     assert swept[[f"factor leverage {account}" for account in "ABCD"]].to_numpy()[0] == pytest.approx(
-        exact, rel=1e-12
+        exact, rel=TOL.rounding
     )
 
 

@@ -42,7 +42,9 @@ def test_isolated_margin_is_water_filling():
         event = isolated(np.random.default_rng(seed), decades=3)
         mine, plain = adl.factor_water_filling(event, [1.0]), adl.water_filling(event)
         if event.free.any():
-            assert mine.amount == pytest.approx(plain.amount, rel=1e-6, abs=1e-9 * event.required.max())
+            assert mine.amount == pytest.approx(
+                plain.amount, rel=1e-6, abs=TOL.formula * event.required.max()
+            )
 
 
 def test_a_problem_of_its_own_is_certified():
@@ -51,7 +53,7 @@ def test_a_problem_of_its_own_is_certified():
     solved = adl.Problem(adl.FactorLeverageSquare(), event, law).solve()
     policy = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     assert solved.certificate.certified and policy.certificate.gap <= solved.certificate.gap
-    assert policy.certificate.objective <= solved.certificate.objective * (1 + 1e-9)
+    assert policy.certificate.objective <= solved.certificate.objective * (1 + TOL.formula)
 
 
 def test_proportional_splits_are_neutral():
@@ -96,7 +98,9 @@ def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_
             level(adl.LeverageSquare(), event, None, np.abs(event.book.notional))[0],
             adl.water_filling(event),
         )
-        assert levelled == pytest.approx(plain.amount, rel=1e-9, abs=1e-12 * max(event.required.max(), 1.0))
+        assert levelled == pytest.approx(
+            plain.amount, rel=TOL.formula, abs=TOL.rounding * max(event.required.max(), 1.0)
+        )
         assert (adl.gross_water_filling(event).amount == plain.amount).all()
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -110,7 +114,7 @@ def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_
             )
             assert adl.certify(
                 adl.LeverageSquare(), event, None, table, tol=0.999
-            ).objective >= best.objective * (1 - 1e-9)
+            ).objective >= best.objective * (1 - TOL.formula)
 
 
 @pytest.mark.fuzz
@@ -129,11 +133,11 @@ def test_targets_are_met_exactly_where_the_test_says_so(seed):
 
     mine, targets = Symbols(event, law, policy.amount).factor_leverage, aimed.attrs["targets"].to_numpy()
     best, relaxed = event.book.equity @ mine**2, event.book.equity @ targets**2
-    assert relaxed <= best * (1 + 1e-9)
+    assert relaxed <= best * (1 + TOL.formula)
     if aimed["implementable"].all():
         assert targets == pytest.approx(mine, abs=1e-5 * max(np.abs(mine).max(), 1e-9))
     else:
-        assert len(event.free_assets) > 1 and relaxed < best * (1 - 1e-12)
+        assert len(event.free_assets) > 1 and relaxed < best * (1 - TOL.rounding)
     assert aimed["closed"].to_numpy() == pytest.approx((aimed["required"] + aimed["missed"]).to_numpy())
 
 
@@ -182,7 +186,7 @@ def test_a_proof_by_every_move():
     )
     best = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     scale = float(event.book.equity.sum())
-    assert factor_gap(event, law, Symbols(event, law, best.amount)).max() <= 1e-9 * scale
+    assert factor_gap(event, law, Symbols(event, law, best.amount)).max() <= TOL.formula * scale
     assert factor_gap(event, law, Symbols(event, law, adl.pro_rata(event).amount)).max() > 1e-3 * scale
 
 

@@ -9,6 +9,7 @@ import adl_opt as adl
 from adl_opt.policies.registry import POLICIES
 from tests.books import count, frame
 from tests.policies.test_queue import event
+from tests.tolerances import TOL
 
 
 def test_drift_charges_both_sides():
@@ -58,7 +59,7 @@ def test_levelling_at_a_closing_price_by_hand():
     ):
         first = rule(shorts.with_requirement(short={"X": 4.0})).amount
         second = rule(event(10 - first, np.array([1, 2]) - 0.05 * first, 4.0, price=1.0)).amount
-        assert first + second == pytest.approx(wanted, rel=1e-9)
+        assert first + second == pytest.approx(wanted, rel=TOL.formula)
 
 
 @pytest.mark.fuzz
@@ -82,8 +83,8 @@ def test_levelling_at_a_closing_price_levels(seed):
     left = price * (size - closed) / (equity + kappa * closed)
     level = left[closed > 0].max()
     formula = np.clip((price * size - level * equity) / (price + level * kappa), 0, size)
-    assert closed == pytest.approx(formula, rel=1e-7, abs=1e-9 * size.sum())
-    assert (left <= level * (1 + 1e-9)).all()
+    assert closed == pytest.approx(formula, rel=1e-7, abs=TOL.formula * size.sum())
+    assert (left <= level * (1 + TOL.formula)).all()
     assert adl.water_filling_at(some, price).amount == pytest.approx(
-        adl.water_filling(some).amount, rel=1e-9, abs=1e-12 * size.sum()
+        adl.water_filling(some).amount, rel=TOL.formula, abs=TOL.rounding * size.sum()
     )

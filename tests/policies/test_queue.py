@@ -174,7 +174,7 @@ def test_no_tie_decides_where_all_tied_close_or_one_is_cut(required):
 def test_ties_are_found_across_rounding():
     shorts = event([0.1 + 0.2, 0.3, 0.3], [0.3, 0.1 + 0.2, 0.1 * 3], 0.3)
     shared = replace(adl.policy("leverage_queue"), ties="in proportion")(shorts)
-    assert shared.amount == pytest.approx([0.1, 0.1, 0.1], rel=1e-9)
+    assert shared.amount == pytest.approx([0.1, 0.1, 0.1], rel=TOL.formula)
 
 
 def test_dydx_starts_somewhere_and_goes_round():
@@ -211,7 +211,7 @@ def test_queues_against_a_plain_loop(seed):
                 wanted[j] = min(left, some.size[j])
                 left -= wanted[j]
             assert closed[legs] == pytest.approx(
-                [wanted[j] for j in legs], rel=1e-9, abs=1e-12 * some.required[k]
+                [wanted[j] for j in legs], rel=TOL.formula, abs=TOL.rounding * some.required[k]
             )
         assert (closed[~some.closable] == 0).all()
 

@@ -202,8 +202,9 @@ def test_preferences_stay_optimal_and_are_the_best_of_their_kind(seed):
         }
         squares, touched, hedged = {}, {}, {}
         for kind, allocation in chosen.items():
-            assert allocation.certificate.certified and allocation.certificate.clearing_error <= 1e-9 * max(
-                event.required.max(), 1e-300
+            assert (
+                allocation.certificate.certified
+                and allocation.certificate.clearing_error <= TOL.formula * max(event.required.max(), 1e-300)
             )
             outside = np.maximum(
                 frame["least"].abs() - allocation.amount, allocation.amount - frame["most"].abs()

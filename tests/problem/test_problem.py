@@ -82,7 +82,7 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(
         -below.high[legs] / size - price, 0
     ) * (size - closed)
-    assert (own_gap <= 1e-9 * event.book.equity[event.book.account[legs]]).all()
+    assert (own_gap <= TOL.formula * event.book.equity[event.book.account[legs]]).all()
 
 
 def test_sweep(paper, law):

@@ -21,7 +21,9 @@ def kinked(required: float) -> adl.Allocation:
 )
 def test_a_kink_has_an_interval_of_prices(required, least, most):
     ends = kinked(required).shadow_price_range.loc["X"]
-    assert ends["least"] == pytest.approx(least, rel=1e-9) and ends["most"] == pytest.approx(most, rel=1e-9)
+    assert ends["least"] == pytest.approx(least, rel=TOL.formula) and ends["most"] == pytest.approx(
+        most, rel=TOL.formula
+    )
 
 
 def test_at_the_capacity_there_is_no_further_contract():

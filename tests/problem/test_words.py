@@ -136,7 +136,7 @@ def same_ranges(problem, allocation):
     slack = max(TOL.gap, ranges.attrs["within"]) * held
     if allocation.method == best.method:
         assert (closed >= low - slack).all() and (closed <= high + slack).all()
-    assert best.unique is None or best.unique == bool((high - low <= 1e-9 * held).all())
+    assert best.unique is None or best.unique == bool((high - low <= TOL.formula * held).all())
 
 
 def no_dust(problem, allocation):

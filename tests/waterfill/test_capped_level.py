@@ -89,7 +89,7 @@ def test_capped_level_in_rational_arithmetic(seed):
     assert level == pytest.approx(float(exact), rel=TOL.formula)
     # Caps that do not bind change nothing but rounding.
     assert water_level(size, equity, required, size)[1] == pytest.approx(
-        water_level(size, equity, required)[1], abs=1e-9 * required + 4e-16 * size.max()
+        water_level(size, equity, required)[1], abs=TOL.formula * required + 4e-16 * size.max()
     )
 
 

@@ -145,8 +145,11 @@ def test_passes_over_memory_against_the_sorted_depth_form(seed):
     volume = np.concatenate(([0.0], np.cumsum(weight[:-1] * (top[:-1] - top[1:]))))
     cut = int(np.searchsorted(volume, required, side="right")) - 1
     sorted_level = max(float(top[cut] - (required - volume[cut]) / weight[cut]), 0.0)
-    assert level == pytest.approx(sorted_level, rel=1e-9)
-    assert math.fsum(closed) == required and (closed[ratio < level * (1 - 1e-9)] <= 1e-9 * required).all()
+    assert level == pytest.approx(sorted_level, rel=TOL.formula)
+    assert (
+        math.fsum(closed) == required
+        and (closed[ratio < level * (1 - TOL.formula)] <= TOL.formula * required).all()
+    )
 
 
 @pytest.mark.fuzz

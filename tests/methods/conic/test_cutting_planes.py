@@ -29,7 +29,9 @@ def test_curvature_by_differences(rng):
     for law in elliptical(rng, 3):
         exposure, equity = rng.normal(size=(6, 3)) * 3, rng.random(6) + 0.3
         slope, curvature = law.slope_and_curvature(exposure, equity)
-        assert slope == pytest.approx(law.shortfall_and_slope(exposure, equity)[1], rel=1e-12, abs=1e-16)
+        assert slope == pytest.approx(
+            law.shortfall_and_slope(exposure, equity)[1], rel=TOL.rounding, abs=1e-16
+        )
         for k in range(3):
             step = 1e-6 * np.eye(3)[k]
             up, down = (law.shortfall_and_slope(exposure + s * step, equity)[1] for s in (1, -1))
@@ -47,10 +49,12 @@ def test_cuts_lie_below_and_touch(rng):
             below = cut_below(adl.ExpectedLoss(), law, places)
             scale = float(event.book.equity.sum())
             for m in places:
-                assert below.value(m) == pytest.approx(m.expected_loss, rel=1e-9, abs=1e-12 * scale)
+                assert below.value(m) == pytest.approx(
+                    m.expected_loss, rel=TOL.formula, abs=TOL.rounding * scale
+                )
             for _ in range(5):
                 m = at(event, law, draw.random(int(event.free.sum())))
-                assert below.value(m) <= m.expected_loss * (1 + 1e-12) + 1e-14 * scale
+                assert below.value(m) <= m.expected_loss * (1 + TOL.rounding) + 1e-14 * scale
 
 
 def test_newtons_model_is_of_second_order():
@@ -167,7 +171,9 @@ def test_sums_and_policies(paper):
         assert solved.certificate.certified and solved.unique is True
     best = adl.Problem(adl.ExpectedLoss(), paper, law).solve()
     rest = adl.certify(adl.ExpectedLoss(), paper, law, adl.pro_rata(paper))
-    assert rest.status == "uncertified" and rest.bound == pytest.approx(best.certificate.objective, rel=1e-6)
+    assert rest.status == "uncertified" and rest.bound == pytest.approx(
+        best.certificate.objective, rel=TOL.gap
+    )
     assert (
         adl.optimal_range(adl.Problem(adl.ExpectedLoss(), paper, law))["least"].to_numpy() == best.closed
     ).all()

@@ -28,7 +28,7 @@ def test_even_closing_is_of_what_may_be_closed():
         wanted, rel=1e-4
     )  # an interior point: to the root of its gap
     assert polished(event, np.abs(event.book.notional), evenly(event, event.notional, near)) == pytest.approx(
-        wanted, rel=1e-9
+        wanted, rel=TOL.formula
     )
 
 

@@ -14,6 +14,7 @@ from tests.books import MOVES, SIX, count, cross, isolated, scenarios
 from tests.certificates.test_trials import LEAST
 from tests.methods.conic.narrowings import KINDS, case, queue
 from tests.objectives_of_users import ISOLATED, Limited, LimitedByOwn
+from tests.tolerances import TOL
 
 pytestmark = pytest.mark.filterwarnings("ignore::adl_opt.errors.UncertifiedWarning")
 
@@ -44,7 +45,7 @@ def test_sound_models_that_touch_their_boxes_raise_no_alarm():
         event, sound = case(seed, sound=True)
         c = adl.Problem(sound, event).solve().certificate
         plain = adl.Problem(adl.LeverageSquare(), event).solve().certificate
-        assert c.certified and c.objective == pytest.approx(plain.objective, rel=1e-6), KINDS[
+        assert c.certified and c.objective == pytest.approx(plain.objective, rel=TOL.gap), KINDS[
             seed % len(KINDS)
         ]
         assert "rows of its own; that these allow every allocation" in c.proof
@@ -232,7 +233,9 @@ def test_names_of_variables_are_free():
 
     with pytest.raises(adl.ObjectiveError, match="exclude an allocation"):
         adl.Problem(Named(), SIX, MOVES).solve()
-    assert adl.Problem(Named(1.0), SIX, MOVES).solve().certificate.objective == pytest.approx(LEAST, rel=1e-6)
+    assert adl.Problem(Named(1.0), SIX, MOVES).solve().certificate.objective == pytest.approx(
+        LEAST, rel=TOL.gap
+    )
 
 
 @pytest.mark.parametrize(

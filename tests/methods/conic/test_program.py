@@ -38,7 +38,7 @@ def test_the_compiled_program_is_dimensionless(paper, law):
     program.solve(solver="CLARABEL")
     assert program.is_dcp(dpp=True) and program.value == pytest.approx(PUBLISHED / 4611.282887729, rel=1e-6)
     fraction = next(v for v in program.variables() if v.name() == "fraction")
-    assert (fraction.value >= -1e-9).all() and (fraction.value <= 1 + 1e-9).all()
+    assert (fraction.value >= -TOL.formula).all() and (fraction.value <= 1 + TOL.formula).all()
 
 
 class OwnCVaR(adl.Objective):
