@@ -67,6 +67,12 @@ def test_imports_go_strictly_down(module):
         )
 
 
+def test_tests_mirror_the_folders():
+    """Each folder of the package has its tests in a folder of its name."""
+    folders = {module.partition("/")[0] for module in MODULES if "/" in module}
+    assert {path.parent.name for path in Path(__file__).parent.glob("*/__init__.py")} == folders
+
+
 def test_there_is_no_circle():
     graph = {
         dotted(module): imports(module) - {to for one, to in UPWARD if one == module} for module in MODULES

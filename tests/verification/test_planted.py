@@ -9,7 +9,8 @@ from adl_opt import errors
 from adl_opt.verification import catalog
 from adl_opt.verification.model import OF_EVERY_MODEL, checked
 from tests.books import FULL
-from tests.planted import BLIND, FAULTS, Fault, named, noticed, planted
+from tests.planted import BLIND, FAULTS, named
+from tests.verification.plant import Fault, noticed, planted
 
 NAMES = catalog.names()
 USED = [

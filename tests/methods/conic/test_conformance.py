@@ -43,7 +43,7 @@ EXCLUDED = {
         "FactorLeverageSquare",
         "*",
         "*",
-    ): "it looks at the loading of a one-factor law, not at scenarios; test_factor.py",
+    ): "it looks at the loading of a one-factor law, not at scenarios; policies/test_factor.py",
     (
         "MeanVariance, MeanDeviation",
         "*",
