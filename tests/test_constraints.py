@@ -20,6 +20,7 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples.events import any_allocation
 from adl_opt.methods.conic.levelling import evenly, polished
 from adl_opt.methods.conic.newton_model import strictly_convex
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.methods.interior_point.expected_loss import Interior
 from adl_opt.waterfill.isolated import fill
@@ -449,7 +450,7 @@ def test_symbols_of_both_sides_agree(seed):
         ),
         (factor, ("factor_leverage",)),
     ):
-        program = ConicSymbols(event, moves, 1.0, fraction, plain=True)
+        program = ConicSymbols(Table(event, moves, 1.0), fraction, plain=True)
         amount = any_allocation(event, rng)
         fraction.value = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
         m = Symbols(event, moves, amount)

@@ -26,8 +26,10 @@ from adl_opt.cli import app as cli
 from adl_opt.cli import output, parsing
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
 from adl_opt.methods import separable
+from adl_opt.methods.conic.highs_models import solve_exactly
 from adl_opt.methods.conic.optimal_face import Face, optimal_face
 from adl_opt.methods.conic.program import Program
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Sum
 from adl_opt.verification import catalog
@@ -212,7 +214,7 @@ def unsolvable(kind: str):
             cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x),
             [x >= 1, x <= 0] if kind == "empty" else [],
         )
-        return Face._solve(wrong, "HIGHS", None)
+        return solve_exactly(wrong, "HIGHS", None)
 
     return call
 
@@ -1022,7 +1024,7 @@ CASES = [
     ),
     Case(
         "no symbol 'risk'; there are equity",
-        lambda _: ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True).risk,
+        lambda _: ConicSymbols(Table(EVENT, LAW, 1.0), __import__("cvxpy").Variable(2), True).risk,
         adl.ObjectiveError,
     ),
     Case(r"looks at m\.equity", lambda _: LossSymbols(np.ones(2), np.ones(2) / 2).equity, adl.ObjectiveError),
@@ -1047,7 +1049,9 @@ CASES = [
     Case("need a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
     Case(
         "need a one-factor law",
-        lambda _: Factor().express(ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True)),
+        lambda _: Factor().express(
+            ConicSymbols(Table(EVENT, LAW, 1.0), __import__("cvxpy").Variable(2), True)
+        ),
         adl.LawError,
     ),
     Case("no method 'fast'", lambda _: PROBLEM.solve(method="fast"), adl.SolveError),

@@ -15,6 +15,7 @@ from adl_opt.evaluation.symbols import Symbols
 from adl_opt.methods.conic.narrowing import search
 from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.own_variables import _MANY
+from adl_opt.methods.conic.rows import Table
 
 from .books import count, cross, frame, isolated, one_asset, scenarios
 from .narrowings import KINDS, case, queue
@@ -33,7 +34,7 @@ def uncertified_is_no_news():
 
 
 def programs_of(event, planted):
-    return search(OwnRows(planted, event, None, 1000.0), event, _MANY).programs
+    return search(OwnRows(planted, Table(event, None, 1000.0)), event, _MANY).programs
 
 
 def refused(solve):
@@ -349,7 +350,7 @@ def test_names_of_variables_are_free():
 def test_epigraphs_need_no_search():
     """Where own variables only ever help as they grow, rows can lack nothing: shown by a look at the rows."""
     for objective in SOUND:
-        rows = OwnRows(objective, EVENT, LAW, 1000.0)
+        rows = OwnRows(objective, Table(EVENT, LAW, 1000.0))
         assert rows.coupled.any() == isinstance(objective, EntropicByHand)
         assert search(rows, EVENT, 60).programs == isinstance(objective, EntropicByHand)
 
