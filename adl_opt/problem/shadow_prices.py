@@ -13,12 +13,13 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import scenario_count
-from adl_opt.methods.conic.solve import ConicRoute
+from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.objectives.hooks import minorant_of
 
 if TYPE_CHECKING:
@@ -28,14 +29,12 @@ _ONE_PRICE = 1e-7  # relative: ends this close are one price
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
 _SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
 _CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined
-_TIGHT = (
-    1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
-)
+_TIGHT = 1e-9  # rows and columns of a program in numbers of order 1 this close to their bound are at it
 _MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth its programs
 
 
 def price_ranges(
-    route: ConicRoute, event: Event, amount: Array, price: Array, certificate: Certificate
+    compiled: Compiled, event: Event, amount: Array, price: Array, certificate: Certificate
 ) -> tuple[Array, Array]:
     """(least, most (d,)) quote currency per contract; nan where not required or not determined, infinite
     where a requirement cannot be lowered or raised.
@@ -45,14 +44,14 @@ def price_ranges(
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
     if not certificate.certified or certificate.rounding > 0:
         return low, high  # where the value is rounding, so is what a contract saves
-    m = Symbols(event, route.law, amount)
+    m = Symbols(event, compiled.law, amount)
     try:
-        support = minorant_of(route.objective, m, Dual())
+        support = minorant_of(compiled.objective, m, Dual())
     except LawError:
         return low, high
     closable = event.book.per_account(event.closable.astype(float))
     free = event.book.per_account(event.free.astype(float))
-    kinks = scenario_count(route.law) > 0
+    kinks = scenario_count(compiled.law) > 0
     if support is not None and support.one_sided and not (kinks and (free > 1).any()):
         wanted = np.flatnonzero(event.side)
         if kinks and (closable > 1).any():
@@ -61,9 +60,9 @@ def price_ranges(
             low[k], high[k] = _from_accounts(event, m, support, int(k), kinks)
     elif len(event.free_assets) and kinks and len(closable) * len(m.probability) <= _MOST_CELLS:
         try:
-            program = route.program(event)
+            program = compiled.program(event)
             if program.linear and not program.brings_variables:
-                low, high = _from_program(event, program, route.unit_near(event, certificate))
+                low, high = _from_program(event, program, compiled.unit_near(event, certificate))
         except SolveError:
             return low, high
     # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is
@@ -103,38 +102,21 @@ def _from_program(event: Event, program: "Program", reference: float) -> tuple[A
     slack = np.asarray(data["b"], float) - A @ x
     equal = int(data["dims"].zero)
     kept = np.concatenate([np.arange(equal), equal + np.flatnonzero(slack[equal:] <= _TIGHT)])
-    low = (
-        np.full(len(c), -np.inf)
-        if data.get("lower_bounds") is None
-        else np.asarray(data["lower_bounds"], float)
-    )
-    high = (
-        np.full(len(c), np.inf)
-        if data.get("upper_bounds") is None
-        else np.asarray(data["upper_bounds"], float)
-    )
+    low, high = given_bounds(data)
     at_low, at_high = x - low <= _TIGHT, high - x <= _TIGHT
     reduced = A[kept].T.tocsr()  # c + reduced z >= 0 at a lower bound, <= 0 at an upper one, = 0 between
     between, below, above = ~at_low & ~at_high, at_low & ~at_high, at_high & ~at_low
     rows = sp.vstack([-reduced[below], reduced[above]], format="csr")
     limits = np.concatenate([c[below], -c[above]])
     bounds = np.column_stack([np.where(kept < equal, -np.inf, 0.0), np.full(len(kept), np.inf)])
+    dual_face = rows, limits, reduced[between], -c[between], bounds, "highs"
     ends = np.full((2, len(event.side)), np.nan)
     options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
     for row, k in enumerate(event.free_assets):
         for end, sign in enumerate((1.0, -1.0)):
             cost = np.zeros(len(kept))
             cost[row] = sign
-            found = linprog(
-                cost,
-                A_ub=rows,
-                b_ub=limits,
-                A_eq=reduced[between],
-                b_eq=-c[between],
-                bounds=bounds,
-                method="highs",
-                options=options,
-            )
+            found = linprog(cost, *dual_face, options=options)
             if found.status == 3:
                 ends[end, k] = -sign * np.inf
             elif found.status == 0:

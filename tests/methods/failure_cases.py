@@ -8,8 +8,10 @@ from scipy.sparse import csr_array
 
 import adl_opt as adl
 from adl_opt.methods import separable
+from adl_opt.methods.conic.highs_models import solve_exactly
 from adl_opt.methods.conic.optimal_face import Face, optimal_face
 from adl_opt.methods.conic.program import Program
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import one_asset
 from tests.failures import EVENT, LAW, PAPER, PAPER_LAW, PROBLEM, Case, saying, solve
@@ -90,7 +92,7 @@ def unsolvable(kind: str):
             cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x),
             [x >= 1, x <= 0] if kind == "empty" else [],
         )
-        return Face._solve(wrong, "HIGHS", None)
+        return solve_exactly(wrong, "HIGHS", None)
 
     return call
 
@@ -103,7 +105,7 @@ def empty_face(_):
 def fixed_face(_):
     event = EVENT.with_requirement(short={"X": 20.0})
     problem = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
-    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._route.program(EVENT), 1.0)
+    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._compiled.program(EVENT), 1.0)
 
 
 class WrongMoney(adl.Objective):
@@ -128,7 +130,7 @@ def unvalued(_):
 
 
 def unfinite(_):
-    program = PROBLEM._route.program(EVENT)
+    program = PROBLEM._compiled.program(EVENT)
 
     class Chain:
         def solve_via_data(self, *_, **__):
@@ -151,7 +153,7 @@ CASES = [
     Case(
         "HIGHS cannot solve Entropic",
         lambda _: (
-            adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._route.program(PAPER).linear_data(PAPER, 1.0)
+            adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._compiled.program(PAPER).linear_data(PAPER, 1.0)
         ),
         adl.SolveError,
     ),
@@ -209,7 +211,7 @@ CASES = [
     ),
     Case(
         "no symbol 'risk'; there are equity",
-        lambda _: ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True).risk,
+        lambda _: ConicSymbols(Table(EVENT, LAW, 1.0), __import__("cvxpy").Variable(2), True).risk,
         adl.ObjectiveError,
     ),
     Case(
