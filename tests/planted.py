@@ -24,7 +24,8 @@ from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.methods import separable, snapping
-from adl_opt.methods.conic import solve as route
+from adl_opt.methods.base import Found, Request
+from adl_opt.methods.conic.solve import ConicMethod
 from adl_opt.numerics import tail_integrals as shortfall
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.mean_deviation import _ValueOnly
@@ -168,11 +169,12 @@ def _lot_more(counts: np.ndarray, *_: Any) -> np.ndarray:
 
 
 def _solvers(plant: Plant) -> None:
-    def conic(answer: tuple[Any, ...], route: Any, event: adl.Event, *_: Any) -> tuple[Any, ...]:
-        amount = moved(event, answer[0])
-        return amount, certificate.assess(route.objective, event, route.law, amount)
+    def conic(answer: Found, _: Any, request: Request) -> Found:
+        amount = moved(request.event, answer.amount)
+        proof = certificate.assess(request.objective, request.event, request.law, amount)
+        return answer._replace(amount=amount, proof=proof)
 
-    plant.method(route.ConicRoute, "solve", conic)
+    plant.method(ConicMethod, "solve", conic)
 
     def at_ends(
         answer: tuple[Any, ...], objective: Any, event: adl.Event, law: Any, *_: Any

@@ -40,9 +40,10 @@ from adl_opt.cli.output import (
 from adl_opt.cli.parsing import event_of, needs_law, objective_of
 from adl_opt.errors import UncertifiedWarning
 from adl_opt.laws.base import Law
+from adl_opt.methods.registry import NAMES
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_range import optimal_range
-from adl_opt.problem.problem import METHODS, Problem
+from adl_opt.problem.problem import Problem
 from adl_opt.verification import catalog
 
 
@@ -73,7 +74,7 @@ def solve(
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
-    method: Annotated[str, typer.Option("--method", help=" | ".join(METHODS))] = "auto",
+    method: Annotated[str, typer.Option("--method", help=" | ".join(NAMES))] = "auto",
     prefer: Prefer = None,
     law_options: LawOptions = NO_LAW,
     output: Output = None,

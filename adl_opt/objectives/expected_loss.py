@@ -1,5 +1,6 @@
 """The expected loss: what the exchange expects to lose beyond its accounts' equity (THEORY 2)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from adl_opt.arrays import Array
@@ -8,7 +9,7 @@ from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scen
 from adl_opt.evaluation.rounding import closed_form_rounding, scenario_rounding
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, scenario_count
-from adl_opt.objectives.base import Objective
+from adl_opt.objectives.base import Objective, Sum, trusted
 from adl_opt.waterfill.optimal_ranges import affine_around
 
 
@@ -44,3 +45,17 @@ class ExpectedLoss(Objective):
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
         return affine_around(event, law, level)
+
+
+def is_expected_loss(part: Objective) -> bool:
+    """Known to be it, not only believed: a bound rests on this."""
+    return part.expected_loss_weight == 1.0 and trusted(part)
+
+
+def with_expected_loss(objective: Objective, make: Callable[[], Objective]) -> Objective | None:
+    """The objective with make() in place of its expected losses; None if it has none."""
+    parts = objective.weighted_parts()
+    if not any(is_expected_loss(part) for _, part in parts):
+        return None
+    other = make()
+    return Sum(tuple((weight, other if is_expected_loss(part) else part) for weight, part in parts))

@@ -10,6 +10,7 @@ from adl_opt.certificates.certificate import Proof
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
+from adl_opt.methods.closed_form import level_factor
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.policies.base import need_event, plain_allocation
@@ -39,8 +40,6 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     which is unique and keeps proportional splits neutral. Raises LawError if a loading is missing, SolveError
     if no solver finds the allocation.
     """
-    from adl_opt.methods.conic.levelling import level_factor
-
     need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
     return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")

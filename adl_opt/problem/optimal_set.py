@@ -15,8 +15,8 @@ from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import scenario_count
+from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.newton_model import strictly_convex
-from adl_opt.methods.conic.solve import ConicRoute
 from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import evaluate
 from adl_opt.objectives.hooks import closed_form_of
@@ -40,10 +40,10 @@ class Optima:
     """
 
     def __init__(
-        self, route: ConicRoute, event: Event, amount: Array, certificate: Certificate, exact: bool
+        self, compiled: Compiled, event: Event, amount: Array, certificate: Certificate, exact: bool
     ) -> None:
-        self._route, self.event, self.amount, self.certificate, self.exact = (
-            route,
+        self._compiled, self.event, self.amount, self.certificate, self.exact = (
+            compiled,
             event,
             amount,
             certificate,
@@ -57,7 +57,7 @@ class Optima:
         event, free = self.event, self.event.free
         if not free.any():
             return self.amount, self.amount, "every leg is fixed by the requirement", 0.0
-        known = closed_ranges(self._route, event)
+        known = closed_ranges(self._compiled, event)
         if known is not None:
             how = (
                 "closed form (Thm 2)"
@@ -85,7 +85,7 @@ class Optima:
     @cached_property
     def _curved(self) -> bool:
         try:
-            return strictly_convex(self._route.objective, self.event, self._route.law, self.amount)
+            return strictly_convex(self._compiled.objective, self.event, self._compiled.law, self.amount)
         except np.linalg.LinAlgError:  # whether the law is degenerate cannot be told
             return False
 
@@ -96,7 +96,7 @@ class Optima:
 
     @property
     def _for_every_law(self) -> bool:
-        return self._route.law is None and self._route.objective.monotone
+        return self._compiled.law is None and self._compiled.objective.monotone
 
     def unique(self) -> bool | None:
         """Whether the allocation is the only optimum; None if it is not certified or that cannot be told."""
@@ -104,7 +104,7 @@ class Optima:
             return True
         if not self.certificate.certified or self._for_every_law:
             return None
-        known = closed_ranges(self._route, self.event)
+        known = closed_ranges(self._compiled, self.event)
         if known is not None:
             least, most = known
             return bool((most - least <= _SAME * self.event.size).all())
@@ -121,9 +121,9 @@ class Optima:
 
     def _another(self, face: "Face") -> bool:
         """Whether an end of the face, away from the amount, is no worse than rounding explains."""
-        route, event, size = self._route, self.event, self.event.size
+        compiled, event, size = self._compiled, self.event, self.event.size
         allowed = max(
-            rounding_at(route.objective, event, route.law, self.amount),
+            rounding_at(compiled.objective, event, compiled.law, self.amount),
             _EQUAL * abs(self.certificate.objective),
         )
         for fraction in face.ends():
@@ -133,7 +133,7 @@ class Optima:
             apart = (np.abs(other - self.amount) > _SAME * size).any()
             if (
                 apart
-                and evaluate(route.objective, Symbols(event, route.law, other))
+                and evaluate(compiled.objective, Symbols(event, compiled.law, other))
                 <= self.certificate.objective + allowed
             ):
                 return True
@@ -146,19 +146,19 @@ class Optima:
 
         Raises SolveError if it cannot be found or proved.
         """
-        event, route = self.event, self._route
+        event, compiled = self.event, self._compiled
         if self._for_every_law and prefer != "water-filling":
             raise SolveError(
                 f"prefer={prefer!r} chooses among the optima of one law, and without a law only "
                 "water-filling is optimal: give a law"
             )
-        known = closed_ranges(route, event)
+        known = closed_ranges(compiled, event)
         if self._curved:
             chosen = self.amount
         elif (
             prefer == "water-filling"
             and event.capped
-            and closed_form_of(route.objective, event, route.law) is not None
+            and closed_form_of(compiled.objective, event, compiled.law) is not None
         ):
             chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
@@ -169,7 +169,7 @@ class Optima:
                 np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
             )
             chosen = cleared(event, chosen)
-        chosen, other = assess_at_ends(route.objective, event, route.law, chosen, tolerance=tol)
+        chosen, other = assess_at_ends(compiled.objective, event, compiled.law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
             raise SolveError(
@@ -185,22 +185,22 @@ class Optima:
         """The optimal face, by linear or conic programs."""
         from adl_opt.methods.conic.optimal_face import optimal_face
 
-        route, event = self._route, self.event
+        compiled, event = self._compiled, self.event
         legs = int(event.free.sum())
-        cells = len(event.book.accounts) * max(scenario_count(route.law), 1)
+        cells = len(event.book.accounts) * max(scenario_count(compiled.law), 1)
         if legs > _MOST_LEGS or cells > _MOST_CELLS:
             raise SolveError(
                 f"{legs:,} positions to decide and {cells:,} accounts x scenarios are too many for "
                 "programs over the optimal face "
                 f"(at most {_MOST_LEGS:,} and {_MOST_CELLS:,}), and no closed form is known here"
             )
-        value = route.unit_near(event, self.certificate)
+        value = compiled.unit_near(event, self.certificate)
         return optimal_face(
-            route.objective, event, route.law, self.amount, route.program(event), value, self.exact
+            compiled.objective, event, compiled.law, self.amount, compiled.program(event), value, self.exact
         )
 
 
-def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None:
+def closed_ranges(compiled: Compiled, event: Event) -> tuple[Array, Array] | None:
     """Least and most (legs,) by leg in isolated margin, where the objective knows its optima there; else
     None.
 
@@ -209,11 +209,11 @@ def closed_ranges(route: ConicRoute, event: Event) -> tuple[Array, Array] | None
     if not event.book.isolated:
         return None
     amount, level = fill(event)
-    flat = route.objective.leverage_band(event, route.law, level)
-    if flat is None and route.law is None and route.objective.monotone:
+    flat = compiled.objective.leverage_band(event, compiled.law, level)
+    if flat is None and compiled.law is None and compiled.objective.monotone:
         flat = level, level
-    fixes = route.law is None and route.objective.monotone
-    fixes |= any(part.fixes_leverage() for weight, part in route.objective.weighted_parts() if weight > 0)
+    fixes = compiled.law is None and compiled.objective.monotone
+    fixes |= any(part.fixes_leverage() for weight, part in compiled.objective.weighted_parts() if weight > 0)
     if (
         event.capped and not fixes
     ):  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell

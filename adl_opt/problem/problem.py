@@ -2,7 +2,6 @@
 conic program; proved.
 """
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,30 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.certificates.assess import assess
-from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof, check_tolerance
-from adl_opt.data.event import Event, requirement_pairs
-from adl_opt.errors import LawError, ObjectiveError, SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance
+from adl_opt.data.event import Event
+from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
-from adl_opt.methods import separable
-from adl_opt.methods.conic.solve import ConicRoute, gap_of
-from adl_opt.methods.snapping import assess_at_ends
+from adl_opt.methods.base import Found, Request
+from adl_opt.methods.closed_form import ClosedForm
+from adl_opt.methods.conic.agreement import doubted
+from adl_opt.methods.conic.compiled import Compiled
+from adl_opt.methods.registry import AUTO, NAMES, answer, named
 from adl_opt.objectives.base import Objective, normalised
-from adl_opt.objectives.hooks import check_hooks, closed_form_of
+from adl_opt.objectives.hooks import check_hooks
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
 from adl_opt.problem.shadow_prices import price_ranges
-from adl_opt.progress import bar
+from adl_opt.problem.sweep import line, requirements
 from adl_opt.threads import uncertified
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = ("auto", "closed-form", "separable", "conic")
 PREFER = ("water-filling", "fewest-accounts", "keep-hedges")
-_MOST_COLUMNS = 100  # accounts whose leverages a sweep shows
 
 
 class Problem:
@@ -66,10 +63,9 @@ class Problem:
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
         self.law = None if law is None else law.for_book(event.book)
-        self._weight, self._inner = normalised(
-            objective
-        )  # what is solved and proved; the weight comes back at the end
-        self._route = ConicRoute(self._inner, self.law)
+        # What is solved and proved; the weight comes back at the end.
+        self._weight, self._inner = normalised(objective)
+        self._compiled = Compiled(self._inner, self.law)
 
     @property
     def cvxpy(self) -> Any:
@@ -78,8 +74,8 @@ class Problem:
         It is the one that `solve` uses: in threads solve a copy.deepcopy of this Problem, whose cp.Problem is
         its own.
         """
-        program = self._route.program(self.event)
-        program.set(self.event, self._route.reference(self.event))
+        program = self._compiled.program(self.event)
+        program.set(self.event, self._compiled.scales(self.event).reference)
         return program.problem
 
     def solve(
@@ -87,7 +83,7 @@ class Problem:
         *,
         short: Mapping[str, Any] | None = None,
         long: Mapping[str, Any] | None = None,
-        method: str = "auto",
+        method: str = AUTO,
         solver: str | None = None,
         tol: float = TOLERANCE,
         time_limit: float | None = None,
@@ -114,53 +110,46 @@ class Problem:
             raise SolveError(f"prefer = {prefer!r} is not known; there are {', '.join(PREFER)}")
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         solver = None if solver is None else solver.upper()
-        found = self._without_program(event, method, solver, tol, progress)
-        if found is None:
-            found = (*self._route.solve(event, solver, tol, time_limit), "conic")
-        elif method == "auto" and "interrupted" not in found[2] and not found[1].certificate.certified:
-            with contextlib.suppress(
-                SolveError, LawError
-            ):  # a formula that does not prove itself: the program may do better
-                other = self._route.solve(event, solver, tol, time_limit)
-                found = (*other, "conic") if gap_of(other[1]) < gap_of(found[1]) else found
-        amount, proof, chosen = found
+        request = Request(self._compiled, event, tol, solver, time_limit, progress, self.objective)
+        amount, proof, answered_by = answer(request, method)
         if proof.certificate.status == "infeasible":
             raise SolveError(
                 f"closed_form of {self.objective} {proof.certificate.proof}; it must return contracts "
                 "closed by leg, >= 0"
             )
-        optima = Optima(
-            self._route, event, amount, proof.certificate, chosen == "closed-form" and event.book.isolated
-        )
+        exact = answered_by == ClosedForm.name and event.book.isolated
+        optima = Optima(self._compiled, event, amount, proof.certificate, exact)
         if prefer is not None and proof.certificate.certified and event.free.any():
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
-        proof = replace(proof, certificate=self._route.doubted(event, amount, proof.certificate))
-        weight, said = self._scale, proof.times(self._scale, self._measure(proof))
+        proof = replace(proof, certificate=doubted(self._compiled, event, amount, proof.certificate))
+        allocation = self._allocation(Found(amount, proof, answered_by), optima)
+        if allocation.certificate.status == "uncertified":
+            uncertified(_open_gap(allocation))
+        return allocation
+
+    def _allocation(self, found: Found, optima: Optima) -> Allocation:
+        """What was found, in the objective's own weight; what else is optimal is told on demand."""
+        event, weight = optima.event, self._scale
+        measure = found.certificate.measure if weight == 1.0 else str(self.objective)
+        proof = found.proof.times(weight, measure)
 
         def ends() -> tuple[Array, Array]:
-            low, high = price_ranges(self._route, event, amount, proof.price, proof.certificate)
+            low, high = price_ranges(
+                self._compiled, event, found.amount, found.proof.price, found.certificate
+            )
             return weight * low, weight * high
 
-        allocation = Allocation(
-            event, amount, chosen, str(self.objective), said.certificate, said.price, said.parts,
-            optima.unique, ends, self.law,
-            self.objective,
+        return Allocation(
+            event, found.amount, found.method, str(self.objective), proof.certificate, proof.price,
+            proof.parts, optima.unique, ends, self.law, self.objective,
         )  # fmt: skip
-        if said.certificate.status == "uncertified":
-            c = said.certificate
-            uncertified(
-                f"not certified by {chosen}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative "
-                f"gap {c.gap:.2g} above {tol:.2g}; "
-                "the allocation is feasible, its optimality is not proved (§11)"
-            )
-        return allocation
 
     def sweep(
         self,
         *,
         short: Mapping[str, Any] | None = None,
         long: Mapping[str, Any] | None = None,
-        method: str = "auto",
+        method: str = AUTO,
         tol: float = TOLERANCE,
         loading: Any = None,
     ) -> "pd.DataFrame":
@@ -179,61 +168,15 @@ class Problem:
         factor = (
             None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
         )
-
-        sides = {"short": dict(requirement_pairs(short)), "long": dict(requirement_pairs(long))}
-        given = {
-            (side, str(asset)): np.atleast_1d(np.asarray(v, dtype=object))
-            for side, m in sides.items()
-            for asset, v in m.items()
-        }
-        count = max((len(v) for v in given.values()), default=0)
-        odd = [asset for (_, asset), v in given.items() if len(v) not in (1, count)]
-        if odd or not count:
-            raise SolveError(
-                f"{odd[0]!r} has another number of requirements than {count}"
-                if odd
-                else 'nothing to sweep: say short={"BTC": [1, 2, 5]}'
-            )
-        lines = []
-        for k in range(count):
-            point: dict[str, dict[str, Any]] = {"short": {}, "long": {}}
-            for (side, asset), v in given.items():
-                point[side][asset] = v[k if len(v) > 1 else 0]
-            solved = self.solve(
-                short=point["short"] or None, long=point["long"] or None, method=method, tol=tol
-            )
-            m = Symbols(solved.event, factor, solved.amount)
-            after = m.leverage
-            line: dict[str, Any] = {
-                f"{side} {asset}": v
-                for side, m in (("short", solved.event.short), ("long", solved.event.long))
-                for asset, v in m.items()
-            }
-            c = solved.certificate
-            line |= {"status": c.status, "method": solved.method, "objective": c.objective, "gap": c.gap}
-            line |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
-            line["max leverage"] = float(after.max())
-            if len(after) <= _MOST_COLUMNS:
-                accounts = solved.event.book.accounts
-                line |= {f"leverage {account}": float(x) for account, x in zip(accounts, after)}
-                if factor is not None:
-                    line |= {
-                        f"factor leverage {account}": float(x)
-                        for account, x in zip(accounts, m.factor_leverage)
-                    }
-            lines.append(line)
-        return pd.DataFrame(lines)
+        points = requirements(short, long)
+        solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in points)
+        return pd.DataFrame([line(allocation, factor) for allocation in solved])
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
         inner = best.certificate.times(1 / self._scale, str(self._inner))
-        return Optima(
-            self._route,
-            best.event,
-            best.amount,
-            inner,
-            best.method == "closed-form" and best.event.book.isolated,
-        )
+        exact = best.method == ClosedForm.name and best.event.book.isolated
+        return Optima(self._compiled, best.event, best.amount, inner, exact)
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
@@ -241,13 +184,13 @@ class Problem:
         return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
 
     def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
-        """A certificate of this objective, held against every value seen (`ConicRoute.doubted`)."""
+        """A certificate of this objective, held against every value seen (`conic.agreement`)."""
         inner = certificate.times(1 / self._scale, str(self._inner))
-        return self._route.doubted(event, amount, inner).times(self._scale, certificate.measure)
+        return doubted(self._compiled, event, amount, inner).times(self._scale, certificate.measure)
 
     def note(self, value: float, where: str) -> None:
         """A value of this objective that an allocation of the event has, to hold bounds against."""
-        self._route.valued.note(self.event, value / self._scale, where)
+        self._compiled.valued.note(self.event, value / self._scale, where)
 
     @property
     def _scale(self) -> float:
@@ -256,12 +199,9 @@ class Problem:
         """
         return 1.0 if self.law is None and self.objective.monotone else self._weight
 
-    def _measure(self, proof: Proof) -> str:
-        return proof.certificate.measure if self._scale == 1.0 else str(self.objective)
-
     def _check_options(self, method: str, solver: str | None, tol: float, time_limit: float | None) -> None:
-        if method not in METHODS:
-            raise SolveError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
+        if method not in NAMES:
+            raise SolveError(f"there is no method {method!r}; there are {', '.join(NAMES)}")
         check_tolerance(tol)
         if time_limit is not None and not _positive(time_limit):
             raise SolveError(f"time_limit = {time_limit!r}: give a positive number of seconds")
@@ -270,7 +210,7 @@ class Problem:
                 raise SolveError(
                     f"solver is the name of a CVXPY solver, such as 'CLARABEL', not {type(solver).__name__}"
                 )
-            if method in ("closed-form", "separable"):
+            if method != AUTO and not named(method).takes_solver:
                 raise SolveError(f"solver={solver!r} goes with method='conic', not {method!r}")
             import cvxpy as cp
 
@@ -280,53 +220,14 @@ class Problem:
                     f"{', '.join(sorted(cp.installed_solvers()))}"
                 )
 
-    def _without_program(
-        self, event: Event, method: str, solver: str | None, tol: float, progress: bool
-    ) -> tuple[Array, Proof, str] | None:
-        """What needs no solver: nothing to decide, a closed form, accounts answering a price; None if the
-        conic method is wanted or needed.
-        """
-        amount, chosen, evidence = None, "closed-form", None
-        if not event.free.any():
-            amount = event.amount_from()
-        elif solver is None and method in ("auto", "closed-form"):
-            amount = closed_form_of(self._inner, event, self.law)
-            if amount is None and self._inner.monotone and getattr(self.law, "loading", None) is not None:
-                from adl_opt.methods.conic.levelling import level_factor
 
-                amount = level_factor(event, self.law)[0]  # optimal for every move of the factor (Thm 3)
-            if amount is not None:
-                self._route.check(event, amount)
-            if amount is None and method == "closed-form":
-                known = (
-                    "accounts hold more than one position"
-                    if not event.book.isolated
-                    else "it is neither monotone nor brings a closed form"
-                )
-                raise SolveError(
-                    f"no closed form is known for {self.objective} here: {known}; use method='auto'"
-                )
-        if amount is None and method == "separable":
-            separable.refuse(self._inner, event, self.law)
-        wanted = method == "separable" or (method == "auto" and solver is None)
-        if (
-            amount is None
-            and wanted
-            and self.law is not None
-            and separable.applies(self._inner, event, self.law) is None
-            and (method == "separable" or separable.pays(self._inner, event, self.law))
-        ):
-            chosen = "separable"
-            with bar(progress, f"{len(event.book.accounts):,} accounts", tol) as watch:
-                amount, evidence, interrupted = separable.solve(self._inner, event, self.law, tol, watch)
-            chosen = "separable, interrupted" if interrupted else chosen
-            if not separable.piece_by_piece(self._inner, event, self.law):
-                return *assess_at_ends(self._inner, event, self.law, amount, evidence, tol), chosen
-        return (
-            None
-            if amount is None
-            else (amount, assess(self._inner, event, self.law, amount, evidence, tol), chosen)
-        )
+def _open_gap(allocation: Allocation) -> str:
+    c = allocation.certificate
+    return (
+        f"not certified by {allocation.method}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative "
+        f"gap {c.gap:.2g} above {c.tolerance:.2g}; "
+        "the allocation is feasible, its optimality is not proved (§11)"
+    )
 
 
 def _positive(number: object) -> bool:

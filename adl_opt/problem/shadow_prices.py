@@ -18,7 +18,7 @@ from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import scenario_count
-from adl_opt.methods.conic.solve import ConicRoute
+from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.objectives.hooks import minorant_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth
 
 
 def price_ranges(
-    route: ConicRoute, event: Event, amount: Array, price: Array, certificate: Certificate
+    compiled: Compiled, event: Event, amount: Array, price: Array, certificate: Certificate
 ) -> tuple[Array, Array]:
     """(least, most (d,)) quote currency per contract; nan where not required or not determined, infinite
     where a requirement cannot be lowered or raised.
@@ -45,14 +45,14 @@ def price_ranges(
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
     if not certificate.certified or certificate.rounding > 0:
         return low, high  # where the value is rounding, so is what a contract saves
-    m = Symbols(event, route.law, amount)
+    m = Symbols(event, compiled.law, amount)
     try:
-        support = minorant_of(route.objective, m, Dual())
+        support = minorant_of(compiled.objective, m, Dual())
     except LawError:
         return low, high
     closable = event.book.per_account(event.closable.astype(float))
     free = event.book.per_account(event.free.astype(float))
-    kinks = scenario_count(route.law) > 0
+    kinks = scenario_count(compiled.law) > 0
     if support is not None and support.one_sided and not (kinks and (free > 1).any()):
         wanted = np.flatnonzero(event.side)
         if kinks and (closable > 1).any():
@@ -61,9 +61,9 @@ def price_ranges(
             low[k], high[k] = _from_accounts(event, m, support, int(k), kinks)
     elif len(event.free_assets) and kinks and len(closable) * len(m.probability) <= _MOST_CELLS:
         try:
-            program = route.program(event)
+            program = compiled.program(event)
             if program.linear and not program.brings_variables:
-                low, high = _from_program(event, program, route.unit_near(event, certificate))
+                low, high = _from_program(event, program, compiled.unit_near(event, certificate))
         except SolveError:
             return low, high
     # One price is known to be right: rounding must not exclude it, and an interval of a rounding's width is

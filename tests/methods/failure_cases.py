@@ -103,7 +103,7 @@ def empty_face(_):
 def fixed_face(_):
     event = EVENT.with_requirement(short={"X": 20.0})
     problem = adl.Problem(adl.ExpectedLoss(), EVENT, LAW)
-    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._route.program(EVENT), 1.0)
+    return optimal_face(adl.ExpectedLoss(), event, LAW, event.size, problem._compiled.program(EVENT), 1.0)
 
 
 class WrongMoney(adl.Objective):
@@ -128,7 +128,7 @@ def unvalued(_):
 
 
 def unfinite(_):
-    program = PROBLEM._route.program(EVENT)
+    program = PROBLEM._compiled.program(EVENT)
 
     class Chain:
         def solve_via_data(self, *_, **__):
@@ -151,7 +151,7 @@ CASES = [
     Case(
         "HIGHS cannot solve Entropic",
         lambda _: (
-            adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._route.program(PAPER).linear_data(PAPER, 1.0)
+            adl.Problem(adl.Entropic(1e-3), PAPER, PAPER_LAW)._compiled.program(PAPER).linear_data(PAPER, 1.0)
         ),
         adl.SolveError,
     ),

@@ -55,7 +55,7 @@ def test_closed_form_ranges_are_those_of_the_programs(seed):
     )
     for objective in measures(unit):
         problem = adl.Problem(objective, event, law)
-        known = closed_ranges(problem._route, event)
+        known = closed_ranges(problem._compiled, event)
         if known is None:  # losses on the other side: the tail is no tail of the move
             assert not isinstance(
                 objective,
@@ -233,7 +233,7 @@ def test_fewest_accounts_by_trying_every_subset():
         event = isolated(rng, 7, decades=3)
         law = scenarios(rng, 1, 6)
         problem = adl.Problem(adl.ExpectedLoss(), event, law)
-        known = closed_ranges(problem._route, event)
+        known = closed_ranges(problem._compiled, event)
         few = problem.solve(prefer="fewest-accounts")
         assert few.certificate.certified
         least, most = known

@@ -10,21 +10,19 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.sampling import root
-from adl_opt.methods.conic.newton_model import with_expected_loss
 from adl_opt.objectives.base import Objective
+from adl_opt.objectives.expected_loss import with_expected_loss
 
 
 def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
     """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the
     law is not elliptical.
     """
-    return (
-        with_expected_loss(objective, lambda: Cuts(law, [_place(m, law) for m in points]))
-        if isinstance(law, Gaussian)
-        else None
-    )
+    form = None if law is None else law.elliptical_form()
+    if form is None:
+        return None
+    return with_expected_loss(objective, lambda: Cuts(form, [_place(m, form) for m in points]))
 
 
 def _place(m: Symbols, law: Any) -> Array:

@@ -12,16 +12,15 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Proof
 from adl_opt.data.event import Event, cleared
-from adl_opt.evaluation.symbols import loading_of
 from adl_opt.laws.base import Law
+from adl_opt.methods.base import Found, Request
+from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.program import clearing_rows
-from adl_opt.methods.conic.solve import ConicRoute, gap_of
+from adl_opt.methods.conic.solve import ConicMethod
 from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective
-from adl_opt.objectives.leverage import FactorLeverageSquare
 from adl_opt.threads import filtered, shared
-from adl_opt.waterfill.level import clipped_level
 
 _MOST_POLISHED = 1_500  # legs up to which a dense linear system is worth its time
 
@@ -32,42 +31,15 @@ def level(objective: Objective, event: Event, law: Law | None, whole: Array) -> 
     whole (legs,): what each whole position adds to its account's leverage times equity, quote currency.
     """
     if not event.free.any():
-        amount = event.fixed_fraction * event.size
+        amount = event.amount_from()
         return amount, assess(objective, event, law, amount)
-    amount, proof = ConicRoute(objective, law).solve(event, None, TOLERANCE, None)
-    even = evenly(event, event.closable_part(whole), amount)
+    found = ConicMethod().solve(Request(Compiled(objective, law), event))
+    even = evenly(event, event.closable_part(whole), found.amount)
     for candidate in (even, polished(event, whole, even)):
-        candidate, other = assess_at_ends(objective, event, law, candidate)
-        if gap_of(other) <= max(gap_of(proof), TOLERANCE / 1000):
-            amount, proof = candidate, other
-    return amount, proof
-
-
-def level_factor(event: Event, law: Law) -> tuple[Array, Proof]:
-    """`level` for the factor leverages of a one-factor law (aligned): optimal for every move of the factor
-    (Thm 3, whose proof is of any boxes, hence of caps).
-    """
-    book = event.book
-    whole = loading_of(law)[book.asset] * book.notional
-    effect = event.closable_part(whole)
-    if len(event.free_assets) == 1 and effect[event.free].all():
-        # One asset to decide: the common level, clipped to what each account can reach, always clears (THEORY
-        # 5).
-        legs = np.flatnonzero(event.free)
-        account, moved = book.account[legs], effect[legs]
-        start = book.per_account(whole - effect * event.fixed_fraction)[account]
-        k = int(event.free_assets[0])
-        total = float(start.sum()) - float(
-            loading_of(law)[k] * event.side[k] * event.required[k] * book.price[k]
-        )
-        after = clipped_level(
-            start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0), book.equity[account], total
-        )[1]
-        amount = event.fixed_fraction * event.size
-        amount[legs] = np.clip((start - after) / moved, 0.0, 1.0) * event.size[legs]
-        amount = cleared(event, amount)
-        return amount, assess(FactorLeverageSquare(), event, law, amount)
-    return level(FactorLeverageSquare(), event, law, whole)
+        other = Found(*assess_at_ends(objective, event, law, candidate), found.method)
+        if other.gap <= max(found.gap, TOLERANCE / 1000):
+            found = other
+    return found.amount, found.proof
 
 
 @shared
@@ -80,7 +52,7 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     moving, row = np.unique(book.account[legs], return_inverse=True)
     most = np.maximum(np.bincount(row, np.abs(weight)), 1e-300)
     effect = sp.csr_array((weight / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs)))
-    here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
+    here = event.fraction_from(amount)
     matrix, assets = clearing_rows(event)
     fraction = cp.Variable(len(legs), bounds=[0, 1])
     notional = np.abs(event.notional[legs])
@@ -97,9 +69,7 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
         problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     if fraction.value is None:
         return amount
-    even = event.fixed_fraction * event.size
-    even[legs] = np.clip(fraction.value, 0.0, 1.0) * event.size[legs]
-    return cleared(event, even)
+    return cleared(event, event.amount_from(np.clip(fraction.value, 0.0, 1.0)))
 
 
 def polished(event: Event, whole: Array, amount: Array) -> Array:
@@ -117,7 +87,7 @@ def polished(event: Event, whole: Array, amount: Array) -> Array:
 
 def _polished(event: Event, whole: Array, amount: Array) -> Array:
     book, legs = event.book, np.flatnonzero(event.free)
-    here = (amount / np.where(event.size > 0, event.size, 1.0))[legs]
+    here = event.fraction_from(amount)
     effect_of = event.closable_part(whole)
     moving, row = np.unique(book.account[legs], return_inverse=True)
     effect = np.zeros((len(moving), len(legs)))
@@ -145,7 +115,5 @@ def _polished(event: Event, whole: Array, amount: Array) -> Array:
             and fraction.max() <= 1 + 1e-12
             and np.abs(rows @ fraction - wanted).max() <= 1e-9
         ):
-            exact = event.fixed_fraction * event.size
-            exact[legs] = np.clip(fraction, 0.0, 1.0) * event.size[legs]
-            return cleared(event, exact)
+            return cleared(event, event.amount_from(np.clip(fraction, 0.0, 1.0)))
     return amount

@@ -11,9 +11,10 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import answers, batches
 from adl_opt.evaluation.symbols import Symbols, needed
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
-from adl_opt.objectives.base import Objective, Sum, trusted
+from adl_opt.objectives.base import Objective
+from adl_opt.objectives.expected_loss import is_expected_loss, with_expected_loss
 
 # Of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the
 # change.
@@ -24,7 +25,7 @@ def newton_at(objective: Objective, m: Symbols) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth
     law; None if it has none or there are scenarios.
     """
-    smooth = m.law is not None and not isinstance(m.law, Scenarios)
+    smooth = m.law is not None and m.law.scenarios is None
     try:
         return with_expected_loss(objective, lambda: Newton(m)) if smooth else None
     except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
@@ -37,8 +38,8 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 
     An expected loss, of which every account that has something to decide can lose there (THEORY 4).
     """
-    weighs = any(weight > 0 and _is_expected_loss(part) for weight, part in objective.weighted_parts())
-    if not weighs or law is None or isinstance(law, Scenarios):
+    weighs = any(weight > 0 and is_expected_loss(part) for weight, part in objective.weighted_parts())
+    if not weighs or law is None or law.scenarios is not None:
         return False
     book = event.book
     deciding = book.per_account(event.free.astype(float)) > 0
@@ -56,15 +57,6 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
         if not sure[deciding[batch.account]].all():
             return False
     return True
-
-
-def with_expected_loss(objective: Objective, make: Any) -> Objective | None:
-    if not any(_is_expected_loss(part) for _, part in objective.weighted_parts()):
-        return None
-    other = make()
-    return Sum(
-        tuple((w, other if _is_expected_loss(part) else part) for w, part in objective.weighted_parts())
-    )
 
 
 class Newton(Objective):
@@ -95,8 +87,3 @@ class Newton(Objective):
     def value(self, m: Any) -> float:
         step = -self._notional * (m.fraction - self._at)
         return float(self._slope @ step + ((self._half @ step) ** 2).sum() / 2)
-
-
-def _is_expected_loss(part: Objective) -> bool:
-    """Known to be it, not only believed: a bound rests on this."""
-    return part.expected_loss_weight == 1.0 and trusted(part)

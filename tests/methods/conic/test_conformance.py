@@ -84,10 +84,10 @@ def _cones(values: np.ndarray, dims, dual: bool) -> float:
 @pytest.mark.parametrize(("objective", "law", "solver"), CELLS)
 def test_cell(objective, law, solver):
     problem = adl.Problem(OBJECTIVES[objective], EVENT, LAWS[law])
-    program = problem._route.program(problem.event)
+    program = problem._compiled.program(problem.event)
     # Three digits of the unit: Clarabel ends on exponential cones at 1e-12 or at 4e-6 as the last digit of it
     # falls.
-    program.set(problem.event, float(f"{problem._route.reference(problem.event):.3g}"))
+    program.set(problem.event, float(f"{problem._compiled.scales(problem.event).reference:.3g}"))
     options = _options(solver, 1e-9, None)
     data, chain, _ = program.problem.get_problem_data(solver, solver_opts=options)
     raw = chain.solve_via_data(program.problem, data, solver_opts=options)
@@ -141,8 +141,8 @@ def test_the_exclusions_of_highs_are_true(name):
     so.
     """
     problem = adl.Problem(OBJECTIVES[name], EVENT, LAWS["Scenarios"])
-    program = problem._route.program(problem.event)
-    program.set(problem.event, problem._route.reference(problem.event))
+    program = problem._compiled.program(problem.event)
+    program.set(problem.event, problem._compiled.scales(problem.event).reference)
     try:
         data, _, _ = program.problem.get_problem_data("HIGHS")
     except cp.error.SolverError:

@@ -122,7 +122,7 @@ def test_each_requirement_is_tried():
     for _ in range(2):
         with pytest.raises(adl.ObjectiveError, match="exclude an allocation"):
             problem.solve(short={"K": 6.0})
-    assert len(problem._route._trials) == 2
+    assert len(problem._compiled.trials) == 2
 
 
 class FormulaBoxed(Boxed):

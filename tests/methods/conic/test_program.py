@@ -64,7 +64,7 @@ def test_free_variables_go_to_clarabel(paper, law):
     assert solved.certificate.certified and proof.startswith(
         "conic dual of `express`; that `express` is at most `value` was tried at"
     )
-    program = problem._route.program(paper)
+    program = problem._compiled.program(paper)
     assert program.linear and program.brings_variables
 
 

@@ -1,0 +1,68 @@
+"""Closed forms: an objective's own formula, one leverage of a factor for all (Thm 3), nothing to decide."""
+
+import numpy as np
+
+from adl_opt.arrays import Array
+from adl_opt.certificates.assess import assess
+from adl_opt.certificates.certificate import Proof
+from adl_opt.data.event import Event, cleared
+from adl_opt.evaluation.symbols import loading_of
+from adl_opt.laws.base import Law
+from adl_opt.methods.base import Found, Method, Request
+from adl_opt.methods.conic.agreement import check
+from adl_opt.objectives.leverage import FactorLeverageSquare
+from adl_opt.waterfill.level import clipped_level
+
+
+class ClosedForm(Method):
+    """A formula, where the objective knows one or the law has one factor."""
+
+    name = "closed-form"
+
+    def refuses(self, request: Request) -> str | None:
+        if request.nothing_to_decide or request.formula is not None or request.one_factor:
+            return None
+        why = (
+            "it is neither monotone nor brings a closed form"
+            if request.event.book.isolated
+            else "accounts hold more than one position"
+        )
+        return f"no closed form is known for {request.written} here: {why}; use method='auto'"
+
+    def solve(self, request: Request) -> Found:
+        event, law, amount = request.event, request.law, request.event.amount_from()
+        if not request.nothing_to_decide:
+            formula = request.formula
+            # Levelled factor leverages are optimal for every move of the factor (Thm 3).
+            amount = level_factor(event, law)[0] if formula is None else formula
+            check(request.compiled, event, amount)
+        proof = assess(request.objective, event, law, amount, None, request.tolerance)
+        return Found(amount, proof, self.name)
+
+
+def level_factor(event: Event, law: Law | None) -> tuple[Array, Proof]:
+    """(amount (legs,) contracts, proof) that levels the factor leverages of a one-factor law (aligned):
+    optimal for every move of the factor (Thm 3, whose proof is of any boxes, hence of caps).
+    """
+    loading, objective = loading_of(law), FactorLeverageSquare()
+    whole = loading[event.book.asset] * event.book.notional
+    if len(event.free_assets) == 1 and event.closable_part(whole)[event.free].all():
+        amount = _common_level(event, loading, whole)
+        return amount, assess(objective, event, law, amount)
+    from adl_opt.methods.conic.levelling import level
+
+    return level(objective, event, law, whole)
+
+
+def _common_level(event: Event, loading: Array, whole: Array) -> Array:
+    """One asset to decide: the common level, clipped to what each account can reach, always clears
+    (THEORY 5). whole (legs,): what each position adds to the factor leverage times equity.
+    """
+    book, legs, k = event.book, np.flatnonzero(event.free), int(event.free_assets[0])
+    effect = event.closable_part(whole)
+    account, moved = book.account[legs], effect[legs]
+    start = book.per_account(whole - effect * event.fixed_fraction)[account]
+    total = float(start.sum()) - float(loading[k] * event.side[k] * event.required[k] * book.price[k])
+    low, high = start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0)
+    after = clipped_level(low, high, book.equity[account], total)[1]
+    return cleared(event, event.amount_from(np.clip((start - after) / moved, 0.0, 1.0)))

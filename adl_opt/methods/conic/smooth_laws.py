@@ -1,0 +1,92 @@
+"""Laws without scenarios: second-order-cone cuts under elliptical moves, Newton's model under the others
+(THEORY 4).
+"""
+
+import contextlib
+from dataclasses import replace
+
+import numpy as np
+
+from adl_opt.certificates.certificate import Evidence, with_bound
+from adl_opt.data.event import cleared
+from adl_opt.errors import SolveError
+from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.laws.elliptical import Gaussian
+from adl_opt.methods.base import Found, Request, best_of
+from adl_opt.methods.conic.agreement import bound_counts
+from adl_opt.methods.conic.attempts import amount_at, assessed, at_ends, at_pro_rata
+from adl_opt.methods.conic.compiled import Compiled
+from adl_opt.methods.conic.cutting_planes import cut_below
+from adl_opt.methods.conic.newton_model import newton_at
+from adl_opt.methods.conic.refinement import TIGHT, refined
+from adl_opt.objectives.base import Objective, trusted
+
+_CUTS = 25  # rounds at most
+_NEWTON = 1e-4  # the gap from which Newton's model takes over
+
+
+def must_have_optimum(request: Request) -> bool:
+    """Whether a solver of our choice without a point is lost in rounding: our own objectives have an
+    optimum.
+    """
+    return request.solver is None and request.time_limit is None and trusted(request.objective)
+
+
+def by_cuts(request: Request) -> Found | None:
+    """Elliptical laws: cuts below the expected loss, one more an account and round, whose programs' bounds
+    prove; None where they do not apply.
+    """
+    event, law, objective = request.event, request.law, request.objective
+    amounts = [event.pro_rata_amount, event.amount_from()]
+    found: list[Found] = []
+    # Newton is faster near a smooth optimum; kinks of other parts need the cuts' bounds to the last.
+    enough = 10 * TIGHT if objective.expected_loss_weight is None else _NEWTON
+    stalled = 0
+    for _ in range(_CUTS):
+        below = cut_below(objective, law, [Symbols(event, law, amount) for amount in amounts])
+        if below is None:
+            return None
+        before = min((each.gap for each in found), default=np.inf)
+        try:
+            found.append(_minimum_of_cuts(request, below))
+        except SolveError:
+            if not found and not must_have_optimum(request):
+                raise
+            found = found or [at_pro_rata(request)]
+            break
+        amounts.append(found[-1].amount)
+        stalled = 0 if found[-1].gap < before else stalled + 1
+        if min(before, found[-1].gap) <= enough or stalled > 2:
+            break
+    bounds = [-np.inf if each.certificate.bound is None else each.certificate.bound for each in found]
+    highest, best = found[int(np.argmax(bounds))], refined(request, best_of(found))
+    certificate = with_bound(best.certificate, highest.certificate, request.tolerance)
+    return best._replace(proof=replace(best.proof, certificate=certificate))
+
+
+def _minimum_of_cuts(request: Request, below: Objective) -> Found:
+    event, cuts = request.event, request.compiled.beside(below)
+    program = cuts.program(event)
+    cuts.trial(event)
+    reference = request.compiled.scales(event).reference
+    point = program.solve(event, reference, request.solver, 1e-10, request.time_limit)
+    amount = amount_at(event, point)
+    bound = point.bound if bound_counts(cuts, event, amount, point) else None
+    evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
+    return at_ends(request, cleared(event, amount), evidence)
+
+
+def by_newton(request: Request) -> Found | None:
+    """Other laws with a curvature: Newton's model from the optimum under normal moves of the same covariance;
+    None where it does not apply.
+    """
+    event, law, objective = request.event, request.law, request.objective
+    amount = cleared(event, event.pro_rata_amount)
+    if newton_at(objective, Symbols(event, law, amount)) is None:
+        return None
+    covariance = needed(law).covariance_of_moves()
+    if covariance is not None:
+        with contextlib.suppress(SolveError):
+            normal = by_cuts(replace(request, compiled=Compiled(objective, Gaussian(covariance))))
+            amount = amount if normal is None else normal.amount
+    return refined(request, assessed(request, amount))
