@@ -230,9 +230,6 @@ def _open_gap(allocation: Allocation) -> str:
     )
 
 
-def _positive(number: object) -> bool:
-    return (
-        isinstance(number, (int, float, np.integer, np.floating))
-        and not isinstance(number, bool)
-        and 0 < number <= 1e300
-    )
+def _positive(number: Any) -> bool:
+    kinds = (int, float, np.integer, np.floating)
+    return isinstance(number, kinds) and not isinstance(number, bool) and bool(0 < number <= 1e300)

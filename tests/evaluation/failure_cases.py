@@ -6,6 +6,7 @@ from scipy import stats
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.failures import EVENT, LAW, PAPER, Case
 
@@ -37,7 +38,9 @@ CASES = [
     Case("need a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
     Case(
         "need a one-factor law",
-        lambda _: Factor().express(ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True)),
+        lambda _: Factor().express(
+            ConicSymbols(Table(EVENT, LAW, 1.0), __import__("cvxpy").Variable(2), True)
+        ),
         adl.LawError,
     ),
     Case("need a one-factor law", lambda _: loading_of(LAW), adl.LawError),

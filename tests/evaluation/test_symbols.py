@@ -7,6 +7,7 @@ import pytest
 import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.examples.events import any_allocation
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import count
 from tests.limited import drawn
@@ -44,7 +45,7 @@ def test_symbols_of_both_sides_agree(seed):
         ),
         (factor, ("factor_leverage",)),
     ):
-        program = ConicSymbols(event, moves, 1.0, fraction, plain=True)
+        program = ConicSymbols(Table(event, moves, 1.0), fraction, plain=True)
         amount = any_allocation(event, rng)
         fraction.value = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
         m = Symbols(event, moves, amount)

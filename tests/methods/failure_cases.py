@@ -8,8 +8,10 @@ from scipy.sparse import csr_array
 
 import adl_opt as adl
 from adl_opt.methods import separable
+from adl_opt.methods.conic.highs_models import solve_exactly
 from adl_opt.methods.conic.optimal_face import Face, optimal_face
 from adl_opt.methods.conic.program import Program
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import one_asset
 from tests.failures import EVENT, LAW, PAPER, PAPER_LAW, PROBLEM, Case, saying, solve
@@ -90,7 +92,7 @@ def unsolvable(kind: str):
             cp.Minimize(cp.exp(x)) if kind == "cone" else cp.Minimize(x),
             [x >= 1, x <= 0] if kind == "empty" else [],
         )
-        return Face._solve(wrong, "HIGHS", None)
+        return solve_exactly(wrong, "HIGHS", None)
 
     return call
 
@@ -209,7 +211,7 @@ CASES = [
     ),
     Case(
         "no symbol 'risk'; there are equity",
-        lambda _: ConicSymbols(EVENT, LAW, 1.0, __import__("cvxpy").Variable(2), True).risk,
+        lambda _: ConicSymbols(Table(EVENT, LAW, 1.0), __import__("cvxpy").Variable(2), True).risk,
         adl.ObjectiveError,
     ),
     Case(

@@ -8,6 +8,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import count, cross, scenarios
 from tests.tolerances import TOL
@@ -78,7 +79,7 @@ def test_express_is_value(objective, seed):
     amount[event.free] = fraction.value * event.size[event.free]
     value = objective.value(Symbols(event, law, amount))
     for plain in (True, False):
-        m = ConicSymbols(event, law, 7.0, fraction, plain=plain)
+        m = ConicSymbols(Table(event, law, 7.0), fraction, plain=plain)
         expression = objective.express(m)
         assert expression.is_convex()
         for row in m.named.values():  # the epigraph variables at their rows, as a solver leaves them

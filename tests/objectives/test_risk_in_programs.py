@@ -7,6 +7,7 @@ import pytest
 import adl_opt as adl
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import count, cross, isolated, scenarios
 from tests.objectives.measures import ALL
@@ -45,7 +46,7 @@ def test_express_is_value(seed):
     ]:
         for plain in (True, False):
             fraction = cp.Variable(len(closed), bounds=[0, 1])
-            symbols = ConicSymbols(event, law, unit, fraction, plain=plain)
+            symbols = ConicSymbols(Table(event, law, unit), fraction, plain=plain)
             problem = cp.Problem(
                 cp.Minimize(measure.express(symbols.part(0))), [fraction == closed, *symbols.constraints]
             )

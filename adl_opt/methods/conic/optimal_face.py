@@ -7,34 +7,29 @@ in what they curve (the loss, the leverages), which leaves a polyhedron too. Any
 allocations within WITHIN of the optimum, by conic programs.
 """
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import cvxpy as cp
-import highspy
 import numpy as np
 import scipy.sparse as sp
 
-from adl_opt.arrays import Array, Index, Mask
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.base import Law, scenario_count
+from adl_opt.methods.conic.highs_models import highs_model, run_highs, solve_exactly
+from adl_opt.methods.conic.preferred import preferred
 from adl_opt.methods.conic.program import Program, clearing_rows
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, evaluate
-from adl_opt.threads import SHARED, filtered, shared
+from adl_opt.threads import SHARED, shared
 
-WITHIN = (
-    1e-8  # of the optimum: how far above it allocations count as optimal where the optima are no polyhedron
-)
+WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal if these are no polyhedron
 _ZERO = 1e-9  # multipliers of a program whose objective is 1 below which they count as none
-_EXACT = {
-    "small_matrix_value": 1e-12, "primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10,
-    "mip_feasibility_tolerance": 1e-9,
-}  # fmt: skip
-_INTERIOR = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 TELLABLE = 1e-8  # of a position: where less can move at most, programs do not tell optima apart
 _SNAP = 1e-9  # fractions this close to 0 or 1, or to one another, are the solver's rounding
 
@@ -65,18 +60,14 @@ class Face:
 
         Raises SolveError if HiGHS fails.
         """
-        solver = self.solver()
-        found = np.zeros((2, costs.shape[0]))
-        columns = self.at.astype(np.int32)
-        zero = np.zeros(len(columns))
-        for k in range(costs.shape[0]):
-            cost = np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
-            for side, sign in enumerate((1.0, -1.0)):
-                solver.changeColsCost(len(columns), columns, sign * cost)
-                _run(solver)
-                found[side, k] = sign * solver.getInfo().objective_function_value
-        solver.changeColsCost(len(columns), columns, zero)
-        return found[0], found[1]
+        solver, columns = self.solver(), self.at.astype(np.int32)
+
+        def least(cost: Array) -> float:
+            solver.changeColsCost(len(columns), columns, cost)
+            run_highs(solver)
+            return solver.getInfo().objective_function_value
+
+        return _ends_of_each(costs, least)
 
     def ranges(self) -> tuple[Array, Array]:
         """Least and most fraction closed of each free leg over the face, (free legs,)."""
@@ -119,7 +110,7 @@ class Face:
         for cost in self._random_costs():
             for sign in (1.0, -1.0):
                 solver.changeColsCost(len(columns), columns, sign * cost)
-                _run(solver)
+                run_highs(solver)
                 found.append(np.array(solver.getSolution().col_value, float)[self.at])
         return found
 
@@ -132,97 +123,13 @@ class Face:
 
         Raises SolveError if no solver finds one.
         """
-        x = cp.Variable(len(self.low), bounds=[self.low, self.high])
-        fraction, book = x[self.at], self.event.book
-        legs = np.flatnonzero(self.event.free)
-        n = len(book.accounts)
-        share = sp.csr_array(
-            (np.abs(self.event.notional[legs]), (book.account[legs], np.arange(len(legs)))),
-            shape=(n, len(legs)),
-        )
-        constraints: list[Any] = [
-            self.rows[: self.equal] @ x == self.right[: self.equal],
-            self.rows[self.equal :] @ x <= self.right[self.equal :],
-        ]
-        if kind == "water-filling":
-            start = Symbols(self.event, None, self.event.fixed_fraction * self.event.size).leverage
-            after = start - sp.diags_array(1 / book.equity) @ share @ fraction
-            weight = np.sqrt(book.equity / book.equity.sum()) / max(float(start.max()), 1e-300)
-            self._solve(
-                cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(weight, after))), constraints),
-                "CLARABEL",
-                time_limit,
-            )
-            return np.asarray(fraction.value)
-        if kind == "keep-hedges":
-            cost = np.where(self._hedges()[legs], np.abs(self.event.notional[legs]), 0.0)
-            self._solve(
-                cp.Problem(cp.Minimize(cost / max(cost.sum(), 1e-300) @ fraction), constraints),
-                "HIGHS",
-                time_limit,
-            )
-            return np.asarray(fraction.value)
-        touched = cp.Variable(n, boolean=True)
-        # An account that the requirement reduces anyway costs nothing more.
-        anyway = book.per_account(((self.event.fixed_fraction > 0) & (self.event.size > 0)).astype(float)) > 0
-        count = cp.Problem(
-            cp.Minimize((~anyway).astype(float) @ touched),
-            [*constraints, fraction <= touched[book.account[legs]]],
-        )
-        self._solve(count, "HIGHS", time_limit)
-        found = np.asarray(fraction.value)
-        spared = (np.asarray(touched.value) < 0.5)[book.account[legs]]
-        # Integers are met up to a tolerance only: again without the accounts that are spared.
-        rest = cp.Problem(
-            cp.Minimize(0),
-            [*constraints, fraction[np.flatnonzero(spared)] == 0] if spared.any() else constraints,
-        )
-        with contextlib.suppress(SolveError):
-            self._solve(rest, "HIGHS", time_limit)
-            found = np.asarray(fraction.value)
-        return found
-
-    def _hedges(self) -> Mask:
-        """Legs against the rest of their account, before closing: of opposite sign to its other notional
-        taken together.
-        """
-        book = self.event.book
-        others = book.per_account(book.notional)[book.account] - book.notional
-        return (book.notional * others < 0) & (np.bincount(book.account)[book.account] > 1)
-
-    @staticmethod
-    def _solve(problem: cp.Problem, solver: str, time_limit: float | None) -> None:
-        limit = {} if time_limit is None else {"time_limit": float(time_limit)}
-        looser = {"presolve": "off", "small_matrix_value": 1e-12}  # thin bands are taken for infeasible
-        attempts = [_INTERIOR] if solver == "CLARABEL" else [_EXACT, looser]
-        for options in attempts:
-            try:
-                with filtered("ignore", UserWarning):  # what it finds is proved or refused by the caller
-                    problem.solve(solver=solver, **options, **limit)
-            except cp.error.SolverError as error:
-                raise SolveError(
-                    f"{solver} finds no preferred optimum: {str(error).splitlines()[0]}"
-                ) from None
-            if problem.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-                return
-        raise SolveError(f"{solver} finds no preferred optimum (it says {problem.status})")
+        x, equal = cp.Variable(len(self.low), bounds=[self.low, self.high]), self.equal
+        face = [self.rows[:equal] @ x == self.right[:equal], self.rows[equal:] @ x <= self.right[equal:]]
+        return preferred(kind, self.event, x[self.at], face, time_limit)
 
     def solver(self) -> Any:
         """HiGHS, holding the program without an objective."""
-        lp = highspy.HighsLp()
-        rows = sp.csr_array(self.rows)
-        lp.num_col_, lp.num_row_ = len(self.low), len(self.right)
-        lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.zeros(len(self.low)), self.low, self.high
-        lp.row_lower_ = np.where(np.arange(len(self.right)) < self.equal, self.right, -highspy.kHighsInf)
-        lp.row_upper_ = self.right
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = rows.indptr, rows.indices, rows.data
-        solver = highspy.Highs()
-        solver.setOptionValue("output_flag", False)
-        for name, value in _EXACT.items():
-            solver.setOptionValue(name, value)
-        solver.passModel(lp)
-        return solver
+        return highs_model(self.low, self.high, self.rows, self.right, self.equal)
 
 
 @dataclass(frozen=True)
@@ -246,15 +153,13 @@ class LevelSet(Face):
         problem = cp.Problem(
             cp.Minimize(cost @ fraction), [*whole.constraints, whole.objective.args[0] <= self.most]
         )
-        found = np.zeros((2, costs.shape[0]))
-        for k in range(costs.shape[0]):
-            for side, sign in enumerate((1.0, -1.0)):
-                cost.value = (
-                    sign * np.asarray(costs[[k]].todense() if sp.issparse(costs) else costs[k], float).ravel()
-                )
-                self._solve(problem, "CLARABEL", None)
-                found[side, k] = sign * float(problem.value)
-        return found[0], found[1]
+
+        def least(values: Array) -> float:
+            cost.value = values
+            solve_exactly(problem, "CLARABEL", None)
+            return float(problem.value)
+
+        return _ends_of_each(costs, least)
 
     def unique(self) -> bool | None:
         return None  # a set within a tolerance of the optimum always has some width
@@ -264,6 +169,14 @@ class LevelSet(Face):
             "prefer= chooses among the optima of linear programs, of our risk measures and of leverage "
             "powers; the optima of this objective are no polyhedron"
         )
+
+
+def _ends_of_each(costs: Any, least: Callable[[Array], float]) -> tuple[Array, Array]:
+    """(least, largest) value of each row of `costs` (K, free legs), given the least value of a cost."""
+    table: Any = sp.csr_array(costs)
+    rows = (table[[k]].toarray().ravel() for k in range(table.shape[0]))
+    ends = np.array([(least(row), -least(-row)) for row in rows])
+    return ends[:, 0], ends[:, 1]
 
 
 def optimal_face(
@@ -315,10 +228,9 @@ def _constant(
     """A linear program whose optima are those of a curved objective: what it curves is held where it is,
     linear terms are minimised.
     """
-    book, m = event.book, Symbols(event, law, amount)
+    book, m, unit = event.book, Symbols(event, law, amount), float(event.natural_scale.mean())
     fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name="fraction")
-    unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
-    symbols = ConicSymbols(event, law, unit, fraction, plain=False)
+    symbols = ConicSymbols(Table(event, law, unit), fraction, plain=False)
     held: list[Any] = []
     total: Any = cp.Constant(0.0)
     parts = [(w, part) for w, part in objective.weighted_parts() if w > 0]
@@ -347,7 +259,7 @@ def _constant(
 
 
 def _ceiling(part: Objective, m: Symbols) -> Array | None:
-    return part.loss_ceiling(m.loss, m.probability) if isinstance(m.law, Scenarios) else None
+    return part.loss_ceiling(m.loss, m.probability) if scenario_count(m.law) else None
 
 
 def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any, how: str) -> Face:
@@ -362,7 +274,7 @@ def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any
     high = np.full(n, np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
     highs = Face(event, at, low, high, A, b, dims.zero, how).solver()
     highs.changeColsCost(n, np.arange(n, dtype=np.int32), c)
-    _run(highs)
+    run_highs(highs)
     solution = highs.getSolution()
     z = -np.array(solution.row_dual, float)
     reduced = c + A.T @ z
@@ -372,22 +284,6 @@ def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any
     tight |= z > _ZERO
     order = np.concatenate([np.flatnonzero(tight), np.flatnonzero(~tight)])
     return Face(event, at, low, high, A[order], b[order], int(tight.sum()), how, _ZERO)
-
-
-def _run(solver: Any) -> None:
-    """Solve; once more without presolve, which takes thin bands for infeasible.
-
-    Raises SolveError if there is no optimum.
-    """
-    said = ""
-    for presolve in ("choose", "off"):
-        solver.setOptionValue("presolve", presolve)
-        solver.run()
-        if solver.getModelStatus() == highspy.HighsModelStatus.kOptimal:
-            return
-        said = solver.modelStatusToString(solver.getModelStatus())
-        solver.clearSolver()
-    raise SolveError(f"HiGHS says {said} of a program over the optimal face")
 
 
 def _columns(data: dict[str, Any], inverse: Any, fraction: Any) -> Index:

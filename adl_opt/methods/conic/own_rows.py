@@ -15,11 +15,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
-from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import point_support
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Law
 from adl_opt.methods.conic.cones import Cones, binding_cones, solved
+from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective
 
@@ -31,9 +30,9 @@ _GIVEN = {
 class BareSymbols(ConicSymbols):
     """The symbols with losses left to be filled in, as columns of their own."""
 
-    def __init__(self, event: Event, law: Law | None, unit: float) -> None:
-        fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name=_GIVEN["fraction"])
-        super().__init__(event, law, unit, fraction, plain=True)
+    def __init__(self, table: Table) -> None:
+        fraction = cp.Variable(len(table.free), bounds=[0, 1], name=_GIVEN["fraction"])
+        super().__init__(table, fraction, plain=True)
 
     @cached_property
     def _above_rows(self) -> Any:
@@ -43,7 +42,7 @@ class BareSymbols(ConicSymbols):
     def _total(self) -> Any:
         return cp.Variable(len(self.largest_loss), bounds=[0, self.largest_loss], name=_GIVEN["loss"])
 
-    @property
+    @cached_property
     def loss(self) -> Any:
         return self._root._total
 
@@ -61,16 +60,16 @@ class Answer:
 
 
 class OwnRows:
-    """The rows of `objective` with variables of its own, for the legs that `event` leaves to be decided.
+    """The rows of `objective` with variables of its own, for the legs that an event leaves to be decided.
 
     count: rows as the user wrote them, boxes of variables among them. own: the variables.
     known: whether all cones have a rule here.
     """
 
-    def __init__(self, objective: Objective, event: Event, law: Law | None, unit: float) -> None:
-        self.objective, self.event, self.law, self._unit = objective, event, law, unit
-        self.money = unit if objective.money else 1.0
-        self._m = BareSymbols(event, law, unit)
+    def __init__(self, objective: Objective, table: Table) -> None:
+        self.objective, self.event, self.law, self._unit = objective, table.event, table.law, table.unit
+        self.money = table.unit if objective.money else 1.0
+        self._m = BareSymbols(table)
         problem = cp.Problem(cp.Minimize(cp.sum(objective.express(self._m.part(0)))), self._m.constraints)
         self.own = [variable for variable in problem.variables() if variable.name() not in _GIVEN.values()]
         self.count = sum(c.size for c in self._m.constraints) + sum(_sides(variable) for variable in self.own)
@@ -184,9 +183,7 @@ class OwnRows:
 
     def amount(self, fraction: Array) -> Array:
         """Contracts closed by leg, (legs,)."""
-        amount = self.event.fixed_fraction * self.event.size
-        amount[self.event.free] = fraction * self.event.size[self.event.free]
-        return amount
+        return self.event.amount_from(fraction)
 
     def _slope(self, fraction: Array, by_column: Array) -> Array:
         """From slopes in what is given to slopes in the fraction closed, (legs,), through the losses."""

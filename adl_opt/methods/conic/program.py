@@ -1,13 +1,13 @@
-"""The conic route: an event, a law and an objective as one dimensionless DPP program in CVXPY (§10), solved
-and bounded.
+"""An event, a law and an objective as one dimensionless DPP program in CVXPY (§10), solved and bounded.
 
-`ConicSymbols` says the symbols of symbols.py in CVXPY. Inside, a fraction closed lies in [0, 1], the row of
+Inside, a fraction closed lies in [0, 1], the row of
 account i is divided by D_i = max(gross notional, equity), the objective by its value at pro rata; the user
 sees none of it.
 """
 
 import threading
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,9 +24,11 @@ from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
 from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.rows import Table
+from adl_opt.methods.conic.solvers import solver_options
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, foreign_part
-from adl_opt.threads import SHARED, alone, shared
+from adl_opt.threads import SHARED, alone, filtered, shared
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,21 @@ class Program:
 
     @shared
     def __init__(self, objective: Objective, event: Event, law: Law | None) -> None:
-        self.objective, self.event, self._law, self.lock = objective, event, law, threading.RLock()
-        book, free = event.book, event.free
-        self.fraction = cp.Variable(int(free.sum()), bounds=[0, 1], name="fraction")
-        unit = float(np.maximum(book.per_account(np.abs(book.notional)), book.equity).mean())
-        plain = ConicSymbols(event, law, unit, self.fraction, plain=True)
+        self.objective, self.event, self.lock = objective, event, threading.RLock()
+        self._table = Table(event, law, float(event.natural_scale.mean()))
+        self.fraction = cp.Variable(len(self._table.free), bounds=[0, 1], name="fraction")
+        plain = ConicSymbols(self._table, self.fraction, plain=True)
         self._plain = self._check(objective, plain)
-        self.symbols = plain.alike(plain=False)
+        self.symbols = ConicSymbols(self._table, self.fraction, plain=False)
         expression = _scalar(objective, objective.express(self.symbols.part(0)))
-        self.money = unit if objective.money else 1.0
+        self.money = self._table.unit if objective.money else 1.0
         self.required = cp.Parameter(len(event.free_assets), nonneg=True, name="required")
         self.inverse = cp.Parameter(nonneg=True, name="inverse_scale")
         self.clearing = clearing_rows(event)[0] @ self.fraction == self.required
         self.problem = cp.Problem(
             cp.Minimize(self.inverse * expression), [self.clearing, *self.symbols.constraints]
         )
-        if not self.problem.is_dcp(dpp=True):
+        if not self.problem.is_dpp():
             raise ObjectiveError(
                 f"the objective {objective} breaks CVXPY's rule for parameters (DPP), so that it could not "
                 "be solved again cheaply"
@@ -82,7 +83,7 @@ class Program:
         )
         self._opaque = any(variable.id != self.fraction.id for variable in self._plain.variables())
         beside = [variable for constraint in plain.constraints for variable in constraint.variables()]
-        self._own = self._opaque or any(variable.id not in plain.own for variable in beside)
+        self._own = self._opaque or any(variable.id not in plain.given for variable in beside)
         self.set(event, 1.0)
 
     @staticmethod
@@ -103,7 +104,7 @@ class Program:
                 f"{len(odd)} of the constraints of {objective} are not convex (DCP), first "
                 f"{' '.join(str(odd[0]).split())[:80]} (§17)"
             )
-        own = [c for c in m.constraints if all(variable.id in m.own for variable in c.variables())]
+        own = [c for c in m.constraints if all(variable.id in m.given for variable in c.variables())]
         if own:
             raise ObjectiveError(
                 f"{len(own)} of the constraints of {objective} bind the allocation alone, first "
@@ -128,23 +129,18 @@ class Program:
 
         Raises SolveError if no solver masters what is left of the program.
         """
-        fraction = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
-        said = self.expressed(fraction)
-        if said is not None:
-            return said
+        fraction = event.fraction_from(amount)
+        if (value := self.expressed(fraction)) is not None:
+            return value
         self.set(event, scale)
-        name = "HIGHS" if self.linear and not self.brings_variables else "CLARABEL"
+        fixed = [self.fraction == fraction, *self.problem.constraints[1:]]
         try:
-            with SHARED, warnings.catch_warnings():
-                program = cp.Problem(
-                    self.problem.objective, [self.fraction == fraction, *self.problem.constraints[1:]]
-                )
-                warnings.simplefilter(
-                    "ignore", UserWarning
-                )  # "may be inaccurate": whoever asks compares with `value`
-                program.solve(solver=name, **_options(name, 1e-10, None))
+            with filtered("ignore", UserWarning):  # "may be inaccurate": whoever asks compares with `value`
+                program = cp.Problem(self.problem.objective, fixed)
+                program.solve(solver=self.solver, **solver_options(self.solver, 1e-10, None))
         except cp.error.SolverError as error:
-            raise SolveError(f"{name} cannot value {self.objective}: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0]
+            raise SolveError(f"{self.solver} cannot value {self.objective}: {reason}") from None
         return np.nan if program.value is None else float(program.value) * scale
 
     @cached_property
@@ -158,7 +154,7 @@ class Program:
         if not self._own or foreign is None:
             return None
         with SHARED:
-            return OwnRows(foreign, self.event, self._law, self.symbols.unit)
+            return OwnRows(foreign, self._table)
 
     @alone
     def set(self, event: Event, reference: float) -> None:
@@ -173,23 +169,22 @@ class Program:
             c.is_dcp() and all(a.is_pwl() for a in c.args) for c in self.problem.constraints
         )
 
+    @property
+    def solver(self) -> str:
+        """The solver of our choice."""
+        return "HIGHS" if self.linear and not self.brings_variables else "CLARABEL"
+
     @alone
     def solve(
         self, event: Event, reference: float, solver: str | None, accuracy: float, time_limit: float | None
     ) -> Point:
         """Solve for this event's requirement. Raises SolveError if the solver returns no point."""
         self.set(event, reference)
-        name = solver or ("HIGHS" if self.linear and not self.brings_variables else "CLARABEL")
-        options = _options(name, accuracy, time_limit)
-        try:
-            with SHARED:
-                data, chain, inverse = self.problem.get_problem_data(
-                    name, enforce_dpp=True, solver_opts=options
-                )
-            raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
+        name = solver or self.solver
+        options = solver_options(name, accuracy, time_limit)
+        with self._refusals(name):
+            data, raw, chain, inverse = self._answered(name, options)
             found = chain.invert(raw, inverse)
-        except (cp.error.SolverError, ValueError) as error:
-            raise SolveError(f"{name} cannot solve {self.objective}: {str(error).splitlines()[0]}") from None
         if not found.primal_vars or self.fraction.id not in found.primal_vars:
             raise SolveError(
                 f"{name} returned no point for {self.objective} (it says {found.status}); try another "
@@ -202,12 +197,10 @@ class Program:
             )
         gap, assumed = dual_bound(data, raw)
         gap += 1e-13  # the rounding of a program whose objective is of order 1
-        back = 1 / float(self.inverse.value) * self.money
+        back = self._back
         bound = (found.opt_val - gap) * back
-        if (
-            self._plain.is_nonneg()
-        ):  # by CVXPY's rules of signs: where nothing is lost, rounding must not say less than nothing
-            bound = max(bound, 0.0)
+        # By CVXPY's rules of signs: where nothing is lost, rounding must not say less than nothing.
+        bound = max(bound, 0.0) if self._plain.is_nonneg() else bound
         dual = Dual(self._multipliers(found.dual_vars, back), self._weights(found.dual_vars, back))
         price = np.full(len(event.side), np.nan)
         if found.dual_vars and self.clearing.id in found.dual_vars:
@@ -224,15 +217,32 @@ class Program:
         quote currency of a unit. Raises SolveError.
         """
         self.set(event, reference)
-        options = _options("HIGHS", 1e-10, None)
-        try:
-            with SHARED:
-                data, chain, _ = self.problem.get_problem_data("HIGHS", enforce_dpp=True, solver_opts=options)
-            raw = chain.solve_via_data(self.problem, data, solver_opts=dict(options))
+        options = solver_options("HIGHS", 1e-10, None)
+        with self._refusals("HIGHS", KeyError, TypeError):
+            data, raw, _, _ = self._answered("HIGHS", options)
             x = np.array(raw["solution"].col_value, float)
-        except (cp.error.SolverError, ValueError, KeyError, TypeError) as error:
-            raise SolveError(f"HIGHS cannot solve {self.objective}: {str(error).splitlines()[0]}") from None
-        return data, x, 1 / float(self.inverse.value) * self.money
+        return data, x, self._back
+
+    def _answered(self, name: str, options: dict[str, Any]) -> tuple[Any, Any, Any, Any]:
+        """(data, raw answer, chain, inverse data): CVXPY's, the program compiled for a solver and solved."""
+        with SHARED:
+            found: Any = self.problem.get_problem_data(name, enforce_dpp=True, solver_opts=options)
+        data, chain, inverse = found
+        return data, chain.solve_via_data(self.problem, data, solver_opts=dict(options)), chain, inverse
+
+    @contextmanager
+    def _refusals(self, name: str, *kinds: type[Exception]) -> Iterator[None]:
+        """What a solver raises, as a SolveError."""
+        try:
+            yield
+        except (cp.error.SolverError, ValueError, *kinds) as error:
+            reason = str(error).splitlines()[0]
+            raise SolveError(f"{name} cannot solve {self.objective}: {reason}") from None
+
+    @property
+    def _back(self) -> float:
+        """Of a unit of the program's objective: how much in the objective's own unit."""
+        return 1 / float(self.inverse.value) * self.money
 
     def _multipliers(self, duals: Any, back: float) -> Array | None:
         row = self.symbols.named.get("shortfall")
@@ -293,38 +303,3 @@ def _scalar(objective: Objective, expression: Any) -> Any:
 
 def _finite(values: Any) -> bool:
     return bool(np.isfinite(values.data if sp.issparse(values) else values).all())
-
-
-_TIME_LIMIT = {
-    "HIGHS": "time_limit",
-    "CLARABEL": "time_limit",
-    "OSQP": "time_limit",
-    "SCS": "time_limit_secs",
-}
-
-
-def _options(name: str, accuracy: float, time_limit: float | None) -> dict[str, Any]:
-    if time_limit is not None and name not in _TIME_LIMIT:
-        raise SolveError(f"time_limit= is known here for {', '.join(_TIME_LIMIT)}, not for {name}")
-    limit = {} if time_limit is None else {_TIME_LIMIT[name]: float(time_limit)}
-    if name == "HIGHS":
-        tight = max(accuracy, 1e-10)
-        # Dust accounts have entries below HiGHS's default 1e-9 in the clearing rows (THEORY 8.3).
-        return {
-            "small_matrix_value": 1e-12,
-            "primal_feasibility_tolerance": tight,
-            "dual_feasibility_tolerance": tight,
-            **limit,
-        }
-    if name == "CLARABEL":
-        return {
-            "tol_gap_abs": accuracy,
-            "tol_gap_rel": accuracy,
-            "tol_feas": accuracy,
-            # The default leaves residuals a hundred times larger on our programs.
-            "static_regularization_constant": 1e-10,
-            "accept_unknown": True,
-            "max_iter": 500,
-            **limit,
-        }
-    return limit

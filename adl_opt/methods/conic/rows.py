@@ -1,6 +1,9 @@
-"""Rows of losses that can be positive, as sparse matrices of the fractions closed (§10)."""
+"""An event under a law in numbers: rows of losses that can be positive, as sparse matrices of the fractions
+closed (§10).
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,8 +12,8 @@ import scipy.sparse as sp
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols
-from adl_opt.laws.base import Scenarios
+from adl_opt.evaluation.symbols import Symbols, scenarios_of
+from adl_opt.laws.base import Law, Scenarios
 
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
 
@@ -35,20 +38,45 @@ class Rows:
     always_scenario: Index
 
 
-def rows_of(event: Event, law: Scenarios, scale: Array, free: Index) -> Rows:
-    book, moves = event.book, law.moves
+class Table:
+    """What every view of an event's symbols shares, computed once; money in units of `unit` (quote
+    currency). free (F,): the legs to decide; untouched: the symbols where none of them is closed.
+    """
+
+    def __init__(self, event: Event, law: Law | None, unit: float) -> None:
+        self.event, self.law, self.unit = event, law, unit
+        self.free = np.flatnonzero(event.free)
+        self.untouched = Symbols(event, law, event.amount_from())
+
+    @cached_property
+    def rows(self) -> Rows:
+        return rows_of(self.untouched, scenarios_of(self.law), self.free)
+
+    @cached_property
+    def largest_shortfall(self) -> Array:
+        """Of each account in each scenario over all fractions closed, (n, S) units."""
+        r, scale = self.rows, self.event.natural_scale / self.unit
+        most = np.zeros((len(scale), len(scenarios_of(self.law).probability)))
+        most[r.account, r.scenario] = r.highest * scale[r.account]
+        at_most = r.always_constant + np.asarray(r.always_matrix.maximum(0).sum(axis=1)).ravel()
+        most[r.always_account, r.always_scenario] = at_most * scale[r.always_account]
+        return most
+
+
+def rows_of(untouched: Symbols, law: Scenarios, free: Index) -> Rows:
+    event, moves = untouched.event, law.moves
+    book, scale = event.book, event.natural_scale
     if len(book.accounts) * len(moves) > _MOST_ROWS:
         raise SolveError(
             f"{len(book.accounts):,} accounts x {len(moves):,} scenarios are too many rows for the conic "
             "method "
             f"(at most {_MOST_ROWS:,}); use fewer scenarios or fewer accounts"
         )
-    start = Symbols(event, law, event.fixed_fraction * event.size)
     column = np.full(len(book.position), -1)
     column[free] = np.arange(len(free))
     kept, always = _Pile(), _Pile()
-    for a, b, argument in start.arguments():  # argument: loss - equity with every free leg untouched
-        legs = np.arange(len(column))[start.legs_of(a, b)]
+    for a, b, argument in untouched.arguments():  # argument: loss - equity with every free leg untouched
+        legs = np.arange(len(column))[untouched.legs_of(a, b)]
         legs = legs[column[legs] >= 0]
         account = book.account[legs] - a
         effect = (

@@ -11,38 +11,25 @@ import numpy as np
 import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
-from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols, loading_of, no_symbol, scenarios_of
-from adl_opt.laws.base import Law
-from adl_opt.methods.conic.rows import Rows, rows_of
+from adl_opt.evaluation.symbols import loading_of, no_symbol, scenarios_of
+from adl_opt.methods.conic.rows import Rows, Table
 
 
 class ConicSymbols:
-    """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs; money in units of
-    `unit`.
+    """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs: a view of a table.
 
     plain: shortfalls are max(row, 0), convex as they stand, for checking that an objective is convex; else
     they are variables above named rows, whose multipliers prove the answer (DESIGN 5).
     """
 
-    def __init__(
-        self, event: Event, law: Law | None, unit: float, fraction: cp.Variable, plain: bool
-    ) -> None:
-        self.event, self.law, self.unit = event, law, unit
-        self._f, self._plain = fraction, plain
-        self._start = Symbols(event, law, event.fixed_fraction * event.size)
+    def __init__(self, table: Table, fraction: cp.Variable, plain: bool) -> None:
+        self._table, self._f, self._plain = table, fraction, plain
+        self.event, self.law, self.unit = table.event, table.law, table.unit
         self.named: dict[str, Any] = {}
         self.constraints: list[Any] = []
-        self.own = {fraction.id}  # the allocation and what is made of it
+        self.given = {fraction.id}  # the allocation and what is made of it
         self.boxed = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
         self._root, self._part = self, 0
-
-    def alike(self, plain: bool) -> "ConicSymbols":
-        """The same symbols, plain or not, over the same rows."""
-        other = ConicSymbols(self.event, self.law, self.unit, self._f, plain)
-        if "rows" in self.__dict__:
-            other.__dict__["rows"] = self.rows  # fills the cached property: rows are the costly part
-        return other
 
     def __getattr__(self, name: str) -> Any:
         raise no_symbol(name)
@@ -77,7 +64,7 @@ class ConicSymbols:
         above = cp.Variable(
             expression.shape, bounds=[0.0 if positive else -room, most + room], name=f"raised {self._part}"
         )
-        self.own.add(above.id)
+        self.given.add(above.id)
         self.boxed.add(above.id)
         self.named[f"weights {self._part}"] = above >= expression
         self.constraints.append(self.named[f"weights {self._part}"])
@@ -91,11 +78,12 @@ class ConicSymbols:
         """Constraints that an objective brings with variables of its own."""
         self.constraints.extend(constraints)
 
-    @cached_property
+    @property
     def _free(self) -> Index:
-        return np.flatnonzero(self.event.free)
+        return self._table.free
 
-    def _scatter(self, rows: Array | Index, values: Array, height: int) -> Any:
+    def _scatter(self, rows: Index, values: Array, height: int) -> Any:
+        """(height, F): the value of each free leg in its row."""
         return sp.csr_array((values, (rows, np.arange(len(self._free)))), shape=(height, len(self._free)))
 
     @property
@@ -104,13 +92,10 @@ class ConicSymbols:
 
     @cached_property
     def fraction(self) -> Any:
-        part = self.event.closable_part(
-            np.ones(len(self.event.size))
-        )  # of a position; the variable is of what may be closed
-        return (
-            self._scatter(self._free, part[self._free], len(part)) @ self._f
-            + part * self.event.fixed_fraction
-        )
+        # Of a position; the variable is of what may be closed.
+        part = self.event.closable_part(np.ones(len(self.event.size)))
+        moved = self._scatter(self._free, part[self._free], len(part)) @ self._f
+        return moved + part * self.event.fixed_fraction
 
     @cached_property
     def closed(self) -> Any:
@@ -126,7 +111,7 @@ class ConicSymbols:
         n, d = len(book.accounts), len(book.assets)
         flat = book.account[free].astype(np.int64) * d + book.asset[free]
         moved = self._scatter(flat, -self.event.notional[free] / self.unit, n * d) @ self._f
-        return self._start.exposure / self.unit + cp.reshape(moved, (n, d), order="C")
+        return self._table.untouched.exposure / self.unit + cp.reshape(moved, (n, d), order="C")
 
     def _ratio(self, weight: Array, before: Array) -> Any:
         book, free = self.event.book, self._free
@@ -135,31 +120,29 @@ class ConicSymbols:
 
     @cached_property
     def leverage(self) -> Any:
-        return self._ratio(np.abs(self.event.notional), self._start.leverage)
+        return self._ratio(np.abs(self.event.notional), self._table.untouched.leverage)
 
     @property
     def leverage_before(self) -> Array:
-        return self._start.leverage_before
+        return self._table.untouched.leverage_before
 
     @cached_property
     def factor_leverage(self) -> Any:
         weight = loading_of(self.law)[self.event.book.asset] * self.event.notional
-        return self._ratio(weight, self._start.factor_leverage)
+        return self._ratio(weight, self._table.untouched.factor_leverage)
 
     @property
     def probability(self) -> Array:
         return scenarios_of(self.law).probability
 
-    @cached_property
+    @property
     def scale(self) -> Array:
         """D_i = max(gross notional, equity), (n,) quote currency."""
-        book = self.event.book
-        return np.maximum(book.per_account(np.abs(book.notional)), book.equity)
+        return self.event.natural_scale
 
-    @cached_property
+    @property
     def rows(self) -> Rows:
-        """Computed once for an event and law; `alike` hands them on."""
-        return rows_of(self.event, scenarios_of(self.law), self.scale, self._free)
+        return self._table.rows
 
     @property
     def _above(self) -> Any:
@@ -173,7 +156,7 @@ class ConicSymbols:
         if self._plain:
             return cp.pos(height)
         above = cp.Variable(len(rows.constant), bounds=[0, rows.highest], name="shortfall")
-        self.own.add(above.id)
+        self.given.add(above.id)
         self.boxed.add(above.id)
         self.named["shortfall"] = above >= height
         self.constraints.append(self.named["shortfall"])
@@ -184,34 +167,28 @@ class ConicSymbols:
         rows = self.rows
         total: Any = np.zeros(height)
         if len(always):
-            spread = sp.csr_array(
-                (always_weight, (always, np.arange(len(always)))), shape=(height, len(always))
-            )
+            everywhere = np.arange(len(always))
+            spread = sp.csr_array((always_weight, (always, everywhere)), shape=(height, len(always)))
             total = total + spread @ rows.always_constant + (spread @ rows.always_matrix) @ self._f
         if len(target):
-            total = (
-                total
-                + sp.csr_array((weight, (target, np.arange(len(target)))), shape=(height, len(target)))
-                @ self._above
-            )
+            spread = sp.csr_array((weight, (target, np.arange(len(target)))), shape=(height, len(target)))
+            total = total + spread @ self._above
         return total if isinstance(total, cp.Expression) else cp.Constant(total)
+
+    def _expected(self) -> tuple[Array, Array]:
+        """Probability x D of the kept rows and of those that are positive everywhere."""
+        r, scale, probability = self.rows, self.scale / self.unit, self.probability
+        always = probability[r.always_scenario] * scale[r.always_account]
+        return probability[r.scenario] * scale[r.account], always
 
     @cached_property
     def expected_shortfall(self) -> Any:
-        r, scale = self.rows, self.scale / self.unit
-        weight, always = (
-            self.probability[r.scenario] * scale[r.account],
-            self.probability[r.always_scenario] * scale[r.always_account],
-        )
-        return self._collect(r.account, r.always_account, weight, always, len(scale))
+        r, (weight, always) = self.rows, self._expected()
+        return self._collect(r.account, r.always_account, weight, always, len(self.scale))
 
     @cached_property
     def expected_loss(self) -> Any:
-        r, scale = self.rows, self.scale / self.unit
-        weight, always = (
-            self.probability[r.scenario] * scale[r.account],
-            self.probability[r.always_scenario] * scale[r.always_account],
-        )
+        r, (weight, always) = self.rows, self._expected()
         total: Any = cp.Constant(always @ r.always_constant)
         if len(always):
             total = total + (always @ r.always_matrix) @ self._f
@@ -233,16 +210,7 @@ class ConicSymbols:
     @property
     def largest_shortfall(self) -> Array:
         """The largest shortfall of each account in each scenario over all fractions closed, (n, S)."""
-        return self._root._largest_shortfall
-
-    @cached_property
-    def _largest_shortfall(self) -> Array:
-        r, scale = self.rows, self.scale / self.unit
-        most = np.zeros((len(scale), len(self.probability)))
-        most[r.account, r.scenario] = r.highest * scale[r.account]
-        at_most = r.always_constant + np.asarray(r.always_matrix.maximum(0).sum(axis=1)).ravel()
-        most[r.always_account, r.always_scenario] = at_most * scale[r.always_account]
-        return most
+        return self._table.largest_shortfall
 
     @cached_property
     def shortfall(self) -> Any:

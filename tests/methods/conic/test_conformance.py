@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.methods.conic.program import _options
+from adl_opt.methods.conic.solvers import solver_options
 from tests.matrix import DIMENSIONLESS, EVENT, LAWS, OBJECTIVES
 from tests.tolerances import TOL
 
@@ -88,7 +88,7 @@ def test_cell(objective, law, solver):
     # Three digits of the unit: Clarabel ends on exponential cones at 1e-12 or at 4e-6 as the last digit of it
     # falls.
     program.set(problem.event, float(f"{problem._compiled.scales(problem.event).reference:.3g}"))
-    options = _options(solver, 1e-9, None)
+    options = solver_options(solver, 1e-9, None)
     data, chain, _ = program.problem.get_problem_data(solver, solver_opts=options)
     raw = chain.solve_via_data(program.problem, data, solver_opts=options)
     if solver == "HIGHS":

@@ -8,6 +8,7 @@ import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.methods.conic.narrowing import search
 from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.rows import Table
 from tests.books import MOVES, SIX, count, cross, isolated, scenarios
 from tests.certificates.test_trials import Plain, PlainDual
 from tests.tolerances import TOL
@@ -115,7 +116,7 @@ def test_sound_epigraphs_raise_no_alarm(objective, seed):
 def test_epigraphs_need_no_search():
     """Where own variables only ever help as they grow, rows can lack nothing: shown by a look at the rows."""
     for objective in SOUND:
-        rows = OwnRows(objective, SIX, MOVES, 1000.0)
+        rows = OwnRows(objective, Table(SIX, MOVES, 1000.0))
         assert rows.coupled.any() == isinstance(objective, EntropicByHand)
         assert search(rows, SIX, 60).programs == isinstance(objective, EntropicByHand)
 

@@ -10,6 +10,7 @@ import adl_opt as adl
 from adl_opt.methods.conic.narrowing import search
 from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.own_variables import _MANY
+from adl_opt.methods.conic.rows import Table
 from tests.books import MOVES, SIX, count, cross, isolated, scenarios
 from tests.certificates.test_trials import LEAST
 from tests.methods.conic.narrowings import KINDS, case, queue
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::adl_opt.errors.UncertifiedWarni
 
 
 def programs_of(event, planted):
-    return search(OwnRows(planted, event, None, 1000.0), event, _MANY).programs
+    return search(OwnRows(planted, Table(event, None, 1000.0)), event, _MANY).programs
 
 
 def refused(solve):
