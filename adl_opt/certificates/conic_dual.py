@@ -38,7 +38,7 @@ def dual_bound(data: dict[str, Any], raw: Any) -> tuple[float, float | None]:
         return np.inf, None
     A, b, c = data["A"], np.asarray(data["b"], float), np.asarray(data["c"], float)
     curved = data["P"] @ x if data.get("P") is not None else np.zeros_like(c)
-    low, high = _boxes(data, x)
+    low, high = _boxes(data)
     unboxed = ~(np.isfinite(low) & np.isfinite(high))
     z = _repaired(z, A, c + curved, unboxed, data["dims"])
     residual = c + curved + A.T @ z
@@ -123,16 +123,17 @@ def _projected(z: Array, dims: Any) -> Array | None:
     return z if at == len(z) else None
 
 
-def _boxes(data: dict[str, Any], x: Array) -> tuple[Array, Array]:
+def given_bounds(data: dict[str, Any]) -> tuple[Array, Array]:
+    """Lower and upper bounds of the variables in CVXPY's data of a program; infinite where none is given."""
+    given = (data.get("lower_bounds"), data.get("upper_bounds"))
+    free = (np.full(len(data["c"]), end) for end in (-np.inf, np.inf))
+    low, high = (end if bound is None else np.array(bound, float) for bound, end in zip(given, free))
+    return low, high
+
+
+def _boxes(data: dict[str, Any]) -> tuple[Array, Array]:
     """Bounds of each variable: those given, and those that rows with one entry state."""
-    low = (
-        np.full(len(x), -np.inf)
-        if data.get("lower_bounds") is None
-        else np.array(data["lower_bounds"], float)
-    )
-    high = (
-        np.full(len(x), np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
-    )
+    low, high = given_bounds(data)
     rows = data["A"].tocsr()
     start = data["dims"].zero
     single = start + np.flatnonzero(np.diff(rows.indptr)[start : start + data["dims"].nonneg] == 1)

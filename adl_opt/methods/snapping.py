@@ -9,10 +9,11 @@ only.
 """
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index, Mask
+from adl_opt.arrays import TINY, Array, Index, Mask
 from adl_opt.certificates.assess import TIGHT, assess
 from adl_opt.certificates.certificate import TOLERANCE, Evidence, Proof
 from adl_opt.data.event import Event
@@ -49,11 +50,12 @@ def assess_at_ends(
         return amount, assess(objective, event, law, amount, evidence, tolerance)
     dual = Dual() if evidence is None else evidence.dual
     m = Symbols(event, law, amount)
-    supports = [(one, minorant_of(objective, m, one)) for one in ((dual, Dual()) if dual else (dual,))]
-    found = [(*_markets(event, amount, below), one, below) for one, below in supports if below is not None]
-    if not found:
+    duals = (dual, Dual()) if dual else (dual,)
+    supports = [(each, below) for each in duals if (below := minorant_of(objective, m, each)) is not None]
+    if not supports:
         return _by_value(objective, event, law, amount, evidence, tolerance)
-    gap, markets, dual, below = min(found, key=lambda proved: proved[0])
+    found = [(*_markets(event, amount, below), each, below) for each, below in supports]
+    gap, markets, dual, below = min(found, key=itemgetter(0))
     if evidence is not None and evidence.conic_bound is not None:
         gap = min(gap, max(evaluate(objective, m) - evidence.conic_bound, 0.0))
     last = amount
@@ -134,30 +136,35 @@ def _at_ends(
     gap: how far all is proved from the optimum, quote currency.
     """
     found = amount.copy()
-    for one in markets:
-        least, most = one.prices(gap)
-        inside = (one.closed > 0) & (one.left > 0)
-        to_none, to_all = inside & (one.dear < least), inside & (one.cheap > most)
-        saves = np.where(to_none, one.dear, one.cheap)
-        scale = np.maximum(np.maximum(np.abs(saves), abs(one.price)), 1e-300)
-        off = np.where(to_none | to_all, np.abs(saves - one.price) / scale, 0.0)
-        more = np.where(off > 0, to_all, one.left < one.closed)  # towards which end
-        near, ends = np.where(more, one.left, one.closed) / one.size, np.where(more, one.size, 0.0)
+    for market in markets:
+        least, most = market.prices(gap)
+        inside = (market.closed > 0) & (market.left > 0)
+        to_none, to_all = inside & (market.dear < least), inside & (market.cheap > most)
+        saves = np.where(to_none, market.dear, market.cheap)
+        scale = np.maximum(np.maximum(np.abs(saves), abs(market.price)), TINY)
+        off = np.where(to_none | to_all, np.abs(saves - market.price) / scale, 0.0)
+        more = np.where(off > 0, to_all, market.left < market.closed)  # towards which end
+        near, ends = (
+            np.where(more, market.left, market.closed) / market.size,
+            np.where(more, market.size, 0.0),
+        )
         wanted = inside & (((off > 0) & (near <= closer * off)) | (near <= within))
-        going = _that_clear(one, ends, np.flatnonzero(wanted), off, inside)
+        going = _that_clear(market, ends, np.flatnonzero(wanted), off, inside)
         if going.size:
-            there = one.closed.copy()
+            there = market.closed.copy()
             there[going] = ends[going]
-            found[one.legs] = clear_exactly(there, one.size, float(event.required[one.k]))
+            found[market.legs] = clear_exactly(there, market.size, float(event.required[market.k]))
     return found
 
 
-def _that_clear(one: Market, ends: Array, going: Index, off: Array, inside: Mask) -> Index:
+def _that_clear(market: Market, ends: Array, going: Index, off: Array, inside: Mask) -> Index:
     """Those of the legs `going`, the furthest off first, whose way the others inside can make good."""
     order = going[np.argsort(-off[going], kind="stable")]
-    more = np.cumsum(one.closed[order] - ends[order])  # contracts that the others must close in their place
-    up = one.left[inside].sum() - np.cumsum(one.left[order])
-    down = one.closed[inside].sum() - np.cumsum(one.closed[order])
+    more = np.cumsum(
+        market.closed[order] - ends[order]
+    )  # contracts that the others must close in their place
+    up = market.left[inside].sum() - np.cumsum(market.left[order])
+    down = market.closed[inside].sum() - np.cumsum(market.closed[order])
     fits = np.flatnonzero((more <= up) & (-more <= down))
     return order[: int(fits[-1]) + 1] if fits.size else order[:0]
 
@@ -186,8 +193,8 @@ def evened(event: Event, before: Array, below: Minorant, amount: Array, after: M
         price = float((give * saves)[moving].sum() / give[moving].sum())
         moving |= told & np.where(there > 0, saves < price, saves > price)
         # What each would close if the price were 0, and the price at which they close as much as now.
-        free, own, room = (there + give * saves)[moving], give[moving], size[moving]
-        step = clipped_level(-free, room - free, own, float((there[moving] - free).sum()))[1]
+        free, slope, room = (there + give * saves)[moving], give[moving], size[moving]
+        step = clipped_level(-free, room - free, slope, float((there[moving] - free).sum()))[1]
         there[moving] = np.clip(free + step, 0.0, room)
         found[legs] = clear_exactly(there, size, float(event.required[k]))
     return found

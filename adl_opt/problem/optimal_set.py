@@ -42,13 +42,8 @@ class Optima:
     def __init__(
         self, compiled: Compiled, event: Event, amount: Array, certificate: Certificate, exact: bool
     ) -> None:
-        self._compiled, self.event, self.amount, self.certificate, self.exact = (
-            compiled,
-            event,
-            amount,
-            certificate,
-            exact,
-        )
+        self._compiled, self._objective, self._law = compiled, compiled.objective, compiled.law
+        self.event, self.amount, self.certificate, self.exact = event, amount, certificate, exact
 
     def ranges(self) -> tuple[Array, Array, str, float]:
         """(least, most (legs,) contracts that each leg closes at an optimum, how that is known, relative
@@ -85,7 +80,7 @@ class Optima:
     @cached_property
     def _curved(self) -> bool:
         try:
-            return strictly_convex(self._compiled.objective, self.event, self._compiled.law, self.amount)
+            return strictly_convex(self._objective, self.event, self._law, self.amount)
         except np.linalg.LinAlgError:  # whether the law is degenerate cannot be told
             return False
 
@@ -96,7 +91,7 @@ class Optima:
 
     @property
     def _for_every_law(self) -> bool:
-        return self._compiled.law is None and self._compiled.objective.monotone
+        return self._law is None and self._objective.monotone
 
     def unique(self) -> bool | None:
         """Whether the allocation is the only optimum; None if it is not certified or that cannot be told."""
@@ -121,22 +116,17 @@ class Optima:
 
     def _another(self, face: "Face") -> bool:
         """Whether an end of the face, away from the amount, is no worse than rounding explains."""
-        compiled, event, size = self._compiled, self.event, self.event.size
+        event, size = self.event, self.event.size
         allowed = max(
-            rounding_at(compiled.objective, event, compiled.law, self.amount),
+            rounding_at(self._objective, event, self._law, self.amount),
             _EQUAL * abs(self.certificate.objective),
         )
         for fraction in face.ends():
-            other = event.fixed_fraction * size
-            other[event.free] = np.clip(fraction, 0.0, 1.0) * size[event.free]
-            other = cleared(event, other)
-            apart = (np.abs(other - self.amount) > _SAME * size).any()
-            if (
-                apart
-                and evaluate(compiled.objective, Symbols(event, compiled.law, other))
-                <= self.certificate.objective + allowed
-            ):
-                return True
+            other = cleared(event, event.amount_from(np.clip(fraction, 0.0, 1.0)))
+            if (np.abs(other - self.amount) > _SAME * size).any():
+                value = evaluate(self._objective, Symbols(event, self._law, other))
+                if value <= self.certificate.objective + allowed:
+                    return True
         return False
 
     def preferred(
@@ -146,30 +136,23 @@ class Optima:
 
         Raises SolveError if it cannot be found or proved.
         """
-        event, compiled = self.event, self._compiled
+        event, objective, law = self.event, self._objective, self._law
         if self._for_every_law and prefer != "water-filling":
             raise SolveError(
                 f"prefer={prefer!r} chooses among the optima of one law, and without a law only "
                 "water-filling is optimal: give a law"
             )
-        known = closed_ranges(compiled, event)
+        known = closed_ranges(self._compiled, event)
         if self._curved:
             chosen = self.amount
-        elif (
-            prefer == "water-filling"
-            and event.capped
-            and closed_form_of(compiled.objective, event, compiled.law) is not None
-        ):
+        elif prefer == "water-filling" and event.capped and closed_form_of(objective, event, law) is not None:
             chosen = fill(event)[0]  # optimal under caps too, and the most level there is
         elif known is not None:
             chosen = fewest_touched(event, *known) if prefer == "fewest-accounts" else fill(event)[0]
         else:
-            chosen = event.amount_from()
-            chosen[event.free] = (
-                np.clip(self.face().best(prefer, time_limit), 0.0, 1.0) * event.size[event.free]
-            )
-            chosen = cleared(event, chosen)
-        chosen, other = assess_at_ends(compiled.objective, event, compiled.law, chosen, tolerance=tol)
+            fraction = np.clip(self.face().best(prefer, time_limit), 0.0, 1.0)
+            chosen = cleared(event, event.amount_from(fraction))
+        chosen, other = assess_at_ends(objective, event, law, chosen, tolerance=tol)
         certificate = with_bound(other.certificate, self.certificate, tol)
         if not certificate.certified:
             raise SolveError(
@@ -177,9 +160,8 @@ class Optima:
                 f"above {tol:.2g}; solve without it"
             )
         certificate = replace(certificate, proof=f"the optimum preferred for {prefer}; {certificate.proof}")
-        return chosen, replace(
-            other, certificate=certificate, price=np.where(np.isnan(other.price), price, other.price)
-        )
+        price = np.where(np.isnan(other.price), price, other.price)
+        return chosen, replace(other, certificate=certificate, price=price)
 
     def face(self) -> "Face":
         """The optimal face, by linear or conic programs."""
@@ -209,13 +191,12 @@ def closed_ranges(compiled: Compiled, event: Event) -> tuple[Array, Array] | Non
     if not event.book.isolated:
         return None
     amount, level = fill(event)
-    flat = compiled.objective.leverage_band(event, compiled.law, level)
-    if flat is None and compiled.law is None and compiled.objective.monotone:
-        flat = level, level
-    fixes = compiled.law is None and compiled.objective.monotone
-    fixes |= any(part.fixes_leverage() for weight, part in compiled.objective.weighted_parts() if weight > 0)
-    if (
-        event.capped and not fixes
-    ):  # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell
+    objective, for_every_law = compiled.objective, compiled.law is None and compiled.objective.monotone
+    band = objective.leverage_band(event, compiled.law, level)
+    if band is None and for_every_law:
+        band = level, level
+    fixes = any(part.fixes_leverage() for weight, part in objective.weighted_parts() if weight > 0)
+    # Thm 2 moves accounts to any leverage between the kinks, caps do not let them: programs tell.
+    if band is None or (event.capped and not (fixes or for_every_law)):
         return None
-    return None if flat is None else one_asset_ranges(event, amount, *flat)
+    return one_asset_ranges(event, amount, *band)

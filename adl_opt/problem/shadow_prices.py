@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -28,9 +29,7 @@ _ONE_PRICE = 1e-7  # relative: ends this close are one price
 _BOUND = 1e-9  # fractions this close to 0 or 1 are there, where kinks are exact
 _SMOOTH_BOUND = 1e-6  # the same where a smooth optimum is approached
 _CROSSED = 1e-6  # relative: ends that cross by more are no rounding, and nothing is determined
-_TIGHT = (
-    1e-9  # rows and columns of a program whose numbers are of order 1 this close to their bound are at it
-)
+_TIGHT = 1e-9  # rows and columns of a program in numbers of order 1 this close to their bound are at it
 _MOST_CELLS = 200_000  # accounts x scenarios up to which the dual face is worth its programs
 
 
@@ -103,16 +102,7 @@ def _from_program(event: Event, program: "Program", reference: float) -> tuple[A
     slack = np.asarray(data["b"], float) - A @ x
     equal = int(data["dims"].zero)
     kept = np.concatenate([np.arange(equal), equal + np.flatnonzero(slack[equal:] <= _TIGHT)])
-    low = (
-        np.full(len(c), -np.inf)
-        if data.get("lower_bounds") is None
-        else np.asarray(data["lower_bounds"], float)
-    )
-    high = (
-        np.full(len(c), np.inf)
-        if data.get("upper_bounds") is None
-        else np.asarray(data["upper_bounds"], float)
-    )
+    low, high = given_bounds(data)
     at_low, at_high = x - low <= _TIGHT, high - x <= _TIGHT
     reduced = A[kept].T.tocsr()  # c + reduced z >= 0 at a lower bound, <= 0 at an upper one, = 0 between
     between, below, above = ~at_low & ~at_high, at_low & ~at_high, at_high & ~at_low
@@ -126,14 +116,7 @@ def _from_program(event: Event, program: "Program", reference: float) -> tuple[A
             cost = np.zeros(len(kept))
             cost[row] = sign
             found = linprog(
-                cost,
-                A_ub=rows,
-                b_ub=limits,
-                A_eq=reduced[between],
-                b_eq=-c[between],
-                bounds=bounds,
-                method="highs",
-                options=options,
+                cost, rows, limits, reduced[between], -c[between], bounds, "highs", options=options
             )
             if found.status == 3:
                 ends[end, k] = -sign * np.inf

@@ -54,14 +54,15 @@ class Cones:
     @cached_property
     def equation(self) -> Mask:
         """(rows,): those that never give way."""
-        return np.array([one is None for one in self.single], bool)[self.number]
+        return np.array([kind is None for kind in self.single], bool)[self.number]
 
     @cached_property
     def kinds(self) -> list[Any]:
         """As Clarabel takes them."""
-        hard, soft = sum(one is None for one in self.single), sum(isinstance(one, int) for one in self.single)
+        hard = sum(kind is None for kind in self.single)
+        soft = sum(isinstance(kind, int) for kind in self.single)
         found = [clarabel.ZeroConeT(hard)] * (hard > 0) + [clarabel.NonnegativeConeT(soft)] * (soft > 0)
-        return found + [one for one in self.single if one is not None and not isinstance(one, int)]
+        return found + [kind for kind in self.single if kind is not None and not isinstance(kind, int)]
 
     def those(self, kept: Mask) -> "Cones":
         rows = kept[self.number]
@@ -70,7 +71,7 @@ class Cones:
             number,
             self.inside[rows],
             self.head[rows],
-            [one for one, stays in zip(self.single, kept) if stays],
+            [kind for kind, stays in zip(self.single, kept) if stays],
         )
 
     def any(self, rows: Mask) -> Mask:

@@ -8,7 +8,7 @@ import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Proof
 from adl_opt.data.event import Event, cleared
@@ -50,7 +50,7 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
     book, legs = event.book, np.flatnonzero(event.free)
     weight = effect_of[legs]
     moving, row = np.unique(book.account[legs], return_inverse=True)
-    most = np.maximum(np.bincount(row, np.abs(weight)), 1e-300)
+    most = np.maximum(np.bincount(row, np.abs(weight)), TINY)
     effect = sp.csr_array((weight / most[row], (row, np.arange(len(legs)))), shape=(len(moving), len(legs)))
     here = event.fraction_from(amount)
     matrix, assets = clearing_rows(event)
@@ -61,10 +61,8 @@ def evenly(event: Event, effect_of: Array, amount: Array) -> Array:
         cp.abs(effect @ (fraction - here)) <= 1e-9,
         matrix @ fraction == event.required[assets] / event.capacities[assets],
     ]
-    with (
-        contextlib.suppress(cp.error.SolverError),
-        filtered("ignore", UserWarning),
-    ):  # what comes out is proved, or the first allocation stays
+    # What comes out is proved, or the first allocation stays.
+    with contextlib.suppress(cp.error.SolverError), filtered("ignore", UserWarning):
         problem = cp.Problem(cp.Minimize(cp.sum_squares(cp.multiply(size, fraction))), held)
         problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     if fraction.value is None:

@@ -15,7 +15,8 @@ import cvxpy as cp
 import numpy as np
 import scipy.sparse as sp
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import TINY, Array, Index
+from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols
@@ -240,7 +241,7 @@ def _constant(
     for j, (weight, part) in enumerate(parts):
         if part.fixes_leverage():
             moving = np.flatnonzero(book.per_account(event.free.astype(float)) > 0)
-            before = np.maximum(m.leverage_before[moving], 1e-300)
+            before = np.maximum(m.leverage_before[moving], TINY)
             ratio, now = cp.multiply(1 / before, symbols.leverage[moving]), m.leverage[moving] / before
             held += [ratio <= now + 1e-9, ratio >= now - 1e-9]
         elif alone and (limit := _ceiling(part, m)) is not None:
@@ -270,8 +271,7 @@ def _complementary(event: Event, problem: cp.Problem, solver: str, fraction: Any
     at = _columns(data, inverse, fraction)
     A, b, c = sp.csr_array(data["A"]), np.asarray(data["b"], float), np.asarray(data["c"], float)
     dims, n = data["dims"], len(c)
-    low = np.full(n, -np.inf) if data.get("lower_bounds") is None else np.array(data["lower_bounds"], float)
-    high = np.full(n, np.inf) if data.get("upper_bounds") is None else np.array(data["upper_bounds"], float)
+    low, high = given_bounds(data)
     highs = Face(event, at, low, high, A, b, dims.zero, how).solver()
     highs.changeColsCost(n, np.arange(n, dtype=np.int32), c)
     run_highs(highs)

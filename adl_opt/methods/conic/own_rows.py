@@ -22,9 +22,8 @@ from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective
 
-_GIVEN = {
-    name: f"adl_opt {name}" for name in ("fraction", "shortfall", "loss")
-}  # names in the compiled program; a user's may be anything
+# Names in the compiled program; a user's may be anything.
+_GIVEN = {name: f"adl_opt {name}" for name in ("fraction", "shortfall", "loss")}
 
 
 class BareSymbols(ConicSymbols):
@@ -82,7 +81,7 @@ class OwnRows:
         program = data["param_prob"]
         place = {v.name(): np.arange(v.size) + program.var_id_to_col[v.id] for v in program.variables}
         self._at = {
-            name: place[said] for name, said in _GIVEN.items() if said in place
+            name: place[column] for name, column in _GIVEN.items() if column in place
         }  # columns of what is given
         self._own = np.setdiff1d(
             np.arange(len(data["c"])), np.concatenate([np.zeros(0, int), *self._at.values()])
@@ -208,9 +207,9 @@ class OwnRows:
 
 def _sides(variable: Any) -> int:
     """How many numbers bound a variable by its attributes."""
-    said = variable.attributes
-    signs = sum(bool(said.get(name)) for name in ("nonneg", "nonpos", "pos", "neg", "PSD", "NSD"))
-    bounds = said.get("bounds") or []
+    attributes = variable.attributes
+    signs = sum(bool(attributes.get(name)) for name in ("nonneg", "nonpos", "pos", "neg", "PSD", "NSD"))
+    bounds = attributes.get("bounds") or []
     values = [
         np.broadcast_to(np.asarray(getattr(side, "value", side), float), variable.shape)
         for side in bounds

@@ -21,14 +21,11 @@ if TYPE_CHECKING:
     from adl_opt.methods.conic.own_rows import OwnRows
 
 # `express` with variables of its own is known through a solver only: below this relative difference from
-# `value` the
-# solver may be to blame, and the bound is left out where `express` is above; beyond it the objective is.
+# `value` the solver may be to blame, and the bound is left out where `express` is above; beyond it the
+# objective is.
 DISAGREE, _DOUBT = 1e-3, 1e-5
-_MANY, _FEW, _SMALL = (
-    60,
-    20,
-    5_000,
-)  # programs of a search at most: where rows have up to so many entries, and beyond
+# Programs of a search at most: where rows have up to _SMALL entries, and beyond.
+_MANY, _FEW, _SMALL = 60, 20, 5_000
 _QUEUES = 8  # random ones where `express` is compared with `value`, whatever the rows
 
 
@@ -75,23 +72,23 @@ class Trial:
         if not self.rows.known:
             return None
         value = evaluate(self.rows.objective, Symbols(self.event, self.law, self.rows.amount(fraction)))
-        said = self.rows.least(fraction, self._reference)
+        least = self.rows.least(fraction, self._reference)
         self.allocations += 1
         self.lowest = min(self.lowest, value)
-        if said.status == "impossible":
+        if least.status == "impossible":
             raise self._forbidden(fraction)
-        if said.status != "solved":
+        if least.status != "solved":
             self.doubtful = True  # no word for it: then its bound does not count
             return None
-        off = (said.value - value) / max(abs(value), self._reference)
+        off = (least.value - value) / max(abs(value), self._reference)
         if not abs(off) <= DISAGREE:
             raise ObjectiveError(
-                f"{self.rows.objective}: at {self._where(fraction)} express says {said.value:.9g} but "
+                f"{self.rows.objective}: at {self._where(fraction)} express says {least.value:.9g} but "
                 f"value {value:.9g}; "
                 "they disagree, the objective is not convex, or its own variables are badly scaled (§17)"
             )
         self.doubtful |= off > _DOUBT
-        return said.slope
+        return least.slope
 
     def words(self, more: int) -> str:
         """What is believed, where `more` allocations were valued since."""

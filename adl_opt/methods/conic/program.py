@@ -104,11 +104,11 @@ class Program:
                 f"{len(odd)} of the constraints of {objective} are not convex (DCP), first "
                 f"{' '.join(str(odd[0]).split())[:80]} (§17)"
             )
-        own = [c for c in m.constraints if all(variable.id in m.given for variable in c.variables())]
-        if own:
+        binding = [c for c in m.constraints if all(variable.id in m.given for variable in c.variables())]
+        if binding:
             raise ObjectiveError(
-                f"{len(own)} of the constraints of {objective} bind the allocation alone, first "
-                f"{' '.join(str(own[0]).split())[:80]}: an "
+                f"{len(binding)} of the constraints of {objective} bind the allocation alone, first "
+                f"{' '.join(str(binding[0]).split())[:80]}: an "
                 "objective may constrain variables of its own only, or the bound would not hold for every "
                 "allocation (§17)"
             )

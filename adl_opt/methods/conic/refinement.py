@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.certificates.assess import TIGHT
 from adl_opt.certificates.certificate import MATERIAL, Evidence
 from adl_opt.data.event import cleared
 from adl_opt.errors import SolveError
@@ -18,7 +19,6 @@ from adl_opt.objectives.base import evaluate, trusted
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Point
 
-TIGHT = 1e-9  # the gap at which it stops
 _ROUNDS = 40  # at most
 _HALVINGS = 8  # of a step that leads uphill
 

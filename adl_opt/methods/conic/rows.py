@@ -15,7 +15,7 @@ from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import Symbols, scenarios_of
 from adl_opt.laws.base import Law, Scenarios
 
-_MOST_ROWS = 20_000_000  # accounts x scenarios the conic route will look at
+_MOST_ROWS = 20_000_000  # accounts x scenarios the conic method will look at
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,7 @@ def rows_of(untouched: Symbols, law: Scenarios, free: Index) -> Rows:
     if len(book.accounts) * len(moves) > _MOST_ROWS:
         raise SolveError(
             f"{len(book.accounts):,} accounts x {len(moves):,} scenarios are too many rows for the conic "
-            "method "
-            f"(at most {_MOST_ROWS:,}); use fewer scenarios or fewer accounts"
+            f"method (at most {_MOST_ROWS:,}); use fewer scenarios or fewer accounts"
         )
     column = np.full(len(book.position), -1)
     column[free] = np.arange(len(free))
@@ -79,9 +78,8 @@ def rows_of(untouched: Symbols, law: Scenarios, free: Index) -> Rows:
         legs = np.arange(len(column))[untouched.legs_of(a, b)]
         legs = legs[column[legs] >= 0]
         account = book.account[legs] - a
-        effect = (
-            event.notional[legs, None] * moves.T[book.asset[legs]]
-        )  # of closing all that may be closed of the leg
+        # Of closing all that may be closed of the leg.
+        effect = event.notional[legs, None] * moves.T[book.asset[legs]]
         low, high = argument.copy(), argument.copy()
         np.add.at(low, account, np.minimum(effect, 0.0))
         np.add.at(high, account, np.maximum(effect, 0.0))

@@ -11,9 +11,8 @@ import highspy
 
 class _Silent(highspy.Highs):
     def enableCallbacks(self) -> None:
-        self.setOptionValue(
-            "log_to_console", False
-        )  # of this one only: `verbose=True` still shows what later ones do
+        # Of this one only: `verbose=True` still shows what later ones do.
+        self.setOptionValue("log_to_console", False)
         super().enableCallbacks()
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from adl_opt.certificates.assess import TIGHT
 from adl_opt.certificates.certificate import Evidence, with_bound
 from adl_opt.data.event import cleared
 from adl_opt.errors import SolveError
@@ -18,7 +19,7 @@ from adl_opt.methods.conic.attempts import amount_at, assessed, at_ends, at_pro_
 from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.cutting_planes import cut_below
 from adl_opt.methods.conic.newton_model import newton_at
-from adl_opt.methods.conic.refinement import TIGHT, refined
+from adl_opt.methods.conic.refinement import refined
 from adl_opt.objectives.base import Objective, trusted
 
 _CUTS = 25  # rounds at most
