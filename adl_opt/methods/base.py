@@ -18,6 +18,8 @@ from adl_opt.objectives.hooks import closed_form_of
 if TYPE_CHECKING:
     from adl_opt.methods.conic.compiled import Compiled
 
+INTERRUPTED = ", interrupted"  # after the name of a method that was stopped: its best allocation so far
+
 
 @dataclass(frozen=True)
 class Request:
@@ -69,6 +71,10 @@ class Found(NamedTuple):
     @property
     def certificate(self) -> Certificate:
         return self.proof.certificate
+
+    @property
+    def interrupted(self) -> bool:
+        return self.method.endswith(INTERRUPTED)
 
     @property
     def gap(self) -> float:

@@ -5,7 +5,7 @@ import contextlib
 from adl_opt.certificates.assess import assess
 from adl_opt.errors import LawError, SolveError
 from adl_opt.methods import separable
-from adl_opt.methods.base import Found, Method, Request
+from adl_opt.methods.base import INTERRUPTED, Found, Method, Request
 from adl_opt.methods.closed_form import ClosedForm
 from adl_opt.methods.conic.solve import ConicMethod
 from adl_opt.methods.snapping import assess_at_ends
@@ -32,7 +32,7 @@ class Separable(Method):
             proof = assess(*problem, amount, evidence, tol)
         else:
             amount, proof = assess_at_ends(*problem, amount, evidence, tol)
-        return Found(amount, proof, f"{self.name}, interrupted" if interrupted else self.name)
+        return Found(amount, proof, self.name + INTERRUPTED * interrupted)
 
 
 METHODS: tuple[Method, ...] = (ClosedForm(), Separable(), ConicMethod())  # the last one refuses nothing
@@ -49,7 +49,7 @@ def answer(request: Request, name: str = AUTO) -> Found:
 
     Raises SolveError if the method does not solve this problem or no point is found.
     """
-    if request.nothing_to_decide:
+    if request.nothing_to_decide:  # whatever the name
         return METHODS[0].solve(request)
     if name != AUTO:
         method = named(name)
@@ -62,9 +62,9 @@ def answer(request: Request, name: str = AUTO) -> Found:
 
 
 def _second_opinion(request: Request, found: Found) -> Found:
-    """The last method's answer, where the one found does not prove itself and it proves more."""
+    """The last method's answer, where what is found does not prove itself and it proves more."""
     last = METHODS[-1]
-    if not found.certificate.certified and found.method in NAMES and found.method != last.name:
+    if not (found.certificate.certified or found.interrupted or found.method == last.name):
         with contextlib.suppress(SolveError, LawError):
             return min(found, last.solve(request), key=lambda each: each.gap)
     return found

@@ -144,10 +144,8 @@ def _at_ends(
         scale = np.maximum(np.maximum(np.abs(saves), abs(market.price)), TINY)
         off = np.where(to_none | to_all, np.abs(saves - market.price) / scale, 0.0)
         more = np.where(off > 0, to_all, market.left < market.closed)  # towards which end
-        near, ends = (
-            np.where(more, market.left, market.closed) / market.size,
-            np.where(more, market.size, 0.0),
-        )
+        near = np.where(more, market.left, market.closed) / market.size
+        ends = np.where(more, market.size, 0.0)
         wanted = inside & (((off > 0) & (near <= closer * off)) | (near <= within))
         going = _that_clear(market, ends, np.flatnonzero(wanted), off, inside)
         if going.size:
@@ -160,9 +158,7 @@ def _at_ends(
 def _that_clear(market: Market, ends: Array, going: Index, off: Array, inside: Mask) -> Index:
     """Those of the legs `going`, the furthest off first, whose way the others inside can make good."""
     order = going[np.argsort(-off[going], kind="stable")]
-    more = np.cumsum(
-        market.closed[order] - ends[order]
-    )  # contracts that the others must close in their place
+    more = np.cumsum(market.closed[order] - ends[order])  # contracts that the others must close instead
     up = market.left[inside].sum() - np.cumsum(market.left[order])
     down = market.closed[inside].sum() - np.cumsum(market.closed[order])
     fits = np.flatnonzero((more <= up) & (-more <= down))

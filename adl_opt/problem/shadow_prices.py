@@ -109,15 +109,14 @@ def _from_program(event: Event, program: "Program", reference: float) -> tuple[A
     rows = sp.vstack([-reduced[below], reduced[above]], format="csr")
     limits = np.concatenate([c[below], -c[above]])
     bounds = np.column_stack([np.where(kept < equal, -np.inf, 0.0), np.full(len(kept), np.inf)])
+    dual_face = rows, limits, reduced[between], -c[between], bounds, "highs"
     ends = np.full((2, len(event.side)), np.nan)
     options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
     for row, k in enumerate(event.free_assets):
         for end, sign in enumerate((1.0, -1.0)):
             cost = np.zeros(len(kept))
             cost[row] = sign
-            found = linprog(
-                cost, rows, limits, reduced[between], -c[between], bounds, "highs", options=options
-            )
+            found = linprog(cost, *dual_face, options=options)
             if found.status == 3:
                 ends[end, k] = -sign * np.inf
             elif found.status == 0:
