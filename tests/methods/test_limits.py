@@ -75,10 +75,9 @@ def test_programs_of_different_caps_are_not_mixed_up():
     event, law = one_asset([-8.0, -4.0], [1.0, 1.0], 3.0), adl.Scenarios([0.2, 0.5])
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
     half = adl.Event(event.book, short={"X": 3.0}, cap=0.5)
-    assert problem._compiled.program(event) is problem._compiled.program(
-        event.with_requirement(short={"X": 2.0})
-    )
-    assert problem._compiled.program(event) is not problem._compiled.program(half)
+    program = problem._compiled.program
+    assert program(event) is program(event.with_requirement(short={"X": 2.0}))
+    assert program(event) is not program(half)
 
 
 def test_many_accounts_under_limits():

@@ -108,9 +108,8 @@ class OwnRows:
         self._rows = np.flatnonzero(binding[self._all.number])  # those that can lack something
         self.cones = self._all.those(binding)
         entries = abs(self._A[self._rows])
-        self.coupled = self.cones.any(
-            np.diff(entries[:, given].indptr) > 0
-        )  # (cones,): the allocation stands there too
+        # (cones,): those in which the allocation stands too.
+        self.coupled = self.cones.any(np.diff(entries[:, given].indptr) > 0)
         self._beside = sp.csc_array(self._A[:, self._own])
         self._giving = sp.csc_array(self._beside[self._rows])
         self._scale = self.cones.largest(

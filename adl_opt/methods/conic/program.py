@@ -1,8 +1,7 @@
 """An event, a law and an objective as one dimensionless DPP program in CVXPY (§10), solved and bounded.
 
-Inside, a fraction closed lies in [0, 1], the row of
-account i is divided by D_i = max(gross notional, equity), the objective by its value at pro rata; the user
-sees none of it.
+Inside, a fraction closed lies in [0, 1], the row of account i is divided by D_i = max(gross notional,
+equity), the objective by its value at pro rata; the user sees none of it.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""The symbols `m` in CVXPY: what symbols.py says at an allocation, said of the fractions closed,
+"""The symbols `m` in CVXPY: what evaluation/symbols.py says at an allocation, said of the fractions closed,
 dimensionless (§10).
 """
 
@@ -53,8 +53,8 @@ class ConicSymbols:
         """A variable above an expression of at most `most` (and 0, if positive), for convex functions that do
         not fall in it.
 
-        The multipliers of its row are the scenario weights that the objective's part is told (supports.Dual);
-        the last row of a part counts.
+        The multipliers of its row are the scenario weights that the objective's part is told
+        (minorants.Dual); the last row of a part counts.
         """
         if self._plain:
             return expression
