@@ -18,92 +18,37 @@ import adl_opt as adl
 LAW = adl.StudentT({"BTC": {"BTC": 0.08**2}}, dof=4).sample(200, seed=3)
 
 
-def event(n: int, seed: int) -> adl.Event:
-    return adl.examples.random_shorts(n, seed, leverage=8.0)
+def _scaled(start, *aversions) -> list[adl.Entropic]:
+    """Risk aversions in units of one over the expected loss at pro rata."""
+    scale = adl.certify(adl.ExpectedLoss(), start, LAW, adl.pro_rata(start)).objective
+    return [adl.Entropic(a / scale) for a in aversions]
 
 
-def _scale(model, start) -> float:
-    return adl.certify(adl.ExpectedLoss(), start, model.law, adl.pro_rata(start)).objective
-
-
-@adl.claim(
-    "water-filling is certified optimal under eight unlike laws, for risk aversions over four decades",
-    "Thm 1",
-    1e-9,
-)
-def distribution_free(model):
-    start = model.event(model.sizes[0], 1)
-    policy, scale = model.closed_form(start), _scale(model, start)
-    laws = adl.examples.eight_laws()
-    return max(
-        adl.certify(adl.Entropic(a / scale), start, law, policy).gap
-        for law in laws
-        for a in (0.01, 1.0, 100.0)
+@adl.claim(source="Thm 2, strict monotonicity", tolerance=1e-6, seeds=3, n=12)
+def optima_of_the_expected_loss(model, start):
+    """its optima are those of the expected loss, by hand and by programs that know neither theorem (of a
+    position)"""
+    by_hand = adl.examples.optimal_ends(start, LAW.moves[:, 0])
+    asked = (
+        (_scaled(start, 1.0)[0], ""),
+        (adl.ExpectedLoss(), "closed form"),
+        (adl.ExpectedLoss(), "programs"),
     )
+    for objective, how in asked:
+        yield adl.examples.apart(start, model.ends(start, objective, how), by_hand)
 
 
-@adl.claim(
-    "its optima are those of the expected loss, by hand and by programs that know neither theorem (of a "
-    "position)",
-    "Thm 2, strict monotonicity",
-    1e-6,
-)
-def optima_of_the_expected_loss(model):
-    worst = 0.0
-    for seed in range(3):
-        start = model.event(12, seed)
-        closed = adl.optimal_range(adl.Problem(adl.ExpectedLoss(), start, model.law))
-
-        class Forgetful(adl.RiskMeasure):
-            """The expected loss where nothing but the loss itself is held: E L = its least value."""
-
-            def of(self, loss, probability):
-                return float(loss @ probability)
-
-            def express(self, m):
-                return m.probability @ m.loss
-
-        programs = adl.optimal_range(adl.Problem(Forgetful(), start, model.law))
-        mine = adl.optimal_range(adl.Problem(adl.Entropic(1 / _scale(model, start)), start, model.law))
-        size = np.maximum(start.size, 1e-300)
-        for end, by_hand in zip(("least", "most"), adl.examples.optimal_ends(start, LAW.moves[:, 0])):
-            worst = max(
-                worst, *(np.max(np.abs(-found[end] - by_hand) / size) for found in (mine, programs, closed))
-            )
-    return worst
-
-
-@adl.claim(
-    "it lies between the mean and the worst case, and reaches both",
-    "bounds: worst - log(1/p)/a <= value <= worst",
-    1e-9,
-)
+@adl.claim(source="bounds: worst - log(1/p)/a <= value <= worst")
 def from_mean_to_worst_case(model):
-    worst = 0.0
+    """it lies between the mean and the worst case, and reaches both"""
     for seed in range(20):
-        rng = np.random.default_rng(seed)
-        loss, probability = rng.lognormal(0, 1, 20), np.full(20, 0.05)
+        loss, probability = np.random.default_rng(seed).lognormal(0, 1, 20), np.full(20, 0.05)
+        mean, top = loss @ probability, loss.max()
         for a in (1e-9, 0.1, 1.0, 10.0, 1e6):
-            value, mean, top = adl.Entropic(a).of(loss, probability), loss @ probability, loss.max()
-            worst = max(worst, mean - value, value - top, top + np.log(0.05) / a - value)
-        worst = max(
-            worst,
-            (adl.Entropic(1e-12).of(loss, probability) / mean - 1),
-            1 - adl.Entropic(1e12).of(loss, probability) / top,
-        )
-    return max(worst, 0.0)
-
-
-@adl.claim(
-    "the exponential-cone program finds the same value, certified (relative to pro rata)",
-    "two independent definitions",
-    1e-7,
-)
-def solver_agrees(model):
-    start = model.event(model.sizes[0], 0)
-    problem = adl.Problem(adl.Entropic(1 / _scale(model, start)), start, model.law)
-    conic, exact = problem.solve(method="conic").certificate, problem.solve(method="closed-form").certificate
-    return max(abs(conic.objective - exact.objective) / exact.reference, conic.gap, exact.gap)
+            value = adl.Entropic(a).of(loss, probability)
+            yield mean - value, value - top, top + np.log(0.05) / a - value
+        least, most = (adl.Entropic(a).of(loss, probability) for a in (1e-12, 1e12))
+        yield least / mean - 1, 1 - most / top
 
 
 @adl.value_by_hand("the logarithm of the mean of exp(a L), over a", "definition")
@@ -116,16 +61,18 @@ MODEL = adl.Model(
     name="entropic",
     title="entropic risk in isolated margin: the same optima as the expected loss, at every risk aversion",
     source="Campbell et al. (2026), monotone risk measures; Thm 2",
-    objective=adl.Entropic(1e-6),
-    law=LAW,
-    event=event,
-    closed_form=adl.water_filling,
-    sizes=(20, 200),
+    objective=adl.Entropic(1e-6), law=LAW, closed_form=adl.water_filling, sizes=(20, 200),
+    event=lambda n, seed: adl.examples.random_shorts(n, seed, leverage=8.0),
     claims=(
-        distribution_free,
-        optima_of_the_expected_loss,
-        from_mean_to_worst_case,
-        solver_agrees,
+        adl.serves_every_law(
+            lambda start: _scaled(start, 0.01, 1.0, 100.0),
+            "water-filling is certified optimal under eight unlike laws, for risk aversions over four "
+            "decades"),
+        optima_of_the_expected_loss, from_mean_to_worst_case,
+        adl.methods_agree(
+            [0], 1e-7, "the exponential-cone program finds the same value, certified (relative to pro rata)",
+            "two independent definitions",
+            problem=lambda model, start: adl.Problem(*_scaled(start, 1.0), start, model.law)),
         value_by_hand,
     ),
-)
+)  # fmt: skip

@@ -1,25 +1,41 @@
 """Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same
-seed, the same bytes).
+seed, the same bytes). And formulas by hand.
 """
 
+from adl_opt.examples.by_hand import (
+    above,
+    apart,
+    cutoff_ends,
+    inside,
+    law_loss,
+    least_whole_loss,
+    left,
+    leverages,
+    losses,
+    normal_loss,
+    optimal_ends,
+    student_loss,
+)
 from adl_opt.examples.events import (
     any_allocation,
     book,
+    closings,
+    coins,
+    cross_book,
     eight_laws,
-    losses,
-    optimal_ends,
+    queue,
+    random_losses,
     random_shorts,
+    rng_of,
     shorts,
+    whole_shorts,
 )
+from adl_opt.examples.hedged import four_hedged, like_the_four
 from adl_opt.examples.october_twin import twin
 
 __all__ = [
-    "any_allocation",
-    "book",
-    "eight_laws",
-    "losses",
-    "optimal_ends",
-    "random_shorts",
-    "shorts",
-    "twin",
-]
+    "above", "any_allocation", "apart", "book", "closings", "coins", "cross_book", "cutoff_ends",
+    "eight_laws", "four_hedged", "inside", "law_loss", "least_whole_loss", "left", "leverages",
+    "like_the_four", "losses", "normal_loss", "optimal_ends", "queue", "random_losses", "random_shorts",
+    "rng_of", "shorts", "student_loss", "twin", "whole_shorts",
+]  # fmt: skip

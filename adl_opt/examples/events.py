@@ -2,16 +2,22 @@
 seed, the same bytes).
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+from zlib import crc32
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import BookError
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.lognormal import LogNormal
-from adl_opt.waterfill.level import water_level
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def shorts(
@@ -42,17 +48,64 @@ def shorts(
     return Event(Book.from_frame(frame), short={asset: required})
 
 
+def cross_book(
+    position: Mapping[str, ArrayLike],
+    price: Mapping[str, float],
+    equity: Array,
+    accounts: Sequence[str] | None = None,
+) -> Book:
+    """A cross-margin book of accounts a0, a1, ... (or named) on equity (n,), each with a leg in every asset:
+    position, its contracts (n,) by asset, and price by asset.
+    """
+    import pandas as pd
+
+    n, d = len(equity), len(position)
+    names = [f"a{i}" for i in range(n)] if accounts is None else accounts
+    columns = {
+        "account": np.repeat(names, d),
+        "asset": [*position] * n,
+        "position": np.column_stack([*position.values()]).ravel(),
+        "price": [price[k] for k in position] * n,
+        "equity": np.repeat(equity, d),
+    }
+    return Book.from_frame(pd.DataFrame(columns))
+
+
+def coins(shorts: ArrayLike, equity: ArrayLike, **required: float) -> Event:
+    """A tiny event: coins named by what is required of them, at price 1; shorts, a row an account."""
+    held = dict(zip(required, -np.array(shorts, float).T))
+    book = cross_book(held, dict.fromkeys(required, 1.0), np.array(equity, float))
+    return Event(book, short={name: amount for name, amount in required.items() if amount})
+
+
+def whole_shorts(seed: int) -> Event:
+    """Twelve shorts of a few whole contracts, of which some are closed: rounding is felt."""
+    rng = np.random.default_rng(seed)
+    position = rng.integers(1, 20, 12).astype(float)
+    equity = position / rng.lognormal(1.5, 1.0, 12)
+    return shorts(position, equity, float(rng.integers(1, position.sum())))
+
+
 def random_shorts(
-    n: int, seed: int, share: float = 0.35, leverage: float = 4.5, price: float = 50_000.0
+    n: int,
+    seed: int,
+    share: float = 0.35,
+    leverage: float = 4.5,
+    price: float = 50_000.0,
+    digits: int | None = None,
 ) -> Event:
     """n shorts of BTC with equities over five decades and leverages around `leverage`, some tied, some empty;
-    `share` of all is closed.
+    `share` of all is closed. digits: positions rounded up to so many decimals, the requirement rounded.
     """
     rng = np.random.default_rng(seed)
     equity = np.round(10 ** rng.uniform(2, 7, n), 2)
     drawn = np.round(rng.lognormal(np.log(leverage), 1.0, n), rng.integers(0, 3))
     position = np.maximum(drawn, 0.5) * equity / price * (rng.random(n) > 0.05)
-    return shorts(position, equity, share * float(position.sum()), price)
+    required = share * float(position.sum())
+    if digits is not None:
+        position = np.round(np.ceil(position * 10**digits) / 10**digits, digits)
+        required = round(share * position.sum(), digits)
+    return shorts(position, equity, required, price)
 
 
 def book(n: int, assets: int = 3, legs: int = 3, seed: int = 1) -> Book:
@@ -122,11 +175,26 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
     return tuple(Scenarios({asset: move}, weight, meant=True) for move, weight in moves)
 
 
-def any_allocation(event: Event, rng: np.random.Generator) -> Array:
+def random_losses(count: int, scenarios: int) -> Iterator[tuple[Array, Array]]:
+    """Losses (S,) over some decades with probabilities (S,), `count` times."""
+    for seed in range(count):
+        rng = np.random.default_rng(seed)
+        yield rng.lognormal(0, 2, scenarios), rng.dirichlet(np.ones(scenarios))
+
+
+def rng_of(event: Event, seed: int = 0) -> np.random.Generator:
+    """Random numbers of an event's own: the same event and seed, the same numbers."""
+    return np.random.default_rng([seed, crc32(event.book.position.tobytes())])
+
+
+def any_allocation(event: Event, random: int | np.random.Generator = 0) -> Array:
     """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro
     rata to nearly a queue.
+
+    random: a seed, with which one event has always the same, or a generator.
     """
-    amount = event.fixed_fraction * event.size
+    rng = rng_of(event, random) if isinstance(random, int) else random
+    amount = event.amount_from()
     for k in event.free_assets:
         legs = event.free_legs[k]
         wish = rng.random(len(legs)) ** rng.choice([0.2, 1.0, 5.0])
@@ -139,23 +207,19 @@ def any_allocation(event: Event, rng: np.random.Generator) -> Array:
     return amount
 
 
-def losses(event: Event, amount: Array, moves: Array) -> Array:
-    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,): by
-    definition, with nothing of the library's symbols.
+def queue(event: Event, order: Index) -> Array:
+    """A vertex of the set of allocations: asset by asset the legs in this order (legs,) are closed whole
+    until the requirement is met, the last one in part.
     """
-    left = np.sign(event.book.position) * (np.abs(event.book.position) - amount) * event.book.price[0]
-    return np.maximum(-np.multiply.outer(moves, left) - event.book.equity, 0.0).sum(axis=1)
+    amount = event.amount_from()
+    for k in event.free_assets:
+        legs = order[(event.free & (event.book.asset == k))[order]]
+        before = np.cumsum(event.size[legs]) - event.size[legs]
+        amount[legs] = np.clip(event.required[k] - before, 0.0, event.size[legs])
+    return amount
 
 
-def optimal_ends(event: Event, moves: Array) -> tuple[Array, Array]:
-    """Least and most (legs,) contracts that isolated shorts of one asset close at an optimum of the expected
-    loss over `moves` (S,): Thm 2 word for word.
-
-    Leverages may end anywhere between the two kinks 1 / move around the water level.
-    """
-    size, equity, kink = event.size, event.book.equity / event.book.price[0], 1 / moves[moves > 0]
-    level = water_level(size, equity, float(event.required[0]))[0]
-    low, high = kink[kink < level].max(initial=0.0) * equity, kink[kink > level].min(initial=np.inf) * equity
-    low, high = np.minimum(low, size), np.where(size > low, np.minimum(high, size), size)
-    left = size.sum() - event.required[0]
-    return size - np.minimum(high, left - low.sum() + low), size - np.maximum(low, left - high.sum() + high)
+def closings(event: Event, amount: ArrayLike) -> "pd.DataFrame":
+    """The table account, asset, closed that `certify` takes, of what each leg closes (legs,) contracts."""
+    table = event.book.to_frame()[["account", "asset"]]
+    return table.assign(closed=np.sign(event.book.position) * np.asarray(amount))

@@ -2,18 +2,24 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from adl_opt.arrays import Array
+from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
+from adl_opt.examples.events import closings, shorts
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.water_filling import gross_water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
+from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
 from adl_opt.verification import soundness
 
@@ -26,129 +32,59 @@ class Claim:
     """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to
     `tolerance` (rounding).
 
-    None: there is nothing to ask of this model. A claim is true for every seed it was given; one that finds
-    its counterexample reports how badly it fails. fails: the statement is known to be false of this model; it
+    Several numbers, returned or yielded one after the other: the largest counts, below 0 is 0. None: there is
+    nothing to ask of this model. A claim is true for every seed it was given; one that finds its
+    counterexample reports how badly it fails. fails: the statement is known to be false of this model; it
     stays in sight with its measured violation, which must exceed the tolerance.
     """
 
     name: str
     statement: str
     source: str
-    check: Callable[["Model"], float | None]
+    check: Callable[["Model"], Any]
     tolerance: float
     fails: bool = False
 
-
-def claim(
-    statement: str, source: str, tolerance: float = 1e-9, fails: bool = False
-) -> Callable[[Callable[["Model"], float]], Claim]:
-    """Decorate a check(model) -> violation into a Claim named after the function."""
-
-    def made(check: Callable[["Model"], float]) -> Claim:
-        name = check.__name__
-        return Claim(
-            name=name, statement=statement, source=source, check=check, tolerance=tolerance, fails=fails
-        )
-
-    return made
-
-
-def methods_agree(seeds: int = 3, tolerance: float = 1e-7) -> Claim:
-    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value,
-    and both are certified.
-    """
-
-    @claim(
-        "the solver, the objective's formula and the model's policy find one value, all certified "
-        "(relative to pro rata)",
-        "independent definitions",
-        tolerance,
-    )
-    def solver_agrees(model: "Model") -> float:
-        worst = 0.0
-        for seed in range(seeds):
-            problem = Problem(model.objective, model.event(model.sizes[0], seed), model.law)
-            found = [problem.solve(method=how).certificate for how in ("conic", "closed-form")]
-            if model.closed_form is not None:
-                found.append(
-                    certify(model.objective, problem.event, model.law, model.closed_form(problem.event))
-                )
-            values = [one.objective for one in found]
-            gaps = [math.inf if one.gap is None else one.gap for one in found]
-            worst = max(worst, (max(values) - min(values)) / (abs(found[0].reference) or 1.0), *gaps)
-        return worst
-
-    return solver_agrees
+    def violation(self, model: "Model") -> float | None:
+        """What check(model) finds, as one number. Raises ModelError if that is not numbers, or none."""
+        found = self.check(model)
+        if found is None:
+            return None
+        several = isinstance(found, Iterator)
+        parts = list(found) if several else [found]
+        try:
+            values = np.concatenate([np.ravel(np.asarray(part, float)) for part in parts])
+        except (TypeError, ValueError):
+            values = np.empty(0)
+        if not values.size:
+            raise ModelError(
+                f"claim {self.name!r} gave {parts!r:.60}: a check returns or yields violations, numbers >= 0"
+            )
+        return float(values.max(initial=0.0) if several or np.ndim(found) else values[0])
 
 
-def value_by_hand(
-    statement: str, source: str, tolerance: float = 1e-9
-) -> Callable[[Callable[[Event, Array], float]], Claim]:
-    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective
-    or law, into the claim that the value is that.
-
-    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation
-    is relative.
-    """
-
-    def made(formula: Callable[[Event, Array], float]) -> Claim:
-        @claim(f"the value by hand: {statement} (relative)", source, tolerance)
-        def by_hand(model: "Model") -> float:
-            worst = 0.0
-            for seed in range(2):
-                event = model.event(model.sizes[0], seed)
-                for policy in (pro_rata, model.closed_form or gross_water_filling):
-                    allocation = policy(event)
-                    said, value = (
-                        certify(model.objective, event, model.law, allocation),
-                        float(formula(event, allocation.amount)),
-                    )
-                    worst = max(worst, abs(said.objective - value) / abs(value or said.reference))
-            return worst
-
-        return replace(by_hand, name=formula.__name__)
-
-    return made
+def _of_every_model(name: str, tolerance: float, ask: Callable[[Problem], Any], statement: str) -> Claim:
+    """What is claimed of every model without being written there (soundness.py)."""
+    return Claim(
+        name=name, statement=statement, source="of every model", tolerance=tolerance,
+        check=lambda model: ask(model.problem()),
+    )  # fmt: skip
 
 
-def _of_every_model() -> tuple[Claim, ...]:
-    """What is claimed of every model without being written there (soundness.py); a check with nothing to ask
-    returns None.
-    """
-    said = (
-        (
-            "express_is_value",
-            soundness.express_against_value,
-            "in CVXPY and in numpy the objective is one: pro rata, at random, in queues, optimally "
-            "(relative)",
-            1e-6,
-        ),
-        (
-            "gaps_are_gaps",
-            soundness.gaps_are_gaps,
-            "other allocations: a gap is (objective - bound) / objective, a bound is below all of them",
-            1e-9,
-        ),
-        (
-            "prices_are_slopes",
-            soundness.prices_are_slopes,
-            "a shadow price lies between the difference quotients of the least value (relative)",
-            1e-3,
-        ),
-    )
-    return tuple(
-        Claim(
-            name=name,
-            statement=words,
-            source="of every model",
-            check=lambda model, ask=ask: ask(model.problem()),
-            tolerance=most,
-        )
-        for name, ask, words, most in said
-    )
-
-
-OF_EVERY_MODEL = _of_every_model()
+OF_EVERY_MODEL = (
+    _of_every_model(
+        "express_is_value", 1e-6, soundness.express_against_value,
+        "in CVXPY and in numpy the objective is one: pro rata, at random, in queues, optimally (relative)",
+    ),
+    _of_every_model(
+        "gaps_are_gaps", 1e-9, soundness.gaps_are_gaps,
+        "other allocations: a gap is (objective - bound) / objective, a bound is below all of them",
+    ),
+    _of_every_model(
+        "prices_are_slopes", 1e-3, soundness.prices_are_slopes,
+        "a shadow price lies between the difference quotients of the least value (relative)",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +120,67 @@ class Model:
         """The model's problem with n accounts (default: its smallest size)."""
         return Problem(self.objective, self.event(self.sizes[0] if n is None else n, seed), self.law)
 
+    @property
+    def policy(self) -> Callable[[Event], Allocation]:
+        """The closed form; gross_water_filling where there is none."""
+        return self.closed_form or gross_water_filling
+
+    def closes(self, position: ArrayLike, equity: ArrayLike, required: float, price: float = 1.0) -> Array:
+        """What the policy closes (n,) of isolated shorts, contracts (`examples.shorts`)."""
+        return self.policy(shorts(position, equity, required, price)).amount
+
+    def in_steps(self, event: Event, *shares: float) -> Array:
+        """What the policy closes (n,) in steps of these shares of the requirement."""
+        closed = np.zeros(len(event.size))
+        for share in shares:
+            required, price = share * event.required[0], event.book.price[0]
+            closed = closed + self.closes(event.size - closed, event.book.equity, required, price)
+        return closed
+
+    def split(self, event: Event, i: int, position: float, equity: float) -> Array:
+        """What the policy closes (n,) by owner if account i splits in two, the first with these shares."""
+        held = [np.append(x, x[i]) for x in (event.size, event.book.equity)]
+        for values, share in zip(held, (position, equity)):
+            values[[i, -1]] *= share, 1 - share
+        closed = self.closes(*held, min(event.required[0], held[0].sum()), event.book.price[0])
+        closed[i] += closed[-1]
+        return closed[:-1]
+
+    def solve(
+        self, event: Event, objective: Objective | None = None, law: Law | None = None, method: str = "auto"
+    ) -> Allocation:
+        """The optimum of an event, for the model's objective and law or others."""
+        return Problem(objective or self.objective, event, law or self.law).solve(method=method)
+
+    def certify(
+        self, event: Event, closed: Any, objective: Objective | None = None, law: Law | None = None
+    ) -> Certificate:
+        """The certificate of an allocation, or of what each leg closes (legs,) contracts >= 0, likewise."""
+        given = closed if isinstance(closed, Allocation) else closings(event, closed)
+        return certify(objective or self.objective, event, law or self.law, given)
+
+    def ends(self, event: Event, objective: Objective | None = None, by: str = "") -> Array:
+        """Least and most (2, legs) contracts that optima close, of the model's objective or another.
+
+        by: "closed form", or "programs" that know no theorem. Raises ModelError if they were found otherwise.
+        """
+        aim = objective or self.objective
+        found = optimal_range(Problem(_unaided(aim) if by == "programs" else aim, event, self.law))
+        if by not in found.attrs["how"]:
+            raise ModelError(f"the ends of {self.name!r} were found by {found.attrs['how']}, not by {by}")
+        return np.sign(event.book.position) * found[["least", "most"]].to_numpy().T
+
+
+def _unaided(objective: Objective) -> Objective:
+    """The same objective, its theorems forgotten: a class that redefines `value` inherits none."""
+
+    def value(self: Objective, m: Any) -> float:
+        return kind.value(self, m)
+
+    kind, unaided = type(objective), copy(objective)
+    object.__setattr__(unaided, "__class__", type("Unaided", (kind,), {"value": value}))
+    return unaided
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -213,12 +210,12 @@ class Verdict:
 def checked(model: Model, one: Claim) -> Verdict | None:
     """The verdict on one claim; None where there is nothing to ask of this model."""
     try:
-        violation = one.check(model)
+        violation = one.violation(model)
     except Exception as error:  # a claim is anyone's code: it must not hide the others
         return Verdict(
             model=model.name, claim=one, violation=math.nan, trouble=f"{type(error).__name__}: {error}"
         )
-    return None if violation is None else Verdict(model=model.name, claim=one, violation=float(violation))
+    return None if violation is None else Verdict(model=model.name, claim=one, violation=violation)
 
 
 def verdicts(model: Model) -> Iterator[Verdict]:

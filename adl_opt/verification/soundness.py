@@ -14,7 +14,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.examples.events import any_allocation
+from adl_opt.examples.events import any_allocation, closings, queue
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.problem.allocation import Allocation
@@ -39,22 +39,10 @@ def allocations(event: Event, seed: int = 0, count: int = 2) -> list[Array]:
     random order.
     """
     rng = np.random.default_rng(seed)
-    found = [event.pro_rata_fraction * event.size]
+    found = [event.pro_rata_amount]
     for _ in range(count):
-        found += [any_allocation(event, rng), _queue(event, rng)]
+        found += [any_allocation(event, rng), queue(event, rng.permutation(len(event.size)))]
     return [cleared(event, amount) for amount in found]
-
-
-def _queue(event: Event, rng: np.random.Generator) -> Array:
-    """A vertex of the set of allocations: asset by asset every leg is closed whole or not at all, but for
-    one.
-    """
-    amount = event.fixed_fraction * event.size
-    for k in event.free_assets:
-        legs = rng.permutation(np.flatnonzero(event.free & (event.book.asset == k)))
-        before = np.cumsum(event.size[legs]) - event.size[legs]
-        amount[legs] = np.clip(event.required[k] - before, 0.0, event.size[legs])
-    return amount
 
 
 def express_against_value(problem: Problem) -> float | None:
@@ -126,11 +114,8 @@ def gaps_are_gaps(problem: Problem) -> float | None:
 
 
 def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation) -> float:
-    table, proofs = event.book.to_frame()[["account", "asset"]], [best.certificate] * (best.aim is objective)
-    for amount in allocations(event):
-        proofs.append(
-            certify(objective, event, law, table.assign(closed=np.sign(event.book.position) * amount))
-        )
+    proofs = [best.certificate] * (best.aim is objective)
+    proofs += [certify(objective, event, law, closings(event, amount)) for amount in allocations(event)]
     if any(proof.gap is None or proof.bound is None for proof in proofs):
         return 1.0
     value, bound, said = np.array([(proof.objective, proof.bound, proof.gap) for proof in proofs]).T

@@ -1,0 +1,150 @@
+"""How claims are written: a decorator for one's own, and those that many models share."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from inspect import getdoc
+from typing import Any
+
+from adl_opt.arrays import Array
+from adl_opt.data.event import Event
+from adl_opt.errors import ModelError
+from adl_opt.examples.events import eight_laws
+from adl_opt.laws.base import Law
+from adl_opt.objectives.base import Objective
+from adl_opt.policies.proportional import pro_rata
+from adl_opt.problem.problem import Problem
+from adl_opt.verification.model import Claim, Model
+
+
+def claim(
+    statement: str | None = None,
+    source: str = "",
+    tolerance: float = 1e-9,
+    fails: bool = False,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    n: int | None = None,
+) -> Callable[[Callable[..., Any]], Claim]:
+    """Decorate a check(model) -> violation into a Claim named after the function; its docstring is the
+    statement if none is given.
+
+    seeds: check(model, event) is asked of the model's events of these seeds (a number: 0, 1, ...) with n
+    accounts (default: its smallest size). None means that there is nothing to ask of an event: of most there
+    must be. Raises ModelError without a statement or source.
+    """
+
+    def made(check: Callable[..., Any]) -> Claim:
+        words, name = statement or " ".join((getdoc(check) or "").split()), check.__name__
+        if not words or not source:
+            raise ModelError(f"the claim {name!r} needs a statement, or a docstring, and a source")
+        asked = (
+            check
+            if seeds is None
+            else _of_events(check, range(seeds) if isinstance(seeds, int) else seeds, n)
+        )
+        return Claim(name=name, statement=words, source=source, check=asked, tolerance=tolerance, fails=fails)
+
+    return made
+
+
+def claims(
+    *rows: tuple[str, str, str, float, Callable[..., Any]],
+    fails: bool = False,
+    seeds: int | Sequence[int] | None = None,
+    n: int | None = None,
+) -> tuple[Claim, ...]:
+    """Claims whose checks are one line, as a table: rows of name, statement, source, tolerance, check."""
+    made = [(name, claim(*said, fails, seeds=seeds, n=n)(check)) for name, *said, check in rows]
+    return tuple(replace(one, name=name) for name, one in made)
+
+
+def _of_events(
+    check: Callable[..., Any], seeds: Sequence[int], n: int | None
+) -> Callable[[Model], Iterator[Any]]:
+    def asked(model: Model) -> Iterator[Any]:
+        answered = 0
+        for seed in seeds:
+            found = check(model, model.event(n or model.sizes[0], seed))
+            if found is not None:
+                answered += 1
+                yield from found if isinstance(found, Iterator) else (found,)
+        yield float(2 * answered < len(seeds))  # what is hardly asked proves nothing
+
+    return asked
+
+
+def serves_every_law(
+    measures: Sequence[Objective] | Callable[[Event], Sequence[Objective]] | None = None,
+    statement: str = "water-filling is certified optimal under eight unlike laws",
+    source: str = "Thm 1",
+    tolerance: float = 1e-9,
+    seed: int = 1,
+    laws: Sequence[Law] | None = None,
+) -> Claim:
+    """The claim that the model's closed form is certified under eight unlike laws, or others, for each of
+    these measures, those that a function of the event gives, or the model's objective.
+    """
+
+    @claim(statement, source, tolerance, seeds=(seed,))
+    def distribution_free(model: Model, event: Event) -> Iterator[Any]:
+        allocation = model.policy(event)
+        for measure in measures(event) if callable(measures) else measures or [model.objective]:
+            for law in laws or eight_laws():
+                yield model.certify(event, allocation, measure, law).gap
+
+    return distribution_free
+
+
+def methods_agree(
+    seeds: int | Sequence[int] = 3,
+    tolerance: float = 1e-7,
+    statement: str = (
+        "the solver, the objective's formula and the model's policy find one value, all certified "
+        "(relative to pro rata)"
+    ),
+    source: str = "independent definitions",
+    *,
+    methods: Sequence[str] = ("conic", "closed-form"),
+    problem: Callable[[Model, Event], Problem] | None = None,
+) -> Claim:
+    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value,
+    and both are certified. methods: others; problem: another one than the model's, without its closed form.
+    """
+
+    @claim(statement, source, tolerance, seeds=seeds)
+    def solver_agrees(model: Model, event: Event) -> Iterator[Any]:
+        asked = problem(model, event) if problem else Problem(model.objective, event, model.law)
+        found = [asked.solve(method=how).certificate for how in methods]
+        if model.closed_form is not None and problem is None:
+            found.append(model.certify(event, model.closed_form(event)))
+        values = [one.objective for one in found]
+        yield (max(values) - min(values)) / (abs(found[0].reference) or 1.0)
+        yield [math.inf if one.gap is None else one.gap for one in found]
+
+    return solver_agrees
+
+
+def value_by_hand(
+    statement: str, source: str, tolerance: float = 1e-9
+) -> Callable[[Callable[[Event, Array], float]], Claim]:
+    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective
+    or law, into the claim that the value is that.
+
+    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation
+    is relative.
+    """
+
+    def made(formula: Callable[[Event, Array], float]) -> Claim:
+        @claim(f"the value by hand: {statement} (relative)", source, tolerance, seeds=2)
+        def value_by_hand(model: Model, event: Event) -> Iterator[Any]:
+            for policy in (pro_rata, model.policy):
+                allocation = policy(event)
+                said, value = model.certify(event, allocation), float(formula(event, allocation.amount))
+                yield abs(said.objective - value) / abs(value or said.reference)
+
+        return (
+            value_by_hand if formula.__name__ == "<lambda>" else replace(value_by_hand, name=formula.__name__)
+        )
+
+    return made
