@@ -1,4 +1,4 @@
-"""A lower bound from the conic dual of a compiled program, whatever the objective (DESIGN 5, rung c).
+"""A lower bound from the conic dual of a compiled program, whatever the objective (§12, assess.py).
 
 The program is: minimise c'x + x'Px/2 subject to b - Ax in K. Any z in the dual cone gives a bound once the
 residual c + Px + A'z is charged to the boxes of x. The solver's z is projected, never trusted; variables

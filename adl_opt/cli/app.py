@@ -1,4 +1,4 @@
-"""The command line: reads options, calls the library, prints. It computes nothing (DESIGN 6).
+"""The command line: reads options, calls the library, prints. It computes nothing.
 
 Exit codes: 0 fine, 1 a claim or certificate fails, 2 bad input (one line on stderr).
 """

@@ -1,4 +1,4 @@
-"""The options of the commands, each said once, and how those of a law become a law (DESIGN 6)."""
+"""The options of the commands, each said once, and how those of a law become a law."""
 
 import functools
 import inspect

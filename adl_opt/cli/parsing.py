@@ -1,4 +1,4 @@
-"""How numbers are written on the command line: 0.6, 60%, 10/365, BTC=10 (DESIGN 6)."""
+"""How numbers are written on the command line: 0.6, 60%, 10/365, BTC=10."""
 
 import re
 import shlex

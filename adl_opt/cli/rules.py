@@ -1,6 +1,6 @@
 """The command line's laboratory: rules on trial.
 
-Commands that app.py registers; they print and compute nothing (DESIGN 6).
+Commands that app.py registers; they print and compute nothing.
 """
 
 from pathlib import Path

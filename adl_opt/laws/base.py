@@ -1,8 +1,8 @@
 """How prices may move: laws of relative price moves R (d,), aligned with a book's assets by label (§1, §14).
 
 A law knows three things: how to draw or discretise itself (`sample`, `quadrature` -> Scenarios), how to put
-itself in the order of a book's assets (`align`), and, where THEORY has a closed form, the expected shortfall
-of accounts.
+itself in the order of a book's assets (`align`), and, where there is a closed form (THEORY 4), the expected
+shortfall of accounts.
 """
 
 import math

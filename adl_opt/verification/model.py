@@ -1,4 +1,4 @@
-"""Model and Claim: a complete model on one screen, and what is said about it, executable (DESIGN 4)."""
+"""Model and Claim: a complete model on one screen, and what is said about it, executable."""
 
 import math
 from collections.abc import Callable, Iterator

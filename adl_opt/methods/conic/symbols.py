@@ -19,7 +19,7 @@ class ConicSymbols:
     """The symbols of `m` as CVXPY expressions of the fractions closed of the free legs: a view of a table.
 
     plain: shortfalls are max(row, 0), convex as they stand, for checking that an objective is convex; else
-    they are variables above named rows, whose multipliers prove the answer (DESIGN 5).
+    they are variables above named rows, whose multipliers prove the answer (§12).
     """
 
     def __init__(self, table: Table, fraction: cp.Variable, plain: bool) -> None:

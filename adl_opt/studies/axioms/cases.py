@@ -135,7 +135,7 @@ def _state(size: Any, equity: Any, required: float, entry: Any = None) -> State:
 
 SEEDS: dict[
     str, tuple[tuple[State, Choice], ...]
-] = {  # the instances n1 to n16 of THEORY 3, and one that was missing there
+] = {  # the instances n1 to n17 of THEORY 3
     "proportional split": (
         (_state([10, 10], [1, 1], 10), {"i": 0, "part": 0.5}),  # n9, n12
     ),
@@ -147,7 +147,7 @@ SEEDS: dict[
         (_state([10, 10, 10], [1, 9, 2], 5), {"i": 0, "j": 1}),  # n1
         (_state([10, 10, 10], [1, 9, 2], 5, [1, 1, 1]), {"i": 0, "j": 1}),  # n1 with no profit
         (_state([1, 1, 2], [1, 1, 1], 1.5), {"i": 0, "j": 1}),  # n10
-        (_state([10, 10, 10], [9, 9, 9], 6, [2, 0.5, 2]), {"i": 0, "j": 1}),  # a profit merged with a loss
+        (_state([10, 10, 10], [9, 9, 9], 6, [2, 0.5, 2]), {"i": 0, "j": 1}),  # n17, a profit merged with a loss
     ),
     "wash trade": (
         (_state([10, 10], [1, 1], 6, [3, 2]), {"i": 0}),  # n5
