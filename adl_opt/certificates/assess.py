@@ -1,9 +1,9 @@
 """What was proved about an allocation, recomputed in numpy from the allocation and dual information alone
 (§11, §12).
 
-The ladder: (a) nothing to decide, or water-filling proved scenario by scenario; (b) an affine
-function below the objective (supports.Minorant), minimised over all allocations by a knapsack an asset; (c)
-the conic dual of the program.
+The ladder: (a) nothing to decide, or water-filling proved scenario by scenario; (b) an affine function below
+the objective (Minorant), minimised over all allocations by a knapsack an asset; (c) the conic dual of the
+program.
 """
 
 import math

@@ -91,7 +91,7 @@ def test_bounds_hold_for_arbitrary_multipliers(seed):
 
 
 def test_bound_in_rational_arithmetic(paper, law):
-    """The paper's optimum certified again with exact fractions: floats are rationals (DESIGN 5)."""
+    """The paper's optimum certified again with exact fractions: floats are rationals (§12)."""
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver="CLARABEL")
     book, price = paper.book, Fraction(float(solved.price[0]))
     btc, eth = (np.flatnonzero(book.asset == k) for k in (0, 1))

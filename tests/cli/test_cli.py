@@ -1,4 +1,4 @@
-"""The command line: exit codes, files, errors in a line, the commands beside solve (DESIGN 6)."""
+"""The command line: exit codes, files, errors in a line, the commands beside solve."""
 
 import shlex
 import subprocess

@@ -1,5 +1,5 @@
-"""The command line under a pipe: what reads it may leave at any line, and nothing that was to be done is lost
-(DESIGN 6).
+"""The command line under a pipe: what reads it may leave at any line, and nothing that was to be done is
+lost.
 """
 
 import os

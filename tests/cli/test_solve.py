@@ -1,4 +1,4 @@
-"""The command solve: laws, models, settings, output files (DESIGN 6)."""
+"""The command solve: laws, models, settings, output files."""
 
 from pathlib import Path
 

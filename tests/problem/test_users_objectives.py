@@ -68,7 +68,7 @@ def test_an_objective_that_is_not_what_it_says_is_an_error(paper, law, objective
 
 
 def test_a_hidden_nonconvex_objective_is_caught():
-    """THEORY's counterexample to mean-variance: E = (1, 1), q = (3, 3), Q = 3, R in {.5, 3}."""
+    """The counterexample of THEORY 2 to mean-variance: E = (1, 1), q = (3, 3), Q = 3, R in {.5, 3}."""
     event = one_asset([-3.0, -3.0], [1.0, 1.0], 3.0)
     law = adl.Scenarios([0.5, 3.0])
     with pytest.raises(adl.ObjectiveError, match="HiddenVariance"):

@@ -16,8 +16,7 @@ from tests.books import FULL, count, frame
 from tests.tolerances import TOL
 
 AXES = ["SY", "SN", "MG", "WT", "PI", "SI", "QM", "SYM", "CT", "OM", "RP", "CO", "MM", "DF"]
-# Rows of THEORY 3 in its order of axioms, and DF. One cell differs there: pro rata to profit does not keep MG
-# once a profit is merged with a loss.
+# Rows of THEORY 3 in its order of axioms, and DF.
 TABLE = {
     "water_filling": "yynyyyyyyyyyyy",
     "pro_rata": "yyyyyyyyyyyyny",
@@ -90,8 +89,8 @@ def test_every_axiom_is_broken_by_someone():
 
 
 def test_merging_a_profit_with_a_loss_by_hand():
-    """THEORY 3 has a yes here: three shorts of 10, profits 10, -5 and 10, close 6: the owner of the first two
-    loses 3, merged (profit 5) 2.
+    """THEORY 3, n17: three shorts of 10, profits 10, -5 and 10, close 6: the owner of the first two loses 3,
+    merged (profit 5) 2.
     """
     apart = instances.State(np.full(3, 10.0), np.full(3, 9.0), np.array([2.0, 0.5, 2.0]), 1.0, 6.0)
     merged = instances.State(np.array([20.0, 10.0]), np.array([18.0, 9.0]), np.array([1.25, 2.0]), 1.0, 6.0)

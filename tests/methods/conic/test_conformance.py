@@ -32,7 +32,7 @@ EXCLUDED = {
         "variables of an objective's own have no boxes, which CVXPY 1.9.3 handles wrongly for HiGHS; they "
         "go to Clarabel"
     ),
-    ("*", "*", "SCS, OSQP"): "first-order solvers stop at 1e-4 by default; never chosen for you (DESIGN 5)",
+    ("*", "*", "SCS, OSQP"): "first-order solvers stop at 1e-4 by default; never chosen for you (§11)",
     ("*", "*", "SCIPY"): "it is HiGHS again, without its dual variables in CVXPY",
     (
         "*",
