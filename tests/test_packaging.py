@@ -49,6 +49,7 @@ def test_models_and_types_are_in_the_wheel(wheel):
     assert (
         "adl_opt/_models/expected_loss.py" in names
         and "adl_opt/_models/cross_margin.py" in names
+        and "adl_opt/_models/THEORY.md" in names
         and "adl_opt/py.typed" in names
     )
     assert not any(name.startswith(("models/", "tests/", "benchmarks/")) for name in names)
