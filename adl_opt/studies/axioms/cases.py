@@ -133,9 +133,7 @@ def _state(size: Any, equity: Any, required: float, entry: Any = None) -> State:
     )
 
 
-SEEDS: dict[
-    str, tuple[tuple[State, Choice], ...]
-] = {  # the instances n1 to n17 of THEORY 3
+SEEDS: dict[str, tuple[tuple[State, Choice], ...]] = {  # the instances n1 to n17 of THEORY 3
     "proportional split": (
         (_state([10, 10], [1, 1], 10), {"i": 0, "part": 0.5}),  # n9, n12
     ),
