@@ -55,7 +55,10 @@ def claims(
     n: int | None = None,
 ) -> tuple[Claim, ...]:
     """Claims whose checks are one line, as a table: rows of name, statement, source, tolerance, check."""
-    made = [(name, claim(*said, fails, seeds=seeds, n=n)(check)) for name, *said, check in rows]
+    made = [
+        (name, claim(statement, source, tolerance, fails, seeds=seeds, n=n)(check))
+        for name, statement, source, tolerance, check in rows
+    ]
     return tuple(replace(one, name=name) for name, one in made)
 
 

@@ -139,10 +139,10 @@ class Model:
 
     def split(self, event: Event, i: int, position: float, equity: float) -> Array:
         """What the policy closes (n,) by owner if account i splits in two, the first with these shares."""
-        held = [np.append(x, x[i]) for x in (event.size, event.book.equity)]
-        for values, share in zip(held, (position, equity)):
+        size, own = (np.append(x, x[i]) for x in (event.size, event.book.equity))
+        for values, share in ((size, position), (own, equity)):
             values[[i, -1]] *= share, 1 - share
-        closed = self.closes(*held, min(event.required[0], held[0].sum()), event.book.price[0])
+        closed = self.closes(size, own, min(event.required[0], size.sum()), event.book.price[0])
         closed[i] += closed[-1]
         return closed[:-1]
 

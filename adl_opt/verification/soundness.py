@@ -150,7 +150,7 @@ def prices_are_slopes(problem: Problem) -> float | None:
             quotients, price = ((value - more) / step, (less - value) / step), here.price[k]
             scale = max(abs(price), *map(abs, quotients)) or 1.0
             worst = max(worst, (quotients[0] - price) / scale, (price - quotients[1]) / scale)
-    return worst if asked else None
+    return float(worst) if asked else None
 
 
 def _least(problem: Problem, k: int, change: float) -> float:
