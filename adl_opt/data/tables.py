@@ -255,3 +255,19 @@ def figure(value: float) -> str:
         return f"{value:.7g}"
     text = f"{value:,.{max(0, 6 - math.floor(math.log10(abs(value))))}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def clock_column(values: Any, name: str, accounts: Any) -> tuple[Array | Index, list[Any]]:
+    """The order of the rows, and what each is called: whole numbers, numbers, or timestamps as text."""
+    import pyarrow as pa
+
+    array = arrow(values)
+    if pa.types.is_timestamp(array.type):
+        if array.null_count:
+            first = int(np.argmax(np.asarray(array.is_null())))
+            raise BookError(f"{array.null_count} of {len(array)} rows have no {name}, first row {first + 1}")
+        return np.array(array.cast(pa.int64()).to_pylist(), dtype=np.int64), [
+            str(text) for text in array.cast(pa.string()).to_pylist()
+        ]
+    when = number_column(array, name, accounts)
+    return when, [int(x) if x.is_integer() else x for x in when.tolist()]

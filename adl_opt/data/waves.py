@@ -15,7 +15,7 @@ from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book, columns_of
 from adl_opt.data.columns import refuse_meanings
 from adl_opt.data.tables import (
-    arrow,
+    clock_column,
     factorize,
     need_columns,
     number_column,
@@ -137,7 +137,7 @@ class Waves(ReadOnly):
                 f"waves know {clock[0]}, {', '.join(NEEDED)} and, if given, {', '.join(OPTIONAL)}"
             )
         (accounts, account), (assets, asset) = factorize(names), factorize(labels)
-        when, said = _clock(columns[clock[0]], clock[0], names)
+        when, said = clock_column(columns[clock[0]], clock[0], names)
         back = np.flatnonzero(np.diff(when) < 0)
         if back.size:
             j = int(back[0]) + 1
@@ -341,19 +341,3 @@ class Waves(ReadOnly):
             f"{len(self.assets)} assets, {(np.abs(self.realized) * self.price).sum():.6g} quote currency "
             "closed)"
         )
-
-
-def _clock(values: Any, name: str, accounts: Any) -> tuple[Array | Index, list[Any]]:
-    """The order of the rows, and what each is called: whole numbers, numbers, or timestamps as text."""
-    import pyarrow as pa
-
-    array = arrow(values)
-    if pa.types.is_timestamp(array.type):
-        if array.null_count:
-            first = int(np.argmax(np.asarray(array.is_null())))
-            raise BookError(f"{array.null_count} of {len(array)} rows have no {name}, first row {first + 1}")
-        return np.array(array.cast(pa.int64()).to_pylist(), dtype=np.int64), [
-            str(text) for text in array.cast(pa.string()).to_pylist()
-        ]
-    when = number_column(array, name, accounts)
-    return when, [int(x) if x.is_integer() else x for x in when.tolist()]

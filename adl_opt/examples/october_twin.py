@@ -32,10 +32,7 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
     scale. Source of the figures: ConejoCapital/HyperReplay, summary of the cash-only replay, as corrected in
     December 2025.
     """
-    if not 1e-3 <= plain(scale) <= 10:
-        raise BookError(
-            f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event"
-        )
+    _check_scale(scale)
     rng = np.random.default_rng(seed)
     rows, n = round(CLOSINGS * scale), round(ACCOUNTS * scale)
     d = min(ASSETS, max(3, round(ASSETS * scale**0.5)))
@@ -82,6 +79,13 @@ def twin(seed: int = 1, scale: float = 1.0) -> Waves:
             "equity": equity[account] * unit, "price": price[wave, asset], "realized_closed": -closed * unit,
         }
     )  # fmt: skip
+
+
+def _check_scale(scale: float) -> None:
+    if not 1e-3 <= plain(scale) <= 10:
+        raise BookError(
+            f"scale = {scale!r}: a twin has from 0.001 to 10 times the {CLOSINGS:,} closings of the event"
+        )
 
 
 def _pairs(rng: np.random.Generator, legs: int, n: int, d: int) -> tuple[Index, Index]:
