@@ -107,7 +107,9 @@ def solve(
     amount = event.fixed_fraction * event.size
     if objective.expected_loss_weight is None:
         cost = excess_cost_of(objective, law.probability)
-        if cost.sum() <= 1 + _ALL:  # every scenario counts with all its weight: an expected loss
+        if (
+            cost is not None and cost.sum() <= 1 + _ALL
+        ):  # every scenario counts with all its weight: an expected loss
             weights = cost / cost.sum()
             amount, evidence, interrupted = solve(
                 ExpectedLoss(), event, Scenarios(law.moves, weights, meant=True), tolerance, watch

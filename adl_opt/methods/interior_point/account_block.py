@@ -30,7 +30,7 @@ class Sums(NamedTuple):
     @staticmethod
     def of(parts: "Iterable[Sums]") -> "Sums":
         *sums, steepest = zip(*parts)
-        return Sums(*(float(np.sum(column)) for column in sums), max(steepest))
+        return Sums._make([*(float(np.sum(column)) for column in sums), max(steepest)])
 
 
 class Piece:
@@ -73,8 +73,8 @@ class Piece:
         self.evaluate(self.room)
         return (
             float(np.abs(self.slope).max(initial=0.0)),
-            self._by_asset(self.size, count),
-            self._by_asset(self.size * self.slope, count),
+            self.by_asset(self.size, count),
+            self.by_asset(self.size * self.slope, count),
         )
 
     def rescale(self, ratio: float) -> None:
@@ -107,7 +107,7 @@ class Piece:
 
     def closed(self, count: int) -> Array:
         """Notional closed by asset."""
-        return self._by_asset(self.size * self.fraction, count)
+        return self.by_asset(self.size * self.fraction, count)
 
     def keep(self) -> None:
         """This point is the best so far."""
@@ -158,15 +158,15 @@ class Piece:
         return (
             self.closed(count),
             schur,
-            self._by_asset(self.pull[0], count),
-            self._by_asset(self.pull[1], count),
+            self.by_asset(self.pull[0], count),
+            self.by_asset(self.pull[1], count),
         )
 
     def _apply(self, right: Array) -> Array:
         return np.einsum("kjn,jn->kn", self.inverse, right)
 
-    def _by_asset(self, values: Array, count: int) -> Array:
-        return np.bincount(self.asset.ravel(), (values * self.on).ravel(), count)
+    def by_asset(self, values: Array, count: int) -> Array:
+        return np.bincount(self.asset.ravel(), (values * self.on).ravel(), count).astype(float, copy=False)
 
     def aim(self, price: list[Array], count: int, unit: float) -> tuple[float, Array, Array]:
         """The two parts of the step, for a target of 0 and per unit of target.
@@ -193,7 +193,7 @@ class Piece:
         ]  # what the first step, being straight, leaves of the products
         self.pull.append(self._apply(self.bent[0] / self.fraction - self.bent[1] / self.room + pull))
         length = reach((self.fraction, first), (self.room, -first), (self.low, low), (self.high, high))
-        return min(far, length), products + more, self._by_asset(self.pull[2], count)
+        return min(far, length), products + more, self.by_asset(self.pull[2], count)
 
     def lead(self, target: float, price: Array, share: float, count: int) -> Array:
         """What is closed towards the central path at `target`, with a share of the correction and of its
@@ -201,7 +201,7 @@ class Piece:
         """
         turned = (self._apply(self.on * price[self.asset]) - share * self.pull[2]) / self.size
         self.moved = self.move[0] + target * self.move[1] + turned
-        return self._by_asset(self.size * self.moved, count)
+        return self.by_asset(self.size * self.moved, count)
 
     def step(self, target: float, more: Array, share: float) -> float:
         """The step towards the central path at `target`; prices `more` mend the rounding of what it clears.

@@ -117,7 +117,7 @@ class Coupled:
         for piece in pieces:
             piece.weigh(quantile.omega)
         weight = sum(one[1] for one in begun)
-        price = sum(piece._by_asset(piece.size * piece.slope, count) for piece in pieces) / weight / unit
+        price = sum(piece.by_asset(piece.size * piece.slope, count) for piece in pieces) / weight / unit
         centre = max(0.1 * sum(piece.spread(price, unit) for piece in pieces) / weight.sum(), 1e-3)
         tau = WIDE / centre  # scenarios begin as wide as the quantile is smoothed,
         tau_rows = tau / float(cost.sum())  # rows with the mean weight of their scenarios

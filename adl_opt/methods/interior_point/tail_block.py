@@ -106,7 +106,7 @@ class Tail(Kinks):
         own = self.by_scenario(gained, scenarios)
         own[self.kept] *= self.weight / unit
         own[self.kept] -= sum((q * p[:, None]).sum(axis=0) for q, p in zip(self.couple, self.pull[0]))
-        return self._by_asset(self.pull[0], count), own
+        return self.by_asset(self.pull[0], count), own
 
     def turn(self, price: Array, omega: Array) -> tuple[float, float]:
         """The step when prices become `price` and scenario weights change by `omega`: how far it can be
