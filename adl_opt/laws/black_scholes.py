@@ -68,22 +68,17 @@ def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
     return (value,) if wanted == 0 else _restored(accounts, on_grid(accounts, grid, wanted)[:-1])
 
 
-class Again:
-    """Accounts that are asked again and again, at other notionals: grids are kept as long as they hold what
-    is lost.
+class CachedIntegrator:
+    """Integrator with a cache: the adaptive grid of an account is reused while more than 99.99 % of the
+    integral lies inside it.
 
-    First by the rule before the one that `integrated` takes, a quarter of its points, which is enough to come
-    near; from `sharpen` on by the same.
+    rougher: 0 for the rule that `integrated` takes, 1 for the one before, a quarter of its points, which is
+    enough to come near an optimum.
     """
 
-    def __init__(self, deviation: Array, correlation: Array) -> None:
-        self._deviation, self._correlation = deviation, correlation
+    def __init__(self, deviation: Array, correlation: Array, rougher: int) -> None:
+        self._deviation, self._correlation, self._rougher = deviation, correlation, rougher
         self._known: tuple[Accounts, Grid] | None = None
-        self._rougher = 1
-
-    def sharpen(self) -> None:
-        """From now on as accurate as `integrated`."""
-        self._rougher, self._known = 0, None
 
     def __call__(self, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """As `integrated`; positions in the order of the deviations (n, m)."""

@@ -115,9 +115,14 @@ class LogNormal(Law):
         return (value,)
 
     def terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        return black_scholes.Again(
-            self.deviation[asset], self.correlation[asset[:, :, None], asset[:, None, :]]
-        )
+        return self._integrator(asset, rougher=0)
+
+    def rough_terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
+        return self._integrator(asset, rougher=1)
+
+    def _integrator(self, asset: Index, rougher: int) -> black_scholes.CachedIntegrator:
+        correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
+        return black_scholes.CachedIntegrator(self.deviation[asset], correlation, rougher)
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in

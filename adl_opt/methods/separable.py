@@ -1,10 +1,10 @@
 """The separable method for the expected loss: only the assets' prices couple the accounts (THEORY 6, 8.4, 9);
 for CVaR, prices and tail scenarios.
 
-An interior point whose blocks are accounts (interior.py; coupled.py for CVaR), under a smooth law and under
-scenarios in several assets. Under scenarios in one asset exactly: the expected shortfall of an account is
-then convex and piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled
-until the requirement is met.
+An interior point whose blocks are accounts (interior_point), under a smooth law and under scenarios in
+several assets. Under scenarios in one asset exactly: the expected shortfall of an account is then convex and
+piecewise linear in what it closes; its pieces, cheapest first over all accounts, are filled until the
+requirement is met.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios, scenario_count
-from adl_opt.methods.interior_point.cvar import Coupled
-from adl_opt.methods.interior_point.expected_loss import TARGET, Interior
+from adl_opt.methods.interior_point.cvar import TailInteriorPoint
+from adl_opt.methods.interior_point.expected_loss import TARGET, ExpectedLossInteriorPoint
 from adl_opt.methods.piecewise_linear import best_in_asset, polish
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -56,7 +56,7 @@ def pays(objective: Objective, event: Event, law: Law) -> bool:
     """Whether the method is the one to take: not for few rows of scenarios in several assets, which a linear
     program solves to the last digit in milliseconds.
     """
-    if not isinstance(law, Scenarios) or piece_by_piece(objective, event, law):
+    if law.scenarios is None or piece_by_piece(objective, event, law):
         return True
     cells = len(event.book.accounts) * len(law.probability)
     return cells > _MANY or (cells > _OPEN and open_rows(event, law) > _OPEN)
@@ -85,7 +85,7 @@ def piece_by_piece(objective: Objective, event: Event, law: Law) -> bool:
     interior point.
     """
     return (
-        isinstance(law, Scenarios)
+        law.scenarios is not None
         and len(event.free_assets) <= 1
         and objective.expected_loss_weight is not None
     )
@@ -104,38 +104,49 @@ def solve(
     tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it (a hundredth
     under scenarios). watch(step, gap) is told after every step.
     """
-    amount = event.fixed_fraction * event.size
     if objective.expected_loss_weight is None:
-        cost = excess_cost_of(objective, law.probability)
-        if (
-            cost is not None and cost.sum() <= 1 + _ALL
-        ):  # every scenario counts with all its weight: an expected loss
-            weights = cost / cost.sum()
-            amount, evidence, interrupted = solve(
-                ExpectedLoss(), event, Scenarios(law.moves, weights, meant=True), tolerance, watch
-            )
-            return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
-        coupled = Coupled(event, law, cost)
-        amount[event.free] = coupled.solve(watch, min(1e-7, 1e-2 * tolerance)) * event.size[event.free]
-        dual = Dual() if coupled.multipliers is None else Dual(coupled.multipliers, {0: coupled.weights})
-        return cleared(event, amount), Evidence(dual), coupled.interrupted
-    if not piece_by_piece(objective, event, law):
-        interior = Interior(event, law)
-        # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
-        fraction = interior.solve(
-            watch,
-            min(1e-2 * tolerance, 1e-8)
-            if isinstance(law, Scenarios)
-            else max(TARGET, min(1e-3 * tolerance, 1e-8)),
-        )
-        amount[event.free] = fraction * event.size[event.free]
-        amount = cleared(event, amount)
-        if isinstance(law, Scenarios) and len(event.book.accounts) * len(law.probability) <= _POLISHED:
-            amount = polish(event, law, amount)
-        return amount, Evidence(Dual(interior.multipliers)), interior.interrupted
-    for k in event.free_assets:
-        amount = best_in_asset(event, law, amount, int(k))
-    return amount, Evidence(), False
+        return _solve_tail(event, law.scenarios, excess_cost_of(objective, law.probability), tolerance, watch)
+    if piece_by_piece(objective, event, law):
+        amount = event.fixed_fraction * event.size
+        for k in event.free_assets:
+            amount = best_in_asset(event, law, amount, int(k))
+        return amount, Evidence(), False
+    return _solve_expected_loss(event, law, tolerance, watch)
+
+
+def _solve_expected_loss(
+    event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None
+) -> tuple[Array, Evidence, bool]:
+    """By the interior point, under a law with curvature or under scenarios in several assets."""
+    scenarios, interior = law.scenarios, ExpectedLossInteriorPoint(event, law)
+    # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
+    linear, smooth = min(1e-2 * tolerance, 1e-8), max(TARGET, min(1e-3 * tolerance, 1e-8))
+    amount = _amount(event, interior.solve(watch, smooth if scenarios is None else linear))
+    if scenarios is not None and len(event.book.accounts) * len(scenarios.probability) <= _POLISHED:
+        amount = polish(event, scenarios, amount)
+    return amount, Evidence(Dual(interior.multipliers)), interior.interrupted
+
+
+def _solve_tail(
+    event: Event, law: Scenarios, cost: Array, tolerance: float, watch: Callable[[int, float], None] | None
+) -> tuple[Array, Evidence, bool]:
+    """By the interior point of a tail; as an expected loss where each scenario counts with all its weight."""
+    if cost.sum() <= 1 + _ALL:
+        weights = cost / cost.sum()
+        law = Scenarios(law.moves, weights, meant=True)
+        amount, evidence, interrupted = solve(ExpectedLoss(), event, law, tolerance, watch)
+        return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
+    tail = TailInteriorPoint(event, law, cost)
+    amount = _amount(event, tail.solve(watch, min(1e-7, 1e-2 * tolerance)))
+    dual = Dual() if tail.multipliers is None else Dual(tail.multipliers, {0: tail.weights})
+    return amount, Evidence(dual), tail.interrupted
+
+
+def _amount(event: Event, fraction: Array) -> Array:
+    """Contracts (legs,), which clear exactly, of the fractions closed of the free legs."""
+    amount = event.fixed_fraction * event.size
+    amount[event.free] = fraction * event.size[event.free]
+    return cleared(event, amount)
 
 
 def refuse(objective: Objective, event: Event, law: Law | None) -> None:

@@ -1,4 +1,8 @@
-"""Accounts under the scenarios of a tail: rows that share their scenario's weight (THEORY 7). numpy only."""
+"""Blocks of CVaR and the worst case: accounts whose shortfall rows share the weight of their scenario
+(THEORY 7). numpy only.
+"""
+
+from typing import Any
 
 import numpy as np
 
@@ -6,151 +10,125 @@ from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch
 from adl_opt.laws.base import Scenarios
-from adl_opt.methods.interior_point.account_block import Piece
-from adl_opt.methods.interior_point.linear_algebra import reach
-from adl_opt.methods.interior_point.scenario_block import Kinks
+from adl_opt.methods.interior_point.block import Block
+from adl_opt.methods.interior_point.bounded import Bounded
+from adl_opt.methods.interior_point.shortfall_rows import ShortfallRows
 
 
-class Tail(Kinks):
-    """Some accounts with their rows: share + rest = omega of the scenario.
-
-    Steps are told apart for what is closed (primal) and multipliers (dual).
+class TailBlock(Block):
+    """Shares of a row are between 0 and omega of its scenario. Fractions, above and sigma are primal, the
+    multipliers of legs and shares dual: the two make steps of different length.
     """
 
-    def __init__(self, event: Event, law: Scenarios, batch: Batch, number: Index, cost: Array) -> None:
-        super().__init__(event, law, batch, number)
-        self.weight = cost[self.kept]
+    ridge = 1e-8  # at a vertex an account's rows all but determine it
 
-    def lost(self, scenarios: int) -> Array:
-        """sigma, summed over accounts: the loss by scenario (S,)."""
-        return self.by_scenario(self.sigma, scenarios)
+    def __init__(
+        self, event: Event, law: Scenarios, batch: Batch, number: Index, count: int, cost: Array
+    ) -> None:
+        super().__init__(event, batch, number, count)
+        self.rows = ShortfallRows(self, batch.account, event.book.asset[batch.leg], law.moves, cost)
+        nothing = np.zeros_like(self.free)
+        self.couple = [nothing] * self.m  # Q, by position: (n, K)
+        self.targets, self.gradient = (
+            (nothing, nothing),
+            nothing,
+        )  # of the products of legs; M^-1 of the gradient
+        self.residuals = self.rows.point.products()  # of the products of rows
 
-    def by_scenario(self, rows: Array, scenarios: int) -> Array:
-        total = np.zeros(scenarios)
-        total[self.kept] = self.scale[:, 0] @ rows
-        return total
+    def start(self) -> None:
+        self.rows.start(self.notional())
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        self.value, self.slope = self.rows.value(), self.rows.by_leg(self.rows.point.value)
+
+    def keep(self) -> None:
+        super().keep()
+        self.rows.keep()
 
     def weigh(self, omega: Array) -> None:
-        """Multipliers in proportion to the weights of the scenarios."""
-        omega = omega[self.kept]
-        self.share, self.rest = self.share * omega, self.rest * omega
-        self._measure()
+        """Shares in proportion to the weights of the scenarios (S,)."""
+        share, rest, above, sigma = self.rows.point
+        omega = omega[self.rows.kept]
+        self.rows.point = Bounded(share * omega, rest * omega, above, sigma)
+        self._evaluate()
 
-    def astray(self, price: Array, unit: float) -> float:
-        """What is left of the optimality conditions, charged on every leg (quote currency)."""
-        dual = self.on * (self.slope / unit - price[self.asset]) - self.low + self.high
-        return unit * float((self.size * self.on * np.abs(dual)).sum())
+    def products(self, legs: Bounded, rows: Bounded) -> float:
+        """The complementarity products of a point, quote currency."""
+        return self.unit * float((self.size * legs.complementarity()).sum()) + self.rows.cost(
+            rows.complementarity()
+        )
 
-    def products(self, unit: float) -> float:
-        own = self.on * (self.fraction * self.low + self.room * self.high)
-        return unit * float((self.size * own).sum()) + self.slack()
-
-    def build(self, unit: float, count: int, scenarios: int) -> tuple[Array, Array, Array, Array]:
-        """(closed by asset, P'M^-1 P, Q'M^-1 P, diagonal and Q'M^-1 Q): the piece's part of the system in
-        prices and scenario weights.
+    def factor_step(self) -> tuple[Array, Array, Array]:
+        """Part of the system in prices and scenario weights: P M^-1 P', P M^-1 Q, and the diagonal with
+        Q' M^-1 Q, where Q is what the gradient gains with the weight of a scenario.
         """
-        self.inner = self.share * self.sigma + self.above * self.rest
-        self.bend = self.share * self.rest / self.inner
-        weighted = self.bend / self.scale * self.weight
-        curvature = np.empty((self.m, self.m, len(self.equity)))
-        for k in range(self.m):
-            for j in range(k + 1):
-                pair = self.effect[k] * self.effect[j]
-                curvature[k, j] = curvature[j, k] = (
-                    weighted @ pair[0] if self.one else (weighted * pair).sum(axis=1)
-                )
-        self.curvature = curvature.transpose(2, 0, 1)
-        self.ahead = [np.zeros_like(self.fraction)] * 2
-        closed, schur, _, _ = Piece.factor(self, unit, count)
-        part = self.share * self.sigma / self.inner * (self.weight / unit)
-        self.couple = [
-            (self.side[k] * self.on[k])[:, None] * part * self.effect[k] for k in range(self.m)
-        ]  # Q: (m) of (n, K)
-        inside = [
-            sum(self.inverse[k, j][:, None] * self.couple[j] for j in range(self.m)) for k in range(self.m)
+        rows, (share, _, above, sigma) = self.rows, self.rows.point
+        schur, kept = self.factor(rows.factor()), self.rows.kept
+        part = share * sigma / rows.inner * (rows.weight / self.unit)
+        self.couple = [side[:, None] * part * effect for side, effect in zip(self.side, rows.effect)]
+        inside: list[Any] = [
+            sum(inverse[:, None] * couple for inverse, couple in zip(row, self.couple))
+            for row in self.inverse
         ]
-        bent = sum(self.couple[k].T @ inside[k] for k in range(self.m))
-        across = np.zeros((count, scenarios))
+        across, weights = np.zeros((self.count, rows.scenarios)), np.zeros((rows.scenarios, rows.scenarios))
         for k in range(self.m):
-            by_asset = np.zeros((count, len(self.kept)))
+            by_asset = np.zeros((self.count, len(kept)))
             for asset in np.unique(self.asset[k]):
-                mine = self.asset[k] == asset
-                by_asset[asset] = self.on[k][mine] @ np.asarray(inside[k])[mine]
-            across[:, self.kept] += by_asset
-        matrix = np.zeros((scenarios, scenarios))
-        matrix[np.ix_(self.kept, self.kept)] = bent
-        matrix[self.kept, self.kept] += (
-            self.weight / unit * (self.scale[:, 0] @ (self.sigma * self.above / self.inner))
-        )
-        return closed, schur.reshape(count, count), across, matrix
+                chosen = self.asset[k] == asset
+                by_asset[asset] = self.free[k][chosen] @ inside[k][chosen]
+            across[:, kept] += by_asset
+        weights[np.ix_(kept, kept)] = sum(q.T @ solved for q, solved in zip(self.couple, inside))
+        weights[kept, kept] += rows.weight / self.unit * (rows.scale[:, 0] @ (sigma * above / rows.inner))
+        return schur, across, weights
 
-    def right(
-        self, target: float, unit: float, tau: float, count: int, scenarios: int, corrected: bool
-    ) -> tuple[Array, Array]:
-        """The right sides of a step towards the central path at `target`: (P'M^-1 pull (assets,), loss gained
-        less Q'M^-1 pull (scenarios,)).
+    def right(self, target: float, row_target: float, corrected: bool) -> tuple[Array, Array]:
+        """The right sides of a step towards products of `target` (of rows: `row_target`): P'M^-1 gradient
+        (count,), and the loss gained less Q'M^-1 gradient (S,). corrected: less the second-order term of the
+        present direction.
         """
-        goal = target * tau
-        self.one_row, self.two_row = goal - self.share * self.above, goal - self.rest * self.sigma
-        self.low_goal, self.high_goal = target * self.on, target * self.on
-        if corrected:
-            self.one_row = self.one_row - self.share_step * self.above_step
-            self.two_row = self.two_row - self.rest_step * self.sigma_step
-            self.low_goal = self.low_goal - self.moved * self.low_step
-            self.high_goal = self.high_goal + self.moved * self.high_step
-        turned = (self.rest * self.one_row - self.share * self.two_row) / self.inner
-        slope = self.slope + self.side * self.on * self._by_position(turned)
-        pull = self.on * slope / unit - self.low_goal / self.fraction + self.high_goal / self.room
-        self.pull = [self._apply(pull)]
-        gained = (self.above * self.two_row + self.sigma * self.one_row) / self.inner
-        own = self.by_scenario(gained, scenarios)
-        own[self.kept] *= self.weight / unit
-        own[self.kept] -= sum((q * p[:, None]).sum(axis=0) for q, p in zip(self.couple, self.pull[0]))
-        return self.by_asset(self.pull[0], count), own
+        rows, (share, rest, above, sigma), kept = self.rows, self.rows.point, self.rows.kept
+        self.residuals = low, high = rows.point.residuals(row_target, rows.direction if corrected else None)
+        goal = target * self.free
+        second_low, second_high = self.direction.products() if corrected else (0.0, 0.0)
+        self.targets = goal - second_low, goal - second_high
+        slope = self.slope + rows.by_leg((rest * low - share * high) / rows.inner)
+        gradient = self.free * slope / self.unit
+        gradient = gradient - self.targets[0] / self.point.value + self.targets[1] / self.point.room
+        self.gradient = self.solve(gradient)
+        own = rows.by_scenario((above * high + sigma * low) / rows.inner)
+        own[kept] *= rows.weight / self.unit
+        own[kept] -= sum((q * p[:, None]).sum(axis=0) for q, p in zip(self.couple, self.gradient))
+        return self.by_asset(self.gradient), own
 
-    def turn(self, price: Array, omega: Array) -> tuple[float, float]:
-        """The step when prices become `price` and scenario weights change by `omega`: how far it can be
-        followed, primal and dual.
+    def set_direction(self, price: Array, omega: Array) -> tuple[float, float]:
+        """The direction in which prices become `price` and scenario weights change by `omega`: its longest
+        steps, primal and dual.
         """
-        omega = omega[self.kept]
-        right = self.on * price[self.asset] - np.stack([q @ omega for q in self.couple])
-        self.moved = (self._apply(right) - self.pull[0]) / self.size
-        change = self._moved_lost(self.moved)
-        gained = self.above * self.two_row + self.sigma * self.one_row - self.sigma * self.above * omega
-        self.sigma_step = (gained + self.sigma * self.share * change) / self.inner
-        self.above_step = self.sigma_step - change
-        turned = self.rest * self.one_row - self.share * self.two_row + self.sigma * self.share * omega
-        self.share_step = self.bend * change + turned / self.inner
-        self.rest_step = omega - self.share_step
-        self.low_step = (self.low_goal - self.low * self.moved) / self.fraction - self.low
-        self.high_step = (self.high_goal + self.high * self.moved) / self.room - self.high
-        primal = reach(
-            (self.fraction, self.moved),
-            (self.room, -self.moved),
-            (self.sigma, self.sigma_step),
-            (self.above, self.above_step),
+        rows, omega = self.rows, omega[self.rows.kept]
+        right = self.free * price[self.asset] - np.stack([q @ omega for q in self.couple])
+        change = (self.solve(right) - self.gradient) / self.size
+        self.direction = self.point.following(change, *self.targets)
+        gained, (share, rest, above, sigma), (low, high) = (
+            rows.excess_change(change),
+            rows.point,
+            self.residuals,
         )
-        dual = reach(
-            (self.low, self.low_step),
-            (self.high, self.high_step),
-            (self.share, self.share_step),
-            (self.rest, self.rest_step),
-        )
-        return primal, dual
+        sigma_change = above * high + sigma * low - sigma * above * omega
+        sigma_change = (sigma_change + sigma * share * gained) / rows.inner
+        share_change = rest * low - share * high + sigma * share * omega
+        share_change = rows.bend * gained + share_change / rows.inner
+        rows.direction = Bounded(share_change, omega - share_change, sigma_change - gained, sigma_change)
+        primal, dual = self.point.max_steps(self.direction)
+        row_dual, row_primal = rows.point.max_steps(rows.direction)
+        return min(primal, row_primal), min(dual, row_dual)
 
-    def after(self, primal: float, dual: float, unit: float) -> float:
-        """The products after a step of these lengths (quote currency)."""
-        low, high = self.low + dual * self.low_step, self.high + dual * self.high_step
-        own = self.on * (
-            (self.fraction + primal * self.moved) * low + (self.room - primal * self.moved) * high
-        )
-        rows = (self.share + dual * self.share_step) * (self.above + primal * self.above_step)
-        rows += (self.rest + dual * self.rest_step) * (self.sigma + primal * self.sigma_step)
-        return unit * float((self.size * own).sum()) + float(((rows * self.scale) @ self.weight).sum())
+    def advanced(self, primal: float, dual: float) -> tuple[Bounded, Bounded]:
+        """Legs and rows after a step of these lengths."""
+        rows = self.rows.point.advanced(self.rows.direction, dual, primal)
+        return self.point.advanced(self.direction, primal, dual), rows
 
-    def walk(self, primal: float, dual: float) -> None:
-        self.fraction, self.room = self.fraction + primal * self.moved, self.room - primal * self.moved
-        self.sigma, self.above = self.sigma + primal * self.sigma_step, self.above + primal * self.above_step
-        self.low, self.high = self.low + dual * self.low_step, self.high + dual * self.high_step
-        self.share, self.rest = self.share + dual * self.share_step, self.rest + dual * self.rest_step
-        self._measure()
+    def advance(self, primal: float, dual: float) -> None:
+        """Take it."""
+        self.point, self.rows.point = self.advanced(primal, dual)
+        self._evaluate()

@@ -9,7 +9,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.methods.interior_point.cvar import Coupled
+from adl_opt.methods.interior_point.cvar import TailInteriorPoint
 from adl_opt.methods.interior_point.quantile import Quantile
 from adl_opt.methods.separable import open_rows, pays
 from tests.books import count, cross, frame, scenarios
@@ -57,7 +57,7 @@ def test_only_scenarios_of_the_tail_are_looked_at():
     of them.
     """
     event, law = event_of(300, 5), moves(np.random.default_rng(1), 3, 1_000)
-    interior = Coupled(event, law, law.probability / 0.05)
+    interior = TailInteriorPoint(event, law, law.probability / 0.05)
     seen: list[float] = []
     interior.solve(lambda step, gap: seen.append(gap), 1e-7)
     weights = interior.weights
@@ -80,7 +80,7 @@ def test_scenarios_that_matter_only_after_closing_are_taken_in():
     law = adl.Scenarios(np.vstack([np.c_[0.6 - little, 0 * little], np.c_[-0.1 + 0 * little, -0.3 + little]]))
     first = np.argsort(-Symbols(event, law, event.pro_rata_fraction * event.size).loss)[:64]
     assert (first < 100).all()
-    interior = Coupled(event, law, adl.WorstCase().excess_cost(law.probability))
+    interior = TailInteriorPoint(event, law, adl.WorstCase().excess_cost(law.probability))
     fraction = interior.solve(None, 1e-9)
     assert fraction[0] == pytest.approx(4 / 7, rel=TOL.value)  # 0.6 (10 - a) - 0.5 = 3 - 0.1 (10 - a) - 0.5
     assert interior.weights[:100].sum() == pytest.approx(1 / 7, rel=1e-4)
@@ -118,16 +118,16 @@ def test_where_many_rows_are_open_a_linear_program_is_slow():
 
 
 def test_an_interrupt_keeps_the_best_point(monkeypatch):
-    walk = Quantile.walk
+    advance = Quantile.advance
     calls: list[int] = []
 
     def interrupted(self, primal, dual):
         calls.append(1)
         if len(calls) == 8:
             raise KeyboardInterrupt
-        walk(self, primal, dual)
+        advance(self, primal, dual)
 
-    monkeypatch.setattr(Quantile, "walk", interrupted)
+    monkeypatch.setattr(Quantile, "advance", interrupted)
     with pytest.warns(adl.UncertifiedWarning, match="separable, interrupted"):
         solved = adl.Problem(
             adl.CVaR(0.95), event_of(300, 5), moves(np.random.default_rng(1), 3, 2_000)

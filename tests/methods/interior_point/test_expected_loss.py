@@ -10,7 +10,7 @@ from scipy import stats
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import Symbols
-from adl_opt.methods.interior_point.expected_loss import Interior
+from adl_opt.methods.interior_point.expected_loss import ExpectedLossInteriorPoint
 from tests.books import count, cross, elliptical, frame, scenarios
 from tests.tolerances import TOL
 
@@ -28,7 +28,7 @@ def test_certified_on_any_book(seed):
         assert solved.certificate.gap <= TOL.formula, (law, solved.certificate)
         if event.free.any():
             steps: list[int] = []
-            Interior(event, law).solve(lambda number, gap, told=steps: told.append(number))
+            ExpectedLossInteriorPoint(event, law).solve(lambda number, gap, told=steps: told.append(number))
             assert len(steps) <= 80
 
 
@@ -66,7 +66,7 @@ def test_scenarios_in_several_assets(seed):
 def test_multipliers_are_rows_on_demand():
     event = cross(np.random.default_rng(4), 30, 2)
     law = scenarios(np.random.default_rng(4), len(event.book.assets), 50)
-    interior = Interior(event, law)
+    interior = ExpectedLossInteriorPoint(event, law)
     interior.solve()
     table = interior.multipliers[0:30]
     assert table.shape == (30, 50) and np.array_equal(
@@ -85,7 +85,7 @@ def test_an_interrupt_keeps_the_best_allocation_so_far(monkeypatch):
     hour.
     """
     problem = adl.load("gaussian").problem(200, 1)
-    follow = Interior._follow
+    follow = ExpectedLossInteriorPoint._follow
 
     def interrupted(self, watch, accuracy):
         def count(number, gap):
@@ -94,7 +94,7 @@ def test_an_interrupt_keeps_the_best_allocation_so_far(monkeypatch):
 
         follow(self, count, accuracy)
 
-    monkeypatch.setattr(Interior, "_follow", interrupted)
+    monkeypatch.setattr(ExpectedLossInteriorPoint, "_follow", interrupted)
     with pytest.warns(adl.UncertifiedWarning, match="not certified by separable, interrupted"):
         solved = problem.solve()
     assert solved.certificate.status == "uncertified" and 1e-6 < solved.certificate.gap < 1
@@ -139,7 +139,7 @@ def test_steps_are_watched_and_gaps_shrink():
     event = adl.load("gaussian").event(60, 0)
     law = adl.load("gaussian").law.align(event.book.assets)
     told = []
-    Interior(event, law).solve(lambda number, gap: told.append((number, gap)))
+    ExpectedLossInteriorPoint(event, law).solve(lambda number, gap: told.append((number, gap)))
     assert [number for number, _ in told] == list(range(1, len(told) + 1)) and told[-1][1] <= 1e-10 < told[0][
         1
     ]
@@ -193,7 +193,7 @@ def test_what_fixed_accounts_lose_is_counted(seed):
     event = adl.Event(adl.Book.from_frame(table), short={"X": "all", "Y": "40%"}, cap=0.6)
     law = adl.Gaussian(0.02 * np.eye(2)).align(event.book.assets)
     known = Symbols(event, law, event.fixed_fraction * event.size).expected_shortfall[:2].sum()
-    assert Interior(event, law).rest == pytest.approx(known, rel=TOL.formula)
+    assert ExpectedLossInteriorPoint(event, law).fixed == pytest.approx(known, rel=TOL.formula)
 
 
 def test_a_singular_covariance_is_solved_by_accounts_too():
