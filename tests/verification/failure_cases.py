@@ -27,6 +27,13 @@ def made(**changes):
     return lambda _: replace(adl.load("cross_margin"), **changes)
 
 
+PRO_RATA = adl.load("pro_rata")
+
+
+def no_violation(_):
+    return adl.claim("says nothing", "ours")(lambda model: "words").violation(PRO_RATA)
+
+
 CASES = [
     Case("there is no file", lambda p: adl.load(p / "none.py"), adl.ModelError),
     Case(r"did you mean 'expected_loss'\?", lambda _: adl.load("expected_los"), adl.ModelError),
@@ -38,4 +45,11 @@ CASES = [
     Case("it has none", model_file("x = 1"), adl.ModelError),
     Case("verify takes a Model, not str", lambda _: adl.verify("expected_loss"), adl.ModelError),
     Case("a model is named by a text or a path, not by int", lambda _: adl.load(3)),
+    Case(
+        "needs a statement, or a docstring",
+        lambda _: adl.claim(source="ours")(lambda model: 0.0),
+        adl.ModelError,
+    ),
+    Case("a check returns or yields violations", no_violation, adl.ModelError),
+    Case("were found by", lambda _: PRO_RATA.ends(PRO_RATA.event(8, 0), by="nobody"), adl.ModelError),
 ]
