@@ -39,7 +39,7 @@ def certified(model, start):
     return solved.certificate.gap, not solved.unique
 
 
-@adl.claim(source="first-order conditions, all assets active", tolerance=1e-6, seeds=6)
+@adl.claim(source="first-order conditions, all assets active", tolerance=1e-6, seeds=5)
 def one_exposure_per_equity(model, start):
     """accounts closed in part in every coin end with one exposure per equity"""
     amount = model.solve(start).amount

@@ -17,7 +17,8 @@ import adl_opt as adl
 LAW = adl.StudentT({"BTC": {"BTC": 0.08**2}}, dof=4)
 QUEUE = adl.policy("leverage_queue")
 SHORTS = adl.examples.shorts
-PAIR, MANY = SHORTS([10, 10], [1, 1.25], 10.0), adl.examples.random_shorts(30, 1)
+PAIR, OTHER = SHORTS([10, 10], [1, 1.25], 10.0), SHORTS([10, 10], [1, 2], 10.0)
+MANY = adl.examples.random_shorts(30, 1)
 
 
 class Ranked(adl.Objective):
@@ -59,7 +60,7 @@ BROKEN = adl.claims(
      lambda model: abs(model.closed_form(PAIR).amount - model.in_steps(PAIR, 0.5, 0.5)) / 10),
     ("split_proof", "splitting an account never lowers what its owner loses (of the requirement)",
      "false: THEORY 3, n13", 1e-9,
-     lambda model: (10 - model.split(SHORTS([10, 10], [1, 2], 10.0), 0, 0.51, 0.01)[0]) / 10),
+     lambda model: (model.in_steps(OTHER, 1.0) - model.split(OTHER, 0, 0.51, 0.01))[0] / 10),
     ("continuous", "a millionth more equity changes little (of the requirement)", "false: THEORY 3, n16",
      1e-3, lambda m: abs(m.closes([10, 10], [1, 1], 10) - m.closes([10, 10], [1 + 1e-6, 1], 10)) / 10),
     ("leverage_order_kept", "the order of leverages is kept (reversed by, x of equity)",

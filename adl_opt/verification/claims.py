@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from inspect import getdoc
 from typing import Any
 
@@ -30,19 +31,15 @@ def claim(
     statement if none is given.
 
     seeds: check(model, event) is asked of the model's events of these seeds (a number: 0, 1, ...) with n
-    accounts (default: its smallest size). None means that there is nothing to ask of an event: of most there
-    must be. Raises ModelError without a statement or source.
+    accounts (default: its smallest size). None: there is nothing to ask of this event; if that is so of half
+    of them, the claim fails. Raises ModelError without a statement or source.
     """
 
     def made(check: Callable[..., Any]) -> Claim:
         words, name = statement or " ".join((getdoc(check) or "").split()), check.__name__
         if not words or not source:
             raise ModelError(f"the claim {name!r} needs a statement, or a docstring, and a source")
-        asked = (
-            check
-            if seeds is None
-            else _of_events(check, range(seeds) if isinstance(seeds, int) else seeds, n)
-        )
+        asked = check if seeds is None else _of_events(check, seeds, n)
         return Claim(name=name, statement=words, source=source, check=asked, tolerance=tolerance, fails=fails)
 
     return made
@@ -55,24 +52,23 @@ def claims(
     n: int | None = None,
 ) -> tuple[Claim, ...]:
     """Claims whose checks are one line, as a table: rows of name, statement, source, tolerance, check."""
-    made = [
-        (name, claim(statement, source, tolerance, fails, seeds=seeds, n=n)(check))
+    return tuple(
+        replace(claim(statement, source, tolerance, fails, seeds=seeds, n=n)(check), name=name)
         for name, statement, source, tolerance, check in rows
-    ]
-    return tuple(replace(one, name=name) for name, one in made)
+    )
 
 
 def _of_events(
-    check: Callable[..., Any], seeds: Sequence[int], n: int | None
-) -> Callable[[Model], Iterator[Any]]:
+    check: Callable[..., Any], seeds: int | Sequence[int], n: int | None
+) -> Callable[[Model], Any]:
+    @wraps(check)
     def asked(model: Model) -> Iterator[Any]:
-        answered = 0
-        for seed in seeds:
-            found = check(model, model.event(n or model.sizes[0], seed))
-            if found is not None:
-                answered += 1
-                yield from found if isinstance(found, Iterator) else (found,)
-        yield float(2 * answered < len(seeds))  # what is hardly asked proves nothing
+        events = [
+            model.event(n or model.sizes[0], k) for k in (range(seeds) if isinstance(seeds, int) else seeds)
+        ]
+        answers = [found for event in events if (found := check(model, event)) is not None]
+        yield from answers
+        yield 2 * len(answers) <= len(events)  # what is hardly asked proves nothing
 
     return asked
 
@@ -107,18 +103,16 @@ def methods_agree(
         "(relative to pro rata)"
     ),
     source: str = "independent definitions",
-    *,
-    methods: Sequence[str] = ("conic", "closed-form"),
     problem: Callable[[Model, Event], Problem] | None = None,
 ) -> Claim:
     """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value,
-    and both are certified. methods: others; problem: another one than the model's, without its closed form.
+    and both are certified. problem: of an event, another one than the model's.
     """
 
     @claim(statement, source, tolerance, seeds=seeds)
     def solver_agrees(model: Model, event: Event) -> Iterator[Any]:
         asked = problem(model, event) if problem else Problem(model.objective, event, model.law)
-        found = [asked.solve(method=how).certificate for how in methods]
+        found = [asked.solve(method=how).certificate for how in ("conic", "closed-form")]
         if model.closed_form is not None and problem is None:
             found.append(model.certify(event, model.closed_form(event)))
         values = [one.objective for one in found]
@@ -146,8 +140,7 @@ def value_by_hand(
                 said, value = model.certify(event, allocation), float(formula(event, allocation.amount))
                 yield abs(said.objective - value) / abs(value or said.reference)
 
-        return (
-            value_by_hand if formula.__name__ == "<lambda>" else replace(value_by_hand, name=formula.__name__)
-        )
+        named = formula.__name__ != "<lambda>"
+        return replace(value_by_hand, name=formula.__name__) if named else value_by_hand
 
     return made

@@ -32,7 +32,7 @@ class Claim:
     """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to
     `tolerance` (rounding).
 
-    Several numbers, returned or yielded one after the other: the largest counts, below 0 is 0. None: there is
+    Several numbers, returned (arrays, tuples) or yielded: the largest counts, below 0 is 0. None: there is
     nothing to ask of this model. A claim is true for every seed it was given; one that finds its
     counterexample reports how badly it fails. fails: the statement is known to be false of this model; it
     stays in sight with its measured violation, which must exceed the tolerance.
@@ -50,17 +50,25 @@ class Claim:
         found = self.check(model)
         if found is None:
             return None
-        several = isinstance(found, Iterator)
-        parts = list(found) if several else [found]
+        parts = list(_parts(found))
         try:
-            values = np.concatenate([np.ravel(np.asarray(part, float)) for part in parts])
+            values = np.concatenate([np.asarray(part, float).ravel() for part in parts])
         except (TypeError, ValueError):
             values = np.empty(0)
         if not values.size:
             raise ModelError(
                 f"claim {self.name!r} gave {parts!r:.60}: a check returns or yields violations, numbers >= 0"
             )
-        return float(values.max(initial=0.0) if several or np.ndim(found) else values[0])
+        return float(values[0] if np.ndim(found) == 0 and parts[0] is found else values.max(initial=0.0))
+
+
+def _parts(found: Any) -> Iterator[Any]:
+    """What a check returned or yielded, tuples and lists taken apart."""
+    if isinstance(found, (Iterator, tuple, list)):
+        for part in found:
+            yield from _parts(part)
+    else:
+        yield found
 
 
 def _of_every_model(name: str, tolerance: float, ask: Callable[[Problem], Any], statement: str) -> Claim:
@@ -130,7 +138,7 @@ class Model:
         return self.policy(shorts(position, equity, required, price)).amount
 
     def in_steps(self, event: Event, *shares: float) -> Array:
-        """What the policy closes (n,) in steps of these shares of the requirement."""
+        """What the policy closes (n,) of isolated shorts in steps of these shares of the requirement."""
         closed = np.zeros(len(event.size))
         for share in shares:
             required, price = share * event.required[0], event.book.price[0]
@@ -139,10 +147,10 @@ class Model:
 
     def split(self, event: Event, i: int, position: float, equity: float) -> Array:
         """What the policy closes (n,) by owner if account i splits in two, the first with these shares."""
-        size, own = (np.append(x, x[i]) for x in (event.size, event.book.equity))
-        for values, share in ((size, position), (own, equity)):
+        size, money = (np.append(x, x[i]) for x in (event.size, event.book.equity))
+        for values, share in ((size, position), (money, equity)):
             values[[i, -1]] *= share, 1 - share
-        closed = self.closes(size, own, min(event.required[0], size.sum()), event.book.price[0])
+        closed = self.closes(size, money, min(event.required[0], size.sum()), event.book.price[0])
         closed[i] += closed[-1]
         return closed[:-1]
 

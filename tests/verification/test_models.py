@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import adl_opt as adl
@@ -65,6 +66,7 @@ def test_second_size_builds_reproducibly(model):
 def test_one_screen_and_a_source(model):
     text = (catalog.folder() / f"{model.name}.py").read_text(encoding="utf-8")
     assert text.count("MODEL = adl.Model(") == 1 and "minimize" in text and "Source:" in text
+    assert text.count("\n") <= 90
     assert model.source and all(claim.source for claim in model.claims)
 
 
@@ -110,6 +112,26 @@ def test_a_false_claim_is_seen():
             name="lie", statement="false", source="none", check=lambda _, found=found: found, tolerance=1e-9
         )
         assert not adl.verify(replace(honest, claims=(lie,))).loc[0, "holds"]
+
+
+def test_a_claim_is_its_docstring_and_its_worst_violation():
+    model = adl.load("cvar")
+
+    @adl.claim(source="here")
+    def yields(_):
+        """said
+        here"""
+        yield 0.1
+        yield np.array([0.2, -3.0]), 0.05
+
+    @adl.claim("half of the events say nothing", "here", seeds=2)
+    def hardly_asked(_, event):
+        return None if event.required[0] > model.event(20, 1).required[0] - 1e-9 else 0.0
+
+    assert yields.statement == "said here" and yields.violation(model) == 0.2
+    assert hardly_asked.violation(model) == 1.0
+    (row,) = adl.claims(("row", "said", "here", 0.0, lambda _: [float("nan"), 1.0]), fails=True)
+    assert row.name == "row" and row.fails and np.isnan(row.violation(model))
 
 
 def test_a_claim_that_is_stated_to_fail_must_fail():
