@@ -24,7 +24,7 @@ from adl_opt.certificates.certificate import (
 from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.certificates.knapsack import knapsack, one_sided
 from adl_opt.certificates.pathwise import pathwise_bounds
-from adl_opt.certificates.trials import believed, check_monotone, try_minorant
+from adl_opt.certificates.trials import believed, check_monotone, try_expected_loss, try_minorant
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -66,6 +66,7 @@ def assess(
         raise ObjectiveError(
             f"the objective {measured} is {value} at this allocation; it must be a finite number"
         )
+    try_expected_loss(measured, m)
     reference = evaluate(measured, Symbols(event, law, event.pro_rata_amount))
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)

@@ -1,5 +1,5 @@
-"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone (§17, THEORY
-11.2).
+"""What a user's class is believed for, tried: its minorant lies below its value, it is monotone, it is
+the expected loss that it says to be (§17, THEORY 11.2).
 
 Tests that can refute, not proofs: a certificate that rests on them says so. The test suite tries the
 library's own.
@@ -22,7 +22,8 @@ from adl_opt.objectives.risk_measure import TRIED, RiskMeasure
 
 _QUEUES, _STEPS = 8, 32  # other allocations; steps on the way to each
 _MOST_CELLS = 20_000_000  # accounts x scenarios that the losses of other allocations may cost
-_ROUNDING = 1e-9
+_ROUNDING = 1e-9  # relative: two values that differ by less are one
+_LITTLE = 1e-12  # of the mean account: losses this small are one
 
 
 def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
@@ -55,6 +56,21 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
                         "allocation (§17)"
                     )
     return 3 * len(away)
+
+
+def try_expected_loss(objective: Objective, m: Symbols) -> None:
+    """Raise ObjectiveError where a user's part states `expected_loss_weight` and has another value at `m`."""
+    for _, part in objective.weighted_parts():
+        if m.law is None or part.expected_loss_weight is None or trusted(part):
+            continue
+        value, stated = evaluate(part, m), part.expected_loss_weight * m.expected_loss
+        least = part.expected_loss_weight * float(m.event.natural_scale.mean())
+        if abs(value - stated) > _ROUNDING * max(abs(value), abs(stated)) + _LITTLE * least:
+            raise ObjectiveError(
+                f"{part} says that it is {part.expected_loss_weight:.6g} times the expected loss, "
+                f"{stated:.9g} at this allocation, but its value is {value:.9g}: leave out "
+                "expected_loss_weight (§17)"
+            )
 
 
 def believed(objective: Objective, tried: int = 0) -> str:

@@ -22,8 +22,8 @@ class Dual:
 
     multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None; an
     array, or what gives its rows as one does. weights: by number of a part of the objective, what a unit of
-    loss in each scenario costs it, (S,) or as that part keeps them. total: sum over all parts of their
-    scenario weights, if the multipliers belong to more than one part.
+    loss in each scenario costs it, (S,) or as that part keeps them. total: the scenario weights of which the
+    multipliers are shares, if not those of the part (of more than one part the sum).
     """
 
     multipliers: Any = None

@@ -17,8 +17,8 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import SUM_TO_ONE, ask_moves
 from adl_opt.laws.sampling import frame_like, inverse, sobol
-from adl_opt.laws.validation import distinct, frozen, listing, numbers_of
-from adl_opt.numerics.readonly import ReadOnly, fixed
+from adl_opt.laws.validation import distinct, frozen, listing, numbers_of, set_fields, whole_number
+from adl_opt.numerics.readonly import ReadOnly
 from adl_opt.numerics.tail_integrals import UNIT
 
 if TYPE_CHECKING:
@@ -339,20 +339,8 @@ def _refuse_prices(table: Array) -> None:
         )
 
 
-def set_fields(law: Any, **fields: Any) -> None:
-    for name, value in fields.items():
-        object.__setattr__(law, name, fixed(value))
-
-
 def described(law: Law) -> str:
     return listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"
-
-
-def whole_number(n: Any) -> int:
-    """n as a number of scenarios to draw. Raises LawError."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
-    return int(n)
 
 
 def scenario_count(law: Law | None) -> int:

@@ -11,10 +11,10 @@ import numpy as np
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.laws.base import Law, Scenarios, described, set_fields
+from adl_opt.laws.base import Law, Scenarios, described
 from adl_opt.laws.covariance import REGULAR, matrix_of
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root
-from adl_opt.laws.validation import frozen, listing, vector_of
+from adl_opt.laws.validation import frozen, listing, set_fields, vector_of
 from adl_opt.numerics import lapack
 from adl_opt.numerics.tail_integrals import (
     UNIT,

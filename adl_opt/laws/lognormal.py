@@ -13,10 +13,10 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
 from adl_opt.laws import black_scholes
-from adl_opt.laws.base import Law, Scenarios, described, set_fields, whole_number
+from adl_opt.laws.base import Law, Scenarios, described
 from adl_opt.laws.covariance import REGULAR, correlation_of
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
-from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of
+from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of, set_fields, whole_number
 from adl_opt.numerics import lapack
 
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate

@@ -11,9 +11,9 @@ import numpy as np
 from adl_opt.arrays import TINY, Array, Index
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.laws.base import Law, Scenarios, described, set_fields
+from adl_opt.laws.base import Law, Scenarios, described
 from adl_opt.laws.sampling import frame_like, inverse
-from adl_opt.laws.validation import frozen, labels_of, numbers_of, whole
+from adl_opt.laws.validation import frozen, labels_of, numbers_of, set_fields, whole
 
 _INTEGRATED = 1e-8  # relative error of an integral of the factor beyond which it is refused
 _CHUNK = 2_000  # accounts at once

@@ -126,3 +126,15 @@ def whole(order: Any) -> int:
     if isinstance(order, bool) or not isinstance(order, (int, np.integer)) or not 1 <= order <= 300:
         raise LawError(f"order = {order!r}: a quadrature needs a whole number of nodes, from 1 to 300")
     return int(order)
+
+
+def set_fields(law: Any, **fields: Any) -> None:
+    for name, value in fields.items():
+        object.__setattr__(law, name, fixed(value))
+
+
+def whole_number(n: Any) -> int:
+    """n as a number of scenarios to draw. Raises LawError."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise LawError(f"cannot sample {n!r} scenarios: ask for a whole number, at least 1")
+    return int(n)

@@ -45,11 +45,9 @@ def best_in_asset(event: Event, law: Scenarios, amount: Array, k: int) -> Array:
     before, tied = per_contract < marginal - width, np.abs(per_contract - marginal) <= width
     left = required - math.fsum(contracts[before].tolist())
     share = min(max(left / contracts[tied].sum(), 0.0), 1.0)
-    # Fractions add up within a leg before they are multiplied by its size: a leg closed whole is exactly
-    # whole.
-    fraction = np.minimum(
-        np.bincount(leg, length * np.where(before, 1.0, np.where(tied, share, 0.0)), len(legs)), 1.0
-    )
+    # Fractions add up within a leg before its size multiplies them: a leg closed whole is exactly whole.
+    closed = length * np.where(before, 1.0, np.where(tied, share, 0.0))
+    fraction = np.minimum(np.bincount(leg, closed, len(legs)), 1.0)
     result = amount.copy()
     result[legs] = clear_exactly(fraction * size, size, required)
     return result
@@ -65,38 +63,34 @@ def _pieces(event: Event, law: Scenarios, untouched: Array, legs: Index) -> tupl
     position[legs] = np.arange(len(legs))
     found: list[tuple[Array, ...]] = []
     for a, b, argument in m.arguments():
-        here = np.arange(len(position))[m.legs_of(a, b)]
-        here = here[position[here] >= 0]
-        if not here.size:
+        rows = np.arange(len(position))[m.legs_of(a, b)]
+        rows = rows[position[rows] >= 0]
+        if not rows.size:
             continue
-        own = argument[book.account[here] - a]
-        effect = event.notional[here, None] * law.moves[:, book.asset[here[0]]]
+        excess = argument[book.account[rows] - a]
+        effect = event.notional[rows, None] * law.moves[:, book.asset[rows[0]]]
         with np.errstate(divide="ignore", invalid="ignore"):
-            kink = -own / effect
+            kink = -excess / effect
         inside = (kink > 0) & (kink < 1)
         kink = np.where(inside, kink, 1.0)
-        by_place = np.argsort(kink, axis=1, kind="stable")
-        jump = np.take_along_axis(np.where(inside, effect * weight, 0.0), by_place, axis=1)
-        places = np.take_along_axis(kink, by_place, axis=1)
-        edges = np.concatenate([np.zeros((len(here), 1)), places, np.ones((len(here), 1))], axis=1)
+        order = np.argsort(kink, axis=1, kind="stable")
+        jump = np.take_along_axis(np.where(inside, effect * weight, 0.0), order, axis=1)
+        none = np.zeros((len(rows), 1))
+        edges = np.concatenate([none, np.take_along_axis(kink, order, axis=1), none + 1], axis=1)
         # A scenario that closing worsens counts beyond its kink, one that closing eases before it: summed
-        # apart, from the ends where they are 0,
-        # so that the slopes left by the tail are exact relative to themselves, not to the largest.
-        throughout = ~inside & np.where(effect > 0, own >= 0, own + effect >= 0)
+        # apart, from the ends where they are 0, so that the slopes left by the tail are exact relative to
+        # themselves, not to the largest.
+        throughout = ~inside & np.where(effect > 0, excess >= 0, excess + effect >= 0)
         worse, eased = (
             np.where(throughout & side, effect * weight, 0.0).sum(axis=1)[:, None]
             for side in (effect > 0, effect < 0)
         )
-        rising, easing = (
-            np.cumsum(np.maximum(jump, 0.0), axis=1),
-            np.cumsum(np.minimum(jump, 0.0)[:, ::-1], axis=1)[:, ::-1],
-        )
-        nothing = np.zeros((len(here), 1))
-        slopes = (worse + np.concatenate([nothing, rising], axis=1)) + (
-            eased + np.concatenate([easing, nothing], axis=1)
-        )
+        rising = np.cumsum(np.maximum(jump, 0.0), axis=1)
+        easing = np.cumsum(np.minimum(jump, 0.0)[:, ::-1], axis=1)[:, ::-1]
+        slopes = worse + np.concatenate([none, rising], axis=1)
+        slopes = slopes + (eased + np.concatenate([easing, none], axis=1))
         lengths = np.diff(edges, axis=1)
         i, j = np.nonzero(lengths > 0)
-        found.append((position[here][i].astype(float), lengths[i, j], slopes[i, j]))
+        found.append((position[rows][i].astype(float), lengths[i, j], slopes[i, j]))
     number, length, slope = (np.concatenate(column) for column in zip(*found))
     return number.astype(np.int64), length, slope

@@ -7,23 +7,25 @@ piecewise linear in what it closes; its pieces, cheapest first over all accounts
 requirement is met.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Evidence
 from adl_opt.data.event import Event, cleared
-from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios, scenario_count
+from adl_opt.methods.interior_point.base import Watch
 from adl_opt.methods.interior_point.cvar import TailInteriorPoint
 from adl_opt.methods.interior_point.expected_loss import TARGET, ExpectedLossInteriorPoint
 from adl_opt.methods.piecewise_linear import best_in_asset, polish
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import excess_cost_of
+
+Solution = tuple[Array, Evidence, bool]  # amount (legs,), for its proof, whether interrupted
 
 _POLISHED = 300_000  # accounts x scenarios up to which every digit of an interior point is worth a sort
 _ALL = 1e-8  # the weights of a tail that is all there is sum to 1
@@ -66,7 +68,7 @@ def open_rows(event: Event, law: Scenarios) -> int:
     """How many accounts x scenarios lose or not as what is closed decides: the rows that make a linear
     program slow.
     """
-    m, count = Symbols(event, law, event.fixed_fraction * event.size), 0
+    m, count = Symbols(event, law, event.amount_from()), 0
     whole = np.where(event.free, event.notional, 0.0)
     for a, b, argument in m.arguments():
         legs = m.legs_of(a, b)
@@ -91,66 +93,58 @@ def piece_by_piece(objective: Objective, event: Event, law: Law) -> bool:
     )
 
 
-def solve(
-    objective: Objective,
-    event: Event,
-    law: Law,
-    tolerance: float,
-    watch: Callable[[int, float], None] | None = None,
-) -> tuple[Array, Evidence, bool]:
+def solve(objective: Objective, event: Event, law: Law, tolerance: float, watch: Watch = None) -> Solution:
     """An optimal amount (legs,) contracts, which clears exactly, evidence for its proof, and whether it was
     interrupted.
 
     tolerance: the relative gap that is wanted; the interior point goes to a thousandth of it (a hundredth
     under scenarios). watch(step, gap) is told after every step.
     """
-    if objective.expected_loss_weight is None:
-        return _solve_tail(event, law.scenarios, excess_cost_of(objective, law.probability), tolerance, watch)
+    cost = None if law.scenarios is None else excess_cost_of(objective, law.scenarios.probability)
+    if objective.expected_loss_weight is None and cost is not None:
+        return _solve_tail(objective, event, law.scenarios, cost, tolerance, watch)
     if piece_by_piece(objective, event, law):
-        amount = event.fixed_fraction * event.size
+        amount = event.amount_from()
         for k in event.free_assets:
             amount = best_in_asset(event, law, amount, int(k))
         return amount, Evidence(), False
-    return _solve_expected_loss(event, law, tolerance, watch)
+    return _solve_expected_loss(objective, event, law, tolerance, watch)
 
 
 def _solve_expected_loss(
-    event: Event, law: Law, tolerance: float, watch: Callable[[int, float], None] | None
-) -> tuple[Array, Evidence, bool]:
+    objective: Objective, event: Event, law: Law, tolerance: float, watch: Watch
+) -> Solution:
     """By the interior point, under a law with curvature or under scenarios in several assets."""
     scenarios, interior = law.scenarios, ExpectedLossInteriorPoint(event, law)
     # A linear program's systems are near to singular at the end: more than 1e-8 is rounding there.
     linear, smooth = min(1e-2 * tolerance, 1e-8), max(TARGET, min(1e-3 * tolerance, 1e-8))
-    amount = _amount(event, interior.solve(watch, smooth if scenarios is None else linear))
-    if scenarios is not None and len(event.book.accounts) * len(scenarios.probability) <= _POLISHED:
+    amount = cleared(event, event.amount_from(interior.solve(watch, smooth if scenarios is None else linear)))
+    if scenarios is None:
+        return amount, Evidence(), interior.interrupted
+    if len(event.book.accounts) * len(scenarios.probability) <= _POLISHED:
         amount = polish(event, scenarios, amount)
-    return amount, Evidence(Dual(interior.multipliers)), interior.interrupted
+    return amount, _evidence(objective, interior.multipliers, scenarios.probability), interior.interrupted
 
 
 def _solve_tail(
-    event: Event, law: Scenarios, cost: Array, tolerance: float, watch: Callable[[int, float], None] | None
-) -> tuple[Array, Evidence, bool]:
+    objective: Objective, event: Event, law: Scenarios, cost: Array, tolerance: float, watch: Watch
+) -> Solution:
     """By the interior point of a tail; as an expected loss where each scenario counts with all its weight."""
     if cost.sum() <= 1 + _ALL:
         weights = cost / cost.sum()
         law = Scenarios(law.moves, weights, meant=True)
         amount, evidence, interrupted = solve(ExpectedLoss(), event, law, tolerance, watch)
-        return amount, Evidence(Dual(evidence.dual.multipliers, {0: weights})), interrupted
+        return amount, _evidence(objective, evidence.dual.multipliers, weights), interrupted
     tail = TailInteriorPoint(event, law, cost)
-    amount = _amount(event, tail.solve(watch, min(1e-7, 1e-2 * tolerance)))
-    dual = Dual() if tail.multipliers is None else Dual(tail.multipliers, {0: tail.weights})
-    return amount, Evidence(dual), tail.interrupted
+    amount = cleared(event, event.amount_from(tail.solve(watch, min(1e-7, 1e-2 * tolerance))))
+    if tail.multipliers is None:  # nothing is lost
+        return amount, Evidence(), tail.interrupted
+    return amount, _evidence(objective, tail.multipliers, tail.weights), tail.interrupted
 
 
-def _amount(event: Event, fraction: Array) -> Array:
-    """Contracts (legs,), which clear exactly, of the fractions closed of the free legs."""
-    amount = event.fixed_fraction * event.size
-    amount[event.free] = fraction * event.size[event.free]
-    return cleared(event, amount)
-
-
-def refuse(objective: Objective, event: Event, law: Law | None) -> None:
-    """Raise SolveError, with the reason, if the method does not solve this problem."""
-    reason = applies(objective, event, law)
-    if reason:
-        raise SolveError(f"method='separable' does not solve this problem: {reason}; use method='conic'")
+def _evidence(objective: Objective, multipliers: Any, weights: Array) -> Evidence:
+    """What the method knows, told to every part of a sum: all weigh scenarios by `weights` (S,), of which the
+    multipliers of the rows are shares.
+    """
+    parts = {number: weight * weights for number, (weight, _) in enumerate(objective.weighted_parts())}
+    return Evidence(Dual(multipliers, parts, None if multipliers is None else weights))

@@ -246,7 +246,7 @@ class Sum(Objective):
     def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
         zero = np.zeros(len(m.amount))
         total = Minorant(0.0, zero, zero)
-        together = self.scenario_weights(m, dual)
+        together = self.scenario_weights(m, dual) if dual.total is None else dual.total
         for j, (weight, part) in enumerate(self.terms):
             below = minorant_of(part, m, dual.of(j, weight, together))
             if below is None:

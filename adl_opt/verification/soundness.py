@@ -24,12 +24,8 @@ from adl_opt.problem.problem import Problem
 if TYPE_CHECKING:
     from adl_opt.methods.conic.program import Program
 
-_SAMPLES = (
-    64,
-    256,
-    1024,
-    4096,
-)  # scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses
+# Scenarios for the CVXPY side of a law that is none: the first count under which pro rata loses.
+_SAMPLES = 64, 256, 1024, 4096
 _VISIBLE = 1e-3  # a gap that another allocation than the optimum must show
 _STEP = 1e-4  # of a requirement, for difference quotients
 

@@ -40,7 +40,18 @@ class ForeignProof(adl.Objective):
         return Minorant(0.0, zero, zero)
 
 
+class SaysExpectedLoss(Plain):
+    """It is something else."""
+
+    expected_loss_weight = 2.0
+
+
 CASES = [
+    Case(
+        "says that it is 2 times the expected loss",
+        lambda _: assess(SaysExpectedLoss(), EVENT, LAW, adl.pro_rata(EVENT).amount),
+        adl.ObjectiveError,
+    ),
     Case(
         "the objective Endless is nan at this allocation",
         lambda _: assess(Endless(), EVENT, None, adl.water_filling(EVENT).amount),

@@ -7,7 +7,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 import adl_opt as adl
-from adl_opt.methods import separable
 from adl_opt.methods.conic.highs_models import solve_exactly
 from adl_opt.methods.conic.optimal_face import Face, optimal_face
 from adl_opt.methods.conic.program import Program
@@ -225,7 +224,7 @@ CASES = [
     ),
     Case(
         "the risk of the total loss needs scenarios",
-        lambda _: separable.refuse(adl.CVaR(0.9), PAPER, adl.Gaussian(0.1)),
+        lambda _: adl.Problem(adl.CVaR(0.9), PAPER, adl.Gaussian(0.05 * np.eye(2))).solve(method="separable"),
         adl.SolveError,
     ),
     Case(
@@ -235,7 +234,9 @@ CASES = [
     ),
     Case(
         "160,000,000 accounts x scenarios do not fit into memory",
-        lambda _: separable.refuse(adl.ExpectedLoss(), wide(40_000), adl.Scenarios(np.zeros((4_000, 2)))),
+        lambda _: adl.Problem(adl.ExpectedLoss(), wide(40_000), adl.Scenarios(np.zeros((4_000, 2)))).solve(
+            method="separable"
+        ),
         adl.SolveError,
     ),
     Case(

@@ -59,7 +59,7 @@ def test_an_arrow_table_is_a_table():
     import pyarrow as pa
 
     table = pa.table({"account": ["b"], "asset": ["K"], "closed": [-6.0]})
-    assert adl.certify(adl.ExpectedLoss(), SIX, MOVES, table).status == "uncertified"  # type: ignore[arg-type]
+    assert adl.certify(adl.ExpectedLoss(), SIX, MOVES, table).status == "uncertified"
 
 
 def test_no_law_means_water_filling_and_nothing_near_it():

@@ -21,7 +21,9 @@ from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
-from adl_opt.methods.conic import silence  # noqa: F401  HiGHS keeps its name to itself, here and wherever CVXPY calls it
+
+# Imported for what it does: HiGHS keeps its name to itself, here and wherever CVXPY calls it.
+from adl_opt.methods.conic import silence  # noqa: F401
 from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.solvers import solver_options

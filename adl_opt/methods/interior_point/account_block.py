@@ -34,7 +34,8 @@ class Optimality(NamedTuple):
     @staticmethod
     def of(parts: "Iterable[Optimality]") -> "Optimality":
         *sums, steepest = zip(*parts)
-        return Optimality._make([*(float(np.sum(column)) for column in sums), max(steepest)])
+        value, gap, squares, products = (float(np.sum(column)) for column in sums)
+        return Optimality(value, gap, squares, products, max(steepest))
 
 
 class ExpectedLossBlock(Block):

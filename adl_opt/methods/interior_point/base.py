@@ -2,7 +2,7 @@
 come no further, and what they hand back (THEORY 9).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,6 +13,8 @@ from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.methods.interior_point.block import Block
+
+Watch = Callable[[int, float], None] | None  # is told (number, relative gap) after every step
 
 STEP = 0.99  # of the longest step: how far a step goes towards the boundary
 _CELLS = 65_536  # accounts x scenarios of a block, so that its tables stay in the cache
@@ -79,8 +81,7 @@ class InteriorPoint:
         """What they lose in each scenario, (S,)."""
         total = np.zeros(len(law.probability))
         if not self._decides.all():
-            fixed = Symbols(self.event, law, self.event.fixed_fraction * self.event.size)
-            for a, b, argument in fixed.arguments():
+            for a, b, argument in Symbols(self.event, law, self.event.amount_from()).arguments():
                 total += np.maximum(argument[~self._decides[a:b]], 0.0).sum(axis=0)
         return total
 
@@ -94,9 +95,7 @@ class InteriorPoint:
 
     @contextmanager
     def keeping_the_best(self) -> Iterator[None]:
-        """An interrupt, or a step that no driver solves, ends the method at the best point so far, which
-        proves what it can.
-        """
+        """An interrupt, or a step that no driver solves, ends the method at the best point so far."""
         try:
             yield
         except np.linalg.LinAlgError:

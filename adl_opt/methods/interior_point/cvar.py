@@ -15,7 +15,7 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
-from adl_opt.methods.interior_point.base import STEP, InteriorPoint, Progress, begin_at_slopes
+from adl_opt.methods.interior_point.base import STEP, InteriorPoint, Progress, Watch, begin_at_slopes
 from adl_opt.methods.interior_point.linear_algebra import bordered_solver
 from adl_opt.methods.interior_point.quantile import Quantile
 from adl_opt.methods.interior_point.shortfall_rows import WIDTH, Multipliers
@@ -27,8 +27,6 @@ _SHORT, _CENTRED = 0.1, 0.5
 _AHEAD = 1.5  # probability of the scenarios looked at, in units of the tail's, at least
 _AT_LEAST = 64  # scenarios that are looked at
 _ALL = 0.7  # of the scenarios looked at: then hardly any is left out
-
-Watch = Callable[[int, float], None] | None
 
 
 class TailInteriorPoint(InteriorPoint):
@@ -55,9 +53,7 @@ class TailInteriorPoint(InteriorPoint):
         inside = self._worst(loss)
         for _ in range(len(self.cost) + 1):  # each round takes in a scenario at least
             fraction, quantile, steps = self._solve_on(np.flatnonzero(inside), watch, accuracy, steps)
-            amount = event.fixed_fraction * event.size
-            amount[event.free] = fraction * event.size[event.free]
-            loss = Symbols(event, self.law, amount).loss
+            loss = Symbols(event, self.law, event.amount_from(fraction)).loss
             left_out = np.maximum(loss - quantile, 0.0) * (self.cost * ~inside)
             if self.interrupted or left_out.sum() <= accuracy * loss.max():
                 break
@@ -107,9 +103,8 @@ class _CentralPath:
     ) -> None:
         self.blocks, self.required, self.unit, self.steps = blocks, required, unit, steps
         self.scenarios = len(cost)
-        self.quantile = Quantile(
-            sum((b.rows.by_scenario(b.rows.point.high) for b in blocks), start=fixed), cost, unit
-        )
+        loss = sum((b.rows.by_scenario(b.rows.point.high) for b in blocks), start=fixed)
+        self.quantile = Quantile(loss, cost, unit)
         for block in blocks:
             block.weigh(self.quantile.point.value)
         self.price, distance, notional = begin_at_slopes(blocks, unit)
@@ -120,9 +115,8 @@ class _CentralPath:
         self.row_tau = self.tau / float(cost.sum())  # rows with the mean weight of their scenarios
         # The sum of products on the central path, quote currency per unit of the barrier parameter.
         self.per_target = unit * 2 * sum(float((b.size * b.free).sum()) for b in blocks)
-        self.per_target += (
-            2 * self.row_tau * sum(float(b.rows.scale.sum()) * float(b.rows.weight.sum()) for b in blocks)
-        )
+        rows = sum(float(b.rows.scale.sum()) * float(b.rows.weight.sum()) for b in blocks)
+        self.per_target += 2 * self.row_tau * rows
         self.per_target += 2 * self.tau * self.quantile.money * float(cost.sum())
         self.progress, self.best_level, self.best_weights = Progress(), self.quantile.level, None
 
@@ -130,15 +124,11 @@ class _CentralPath:
         """Steps until the gap is `accuracy` of the value, or does not become smaller."""
         for _ in range(_STEPS):
             self.steps += 1
-            products = sum(b.products(b.point, b.rows.point) for b in self.blocks) + self.quantile.products(
-                self.quantile.point
-            )
+            products = sum(b.products(b.point, b.rows.point) for b in self.blocks)
+            products += self.quantile.products(self.quantile.point)
             lacking = self.required - sum(block.closed() for block in self.blocks)
-            gap = (
-                products
-                + sum(self.unit * block.residual_charge(self.price) for block in self.blocks)
-                + self.unit * float(np.abs(self.price) @ np.abs(lacking))
-            )
+            gap = products + sum(self.unit * block.residual_charge(self.price) for block in self.blocks)
+            gap += self.unit * float(np.abs(self.price) @ np.abs(lacking))
             relative = gap / max(abs(self.quantile.value()), 1e-300)
             if watch is not None:
                 watch(self.steps, relative)

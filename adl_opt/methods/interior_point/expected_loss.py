@@ -18,14 +18,13 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.methods.interior_point.account_block import AccountBlock, ExpectedLossBlock, Optimality
-from adl_opt.methods.interior_point.base import STEP, InteriorPoint, Progress, begin_at_slopes
+from adl_opt.methods.interior_point.base import STEP, InteriorPoint, Progress, Watch, begin_at_slopes
 from adl_opt.methods.interior_point.linear_algebra import definite_solver
 from adl_opt.methods.interior_point.scenario_block import ScenarioBlock
 from adl_opt.methods.interior_point.shortfall_rows import Multipliers
 
-TARGET = (
-    1e-11  # of the expected loss: the gap between the central path and the optimum at which the method ends
-)
+# Of the expected loss: the gap between the central path and the optimum at which the method ends.
+TARGET = 1e-11
 _STEPS, _HALVINGS, _CORRECTED_HALVINGS = 200, 30, 3
 _NEAR = 1e-4  # the relative gap from which a law is asked for all its digits, and patience is short
 _FLAT = 1e-2  # of the unit: slopes that are all below it are counted in a smaller one
@@ -46,11 +45,10 @@ class ExpectedLossInteriorPoint(InteriorPoint):
     def __init__(self, event: Event, law: Law) -> None:
         super().__init__(event)
         scenarios, parts = law.scenarios, self.partition(law)
-        given = self.number, self.count
-        rows = [] if scenarios is None else [ScenarioBlock(event, scenarios, part, *given) for part in parts]
-        self.blocks: Sequence[ExpectedLossBlock] = rows or [
-            AccountBlock(event, law, part, *given) for part in parts
-        ]
+        numbers = self.number, self.count
+        rows = [ScenarioBlock(event, scenarios, part, *numbers) for part in parts if scenarios is not None]
+        smooth = [AccountBlock(event, law, part, *numbers) for part in parts if scenarios is None]
+        self.blocks: Sequence[ExpectedLossBlock] = rows or smooth
         self._rows = [block.rows for block in rows]
         self._linear, self._scenarios = scenarios is not None, scenario_count(law)
         # Cost estimate: free legs times the relative price of one law evaluation; above `_SHARED` blocks are
@@ -60,7 +58,7 @@ class ExpectedLossInteriorPoint(InteriorPoint):
         self._map: Callable[..., Any] = map
         self.unit, self.price, self.progress = 1.0, np.zeros(self.count), Progress()
 
-    def solve(self, watch: Callable[[int, float], None] | None = None, accuracy: float = TARGET) -> Array:
+    def solve(self, watch: Watch = None, accuracy: float = TARGET) -> Array:
         """Fractions closed of the free legs (F,). watch(step, relative gap) is told after every step.
 
         Ends where the gap of the central path is `accuracy` of the value, or where rounding allows no further
@@ -82,7 +80,7 @@ class ExpectedLossInteriorPoint(InteriorPoint):
         """What the verb gives of every block, several at once."""
         return list(self._map(verb, self.blocks))
 
-    def _follow(self, watch: Callable[[int, float], None] | None, accuracy: float) -> None:
+    def _follow(self, watch: Watch, accuracy: float) -> None:
         """Follow the central path to its end."""
         if not self._begin():
             return  # nothing is lost at pro rata
@@ -168,9 +166,8 @@ class ExpectedLossInteriorPoint(InteriorPoint):
         """
         clears = self._each(lambda block: block.corrected_direction(target, price, correction))
         more = solve(lacking - sum(clears))
-        return more, min(
-            1.0, STEP * min(self._each(lambda block: block.complete_direction(target, more, correction)))
-        )
+        steps = self._each(lambda block: block.complete_direction(target, more, correction))
+        return more, min(1.0, STEP * min(steps))
 
     def _search(self, change: Array, length: float, target: float, before: float, halvings: int) -> bool:
         """Halve the step until it comes nearer to the central path; whether it does. change: of the prices.

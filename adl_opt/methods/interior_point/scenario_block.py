@@ -42,13 +42,10 @@ class ScenarioBlock(ExpectedLossBlock):
         super().keep()
         self.rows.keep()
 
-    def row_products(self) -> float:
-        """In the unit of the legs'."""
-        return float(self.rows.point.complementarity().sum()) / self.tau
-
     def optimality(self, price: Array, target: float) -> Optimality:
-        legs, gap = super().optimality(price, target), self.rows.cost(self.rows.point.complementarity())
-        return legs._replace(gap=legs.gap + gap, products=legs.products + self.row_products())
+        legs, rows = super().optimality(price, target), self.rows.point.complementarity()
+        products = legs.products + float(rows.sum()) / self.tau
+        return legs._replace(gap=legs.gap + self.rows.cost(rows), products=products)
 
     def linearised(self) -> tuple[Array, Array, Array]:
         rows, (share, rest, above, sigma) = self.rows, self.rows.point
@@ -62,7 +59,7 @@ class ScenarioBlock(ExpectedLossBlock):
         affine = self._row_direction(change, 0.0, 0.0)
         self.second_order_rows = above, sigma = affine.products()
         products = [
-            self.row_products(),
+            float(rows.point.complementarity().sum()) / self.tau,
             float(rows.point.first_order(affine).sum()) / self.tau,
             float((affine.value * (affine.low - affine.high)).sum()) / self.tau,
         ]

@@ -29,11 +29,8 @@ class TailBlock(Block):
         self.rows = ShortfallRows(self, batch.account, event.book.asset[batch.leg], law.moves, cost)
         nothing = np.zeros_like(self.free)
         self.couple = [nothing] * self.m  # Q, by position: (n, K)
-        self.targets, self.gradient = (
-            (nothing, nothing),
-            nothing,
-        )  # of the products of legs; M^-1 of the gradient
-        self.residuals = self.rows.point.products()  # of the products of rows
+        self.gradient, self.targets = nothing, (nothing, nothing)  # M^-1 of it; products that legs go to
+        self.residuals = self.rows.point.products()  # what those of rows lack to theirs
 
     def start(self) -> None:
         self.rows.start(self.notional())
@@ -55,9 +52,8 @@ class TailBlock(Block):
 
     def products(self, legs: Bounded, rows: Bounded) -> float:
         """The complementarity products of a point, quote currency."""
-        return self.unit * float((self.size * legs.complementarity()).sum()) + self.rows.cost(
-            rows.complementarity()
-        )
+        own = self.unit * float((self.size * legs.complementarity()).sum())
+        return own + self.rows.cost(rows.complementarity())
 
     def factor_step(self) -> tuple[Array, Array, Array]:
         """Part of the system in prices and scenario weights: P M^-1 P', P M^-1 Q, and the diagonal with
