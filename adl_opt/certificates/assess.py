@@ -21,7 +21,7 @@ from adl_opt.certificates.certificate import (
     relative_gap,
     verdict,
 )
-from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.feasibility import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.certificates.knapsack import knapsack, one_sided
 from adl_opt.certificates.pathwise import pathwise_bounds
 from adl_opt.certificates.trials import believed, check_monotone, try_expected_loss, try_minorant

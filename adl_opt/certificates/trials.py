@@ -27,10 +27,11 @@ _LITTLE = 1e-12  # of the mean account: losses this small are one
 
 
 def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
-    """At how many allocations; 0 for the library's own.
+    """Hold the minorants that a user's objective states at `m` against its value at other allocations:
+    random queues, pro rata, the lowest point of each minorant, and points on the way to each.
 
-    Raises ObjectiveError where an affine function that `objective` states at `m` lies above its value: at
-    random queues, pro rata, the lowest of the function itself, and points on the way to each.
+    Returns the number of allocations tried, 0 for objectives of the library. Raises ObjectiveError where a
+    minorant lies above the value.
     """
     told = [one for one in supports if one is not None]
     if foreign_part(objective) is None or not told or not event.free.any():
@@ -76,7 +77,8 @@ def try_expected_loss(objective: Objective, m: Symbols) -> None:
 def believed(objective: Objective, tried: int = 0) -> str:
     """What is taken on trust from a user's classes, in words; nothing of the library's.
 
-    tried: at how many allocations minorants were; 0: that they are monotone is what is believed.
+    tried: the number of allocations at which their minorants were tried; 0: no minorant is believed, but that
+    the objectives are monotone.
     """
     parts = [part for weight, part in objective.weighted_parts() if weight > 0 and not trusted(part)]
     if not parts:

@@ -1,12 +1,11 @@
 """The command compare: policies beside the proved optimum."""
 
-from adl_opt.cli.options import (  # fmt: skip
-    NO_LAW,
+from adl_opt.cli.law_options import NO_LAW, LawOptions
+from adl_opt.cli.options import (
     BookFile,
     Cap,
     ComparisonPlot,
     Force,
-    LawOptions,
     Long,
     Measures,
     Policies,

@@ -11,7 +11,8 @@ import typer
 from rich.markup import escape
 
 from adl_opt import examples
-from adl_opt.cli.options import Force, LawOptions, Table, one_by_one
+from adl_opt.cli.law_options import LawOptions
+from adl_opt.cli.options import Force, Table, one_by_one
 from adl_opt.cli.output import console, figure, save_frame, say, table_of, writable, write_frame, written_as
 from adl_opt.cli.parsing import fraction
 from adl_opt.data.waves import Waves

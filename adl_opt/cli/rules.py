@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from adl_opt.cli.options import BookFile, Force, Fund, Meant, Move, Solvent, SolventBook, Table  # fmt: skip
+from adl_opt.cli.law_options import Meant
+from adl_opt.cli.options import BookFile, Force, Fund, Move, Solvent, SolventBook, Table  # fmt: skip
 from adl_opt.cli.output import console, save_frame, say, table_of, writable, write_frame, written_as
 from adl_opt.cli.parsing import book_of, next_command, number, pairs
 from adl_opt.errors import AdlError

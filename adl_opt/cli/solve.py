@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from adl_opt.cli.options import (  # fmt: skip
-    NO_LAW,
+from adl_opt.cli.law_options import NO_LAW, LawOptions
+from adl_opt.cli.options import (
     BookFile,
     Cap,
     Explain,
     Force,
-    LawOptions,
     Long,
     ModelName,
     Output,

@@ -13,7 +13,7 @@ from adl_opt.data.limits import LIMITS
 from adl_opt.data.magnitudes import check_leverages
 from adl_opt.errors import EventError
 from adl_opt.inputs import plain
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed
 from adl_opt.text import nearest

@@ -20,10 +20,10 @@ _KINK = 1e-12
 class Dual:
     """Dual information about a problem; whatever it says, the bound that comes of it is valid.
 
-    multipliers (n, S) of `shortfall >= loss - equity`, nan where the program has no such row, or None; an
-    array, or what gives its rows as one does. weights: by number of a part of the objective, what a unit of
-    loss in each scenario costs it, (S,) or as that part keeps them. total: the scenario weights of which the
-    multipliers are shares, if not those of the part (of more than one part the sum).
+    multipliers: (n, S) of the rows `shortfall >= loss - equity`, nan where the program has no such row; an
+    array, or any object whose `[a:b]` gives rows a to b; None if they are not known. weights: for each part of
+    the objective, by its number, the cost of a unit of loss in each scenario, (S,). total: (S,) or (n, S) the
+    scenario weights of which the multipliers are shares; None: those of the part itself.
     """
 
     multipliers: Any = None

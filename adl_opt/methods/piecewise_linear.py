@@ -10,7 +10,7 @@ from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Scenarios
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 
 # Slopes this close to the marginal one, relative to it, are one slope: legs share what is left in proportion.
 _TIE = 1e-12

@@ -20,7 +20,7 @@ from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.base import Objective, evaluate
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.waterfill.level import clipped_level

@@ -7,7 +7,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
-from adl_opt.certificates.clearing import cleared_first, said_first
+from adl_opt.certificates.feasibility import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.objectives.leverage import LeverageSquare

@@ -12,12 +12,12 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.certificates.assess import assess
-from adl_opt.certificates.clearing import FEASIBLE, allowed_error
+from adl_opt.certificates.feasibility import FEASIBLE, allowed_error
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import AllocationError
 from adl_opt.inputs import plain
 from adl_opt.laws.base import Law
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.problem.allocation import Allocation

@@ -15,7 +15,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
 from adl_opt.evaluation.symbols import Symbols, needed
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.base import need_event
 from adl_opt.problem.allocation import Allocation

@@ -4,7 +4,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.policies.closing_prices import unrealized
 from adl_opt.problem.allocation import Allocation

@@ -13,7 +13,7 @@ from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.policies.closing_prices import entry_prices, unrealized
 from adl_opt.problem.allocation import Allocation

@@ -13,7 +13,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index
 from adl_opt.certificates.certificate import Certificate, check_tolerance, verdict
-from adl_opt.certificates.clearing import FEASIBLE, allowed_error, clearing_errors
+from adl_opt.certificates.feasibility import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, UncertifiedWarning

@@ -2,7 +2,8 @@
 1).
 """
 
-from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
+from adl_opt.numerics.exact_clearing import clear_exactly
+from adl_opt.numerics.exact_sums import exact_sum
 from adl_opt.waterfill.level import clipped_level, filled, sorted_levels, water_level, water_levels
 
 __all__ = [

@@ -11,8 +11,8 @@ from adl_opt.arrays import Array
 from adl_opt.data.magnitudes import LEAST, MOST
 from adl_opt.errors import EventError
 from adl_opt.inputs import holds_truth
-from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
-from adl_opt.waterfill.capped_level import capped_level
+from adl_opt.numerics.exact_clearing import clear_exactly
+from adl_opt.numerics.exact_sums import exact_sum
 
 _NEAR = 1e-9  # of the capacity: only so near to it is it needed to the last bit
 _PIECE, _SAMPLE, _TRIES = 16_384, 50_000, 4
@@ -297,3 +297,35 @@ def clipped_level(low: Array, high: Array, equity: Array, total: float) -> tuple
     share = min(max((total - ends[0]) / (ends[1] - ends[0]), 0.0), 1.0) if ends[1] > ends[0] else 0.0
     level = float(edges[first] + share * (edges[last] - edges[first]))
     return level, np.clip(level * equity, low, high)
+
+
+def capped_level(size: Array, equity: Array, cap: Array, required: float) -> tuple[float, Array]:
+    """(level (x of equity), closed (n,)): closed = clip(size - level x equity, 0, cap), which sums to
+    `required` but for rounding.
+
+    size >= cap >= 0 and equity > 0 (n,) in one unit of account, 0 < required < sum of cap. What is closed
+    falls in the level, linearly between the leverages size / equity, where an account begins, and (size -
+    cap) / equity, where it stops.
+    """
+    start, stop = size / equity, (size - cap) / equity
+    edges = np.unique(np.concatenate([start, stop]))
+    low, high = 0, len(edges) - 1
+    for _ in range(len(edges).bit_length()):
+        if high - low <= 1:
+            break
+        middle = (low + high) // 2
+        if _closed_at(start - edges[middle], equity, cap).sum() <= required:
+            high = middle
+        else:
+            low = middle
+    # From the nearest edge, not from the level: a difference of nearby leverages is exact.
+    depth = start - edges[high]
+    moving = (depth >= 0) & (stop <= edges[low])
+    weight = float(equity[moving].sum())
+    # Where nobody moves between the two edges, what is left of the requirement is rounding.
+    below = (required - float(_closed_at(depth, equity, cap).sum())) / weight if weight > 0 else 0.0
+    return float(max(edges[high] - below, edges[low])), _closed_at(depth + below, equity, cap)
+
+
+def _closed_at(depth: Array, equity: Array, cap: Array) -> Array:
+    return np.clip(depth * equity, 0.0, cap)

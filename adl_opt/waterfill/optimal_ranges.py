@@ -8,7 +8,7 @@ from adl_opt.arrays import Array, Mask
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
 
 _ROUNDING = 1e-12  # relative

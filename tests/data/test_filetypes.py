@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt.cli.options import scenarios_of
+from adl_opt.cli.law_options import scenarios_of
 from tests.data.tables import LEGS
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import adl_opt as adl
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.waterfill.level import water_level
 from tests.books import count, isolated, one_asset
 from tests.tolerances import TOL

@@ -9,7 +9,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-from adl_opt.numerics.exact_sums import clear_exactly
+from adl_opt.numerics.exact_clearing import clear_exactly
 
 # A small slip: of what is closed or of what stays open, whichever is less; of a position, beyond its box.
 FEASIBLE = 1e-9

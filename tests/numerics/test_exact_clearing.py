@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adl_opt.numerics import exact_sums
-from adl_opt.numerics.exact_sums import clear_exactly, exact_sum
+from adl_opt.numerics import exact_clearing
+from adl_opt.numerics.exact_clearing import clear_exactly
+from adl_opt.numerics.exact_sums import exact_sum
 from tests.books import count
 
 
@@ -24,7 +25,7 @@ def test_short_sums_are_cleared_as_long_ones_are(rng):
         cleared = clear_exactly(closed, size, required)
         assert math.fsum(cleared.tolist()) == required
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(exact_sums, "_FEW", -1)
+            patch.setattr(exact_clearing, "_FEW", -1)
             assert np.array_equal(cleared, clear_exactly(closed, size, required))
 
 
@@ -38,7 +39,7 @@ def test_the_vectorised_sum_is_fsum(values):
 
 def test_clearing_a_hundred_thousand_legs_an_ulp_below_capacity_is_quick():
     """Not timed; a quadratic loop here would take a minute and be noticed."""
-    from adl_opt.numerics.exact_sums import clear_exactly
+    from adl_opt.numerics.exact_clearing import clear_exactly
 
     rng = np.random.default_rng(5)
     size = np.round(rng.random(100_000), 2) + 0.01

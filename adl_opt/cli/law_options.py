@@ -1,0 +1,152 @@
+"""The options that say how prices may move, and how they become a law: one object, alike in every command."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from adl_opt.cli.parsing import fraction, number, pairs
+from adl_opt.data.book import Book
+from adl_opt.data.tables import read_columns
+from adl_opt.errors import AdlError
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.elliptical import Gaussian, StudentT
+from adl_opt.laws.lognormal import LogNormal
+
+LAWS = ("lognormal", "gaussian", "student")
+Meant = Annotated[
+    bool,
+    typer.Option(
+        "--meant",
+        help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class LawOptions:
+    """The options that say how prices may move, alike in every command; `law(book)` is what they say."""
+
+    volatility: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--volatility",
+            help=(
+                "ASSET=YEARLY, 0.6 or 60%; all=YEARLY: every asset alike; the number alone for a book of "
+                "one asset"
+            ),
+            show_default=False,
+        ),
+    ] = None
+    correlation: Annotated[
+        str | None,
+        typer.Option(
+            "--correlation", help="one number for all pairs of assets, 0.85 or 85%", show_default=False
+        ),
+    ] = None
+    horizon: Annotated[
+        str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)
+    ] = None
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(
+            "--scenarios",
+            help="CSV or Parquet of relative price moves, a column an asset (and probability)",
+            show_default=False,
+        ),
+    ] = None
+    quadrature: Annotated[
+        int | None,
+        typer.Option(
+            "--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False
+        ),
+    ] = None
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False),
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", help="of --sample")] = 1
+    law_name: Annotated[
+        str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")
+    ] = "lognormal"
+    dof: Annotated[
+        float | None,
+        typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False),
+    ] = None
+    meant: Meant = False
+
+    def law(self, book: Book) -> Law | None:
+        """The law of these options for a book, None if they say none.
+
+        Raises AdlError for options that do not go together.
+        """
+        if self.law_name not in LAWS:
+            raise AdlError(f"--law {self.law_name!r} is not known; there are {', '.join(LAWS)}")
+        if (self.dof is not None) != (self.law_name == "student"):
+            student = self.law_name == "student"
+            raise AdlError(
+                "--law student needs --dof, above 2" if student else "--dof goes with --law student"
+            )
+        if self.dof is not None and not self.dof > 2:
+            raise AdlError(f"--dof {self.dof:g}: a volatility needs more than 2 degrees of freedom")
+        others = (self.correlation, self.horizon, self.quadrature, self.sample)
+        if self.scenarios is not None:
+            if any(option is not None for option in (self.volatility, *others)):
+                raise AdlError(
+                    "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, "
+                    "--quadrature and --sample"
+                )
+            return scenarios_of(self.scenarios, self.meant)
+        if not self.volatility:
+            if any(option is not None for option in others):
+                raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
+            return None
+        law = self._parametric(book, self.volatility)
+        if self.quadrature is not None and self.sample is not None:
+            raise AdlError("--quadrature and --sample are two ways to discretise a law: choose one")
+        if self.quadrature is not None:
+            return law.quadrature(self.quadrature)
+        return law if self.sample is None else law.sample(self.sample, self.seed)
+
+    def _parametric(self, book: Book, volatility: list[str]) -> Law:
+        """The lognormal law, or the elliptical one with its volatilities and correlations."""
+        if self.horizon is None:
+            raise AdlError("--volatility needs --horizon, in years, such as 10/365")
+        if len(volatility) == 1 and "=" not in volatility[0]:
+            if len(book.assets) > 1:
+                raise AdlError(
+                    f"--volatility {volatility[0]}: the book has {len(book.assets)} assets; write "
+                    f"all={volatility[0]}, or ASSET={volatility[0]} for each"
+                )
+            volatility = [f"{asset}={volatility[0]}" for asset in book.assets]
+        given = pairs(volatility, "--volatility")
+        if set(given) == {"all"}:
+            given = dict.fromkeys(book.assets, given["all"])
+        rho = None if self.correlation is None else fraction(self.correlation, "--correlation")
+        law = LogNormal(given, rho, number(self.horizon, "--horizon"), meant=self.meant)
+        return law if self.law_name == "lognormal" else _elliptical(law, self.dof, self.meant)
+
+
+NO_LAW = LawOptions()
+
+
+def _elliptical(law: LogNormal, dof: float | None, meant: bool) -> Law:
+    """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the
+    horizon.
+    """
+    import pandas as pd
+
+    labels = list(law.assets or ())
+    covariance = law.correlation * np.outer(law.deviation, law.deviation)
+    frame = pd.DataFrame(covariance, index=labels, columns=labels)
+    return (
+        Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
+    )
+
+
+def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
+    columns = {name: values.to_pandas() for name, values in read_columns(path, "--scenarios")[0].items()}
+    weight = columns.pop("probability", None)
+    return Scenarios(columns, weight, meant=meant)
