@@ -21,9 +21,9 @@ class Dual:
     """Dual information about a problem; whatever it says, the bound that comes of it is valid.
 
     multipliers: (n, S) of the rows `shortfall >= loss - equity`, nan where the program has no such row; an
-    array, or any object whose `[a:b]` gives rows a to b; None if they are not known. weights: for each part of
-    the objective, by its number, the cost of a unit of loss in each scenario, (S,). total: (S,) or (n, S) the
-    scenario weights of which the multipliers are shares; None: those of the part itself.
+    array, or any object whose `[a:b]` gives rows a to b; None if they are not known. weights: for each part
+    of the objective, by its number, the cost of a unit of loss in each scenario, (S,). total: (S,) or (n, S)
+    the scenario weights of which the multipliers are shares; None: those of the part itself.
     """
 
     multipliers: Any = None
