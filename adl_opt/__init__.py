@@ -23,6 +23,7 @@ from adl_opt.errors import (
     UncertifiedWarning,
 )
 from adl_opt.evaluation.minorants import Minorant
+from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import FactorModel
 from adl_opt.laws.elliptical import Gaussian, StudentT
@@ -74,12 +75,13 @@ __all__ = [
     "LeverageSquare", "LogNormal", "LotAllocation", "LotBound", "MaxLeverage", "MeanDeviation",
     "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance",
     "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure",
-    "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT", "UncertifiedWarning",
-    "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "claims", "compare", "drift_charge",
-    "examples", "factor_targets", "factor_water_filling", "gross_water_filling", "load", "methods_agree",
-    "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized",
-    "realized_event", "replay", "round_to_lots", "serves_every_law", "stress", "stress_path", "uniform",
-    "value_by_hand", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT", "Symbols",
+    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "claims",
+    "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling",
+    "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata",
+    "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots",
+    "serves_every_law", "stress", "stress_path", "uniform", "value_by_hand", "verify", "water_filling",
+    "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

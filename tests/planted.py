@@ -18,7 +18,7 @@ import numpy as np
 import adl_opt as adl
 from adl_opt.certificates import assess as certificate
 from adl_opt.data.book import Book
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Scenarios
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
@@ -242,11 +242,11 @@ FAULTS = (
     Fault("level off by 1 %", lambda p: p.function(waterfill.water_level, first_times(1.01)),
     named("expected_loss")),
     Fault("price x 1.01", lambda p: p.attribute(Book, "notional", times(1.01)), everyone),
-    Fault("price x 1.01 in value", lambda p: p.attribute(Symbols, "notional", times(1.01)),
+    Fault("price x 1.01 in value", lambda p: p.attribute(SymbolsAt, "notional", times(1.01)),
     lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
     Fault("price x 1.01 in express", lambda p: p.attribute(adl.Event, "notional", times(1.01)),
     lambda m: type(m.objective).__name__ not in ("ClosedEvenly", "Ranked")),
-    Fault("leverage x 1.01 in value", lambda p: p.attribute(Symbols, "leverage", times(1.01)),
+    Fault("leverage x 1.01 in value", lambda p: p.attribute(SymbolsAt, "leverage", times(1.01)),
     lambda m: isinstance(m.objective, (adl.MaxLeverage, adl.LeverageSquare)), whoever=False),
     Fault("correlations x 0.95", lambda p: p.built(Gaussian, _correlations(0.95)), of_law(Gaussian, 2)),
     Fault("correlations dropped", lambda p: p.built(Gaussian, _correlations(0.0)), of_law(Gaussian, 2)),

@@ -29,7 +29,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
 from adl_opt.objectives.hooks import minorant_of
@@ -59,7 +59,7 @@ def assess(
     factor, inner = normalised(measured)
     if inner is not measured:  # no verdict depends on a weight
         return assess(inner, event, law, amount, evidence, tolerance).times(factor, str(measured))
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     parts = values(measured, m)
     value = evaluate(measured, m)
     if not math.isfinite(value):
@@ -67,7 +67,7 @@ def assess(
             f"the objective {measured} is {value} at this allocation; it must be a finite number"
         )
     try_expected_loss(measured, m)
-    reference = evaluate(measured, Symbols(event, law, event.pro_rata_amount))
+    reference = evaluate(measured, SymbolsAt(event, law, event.pro_rata_amount))
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
@@ -97,7 +97,7 @@ def assess(
 
 
 def _for_every_law(
-    event: Event, m: Symbols, gap: float, tolerance: float, shown: str
+    event: Event, m: SymbolsAt, gap: float, tolerance: float, shown: str
 ) -> tuple[float, str, str]:
     """(gap, status, proof) where LeverageSquare stands for all laws: a small gap of its is not enough, the
     allocation itself must be water-filling.
@@ -135,7 +135,7 @@ def _bounds(
     measured: Objective,
     event: Event,
     law: Law | None,
-    m: Symbols,
+    m: SymbolsAt,
     value: float,
     evidence: Evidence,
     tolerance: float,
@@ -179,7 +179,7 @@ def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float
 
 
 def _refuse_contradiction(
-    m: Symbols, measured: Objective, value: float, reference: float, bound: float, how: str
+    m: SymbolsAt, measured: Objective, value: float, reference: float, bound: float, how: str
 ) -> None:
     """§17: no bound lies above the value of an allocation that is possible, this one or pro rata, by more
     than rounding.
@@ -208,11 +208,11 @@ def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Arra
     """What value - bound may be by rounding alone (THEORY 11.1) at amount (legs,): of the value, twice and
     with its margin, and of the amounts.
     """
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     return _rounding(measured, event, m, minorant_of(measured, m, Dual()))
 
 
-def _rounding(measured: Objective, event: Event, m: Symbols, below: Minorant | None) -> float:
+def _rounding(measured: Objective, event: Event, m: SymbolsAt, below: Minorant | None) -> float:
     slope = np.zeros(len(m.amount)) if below is None else np.maximum(np.abs(below.low), np.abs(below.high))
     return BOTH * measured.value_rounding(m) + amounts_rounding(event, m.amount, slope)
 
@@ -222,7 +222,7 @@ def _of_losses(measured: Objective) -> bool:
     return any(part.monotone or not trusted(part) for _, part in measured.weighted_parts())
 
 
-def _underflows(m: Symbols, value: float) -> bool:
+def _underflows(m: SymbolsAt, value: float) -> bool:
     """Whether next to nothing is lost where moves of the law could lose something: the value has then lost
     its digits.
     """
@@ -237,7 +237,7 @@ def _underflows(m: Symbols, value: float) -> bool:
     return bool((book.per_account(most) > book.equity).any())
 
 
-def _without_digits(measured: Objective, event: Event, m: Symbols, tolerance: float) -> tuple[str, str]:
+def _without_digits(measured: Objective, event: Event, m: SymbolsAt, tolerance: float) -> tuple[str, str]:
     if measured.monotone and event.book.isolated and _departure(event, m) <= tolerance:
         return "certified", "water-filling is optimal for every law (Thm 1)"
     return "negligible", "the objective is below 1e-300 of an account, where allocations are not told apart"
@@ -255,9 +255,9 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
     return objective, False
 
 
-def _departure(event: Event, m: Symbols) -> float:
+def _departure(event: Event, m: SymbolsAt) -> float:
     """How far the leverages are from water-filling's, relative, the worst account."""
-    water = Symbols(event, None, fill(event)[0]).leverage
+    water = SymbolsAt(event, None, fill(event)[0]).leverage
     scale = np.maximum(np.maximum(water, m.leverage), TINY)
     return float((np.abs(m.leverage - water) / scale).max(initial=0.0))
 

@@ -9,11 +9,11 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.numerics.groups import row_sums
 
 
-def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
+def knapsack(event: Event, m: SymbolsAt, below: Minorant) -> tuple[float, Array]:
     """(gap, price): how far the minimum of an affine minorant over all allocations lies below the value at
     `m`, and the prices (d,) that prove it, quote currency per contract (THEORY 6). Exact, asset by asset; no
     solver.
@@ -39,7 +39,7 @@ def knapsack(event: Event, m: Symbols, below: Minorant) -> tuple[float, Array]:
     return math.fsum([below.slack, *gaps.tolist()]), prices
 
 
-def one_sided(event: Event, m: Symbols, below: Minorant | None, price: Array) -> Array:
+def one_sided(event: Event, m: SymbolsAt, below: Minorant | None, price: Array) -> Array:
     """Prices where the requirement is 0 (what the first contract would save) or the capacity (what the last
     one saved).
     """

@@ -9,7 +9,7 @@ from adl_opt.certificates.knapsack import knapsack
 from adl_opt.certificates.trials import believed, check_monotone, other_losses
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Minorant
-from adl_opt.evaluation.symbols import LossSymbols, Symbols
+from adl_opt.evaluation.symbols import LossSymbols, SymbolsAt
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective, evaluate
 
@@ -18,7 +18,7 @@ _LEVEL = 1e-10  # relative: leverages this close are one level
 
 
 def pathwise_bounds(
-    objective: Objective, event: Event, law: Law | None, m: Symbols, value: float
+    objective: Objective, event: Event, law: Law | None, m: SymbolsAt, value: float
 ) -> list[tuple[float, str, Array]]:
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm
     1).
@@ -47,7 +47,7 @@ def pathwise_bounds(
     ]
 
 
-def factor_gap(event: Event, law: Scenarios, m: Symbols) -> Array:
+def factor_gap(event: Event, law: Scenarios, m: SymbolsAt) -> Array:
     """By how much any allocation could at most lose less than `m` in each scenario alone, (S,) quote
     currency: a knapsack each.
 
@@ -73,7 +73,7 @@ def pathwise_gap(event: Event, law: Law, amount: Array) -> Array:
     the sum of (slope + price)^+ closed + (slope + price)^- (size - closed). At the water level it is rounding
     only (Thm 1).
     """
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     book, moves = event.book, m.scenarios.moves
     level = np.zeros(len(book.assets))
     cut = event.free & (amount > 0)

@@ -14,7 +14,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Minorant
-from adl_opt.evaluation.symbols import LossSymbols, Symbols
+from adl_opt.evaluation.symbols import LossSymbols, SymbolsAt
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Scenarios
 from adl_opt.objectives.base import Objective, evaluate, foreign_part, trusted
@@ -26,7 +26,9 @@ _ROUNDING = 1e-9  # relative: two values that differ by less are one
 _LITTLE = 1e-12  # of the mean account: losses this small are one
 
 
-def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Sequence[Minorant | None]) -> int:
+def try_minorant(
+    objective: Objective, event: Event, m: SymbolsAt, supports: Sequence[Minorant | None]
+) -> int:
     """Hold the minorants that a user's objective states at `m` against its value at other allocations:
     random queues, pro rata, the lowest point of each minorant, and points on the way to each.
 
@@ -45,7 +47,7 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
         there[event.free] = fraction * event.size[event.free]
         for way in (1.0, 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-5, -2)):
             other = m.amount + way * (there - m.amount)
-            value, step = evaluate(objective, Symbols(event, m.law, other)), (other - m.amount) / held
+            value, step = evaluate(objective, SymbolsAt(event, m.law, other)), (other - m.amount) / held
             for one in told:
                 change = np.maximum(one.low * step, one.high * step)  # it states this for every slope between
                 stated = here - one.slack + change.sum()
@@ -59,7 +61,7 @@ def try_minorant(objective: Objective, event: Event, m: Symbols, supports: Seque
     return 3 * len(away)
 
 
-def try_expected_loss(objective: Objective, m: Symbols) -> None:
+def try_expected_loss(objective: Objective, m: SymbolsAt) -> None:
     """Raise ObjectiveError where a user's part states `expected_loss_weight` and has another value at `m`."""
     for _, part in objective.weighted_parts():
         if m.law is None or part.expected_loss_weight is None or trusted(part):
@@ -99,7 +101,7 @@ def other_losses(event: Event, law: Scenarios) -> Iterator[Array]:
     for _ in range(int(np.clip(_MOST_CELLS // max(cells, 1), 1, _QUEUES))):
         amount = event.amount_from()
         amount[event.free] = random_queue(event, rng) * event.size[event.free]
-        yield Symbols(event, law, amount).loss
+        yield SymbolsAt(event, law, amount).loss
 
 
 def check_monotone(

@@ -11,7 +11,7 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate, above
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.evaluation.vertices import queue
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.objectives.base import Objective, evaluate
@@ -65,7 +65,7 @@ def downhill(objective: Objective, event: Event, law: Law | None, amount: Array)
     """
 
     def value(amount: Array) -> float:
-        return evaluate(objective, Symbols(event, law, amount))
+        return evaluate(objective, SymbolsAt(event, law, amount))
 
     cells = len(event.book.accounts) * max(scenario_count(law), 1)
     most = min(int(event.free.sum()), int(_MOST_CELLS / cells / _ROUNDS))

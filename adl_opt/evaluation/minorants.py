@@ -10,7 +10,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.evaluation import batches
-from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.evaluation.symbols import SymbolsAt, needed
 
 # An account this close to zero loss, relative to its terms, may take either slope; charged to the slack.
 _KINK = 1e-12
@@ -66,19 +66,19 @@ class Minorant:
         )
 
 
-def closed_form_slope(m: Symbols) -> Array:
+def closed_form_slope(m: SymbolsAt) -> Array:
     book = m.event.book
     return -book.notional * batches.slope(book, needed(m.law), m.notional)
 
 
-def scenario_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
+def scenario_support(m: SymbolsAt, weight: Array, dual: Dual) -> Minorant:
     """A support of sum weight x shortfall at `m`; weight (S,) or (n, S), >= 0: a probability, or the worst
     case of a risk measure (THEORY 7).
     """
     return point_support(m, weight) if dual.multipliers is None else multiplier_support(m, weight, dual)
 
 
-def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
+def multiplier_support(m: SymbolsAt, weight: Array, dual: Dual) -> Minorant:
     """THEORY 6: valid for every 0 <= u <= weight, whoever says it.
 
     Multipliers shared with other parts are taken in proportion.
@@ -101,7 +101,7 @@ def multiplier_support(m: Symbols, weight: Array, dual: Dual) -> Minorant:
     return Minorant(max(slack, 0.0), slope, slope)
 
 
-def point_support(m: Symbols, weight: Array) -> Minorant:
+def point_support(m: SymbolsAt, weight: Array) -> Minorant:
     """The subgradient at the point; an account with one free leg may take any slope between its one-sided
     ones.
 

@@ -18,7 +18,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import batches
-from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.evaluation.symbols import SymbolsAt, needed
 from adl_opt.numerics.tail_integrals import UNIT
 
 # Estimates that the rounding of value minus bound may be: their errors are at most 1.1 estimates each.
@@ -34,7 +34,7 @@ _SINGLE = 2.0**-23  # relative: the last digit of single precision
 _ORDERS = range(3, 7)  # of the differences whose least level is the noise
 
 
-def scenario_rounding(m: Symbols, weight: Array) -> float:
+def scenario_rounding(m: SymbolsAt, weight: Array) -> float:
     """Of sum weight x shortfall, weight (S,) or (n, S): the gross of every loss that counts, (positions + 4)
     roundoffs each.
     """
@@ -52,7 +52,7 @@ def scenario_rounding(m: Symbols, weight: Array) -> float:
     return UNIT * total
 
 
-def closed_form_rounding(m: Symbols) -> float:
+def closed_form_rounding(m: SymbolsAt) -> float:
     """Of the expected loss under a law with a closed form: what the law says of each account, summed."""
     book, law, total = m.event.book, needed(m.law), 0.0
     for batch in batches(book):
@@ -69,7 +69,7 @@ def amounts_rounding(event: Event, amount: Array, slope: Array) -> float:
     return _AMOUNTS * float((np.abs(slope) * np.where(event.free, fraction, 0.0)).sum())
 
 
-def perturbed_rounding(value: Callable[[Symbols], float], m: Symbols) -> float:
+def perturbed_rounding(value: Callable[[SymbolsAt], float], m: SymbolsAt) -> float:
     """Of a value known only by evaluating it: its noise along lines of changed prices, equities and
     positions, and what its amounts' digits change.
 
@@ -90,7 +90,7 @@ def perturbed_rounding(value: Callable[[Symbols], float], m: Symbols) -> float:
                 position=book.position * (1 + step * position),
             )
             try:
-                return value(Symbols(_with_book(event, other), m.law, m.amount * (1 + step * position)))
+                return value(SymbolsAt(_with_book(event, other), m.law, m.amount * (1 + step * position)))
             except Exception:  # anyone's code, at inputs that nobody gave it: no number there
                 return math.nan
 
@@ -148,7 +148,9 @@ def _signs(rng: np.random.Generator, size: int) -> Array:
     return rng.uniform(0.5, 1.0, size) * rng.choice([-1.0, 1.0], size)
 
 
-def _shaken(value: Callable[[Symbols], float], m: Symbols, here: float, rng: np.random.Generator) -> float:
+def _shaken(
+    value: Callable[[SymbolsAt], float], m: SymbolsAt, here: float, rng: np.random.Generator
+) -> float:
     """The largest change of the value when amounts that may be chosen move by one digit within their
     boxes.
     """
@@ -156,7 +158,7 @@ def _shaken(value: Callable[[Symbols], float], m: Symbols, here: float, rng: np.
     for sign in (np.ones(len(m.amount)), -np.ones(len(m.amount)), rng.choice([-1.0, 1.0], len(m.amount))):
         moved = np.clip(np.nextafter(m.amount, sign * np.inf), 0.0, event.size)
         amount = np.where(event.free & (m.amount > 0), moved, m.amount)
-        most = max(most, abs(value(Symbols(event, m.law, amount)) - here))
+        most = max(most, abs(value(SymbolsAt(event, m.law, amount)) - here))
     return most
 
 

@@ -10,7 +10,7 @@ import difflib
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,27 +20,122 @@ from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation import batches
 from adl_opt.laws.base import Law, Scenarios, scenario_count
 
-# Fmt: skip
-SYMBOLS = (
-    "equity",
-    "left",
-    "closed",
-    "fraction",
-    "exposure",
-    "leverage",
-    "leverage_before",
-    "factor_leverage",
-    "expected_shortfall",
-    "expected_loss",
-    "shortfall",
-    "loss",
-    "probability",
-    "unit",
-)
 _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 
 
-class Symbols:
+class Symbols(Protocol):
+    """What `m` offers to an objective: CVXPY expressions in `express(m)`, numpy arrays in `value(m)`.
+
+    n accounts, d assets, S scenarios; legs are rows of the book. Money is in quote currency over `unit`.
+    """
+
+    @property
+    def equity(self) -> Array:
+        """Equity by account, (n,) quote currency."""
+        ...
+
+    @property
+    def left(self) -> Any:
+        """What each leg keeps, (legs,) signed contracts."""
+        ...
+
+    @property
+    def closed(self) -> Any:
+        """What each leg closes, (legs,) contracts with the sign of the position."""
+        ...
+
+    @property
+    def fraction(self) -> Any:
+        """What each leg closes of its position, (legs,) in [0, 1]."""
+        ...
+
+    @property
+    def exposure(self) -> Any:
+        """Signed notional left by account and asset, (n, d) quote currency."""
+        ...
+
+    @property
+    def leverage(self) -> Any:
+        """Gross notional left over equity, (n,)."""
+        ...
+
+    @property
+    def leverage_before(self) -> Array:
+        """Gross notional over equity before anything is closed, (n,)."""
+        ...
+
+    @property
+    def factor_leverage(self) -> Any:
+        """Loading-weighted notional left over equity, (n,) signed; needs a one-factor law."""
+        ...
+
+    @property
+    def expected_shortfall(self) -> Any:
+        """Expected loss beyond equity by account, (n,) quote currency."""
+        ...
+
+    @property
+    def expected_loss(self) -> Any:
+        """Expected total loss beyond equity, a number in quote currency."""
+        ...
+
+    @property
+    def shortfall(self) -> Any:
+        """Loss beyond equity by account and scenario, (n, S) quote currency; needs scenarios."""
+        ...
+
+    @property
+    def loss(self) -> Any:
+        """Total loss beyond equity by scenario, (S,) quote currency; needs scenarios."""
+        ...
+
+    @property
+    def probability(self) -> Array:
+        """Probability of each scenario, (S,); needs scenarios."""
+        ...
+
+    @property
+    def unit(self) -> float:
+        """Quote currency in one unit of money here: 1 in numpy, larger in a program, which is scaled."""
+        ...
+
+
+SYMBOLS = tuple(name for name in vars(Symbols) if isinstance(vars(Symbols)[name], property))
+
+
+class ProgramSymbols(Symbols, Protocol):
+    """What a measure of the package may ask of a conic program besides (methods/conic/symbols.py)."""
+
+    boxed: set[int]
+
+    def part(self, number: int) -> "ProgramSymbols":
+        """The symbols of one term of a sum."""
+        ...
+
+    def level(self, low: float = 0.0) -> Any:
+        """A number that the objective chooses."""
+        ...
+
+    def excess(self, expression: Any, most: Array) -> Any:
+        """The positive part of an expression of at most `most`."""
+        ...
+
+    def subject_to(self, *constraints: Any) -> None:
+        """Constraints on variables of the objective's own."""
+        ...
+
+    @property
+    def largest_loss(self) -> Array:
+        """The largest total loss in each scenario, (S,)."""
+        ...
+
+    @property
+    def largest_shortfall(self) -> Array:
+        """The largest shortfall by account and scenario, (n, S)."""
+        ...
+
+
+class SymbolsAt:
     """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned
     or None.
 
@@ -51,7 +146,7 @@ class Symbols:
     give.
     """
 
-    unit = 1.0
+    unit: float = 1.0
 
     def __init__(self, event: Event, law: Law | None, amount: Array) -> None:
         self.event, self.law, self.amount = event, law, amount
@@ -128,6 +223,9 @@ class Symbols:
 
     def __getattr__(self, name: str) -> Any:
         raise no_symbol(name)
+
+    def __dir__(self) -> list[str]:
+        return list(SYMBOLS)
 
     def chunks(self, width: int) -> Iterator[tuple[int, int]]:
         """Ranges of accounts whose legs times `width` fit in a chunk."""

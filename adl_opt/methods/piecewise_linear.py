@@ -8,7 +8,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Scenarios
 from adl_opt.numerics.exact_clearing import clear_exactly
 
@@ -20,10 +20,10 @@ def polish(event: Event, law: Scenarios, amount: Array) -> Array:
     """Each asset decided again with the others held: never worse, clears exactly, and right on dust accounts
     (THEORY 8.4).
     """
-    best, value = amount, Symbols(event, law, amount).expected_loss
+    best, value = amount, SymbolsAt(event, law, amount).expected_loss
     for k in event.free_assets:
         candidate = best_in_asset(event, law, best, int(k))
-        lower = Symbols(event, law, candidate).expected_loss
+        lower = SymbolsAt(event, law, candidate).expected_loss
         if lower <= value:
             best, value = candidate, lower
     return best
@@ -58,7 +58,7 @@ def _pieces(event: Event, law: Scenarios, untouched: Array, legs: Index) -> tupl
     order within a leg.
     """
     book, weight = event.book, law.probability
-    m = Symbols(event, law, untouched)
+    m = SymbolsAt(event, law, untouched)
     position = np.full(len(book.position), -1)
     position[legs] = np.arange(len(legs))
     found: list[tuple[Array, ...]] = []

@@ -15,7 +15,7 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Evidence
 from adl_opt.data.event import Event, cleared
 from adl_opt.evaluation.minorants import Dual
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law, Scenarios, scenario_count
 from adl_opt.methods.interior_point.base import Watch
 from adl_opt.methods.interior_point.cvar import TailInteriorPoint
@@ -68,7 +68,7 @@ def open_rows(event: Event, law: Scenarios) -> int:
     """How many accounts x scenarios lose or not as what is closed decides: the rows that make a linear
     program slow.
     """
-    m, count = Symbols(event, law, event.amount_from()), 0
+    m, count = SymbolsAt(event, law, event.amount_from()), 0
     whole = np.where(event.free, event.notional, 0.0)
     for a, b, argument in m.arguments():
         legs = m.legs_of(a, b)

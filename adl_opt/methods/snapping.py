@@ -18,7 +18,7 @@ from adl_opt.certificates.assess import TIGHT, assess
 from adl_opt.certificates.certificate import TOLERANCE, Evidence, Proof
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.base import Objective, evaluate
@@ -49,7 +49,7 @@ def assess_at_ends(
     if not event.free.any():
         return amount, assess(objective, event, law, amount, evidence, tolerance)
     dual = Dual() if evidence is None else evidence.dual
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     duals = (dual, Dual()) if dual else (dual,)
     supports = [(each, below) for each in duals if (below := minorant_of(objective, m, each)) is not None]
     if not supports:
@@ -64,7 +64,7 @@ def assess_at_ends(
         if (moved == last).all():
             continue
         last = moved
-        after = minorant_of(objective, Symbols(event, law, moved), dual)
+        after = minorant_of(objective, SymbolsAt(event, law, moved), dual)
         if after is not None and _markets(event, moved, after)[0] > 2 * gap:  # else a step gains nothing
             moved = evened(event, amount, below, moved, after)
         proof = assess(objective, event, law, moved, evidence, tolerance)
@@ -208,7 +208,7 @@ def _by_value(
     c = proof.certificate
     gap = np.inf if c.bound is None else c.objective - c.bound
     for moved in _nearby(event, amount):
-        if evaluate(objective, Symbols(event, law, moved)) <= c.objective + _ROUNDING * abs(c.objective):
+        if evaluate(objective, SymbolsAt(event, law, moved)) <= c.objective + _ROUNDING * abs(c.objective):
             again = assess(objective, event, law, moved, evidence, tolerance)
             if _as_well(again, gap, tolerance) or not c.certified:
                 return moved, again

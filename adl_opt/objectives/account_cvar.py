@@ -10,7 +10,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import scenario_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.base import Objective, evaluate
@@ -35,7 +35,7 @@ class AccountCVaR(Objective):
     def __post_init__(self) -> None:
         CVaR(self.level)
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         most = m.largest_shortfall
@@ -46,7 +46,7 @@ class AccountCVaR(Objective):
         )
         return cp.sum(level) + cp.sum(above @ m.probability) / (1 - self.level)
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         total, probability = [], m.probability
         for _, _, argument in m.arguments():
             shortfall = np.maximum(argument, 0.0)
@@ -62,7 +62,7 @@ class AccountCVaR(Objective):
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
         return fill(event)[0] if event.book.isolated else None
 
-    def _weights(self, m: Symbols, near: Array | None) -> Array:
+    def _weights(self, m: SymbolsAt, near: Array | None) -> Array:
         """Each account's worst weights, (n, S); where nothing is lost, by the loss before equity, which
         decides next.
         """
@@ -74,10 +74,10 @@ class AccountCVaR(Objective):
             ]
         )
 
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+    def scenario_weights(self, m: SymbolsAt, dual: Dual) -> Array | None:
         return dual.weights[0] if 0 in dual.weights else self._weights(m, None)
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant:
         weights = self._weights(m, dual.weights.get(0))
         below = scenario_support(
             m,
@@ -90,7 +90,7 @@ class AccountCVaR(Objective):
         )
         return Minorant(below.slack + max(worst - under, 0.0), below.low, below.high, one_sided=False)
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         most = math.fsum(
             float(np.maximum(argument.max(axis=1), 0.0).sum()) for _, _, argument in m.arguments()
         )

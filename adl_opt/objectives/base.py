@@ -16,7 +16,7 @@ from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import perturbed_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.hooks import (
     check_hooks,
@@ -83,11 +83,11 @@ class Objective:
             if name in first and first[name] > said and not vars(cls.__mro__[first[name]]).get("_template"):
                 setattr(cls, name, vars(default).get(name, getattr(Objective, name, None)))
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         """The objective as a CVXPY expression of the symbols of `m`."""
         raise ObjectiveError(f"{type(self).__name__} has no express(m): write the objective in CVXPY there")
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         """The objective at an allocation, in numpy; quote currency or a pure number."""
         raise ObjectiveError(f"{type(self).__name__} has no value(m): write the objective in numpy there")
 
@@ -97,11 +97,11 @@ class Objective:
         """
         return fill(event)[0] if self.monotone and event.book.isolated else None
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant | None:
         """A support of the objective at `m`, for the certificate; None leaves the proof to the conic dual."""
         return None
 
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+    def scenario_weights(self, m: SymbolsAt, dual: Dual) -> Array | None:
         """What a unit of shortfall in each scenario costs the minorant that `dual` leads to, (S,) or (n, S);
         None if it looks at no shortfall.
         """
@@ -131,7 +131,7 @@ class Objective:
         """Whether every optimum has the same gross leverages, being strictly convex in them."""
         return False
 
-    def local_model(self, m: Symbols) -> "Objective | None":
+    def local_model(self, m: SymbolsAt) -> "Objective | None":
         """An objective that agrees with this one to second order around `m` and is easier on solvers;
         minimised again and again it leads to the optimum.
         """
@@ -143,7 +143,7 @@ class Objective:
         """
         return None
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         """A forward estimate of the rounding of `value` at `m`, in its unit (THEORY 11.1); from values at
         changed last digits where no formula is known.
         """
@@ -216,14 +216,14 @@ class Sum(Objective):
         total = math.fsum(w * (weight or 0.0) for w, weight in known) if alike else None
         object.__setattr__(self, "expected_loss_weight", total)
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         # value = sum w value_j in quote currency; express_j is in units of m.unit if it is money.
         return sum(
             w * m.unit ** (part.money - self.money) * part.express(m.part(j))
             for j, (w, part) in enumerate(self.terms)
         )
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return math.fsum(w * evaluate(part, m) for w, part in self.terms)
 
     def closed_form(self, event: Event, law: Law | None) -> Array | None:
@@ -238,12 +238,12 @@ class Sum(Objective):
         alike = first is not None and all(one is not None and np.array_equal(first, one) for one in costs)
         return first if alike else None
 
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+    def scenario_weights(self, m: SymbolsAt, dual: Dual) -> Array | None:
         found = [(w, part.scenario_weights(m, dual.of(j, w))) for j, (w, part) in enumerate(self.terms)]
         # Without multipliers to share out the sum is not needed, and may be large.
         return sum((w * own for w, own in found if own is not None), start=np.zeros(1)) if dual else None
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant | None:
         zero = np.zeros(len(m.amount))
         total = Minorant(0.0, zero, zero)
         together = self.scenario_weights(m, dual) if dual.total is None else dual.total
@@ -254,7 +254,7 @@ class Sum(Objective):
             total = total.plus(below.times(weight))
         return total
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         return math.fsum(w * part.value_rounding(m) for w, part in self.terms if w > 0)
 
     def lower_bound_objective(self) -> "Objective | None":
@@ -263,7 +263,7 @@ class Sum(Objective):
             return None
         return Sum(tuple((w, one or part) for one, (w, part) in zip(found, self.terms)))
 
-    def local_model(self, m: Symbols) -> "Objective | None":
+    def local_model(self, m: SymbolsAt) -> "Objective | None":
         found = [part.local_model(m) for _, part in self.terms]
         if all(one is None for one in found):
             return None

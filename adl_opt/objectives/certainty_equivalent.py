@@ -7,6 +7,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.cvar import tail_weights
@@ -51,7 +52,7 @@ class OCE(RiskMeasure):
             else 1 - (1 - self.below) / (self.above - self.below)
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         loss, level = m.loss, m.level()
@@ -89,7 +90,7 @@ class OCE(RiskMeasure):
         return affine_around(event, law, level, self._level if self.below == 0 else 0.0)
 
 
-def floored(m: Any, expression: Any, scale: float) -> Any:
+def floored(m: ProgramSymbols, expression: Any, scale: float) -> Any:
     """max(expression, -scale) as a variable above it, for functions that do not fall where it is at least
     -scale.
     """
@@ -120,7 +121,7 @@ class MonotoneMeanVariance(RiskMeasure):
             "the scale is a positive amount of quote currency",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         # u(x) = z + z^2 / (2 scale), z = max(x, -scale): as a variable, so that nothing cancels where the

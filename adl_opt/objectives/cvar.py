@@ -7,6 +7,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.hooks import is_number
@@ -60,7 +61,7 @@ class CVaR(RiskMeasure):
             "the level of CVaR is a fraction, at least 0 and below 1 (0.95: the worst 5 %)",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         loss, level = m.loss, m.level()

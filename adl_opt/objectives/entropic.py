@@ -8,7 +8,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Mask
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.base import Objective
@@ -55,7 +55,7 @@ class Entropic(RiskMeasure):
             "a risk aversion is positive (per unit of quote currency)",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         possible = np.flatnonzero(m.probability > 0)
@@ -105,7 +105,7 @@ class Entropic(RiskMeasure):
     def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
 
-    def local_model(self, m: Symbols) -> "Objective":
+    def local_model(self, m: SymbolsAt) -> "Objective":
         return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
 
 
@@ -127,7 +127,7 @@ class _Tilted(RiskMeasure):
                 np.maximum(self._radius, (np.log(1e-9) - np.log(weights)) / aversion), 1e3 / aversion
             )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         # Bounds that bind keep multipliers for themselves: losses of 0 get some room below.

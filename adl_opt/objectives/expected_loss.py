@@ -7,7 +7,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.minorants import Dual, Minorant, closed_form_slope, scenario_support
 from adl_opt.evaluation.rounding import closed_form_rounding, scenario_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.objectives.base import Objective, Sum, trusted
 from adl_opt.waterfill.optimal_ranges import affine_around
@@ -25,22 +25,22 @@ class ExpectedLoss(Objective):
     monotone = True
     expected_loss_weight = 1.0
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         return m.expected_loss
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return m.expected_loss
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant:
         if not scenario_count(m.law):
             slope = closed_form_slope(m)
             return Minorant(0.0, slope, slope)
         return scenario_support(m, m.probability, dual)
 
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+    def scenario_weights(self, m: SymbolsAt, dual: Dual) -> Array | None:
         return m.probability if scenario_count(m.law) else None
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         return scenario_rounding(m, m.probability) if scenario_count(m.law) else closed_form_rounding(m)
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.hooks import is_number
@@ -34,7 +35,7 @@ class Expectile(RiskMeasure):
             "the level of an expectile is at least 0.5 and below 1, or it is not convex",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         loss, level = m.loss, m.level()

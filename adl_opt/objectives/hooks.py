@@ -12,7 +12,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 
 
@@ -84,7 +84,7 @@ def closed_form_of(objective: Any, event: Event, law: Law | None) -> Array | Non
     )
 
 
-def minorant_of(objective: Any, m: Symbols, dual: Dual) -> Minorant | None:
+def minorant_of(objective: Any, m: SymbolsAt, dual: Dual) -> Minorant | None:
     """`minorant`, its slopes as floats (legs,).
 
     Raises ObjectiveError if it is no Minorant, its slack is negative or no number, or a slope has another

@@ -10,7 +10,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols, loading_of
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt, loading_of
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.base import Objective, evaluate
@@ -27,7 +27,7 @@ class _GrossLeverage(Objective):
 
     p: float = 1.0  # the power of the leverages in it
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         # Leverages are sums of terms of one sign.
         held = np.bincount(m.event.book.account).max()
         return float(held + self.p + 4) * UNIT * abs(evaluate(self, m))
@@ -36,7 +36,7 @@ class _GrossLeverage(Objective):
         return fill(event)[0] if event.book.isolated else None
 
     @staticmethod
-    def _slope(m: Symbols, per_account: Array) -> Array:
+    def _slope(m: SymbolsAt, per_account: Array) -> Array:
         """From the derivative in each account's leverage (n,) to that in each leg's fraction closed
         (legs,).
         """
@@ -55,15 +55,15 @@ class MaxLeverage(_GrossLeverage):
     closed_form = _GrossLeverage.closed_form
     value_rounding = _GrossLeverage.value_rounding
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         return cp.max(m.leverage)
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return float(m.leverage.max())
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant:
         # Dust accounts are on the level only up to the rounding of positions many times their equity.
         top = m.leverage >= m.leverage.max() * (1 - _ON_TOP)
         # An account at the top that cannot be reduced decides alone; else equity weights give all one slope
@@ -79,7 +79,7 @@ class MaxLeverage(_GrossLeverage):
         )
 
     def leverage_band(self, event: Event, law: Law | None, level: Array) -> tuple[Array, Array] | None:
-        highest = Symbols(event, law, fill(event)[0]).leverage.max()
+        highest = SymbolsAt(event, law, fill(event)[0]).leverage.max()
         return np.zeros_like(level), np.full_like(level, highest)
 
 
@@ -103,7 +103,7 @@ class LeveragePower(_GrossLeverage):
                 f"p = {self.p!r}: the power of a leverage must be at least 1, or the objective is not convex"
             )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         # Normalised by the leverage before, so that the solver sees ratios in [0, 1].
@@ -114,10 +114,10 @@ class LeveragePower(_GrossLeverage):
             return weight @ ratio
         return weight @ (cp.square(ratio) if self.p == 2 else cp.power(ratio, self.p, approx=False))
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return math.fsum((m.equity * m.leverage**self.p).tolist())
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant:
         slope = self._slope(m, self.p * m.equity * m.leverage ** (self.p - 1))
         return Minorant(0.0, slope, slope)
 
@@ -152,7 +152,7 @@ class FactorLeverageSquare(Objective):
     all minimisers are the same; what is closed need not be.
     """
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         # Normalised by the largest factor leverage that the legs allow, so that the solver sees ratios in
@@ -162,15 +162,15 @@ class FactorLeverageSquare(Objective):
         ratio = cp.multiply(np.divide(1.0, most, out=np.zeros_like(most), where=most > 0), m.factor_leverage)
         return (m.equity * most**2) @ cp.square(ratio)
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return math.fsum((m.equity * m.factor_leverage**2).tolist())
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant:
         book = m.event.book
         slope = -2 * m.factor_leverage[book.account] * loading_of(m.law)[book.asset] * book.notional
         return Minorant(0.0, slope, slope)
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         # Positions against one another cancel in a factor leverage: the gross of its terms is what rounds.
         book = m.event.book
         gross = book.per_account(np.abs(loading_of(m.law)[book.asset] * m.notional))

@@ -12,7 +12,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.rounding import scenario_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.base import Objective
@@ -41,7 +41,7 @@ class MeanSemideviation(RiskMeasure):
             "the weight of the semideviation lies between 0 and 1; above 1 the measure is not monotone",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         loss = m.loss
@@ -77,7 +77,7 @@ class _ValueOnly(Objective):
 
     _why = ""
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         raise ObjectiveError(
             f"{self} cannot be minimised as a convex program: {self._why}, so it is not convex in what is "
             "closed, and water-filling need not be optimal. "
@@ -104,11 +104,11 @@ class MeanVariance(_ValueOnly):
             "a risk aversion is positive (per unit of quote currency)",
         )
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         mean = mean_of(m.loss, m.probability)
         return mean + self.aversion * mean_of((m.loss - mean) ** 2, m.probability)
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         off = np.abs(m.loss - mean_of(m.loss, m.probability))
         own = 8 * self.value(m) + 4 * self.aversion * float(m.loss.max()) * mean_of(off, m.probability)
         return scenario_rounding(m, m.probability * (1 + 2 * self.aversion * off)) + UNIT * own
@@ -135,11 +135,11 @@ class MeanDeviation(_ValueOnly):
             "the weight of the standard deviation is at least 0",
         )
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         mean = mean_of(m.loss, m.probability)
         return mean + self.c * math.sqrt(mean_of((m.loss - mean) ** 2, m.probability))
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         off = np.abs(m.loss - mean_of(m.loss, m.probability))
         spread = math.sqrt(mean_of(off**2, m.probability))
         weight = m.probability * (1 + self.c * (off / spread if spread > 0 else 1.0))

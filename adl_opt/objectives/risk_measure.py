@@ -17,7 +17,7 @@ from adl_opt.arrays import Array
 from adl_opt.errors import ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import measure_rounding, scenario_rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.inputs import SUM_TO_ONE
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import dual_of
@@ -37,7 +37,7 @@ class RiskMeasure(Objective, template=True):
 
     monotone = True
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         return self.of(m.loss, m.probability)
 
     def of(self, loss: Array, probability: Array) -> float:
@@ -81,7 +81,7 @@ class RiskMeasure(Objective, template=True):
             )
         return found[0]
 
-    def scenario_weights(self, m: Symbols, dual: Dual) -> Array | None:
+    def scenario_weights(self, m: SymbolsAt, dual: Dual) -> Array | None:
         # As the solver left them: its multipliers are shares of these, whatever is made of the weights
         # afterwards.
         if (said := dual.weights.get(0)) is not None:
@@ -89,7 +89,7 @@ class RiskMeasure(Objective, template=True):
         found = dual_of(self, m.loss, m.probability)
         return None if found is None else found[0]
 
-    def minorant(self, m: Symbols, dual: Dual) -> Minorant | None:
+    def minorant(self, m: SymbolsAt, dual: Dual) -> Minorant | None:
         found = dual_of(self, m.loss, m.probability, dual.weights.get(0))
         if found is None:
             return None
@@ -102,7 +102,7 @@ class RiskMeasure(Objective, template=True):
         )
         return Minorant(below.slack + slack, below.low, below.high, one_sided=False)
 
-    def value_rounding(self, m: Symbols) -> float:
+    def value_rounding(self, m: SymbolsAt) -> float:
         # What the losses round to, by what a unit of loss in each scenario costs; then what the measure
         # itself rounds.
         found = self.dual(m.loss, m.probability)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.objectives.certainty_equivalent import floored
 from adl_opt.objectives.entropic import among, normal
@@ -33,7 +34,7 @@ class ShortfallRisk(RiskMeasure):
             "the scale is a positive amount of quote currency",
         )
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         # With z = max(L - t, -scale): E z + E z^2 / (2 scale) <= 0; nothing cancels where the scale is large.

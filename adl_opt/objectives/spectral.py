@@ -9,6 +9,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.inputs import SUM_TO_ONE, holds_truth
 from adl_opt.laws.base import Law
 from adl_opt.numerics.tail_integrals import UNIT
@@ -72,7 +73,7 @@ class Spectral(RiskMeasure):
         kept = share > 0
         return (np.arange(bins) / bins)[kept], np.asarray(share[kept], float)
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         levels, shares = self.mixture

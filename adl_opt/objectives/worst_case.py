@@ -7,6 +7,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
+from adl_opt.evaluation.symbols import ProgramSymbols
 from adl_opt.laws.base import Law
 from adl_opt.objectives.risk_measure import RiskMeasure, slack_of
 from adl_opt.waterfill.optimal_ranges import affine_around
@@ -16,7 +17,7 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 class WorstCase(RiskMeasure):
     """The largest total loss over the scenarios that have positive probability (quote currency)."""
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         return cp.max(m.loss[np.flatnonzero(m.probability > 0)])

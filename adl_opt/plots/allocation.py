@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
@@ -23,7 +23,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     saved to `path` if given (an existing file is overwritten).
     """
     event, book = allocation.event, allocation.event.book
-    m = Symbols(event, None, allocation.amount)
+    m = SymbolsAt(event, None, allocation.amount)
     order = np.argsort(-m.leverage_before, kind="stable")
     before, after = m.leverage_before[order], m.leverage[order]
     figure = new_figure(7.2, 4.2)

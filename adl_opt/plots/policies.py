@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.errors import AllocationError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.plots.allocation import BARS
 from adl_opt.plots.canvas import COLOURS, new_figure, saved
@@ -33,7 +33,7 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     panels = figure.subplots(1, 3)
     place, width = np.arange(len(accounts)), 0.8 / len(amounts)
     for number, (name, amount) in enumerate(amounts.items()):
-        m = Symbols(event, aligned, amount)
+        m = SymbolsAt(event, aligned, amount)
         volatility = volatility_leverage(m)
         volatility = np.full(len(accounts), np.nan) if volatility is None else volatility
         rows = (m.leverage, volatility, m.expected_shortfall)

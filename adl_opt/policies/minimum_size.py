@@ -13,7 +13,7 @@ from adl_opt.arrays import Array, Index
 from adl_opt.certificates.assess import assess
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
-from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.evaluation.symbols import SymbolsAt, needed
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -87,7 +87,7 @@ def _program(event: Event, scenarios: Scenarios, minimum: Array) -> dict[str, An
     # Variables: fraction closed of the free legs, whether it is whole, whether it is touched, loss beyond
     # equity in each row (in units of the mean equity).
     count, money = len(free), float(book.equity.mean())
-    start = Symbols(event, scenarios, event.amount_from())
+    start = SymbolsAt(event, scenarios, event.amount_from())
     beyond = np.concatenate([argument for _, _, argument in start.arguments()]).ravel() / money
     # What a leg closed whole adds to its account's loss.
     effect = event.notional[free, None] * scenarios.moves.T[book.asset[free]] / money

@@ -15,7 +15,7 @@ from adl_opt.data.event import Event
 from adl_opt.data.limits import LIMITS
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.problem import stored
@@ -156,7 +156,7 @@ class Allocation:
 
     def leverages(self) -> tuple[Array, Array]:
         """Gross leverage by account before and after, (n,) each, x of equity."""
-        m = Symbols(self.event, None, self.amount)
+        m = SymbolsAt(self.event, None, self.amount)
         return m.leverage_before, m.leverage
 
     def to_frame(self) -> "pd.DataFrame":
@@ -165,7 +165,7 @@ class Allocation:
         """
         import pandas as pd
 
-        book, m = self.event.book, Symbols(self.event, None, self.amount)
+        book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
         frame = pd.DataFrame(
             {
                 "account": book.accounts[book.account],
@@ -186,7 +186,7 @@ class Allocation:
         """
         import pandas as pd
 
-        book, m = self.event.book, Symbols(self.event, None, self.amount)
+        book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
         gross = book.gross_notional
         after = book.per_account(np.abs(m.notional))
         closed = book.per_account(self.amount * book.price[book.asset])

@@ -14,7 +14,7 @@ from adl_opt.data.tables import figure
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import finished, reduced
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import minorant_of
@@ -36,7 +36,7 @@ def explained(
     """
     book = event.book
     i = _number_of(book.accounts, str(account))
-    before, after = (Symbols(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
+    before, after = (SymbolsAt(event, law, closed) for closed in (np.zeros(len(event.size)), amount))
     legs = np.flatnonzero(book.account == i)
     mine = legs[event.closable[legs]]
     some, whole = reduced(event, amount)[mine], finished(event, amount)[mine]
@@ -61,7 +61,7 @@ def explained(
     return "\n".join(lines)
 
 
-def volatility_leverage(m: Symbols) -> Array | None:
+def volatility_leverage(m: SymbolsAt) -> Array | None:
     """Standard deviation of each account's profit and loss over its equity, (n,); None where the law has no
     finite one.
     """
@@ -138,7 +138,7 @@ def _hedge(support: Minorant | None, j: int, size: float, position: float) -> st
 
 
 def _by_law(
-    law: Law | None, before: Symbols, after: Symbols, i: int
+    law: Law | None, before: SymbolsAt, after: SymbolsAt, i: int
 ) -> dict[tuple[str, str], tuple[float, float]]:
     found: dict[tuple[str, str], tuple[float, float]] = {}
     if law is None:
@@ -156,7 +156,7 @@ def _by_law(
     return found
 
 
-def _support(aim: Objective | None, m: Symbols) -> Minorant | None:
+def _support(aim: Objective | None, m: SymbolsAt) -> Minorant | None:
     try:
         return None if aim is None else minorant_of(aim, m, Dual())
     except AdlError:

@@ -13,7 +13,7 @@ from adl_opt.certificates.assess import rounding_at
 from adl_opt.certificates.certificate import Certificate, Proof, with_bound
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import scenario_count
 from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.newton_model import strictly_convex
@@ -124,7 +124,7 @@ class Optima:
         for fraction in face.ends():
             other = cleared(event, event.amount_from(np.clip(fraction, 0.0, 1.0)))
             if (np.abs(other - self.amount) > _SAME * size).any():
-                value = evaluate(self._objective, Symbols(event, self._law, other))
+                value = evaluate(self._objective, SymbolsAt(event, self._law, other))
                 if value <= self.certificate.objective + allowed:
                     return True
         return False

@@ -17,7 +17,7 @@ from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import scenario_count
 from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.objectives.hooks import minorant_of
@@ -44,7 +44,7 @@ def price_ranges(
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
     if not certificate.certified or certificate.rounding > 0:
         return low, high  # where the value is rounding, so is what a contract saves
-    m = Symbols(event, compiled.law, amount)
+    m = SymbolsAt(event, compiled.law, amount)
     try:
         support = minorant_of(compiled.objective, m, Dual())
     except LawError:
@@ -75,7 +75,7 @@ def price_ranges(
     return low + 0.0, high + 0.0
 
 
-def _from_accounts(event: Event, m: Symbols, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
+def _from_accounts(event: Event, m: SymbolsAt, support: Minorant, k: int, kinks: bool) -> tuple[float, float]:
     legs = event.closable_legs[k]
     size, held = event.size[legs], event.held[legs]
     share = m.amount[legs] / size

@@ -7,7 +7,7 @@ import numpy as np
 
 from adl_opt.data.event import requirement_pairs
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.problem.allocation import Allocation
 
@@ -36,7 +36,7 @@ def requirements(
 
 def line(solved: Allocation, factor: OneFactor | None) -> dict[str, Any]:
     """Requirement, status, prices and leverages of one answer; factor (aligned): its leverages too."""
-    event, c, m = solved.event, solved.certificate, Symbols(solved.event, factor, solved.amount)
+    event, c, m = solved.event, solved.certificate, SymbolsAt(solved.event, factor, solved.amount)
     found: dict[str, Any] = {f"short {asset}": need for asset, need in event.short.items()}
     found |= {f"long {asset}": need for asset, need in event.long.items()}
     found |= {"status": c.status, "method": solved.method, "objective": c.objective, "gap": c.gap}

@@ -13,6 +13,7 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.examples.events import closings, shorts
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
@@ -182,7 +183,7 @@ class Model:
 def _unaided(objective: Objective) -> Objective:
     """The same objective, its theorems forgotten: a class that redefines `value` inherits none."""
 
-    def value(self: Objective, m: Any) -> float:
+    def value(self: Objective, m: SymbolsAt) -> float:
         return kind.value(self, m)
 
     kind, unaided = type(objective), copy(objective)

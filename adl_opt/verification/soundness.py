@@ -13,7 +13,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.examples.events import any_allocation, closings, queue
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
@@ -60,7 +60,7 @@ def express_against_value(problem: Problem) -> float | None:
     worst = disagreement(program, law, event, tried)
     if objective is not above:
         below, value = (
-            [evaluate(one, Symbols(event, law, amount)) for amount in tried] for one in (objective, above)
+            [evaluate(one, SymbolsAt(event, law, amount)) for amount in tried] for one in (objective, above)
         )
         worst = max(worst, float((np.divide(below, value) - 1).max()))
     return worst
@@ -70,7 +70,7 @@ def disagreement(program: "Program", law: Law | None, event: Event, tried: list[
     """The largest relative difference between what a compiled program says of allocations (legs,) and
     `value`; 1 if the value of the first, pro rata, is 0.
     """
-    values = [evaluate(program.objective, Symbols(event, law, amount)) for amount in tried]
+    values = [evaluate(program.objective, SymbolsAt(event, law, amount)) for amount in tried]
     largest, worst = max(map(abs, values)), 0.0 if values[0] else 1.0
     for amount, value in zip(tried, values):
         scale = max(abs(value), 1e-6 * largest) or 1.0
@@ -90,7 +90,7 @@ def _program(objective: Objective, event: Event, law: Law | None) -> "tuple[Prog
     pro_rata = event.pro_rata_fraction * event.size
     for count in _SAMPLES:
         sampled = law.sample(count, seed=1).align(event.book.assets)
-        if evaluate(objective, Symbols(event, sampled, pro_rata)) > 0:
+        if evaluate(objective, SymbolsAt(event, sampled, pro_rata)) > 0:
             break
     return Program(objective, event, sampled), sampled
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Mask
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.numerics.tail_integrals import UNIT
@@ -73,7 +73,7 @@ def _worst(against: Array, probability: Array, ignored: float) -> Mask:
 
 def _other_loss(event: Event, law: Scenarios) -> Array:
     """Loss of the accounts that no allocation changes, (S,) quote currency."""
-    m = Symbols(event, law, event.amount_from())
+    m = SymbolsAt(event, law, event.amount_from())
     fixed = event.book.per_account(event.free.astype(float)) == 0
     total = np.zeros(len(law.probability))
     for a, b, argument in m.arguments():

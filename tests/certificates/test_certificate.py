@@ -13,7 +13,7 @@ import adl_opt as adl
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.knapsack import knapsack
 from adl_opt.evaluation.minorants import Dual
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import count, cross, isolated, one_asset, scenarios
 from tests.tolerances import TOL
 
@@ -79,7 +79,7 @@ def test_bounds_hold_for_arbitrary_multipliers(seed):
     law = scenarios(rng, len(event.book.assets), 8)
     truth = independent_optimum(event, law)
     point = adl.pro_rata(event).amount
-    m = Symbols(event, law, point)
+    m = SymbolsAt(event, law, point)
     for multipliers in (
         None,
         rng.random((len(event.book.accounts), 8)),

@@ -37,12 +37,12 @@ def test_books_that_barely_lose_anything(seed):
     law = adl.Scenarios(rng.normal(size=(12, 2)) * 0.3)
     first = adl.Event(book(rows), short={"BTC": "all"})
     event = first.with_requirement(short={"BTC": 0.3 * first.required[0]})
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
 
     worst = np.array(
         [
             (np.maximum(a, -np.inf)).max()
-            for _, _, arg in Symbols(event, law, np.zeros(8)).arguments()
+            for _, _, arg in SymbolsAt(event, law, np.zeros(8)).arguments()
             for a in arg
         ]
     ).max()

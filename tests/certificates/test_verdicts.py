@@ -12,7 +12,7 @@ import pytest
 import adl_opt as adl
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import verdict
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import count, cross, isolated, one_asset, scenarios
 from tests.tolerances import TOL
 
@@ -79,7 +79,7 @@ def alike(one, two, value: float = 1.0, contracts: float = 1.0) -> None:
     (a, a_ranges), (b, b_ranges) = one, two
     assert (a.certificate.status, a.unique) == (b.certificate.status, b.unique)
     noise = TOL.rounding * abs(a.certificate.reference) + a.aim.value_rounding(
-        Symbols(a.event, a.law, a.amount)
+        SymbolsAt(a.event, a.law, a.amount)
     )
     assert b.certificate.objective / value == pytest.approx(a.certificate.objective, rel=2e-6, abs=noise)
     open_gap = a.certificate.gap > TOL.gap
@@ -274,7 +274,7 @@ def test_what_is_known_to_be_worse_is_never_certified(seed):
     law = adl.Gaussian(10 ** rng.uniform(-3, -1)) if seed % 2 else scenarios(rng, 1, 8)
     least = adl.water_filling(event).amount
     for objective in (adl.LeverageSquare(), adl.ExpectedLoss()):
-        truth = objective.value(Symbols(event, law, least))
+        truth = objective.value(SymbolsAt(event, law, least))
         for amount in (adl.pro_rata(event).amount, adl.examples.any_allocation(event, rng)):
             proof = assess(objective, event, law, amount).certificate
             if proof.certified:

@@ -5,7 +5,7 @@ import numpy as np
 from scipy import stats
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import LossSymbols, Symbols, loading_of
+from adl_opt.evaluation.symbols import LossSymbols, SymbolsAt, loading_of
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.failures import EVENT, LAW, PAPER, Case
@@ -30,12 +30,12 @@ CASES = [
     ),
     Case(
         r"no symbol 'fractions'; did you mean 'fraction'\?",
-        lambda _: Symbols(EVENT, LAW, EVENT.size).fractions,
+        lambda _: SymbolsAt(EVENT, LAW, EVENT.size).fractions,
         adl.ObjectiveError,
     ),
     Case(r"looks at m\.equity", lambda _: LossSymbols(np.ones(2), np.ones(2) / 2).equity, adl.ObjectiveError),
-    Case("needs a law of price moves", lambda _: Symbols(EVENT, None, EVENT.size).loss, adl.LawError),
-    Case("need a one-factor law", lambda _: Symbols(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
+    Case("needs a law of price moves", lambda _: SymbolsAt(EVENT, None, EVENT.size).loss, adl.LawError),
+    Case("need a one-factor law", lambda _: SymbolsAt(EVENT, LAW, EVENT.size).factor_leverage, adl.LawError),
     Case(
         "need a one-factor law",
         lambda _: Factor().express(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adl_opt.evaluation.batches import answers, batches, expected_shortfall, slope
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import cross, elliptical
 from tests.tolerances import TOL
 
@@ -20,7 +20,7 @@ def test_batches_hold_every_position_once(rng):
 def test_answers_are_those_of_the_dense_formula(rng):
     event = cross(rng, 30, 4)
     law = elliptical(rng, len(event.book.assets))[1]
-    m = Symbols(event, law, np.zeros(len(event.size)))
+    m = SymbolsAt(event, law, np.zeros(len(event.size)))
     value, gradient = law.shortfall_and_slope(m.exposure, m.equity)
     book = event.book
     assert expected_shortfall(book, law, book.notional) == pytest.approx(value, rel=TOL.rounding)

@@ -9,7 +9,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation import rounding
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import count, cross, isolated, one_asset, scenarios
 from tests.objectives_of_users import LossByHand
 from tests.tolerances import TOL
@@ -34,12 +34,12 @@ def test_the_rounding_of_scenario_values_is_within_the_estimate(seed):
     event = cross(rng, 5, 2, decades=6) if seed % 2 else isolated(rng, 5)
     law = scenarios(rng, len(event.book.assets), 6)
     if seed % 3 == 0:  # on a kink: the equity of every account is what it loses in one scenario
-        m = Symbols(event, law, adl.pro_rata(event).amount)
+        m = SymbolsAt(event, law, adl.pro_rata(event).amount)
         worst = next(m.arguments())[2][:, 0] + event.book.equity
         book = replace(event.book, equity=np.where(worst > 0, worst, event.book.equity))
         event = adl.Event(book, short=event.short, long=event.long)
     amount = adl.examples.any_allocation(event, rng)
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     shortfall = exact_losses(event, law, amount)
     total = [sum(column) for column in zip(*shortfall)]
     probability = [Fraction(float(p)) for p in law.probability]
@@ -89,7 +89,7 @@ def test_the_noise_of_any_value_is_seen_in_its_last_digits(seed):
     event = cross(rng, 4, 2)
     law = scenarios(rng, len(event.book.assets), 6)
     amount = adl.examples.any_allocation(event, rng)
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     estimate = rounding.BOTH * rounding.perturbed_rounding(adl.ExpectedLoss().value, m)
     truth = sum(
         p * sum(column)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.examples.events import any_allocation
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
@@ -48,7 +48,7 @@ def test_symbols_of_both_sides_agree(seed):
         program = ConicSymbols(Table(event, moves, 1.0), fraction, plain=True)
         amount = any_allocation(event, rng)
         fraction.value = (amount / np.where(event.size > 0, event.size, 1.0))[event.free]
-        m = Symbols(event, moves, amount)
+        m = SymbolsAt(event, moves, amount)
         for name in names:
             one, two = np.asarray(getattr(program, name).value, float), np.asarray(getattr(m, name), float)
             scale = max(
@@ -57,3 +57,14 @@ def test_symbols_of_both_sides_agree(seed):
                 np.abs(two).max(),
             )
             assert np.abs(one - two).max() <= TOL.formula * scale, name
+
+
+def test_completion_shows_the_symbols_alone():
+    """`dir(m)` is what a user may touch, on both sides, and what `adl.Symbols` says."""
+    event, law = drawn(70_000)
+    names = [name for name in vars(adl.Symbols) if isinstance(vars(adl.Symbols)[name], property)]
+    fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1])
+    for m in (SymbolsAt(event, law, event.size), ConicSymbols(Table(event, law, 1.0), fraction, plain=True)):
+        assert dir(m) == sorted(names)
+        needing_law = {"factor_leverage"}
+        assert all(hasattr(m, name) for name in set(names) - needing_law)

@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, stats
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import count, cross
 from tests.tolerances import TOL
 
@@ -142,7 +142,7 @@ def test_the_papers_example_exactly(paper):
         )
     rough = adl.Problem(adl.ExpectedLoss(), paper, law.quadrature(20)).solve()
     assert rough.certificate.objective == pytest.approx(2212.646, abs=5e-4)
-    assert Symbols(paper, law.align(paper.book.assets), rough.amount).expected_loss == pytest.approx(
+    assert SymbolsAt(paper, law.align(paper.book.assets), rough.amount).expected_loss == pytest.approx(
         2196.607, abs=5e-4
     )
     with_a_term = adl.Problem(adl.ExpectedLoss() + 0.01 * adl.LeverageSquare(), paper, law).solve()

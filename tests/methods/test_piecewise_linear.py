@@ -14,7 +14,7 @@ def test_the_tail_decides_exactly(seed):
     """All but 1e-10 of the probability sits below every kink: the slopes that decide are tiny beside the
     first ones (once 2 % off).
     """
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
     from adl_opt.methods.piecewise_linear import best_in_asset
 
     rng = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def test_the_tail_decides_exactly(seed):
         law = adl.Scenarios(turn * moves, weight / weight.sum(), meant=True)
 
         def loss(amount, event=event, law=law):
-            return Symbols(event, law, amount).expected_loss
+            return SymbolsAt(event, law, amount).expected_loss
 
         best = loss(adl.water_filling(event).amount)
         assert (

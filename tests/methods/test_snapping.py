@@ -11,7 +11,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Evidence
 from adl_opt.evaluation.counting import NOTHING
 from adl_opt.evaluation.minorants import Dual, Minorant
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods import separable, snapping
 from tests.books import count, cross, frame, gaussian, scenarios
 from tests.tolerances import TOL
@@ -143,7 +143,7 @@ def test_what_proves_less_stays_as_it_was():
     """
     event = market([1, 1], [1, 1], [1, 1], [4, 4])[0]
     amount = np.array([2 - 4.01e-4, 4.01e-4])
-    m = Symbols(event, None, amount)
+    m = SymbolsAt(event, None, amount)
     assert at_ends(event, amount, Kinked().minorant(m, Dual()))[1] == 0
     moved, proof = snapping.assess_at_ends(Kinked(), event, None, amount)
     assert (moved == amount).all() and proof.certificate == assess(Kinked(), event, None, amount).certificate
@@ -160,7 +160,7 @@ def test_what_the_conic_dual_proved_must_still_be_proved():
 
     event = market([1, 1], [1, 1], [1, 1], [4, 4])[0]
     amount = np.array([2 - 4.01e-4, 4.01e-4])
-    evidence = Evidence(conic_bound=Loose().value(Symbols(event, None, amount)))
+    evidence = Evidence(conic_bound=Loose().value(SymbolsAt(event, None, amount)))
     assert snapping.assess_at_ends(Loose(), event, None, amount, None, 0.9)[0][1] == 0
     assert (snapping.assess_at_ends(Loose(), event, None, amount, evidence, 0.9)[0] == amount).all()
 

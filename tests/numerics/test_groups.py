@@ -9,7 +9,7 @@ import adl_opt as adl
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.knapsack import knapsack
 from adl_opt.evaluation.minorants import Dual
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.numerics.groups import Groups
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill, gross_levels
@@ -77,7 +77,7 @@ def test_an_event_and_its_violation_are_those_of_the_masks(rng):
 def test_the_knapsack_side_by_side_is_the_one_asset_by_asset(rng):
     for _ in count(100):
         event = books.cross(rng, n=int(rng.integers(2, 30)), d=3)
-        m = Symbols(event, None, event.pro_rata_fraction * event.size)
+        m = SymbolsAt(event, None, event.pro_rata_fraction * event.size)
         below = LeverageSquare().minorant(m, Dual())
         gap, price = knapsack(event, m, below)
         gaps, prices = [below.slack], np.full(len(event.side), np.nan)

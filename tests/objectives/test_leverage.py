@@ -65,7 +65,7 @@ def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
     """
     from scipy.optimize import minimize
 
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
 
     event = cross(np.random.default_rng(seed), 6, 2)
     objective = adl.LeveragePower(7.0)
@@ -80,7 +80,7 @@ def test_leverage_power_ends_uncertified_rather_than_wrong(seed):
     def value(fraction):
         amount = event.fixed_fraction * event.size
         amount[free] = np.clip(fraction, 0, 1) * event.size[free]
-        return objective.value(Symbols(event, None, amount)) / c.reference
+        return objective.value(SymbolsAt(event, None, amount)) / c.reference
 
     rows = [
         {

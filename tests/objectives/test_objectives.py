@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import count, cross, scenarios
@@ -77,7 +77,7 @@ def test_express_is_value(objective, seed):
     fraction.value = rng.random(fraction.size)
     amount = event.fixed_fraction * event.size
     amount[event.free] = fraction.value * event.size[event.free]
-    value = objective.value(Symbols(event, law, amount))
+    value = objective.value(SymbolsAt(event, law, amount))
     for plain in (True, False):
         m = ConicSymbols(Table(event, law, 7.0), fraction, plain=plain)
         expression = objective.express(m)
@@ -129,13 +129,13 @@ def test_minorants_lie_below(objective, rng):
         at = np.where(
             event.free, draw.random(len(event.size)) * event.size, event.fixed_fraction * event.size
         )
-        m = Symbols(event, law, at)
+        m = SymbolsAt(event, law, at)
         below = objective.minorant(m, Dual())
         for _ in range(10):
             other = np.where(event.free, draw.random(len(event.size)) * event.size, at)
             slope = below.low + draw.random() * (below.high - below.low)
-            step = slope @ (Symbols(event, law, other).fraction - m.fraction)
-            value = objective.value(Symbols(event, law, other))
+            step = slope @ (SymbolsAt(event, law, other).fraction - m.fraction)
+            value = objective.value(SymbolsAt(event, law, other))
             assert objective.value(m) - below.slack + step <= value + TOL.formula * abs(value)
 
 

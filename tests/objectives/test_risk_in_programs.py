@@ -6,7 +6,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation.minorants import Dual
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from tests.books import count, cross, isolated, scenarios
@@ -28,7 +28,7 @@ def test_express_is_value(seed):
     closed = rng.random(int(event.free.sum()))
     amount = event.fixed_fraction * event.size
     amount[event.free] = closed * event.size[event.free]
-    m = Symbols(event, law, amount)
+    m = SymbolsAt(event, law, amount)
     unit = float(max(m.loss.max(), 1e-3 * event.book.equity.sum()))
     scaled = [
         adl.Entropic(1 / unit),
@@ -153,7 +153,7 @@ def test_no_bound_of_a_random_dual_beats_the_optimum():
         ):
             best = adl.Problem(measure, event, law).solve(method="conic").certificate.objective
             point = adl.pro_rata(event).amount
-            m = Symbols(event, law, point)
+            m = SymbolsAt(event, law, point)
             n, s = len(event.book.accounts), 10
             for _ in range(3):
                 shape = (

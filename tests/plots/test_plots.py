@@ -5,7 +5,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt import plots
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.problem.explain import volatility_leverage
 from tests.books import one_asset
 from tests.tolerances import TOL
@@ -59,7 +59,7 @@ def test_a_sweeps_factor_leverages_are_those_of_the_symbols(paper):
     law = adl.OneFactor(RATIO, adl.Scenarios([0.0])).align(paper.book.assets)
     problem = adl.Problem(adl.ExpectedLoss(), paper, adl.LogNormal([0.6, 0.75], 0.85, 10 / 365))
     swept = problem.sweep(short={"BTC": [10.0]}, loading=RATIO)
-    exact = Symbols(paper, law, problem.solve().amount).factor_leverage
+    exact = SymbolsAt(paper, law, problem.solve().amount).factor_leverage
     assert swept[[f"factor leverage {account}" for account in "ABCD"]].to_numpy()[0] == pytest.approx(
         exact, rel=TOL.rounding
     )
@@ -70,11 +70,11 @@ def test_volatility_leverage_is_a_standard_deviation(paper):
         adl.LogNormal([0.6, 0.75], 0.85, 10 / 365),
         adl.StudentT(np.array([[0.01, 0.008], [0.008, 0.016]]), 5.0),
     ):
-        m = Symbols(paper, law, np.zeros(8))
+        m = SymbolsAt(paper, law, np.zeros(8))
         drawn = law.sample(2**16, seed=1).moves @ m.exposure.T
         assert volatility_leverage(m) == pytest.approx(drawn.std(axis=0) / m.equity, rel=0.03)
-    assert volatility_leverage(Symbols(paper, adl.StudentT(np.eye(2), 1.5), np.zeros(8))) is None
-    assert volatility_leverage(Symbols(paper, None, np.zeros(8))) is None
+    assert volatility_leverage(SymbolsAt(paper, adl.StudentT(np.eye(2), 1.5), np.zeros(8))) is None
+    assert volatility_leverage(SymbolsAt(paper, None, np.zeros(8))) is None
 
 
 def test_a_picture_of_a_comparison(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.certificates.assess import assess
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.levelling import level
 from tests.books import count, cross, frame, isolated
 from tests.limited import drawn, same_value, within
@@ -129,9 +129,9 @@ def test_targets_are_met_exactly_where_the_test_says_so(seed):
     aimed = adl.factor_targets(event, loading)
     policy = adl.factor_water_filling(event, loading)
     law = adl.OneFactor(loading, adl.Scenarios([1.0]), meant=True).align(event.book.assets)
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
 
-    mine, targets = Symbols(event, law, policy.amount).factor_leverage, aimed.attrs["targets"].to_numpy()
+    mine, targets = SymbolsAt(event, law, policy.amount).factor_leverage, aimed.attrs["targets"].to_numpy()
     best, relaxed = event.book.equity @ mine**2, event.book.equity @ targets**2
     assert relaxed <= best * (1 + TOL.formula)
     if aimed["implementable"].all():
@@ -176,7 +176,7 @@ def test_a_proof_by_every_move():
     in any (Thm 3).
     """
     from adl_opt.certificates.pathwise import factor_gap
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
 
     event = adl.load("factor").event(12, 0)
     law = (
@@ -186,8 +186,8 @@ def test_a_proof_by_every_move():
     )
     best = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     scale = float(event.book.equity.sum())
-    assert factor_gap(event, law, Symbols(event, law, best.amount)).max() <= TOL.formula * scale
-    assert factor_gap(event, law, Symbols(event, law, adl.pro_rata(event).amount)).max() > 1e-3 * scale
+    assert factor_gap(event, law, SymbolsAt(event, law, best.amount)).max() <= TOL.formula * scale
+    assert factor_gap(event, law, SymbolsAt(event, law, adl.pro_rata(event).amount)).max() > 1e-3 * scale
 
 
 @pytest.mark.fuzz
@@ -208,7 +208,7 @@ def test_factors_under_limits(seed):
         assert same_value(proof.objective, best.certificate.objective, best.certificate)
     targets = adl.factor_targets(event, law.loading)
     if targets["implementable"].all():
-        reached = Symbols(event, aligned, level.amount).factor_leverage
+        reached = SymbolsAt(event, aligned, level.amount).factor_leverage
         scale = 1 + np.abs(targets.attrs["targets"].to_numpy()).max()
         assert np.abs(reached - targets.attrs["targets"].to_numpy()).max() <= 1e-5 * scale
     gross = adl.gross_water_filling(event)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from tests.books import count, one_asset
 from tests.tolerances import TOL
 
@@ -16,7 +16,7 @@ LAW = adl.Scenarios(np.linspace(-0.3, 0.9, 9))
 
 
 def loss(event, amount):
-    return Symbols(event, LAW, amount).expected_loss
+    return SymbolsAt(event, LAW, amount).expected_loss
 
 
 @pytest.mark.fuzz

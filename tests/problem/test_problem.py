@@ -72,9 +72,9 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     if not event.free.any():
         return
     from adl_opt.evaluation.minorants import Dual
-    from adl_opt.evaluation.symbols import Symbols
+    from adl_opt.evaluation.symbols import SymbolsAt
 
-    m = Symbols(event, law, conic.amount)
+    m = SymbolsAt(event, law, conic.amount)
     below = adl.ExpectedLoss().minorant(m, Dual())
     price = conic.price[0]
     legs = np.flatnonzero(event.free)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.program import Program
 from adl_opt.verification import soundness
 from tests.books import count, cross, isolated, scenarios
@@ -28,7 +28,7 @@ def drawn(seed: int):
     while True:
         event = isolated(rng, decades=4.0) if rng.random() < 0.3 else cross(rng)
         law = scenarios(rng, len(event.book.assets))
-        lost = float(Symbols(event, law, event.pro_rata_fraction * event.size).expected_loss)
+        lost = float(SymbolsAt(event, law, event.pro_rata_fraction * event.size).expected_loss)
         if event.free.any() and lost > 0:
             return event, law, lost
 

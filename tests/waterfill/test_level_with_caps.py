@@ -8,7 +8,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.certificates.pathwise import pathwise_gap
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.examples.events import any_allocation
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.level import water_level
@@ -52,9 +52,9 @@ def test_capped_water_filling_is_optimal_in_every_scenario(seed):
     terms = np.abs(event.book.notional).sum() * np.abs(law.moves).max() + event.book.equity.sum()
     assert pathwise_gap(event, law, water.amount).max() <= TOL.rounding * terms
     # A scenario alone: no random allocation loses less in it.
-    loss = Symbols(event, law, water.amount).loss
+    loss = SymbolsAt(event, law, water.amount).loss
     for _ in range(5):
-        assert (Symbols(event, law, any_allocation(event, rng)).loss >= loss - TOL.formula * terms).all()
+        assert (SymbolsAt(event, law, any_allocation(event, rng)).loss >= loss - TOL.formula * terms).all()
     without = adl.Problem(adl.ExpectedLoss(), event).solve()
     assert without.certificate.certified and without.unique is (None if event.free.any() else True)
 

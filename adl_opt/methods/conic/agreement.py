@@ -12,7 +12,7 @@ from adl_opt.certificates.certificate import Certificate
 from adl_opt.certificates.values_seen import downhill, key_of
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import scenario_count
 from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.own_variables import DISAGREE
@@ -38,7 +38,7 @@ def check(compiled: Compiled, event: Event, amount: Array) -> None:
     if trusted(objective) or not expressed or cells > _MOST_CHECKED:
         return
     with contextlib.suppress(LawError):
-        program, value = compiled.program(event), evaluate(objective, Symbols(event, law, amount))
+        program, value = compiled.program(event), evaluate(objective, SymbolsAt(event, law, amount))
         fraction = event.fraction_from(amount)
         other = program.expressed(fraction)
         if (trial := compiled.trial(event)) is not None:
@@ -58,7 +58,7 @@ def bound_counts(compiled: Compiled, event: Event, amount: Array, point: "Point"
     """
     objective, program, scales = compiled.objective, compiled.program(event), compiled.scales(event)
     value, untouched = (
-        evaluate(objective, Symbols(event, compiled.law, at)) for at in (amount, np.zeros(len(event.size)))
+        evaluate(objective, SymbolsAt(event, compiled.law, at)) for at in (amount, np.zeros(len(event.size)))
     )
     noise = 1e-12 * abs(untouched) + 1e-14 * program.money
     other = program.expressed(point.fraction)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.laws.sampling import root
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import with_expected_loss
 
 
-def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) -> Objective | None:
+def cut_below(objective: Objective, law: Law | None, points: Sequence[SymbolsAt]) -> Objective | None:
     """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the
     law is not elliptical.
     """
@@ -25,7 +25,7 @@ def cut_below(objective: Objective, law: Law | None, points: Sequence[Symbols]) 
     return with_expected_loss(objective, lambda: Cuts(form, [_place(m, form) for m in points]))
 
 
-def _place(m: Symbols, law: Any) -> Array:
+def _place(m: SymbolsAt, law: Any) -> Array:
     """z = cushion / deviation of every account, (n,); infinite where nothing moves."""
     deviation = np.sqrt(np.maximum(np.einsum("nd,nd->n", m.exposure @ law.scale, m.exposure), 0.0))
     cushion = m.equity + m.exposure @ law.mean
@@ -43,7 +43,7 @@ class Cuts(Objective):
             terms = [law.tail_terms(np.minimum(z, 1e6)) for z in places]
         self._first, self._tail = (np.array([term[k] for term in terms]) for k in (0, 1))  # (cuts, n)
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         deviation = cp.norm(m.exposure @ self._root, 2, axis=1)
@@ -53,7 +53,7 @@ class Cuts(Objective):
         ]
         return cp.sum(cp.maximum(0, *heights))
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         deviation = np.linalg.norm(m.exposure @ self._root, axis=1)
         cushion = m.equity + m.exposure @ self._law.mean
         return float(np.maximum((self._first * deviation - self._tail * cushion).max(axis=0), 0.0).sum())

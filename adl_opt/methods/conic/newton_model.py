@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import answers, batches
-from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt, needed
 from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective
@@ -21,7 +21,7 @@ from adl_opt.objectives.expected_loss import is_expected_loss, with_expected_los
 NATURAL = 1e-2
 
 
-def newton_at(objective: Objective, m: Symbols) -> Objective | None:
+def newton_at(objective: Objective, m: SymbolsAt) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth
     law; None if it has none or there are scenarios.
     """
@@ -62,7 +62,7 @@ def strictly_convex(objective: Objective, event: Event, law: Law | None, amount:
 class Newton(Objective):
     """What the expected loss changes to second order around an allocation (quote currency)."""
 
-    def __init__(self, m: Symbols) -> None:
+    def __init__(self, m: SymbolsAt) -> None:
         book, legs = m.event.book, len(m.amount)
         self._at, self._notional = m.fraction, book.notional
         self.solver_scale = NATURAL * m.expected_loss
@@ -76,7 +76,7 @@ class Newton(Objective):
         data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))
         self._half = sp.csr_array((data, (rows, columns)), shape=(legs, legs))
 
-    def express(self, m: Any) -> Any:
+    def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 
         step = cp.multiply(-self._notional / m.unit, m.fraction - self._at)
@@ -84,6 +84,6 @@ class Newton(Objective):
             self._half * np.sqrt(m.unit / 2) @ step
         )
 
-    def value(self, m: Any) -> float:
+    def value(self, m: SymbolsAt) -> float:
         step = -self._notional * (m.fraction - self._at)
         return float(self._slope @ step + ((self._half @ step) ** 2).sum() / 2)

@@ -19,7 +19,7 @@ from adl_opt.arrays import TINY, Array, Index
 from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.methods.conic.highs_models import highs_model, run_highs, solve_exactly
 from adl_opt.methods.conic.preferred import preferred
@@ -215,7 +215,7 @@ def optimal_face(
                 "linear programs where what the objective curves is constant",
             )
             return replace(face, within=max(room, _ZERO), curved=not exact)
-    nothing, most = np.zeros(0), evaluate(objective, Symbols(event, law, amount)) / scale + WITHIN
+    nothing, most = np.zeros(0), evaluate(objective, SymbolsAt(event, law, amount)) / scale + WITHIN
     return LevelSet(
         event, np.arange(program.fraction.size), nothing, nothing, sp.csr_array((0, 0)), nothing, 0,
         f"conic programs over allocations within {WITHIN:.0e} of the optimum", WITHIN, False, program, scale,
@@ -229,7 +229,7 @@ def _constant(
     """A linear program whose optima are those of a curved objective: what it curves is held where it is,
     linear terms are minimised.
     """
-    book, m, unit = event.book, Symbols(event, law, amount), float(event.natural_scale.mean())
+    book, m, unit = event.book, SymbolsAt(event, law, amount), float(event.natural_scale.mean())
     fraction = cp.Variable(int(event.free.sum()), bounds=[0, 1], name="fraction")
     symbols = ConicSymbols(Table(event, law, unit), fraction, plain=False)
     held: list[Any] = []
@@ -259,7 +259,7 @@ def _constant(
     return cp.Problem(cp.Minimize(total / scale), [clearing, *symbols.constraints, *held]), fraction
 
 
-def _ceiling(part: Objective, m: Symbols) -> Array | None:
+def _ceiling(part: Objective, m: SymbolsAt) -> Array | None:
     return part.loss_ceiling(m.loss, m.probability) if scenario_count(m.law) else None
 
 

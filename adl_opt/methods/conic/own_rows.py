@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
 from adl_opt.evaluation.minorants import point_support
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.cones import Cones, binding_cones, solved
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
@@ -176,7 +176,7 @@ class OwnRows:
             elif name == "shortfall":
                 given[columns] = np.maximum(self._m.rows.matrix @ fraction + self._m.rows.constant, 0.0)
             else:
-                given[columns] = Symbols(self.event, self.law, self.amount(fraction)).loss / self._unit
+                given[columns] = SymbolsAt(self.event, self.law, self.amount(fraction)).loss / self._unit
         return given
 
     def amount(self, fraction: Array) -> Array:
@@ -200,7 +200,7 @@ class OwnRows:
                     (rows.account, rows.scenario),
                     by_column[self._at["shortfall"]] / scale[rows.account],
                 )
-            slope += point_support(Symbols(event, self.law, self.amount(fraction)), weight).low
+            slope += point_support(SymbolsAt(event, self.law, self.amount(fraction)), weight).low
         return slope
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic.narrowing import Search, search
@@ -71,7 +71,7 @@ class Trial:
         """
         if not self.rows.known:
             return None
-        value = evaluate(self.rows.objective, Symbols(self.event, self.law, self.rows.amount(fraction)))
+        value = evaluate(self.rows.objective, SymbolsAt(self.event, self.law, self.rows.amount(fraction)))
         least = self.rows.least(fraction, self._reference)
         self.allocations += 1
         self.lowest = min(self.lowest, value)

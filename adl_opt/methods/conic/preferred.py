@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import TINY, Array, Mask
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.highs_models import solve_exactly
 
 
@@ -35,7 +35,7 @@ def _unevenness(event: Event, fraction: Any) -> Any:
         (np.abs(event.notional[legs]), (book.account[legs], np.arange(len(legs)))),
         shape=(len(book.accounts), len(legs)),
     )
-    start = Symbols(event, None, event.amount_from()).leverage
+    start = SymbolsAt(event, None, event.amount_from()).leverage
     after = start - sp.diags_array(1 / book.equity) @ share @ fraction
     weight = np.sqrt(book.equity / book.equity.sum()) / max(float(start.max()), TINY)
     return cp.sum_squares(cp.multiply(weight, after))

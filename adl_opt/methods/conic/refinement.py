@@ -10,7 +10,7 @@ from adl_opt.certificates.assess import TIGHT
 from adl_opt.certificates.certificate import MATERIAL, Evidence
 from adl_opt.data.event import cleared
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.base import Found, Request, best_of
 from adl_opt.methods.conic.attempts import amount_at, at_ends, first_answer
 from adl_opt.methods.conic.newton_model import newton_at
@@ -43,7 +43,7 @@ def _minimum_of_model(request: Request, here: Found) -> "Point | None":
     """Where the model around `here` is least; None if there is no model or no solver masters it."""
     from adl_opt.methods.conic.program import Program
 
-    event, m = request.event, Symbols(request.event, request.law, here.amount)
+    event, m = request.event, SymbolsAt(request.event, request.law, here.amount)
     model = request.objective.local_model(m) or newton_at(request.objective, m)
     if model is None:
         return None
@@ -65,9 +65,9 @@ def _downhill(request: Request, here: Array, there: Array) -> Array:
     falls.
     """
     objective, event, law = request.objective, request.event, request.law
-    start = evaluate(objective, Symbols(event, law, here))
+    start = evaluate(objective, SymbolsAt(event, law, here))
     for halving in range(_HALVINGS):
         amount = there if halving == 0 else cleared(event, here + 0.5**halving * (there - here))
-        if evaluate(objective, Symbols(event, law, amount)) <= start:
+        if evaluate(objective, SymbolsAt(event, law, amount)) <= start:
             return amount
     return there

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols, scenarios_of
+from adl_opt.evaluation.symbols import SymbolsAt, scenarios_of
 from adl_opt.laws.base import Law, Scenarios
 
 _MOST_ROWS = 20_000_000  # accounts x scenarios the conic method will look at
@@ -46,7 +46,7 @@ class Table:
     def __init__(self, event: Event, law: Law | None, unit: float) -> None:
         self.event, self.law, self.unit = event, law, unit
         self.free = np.flatnonzero(event.free)
-        self.untouched = Symbols(event, law, event.amount_from())
+        self.untouched = SymbolsAt(event, law, event.amount_from())
 
     @cached_property
     def rows(self) -> Rows:
@@ -63,7 +63,7 @@ class Table:
         return most
 
 
-def rows_of(untouched: Symbols, law: Scenarios, free: Index) -> Rows:
+def rows_of(untouched: SymbolsAt, law: Scenarios, free: Index) -> Rows:
     event, moves = untouched.event, law.moves
     book, scale = event.book, event.natural_scale
     if len(book.accounts) * len(moves) > _MOST_ROWS:

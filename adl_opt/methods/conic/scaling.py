@@ -6,7 +6,7 @@ import numpy as np
 
 from adl_opt.certificates.certificate import MATERIAL
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
 
@@ -36,11 +36,11 @@ def scales_of(objective: Objective, event: Event, law: Law | None) -> Scales:
     mean account.
     """
     k = event.free_assets
-    pro_rata = evaluate(objective, Symbols(event, law, event.pro_rata_amount))
+    pro_rata = evaluate(objective, SymbolsAt(event, law, event.pro_rata_amount))
     account = float(event.natural_scale.mean()) if objective.money else 1.0
     nearly_all = (event.capacities[k] - event.required[k] <= _NEARLY_ALL * event.capacities[k]).any()
     scale = account if abs(pro_rata) <= _LITTLE * account else 0.0
     if nearly_all:
-        before = abs(evaluate(objective, Symbols(event, law, np.zeros(len(event.size)))))
+        before = abs(evaluate(objective, SymbolsAt(event, law, np.zeros(len(event.size)))))
         scale = max(before if np.isfinite(before) else 0.0, scale)
     return Scales(pro_rata, max(MATERIAL * abs(pro_rata), _TOLD_APART * scale))

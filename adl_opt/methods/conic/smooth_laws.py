@@ -11,7 +11,7 @@ from adl_opt.certificates.assess import TIGHT
 from adl_opt.certificates.certificate import Evidence, with_bound
 from adl_opt.data.event import cleared
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import Symbols, needed
+from adl_opt.evaluation.symbols import SymbolsAt, needed
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.methods.base import Found, Request, best_of
 from adl_opt.methods.conic.agreement import bound_counts
@@ -44,7 +44,7 @@ def by_cuts(request: Request) -> Found | None:
     enough = 10 * TIGHT if objective.expected_loss_weight is None else _NEWTON
     stalled = 0
     for _ in range(_CUTS):
-        below = cut_below(objective, law, [Symbols(event, law, amount) for amount in amounts])
+        below = cut_below(objective, law, [SymbolsAt(event, law, amount) for amount in amounts])
         if below is None:
             return None
         before = min((each.gap for each in found), default=np.inf)
@@ -83,7 +83,7 @@ def by_newton(request: Request) -> Found | None:
     """
     event, law, objective = request.event, request.law, request.objective
     amount = cleared(event, event.pro_rata_amount)
-    if newton_at(objective, Symbols(event, law, amount)) is None:
+    if newton_at(objective, SymbolsAt(event, law, amount)) is None:
         return None
     covariance = needed(law).covariance_of_moves()
     if covariance is not None:

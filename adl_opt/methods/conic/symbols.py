@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
-from adl_opt.evaluation.symbols import loading_of, no_symbol, scenarios_of
+from adl_opt.evaluation.symbols import SYMBOLS, loading_of, no_symbol, scenarios_of
 from adl_opt.methods.conic.rows import Rows, Table
 
 
@@ -33,6 +33,9 @@ class ConicSymbols:
 
     def __getattr__(self, name: str) -> Any:
         raise no_symbol(name)
+
+    def __dir__(self) -> list[str]:
+        return list(SYMBOLS)
 
     def part(self, number: int) -> "ConicSymbols":
         """The same symbols for part `number` of a sum: its rows above the losses are its own, and so are

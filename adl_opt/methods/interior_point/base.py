@@ -10,7 +10,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.methods.interior_point.block import Block
 
@@ -81,7 +81,7 @@ class InteriorPoint:
         """What they lose in each scenario, (S,)."""
         total = np.zeros(len(law.probability))
         if not self._decides.all():
-            for a, b, argument in Symbols(self.event, law, self.event.amount_from()).arguments():
+            for a, b, argument in SymbolsAt(self.event, law, self.event.amount_from()).arguments():
                 total += np.maximum(argument[~self._decides[a:b]], 0.0).sum(axis=0)
         return total
 

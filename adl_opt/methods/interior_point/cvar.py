@@ -13,7 +13,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.event import Event
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Scenarios
 from adl_opt.methods.interior_point.base import STEP, InteriorPoint, Progress, Watch, begin_at_slopes
 from adl_opt.methods.interior_point.linear_algebra import bordered_solver
@@ -47,13 +47,13 @@ class TailInteriorPoint(InteriorPoint):
         nothing more. An interrupt keeps the best point.
         """
         event, steps, fraction = self.event, 0, self.event.pro_rata_fraction[self.event.free]
-        loss = Symbols(event, self.law, event.pro_rata_fraction * event.size).loss
+        loss = SymbolsAt(event, self.law, event.pro_rata_fraction * event.size).loss
         if not (loss[self.cost > 0] > 0).any():
             return fraction
         inside = self._worst(loss)
         for _ in range(len(self.cost) + 1):  # each round takes in a scenario at least
             fraction, quantile, steps = self._solve_on(np.flatnonzero(inside), watch, accuracy, steps)
-            loss = Symbols(event, self.law, event.amount_from(fraction)).loss
+            loss = SymbolsAt(event, self.law, event.amount_from(fraction)).loss
             left_out = np.maximum(loss - quantile, 0.0) * (self.cost * ~inside)
             if self.interrupted or left_out.sum() <= accuracy * loss.max():
                 break

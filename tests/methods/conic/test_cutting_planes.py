@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.cutting_planes import Cuts, cut_below
 from adl_opt.methods.conic.newton_model import Newton, newton_at
 from tests.books import FULL, count, cross, elliptical, scenarios
@@ -16,10 +16,10 @@ from tests.tolerances import TOL
 ELLIPTICAL = 1e-8  # relative gap asked of elliptical problems (the figure)
 
 
-def at(event: adl.Event, law: adl.Law, fraction: np.ndarray) -> Symbols:
+def at(event: adl.Event, law: adl.Law, fraction: np.ndarray) -> SymbolsAt:
     amount = event.fixed_fraction * event.size
     amount[event.free] = fraction * event.size[event.free]
-    return Symbols(event, law, amount)
+    return SymbolsAt(event, law, amount)
 
 
 def test_curvature_by_differences(rng):

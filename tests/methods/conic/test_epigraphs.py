@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.narrowing import search
 from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.rows import Table
@@ -128,7 +128,7 @@ def tails(seed):
     rng = np.random.default_rng(seed)
     event, level = cross(rng), rng.uniform(0.5, 0.95)
     law = scenarios(rng, len(event.book.assets), 24)
-    loss = Symbols(event, law, adl.pro_rata(event).amount).loss
+    loss = SymbolsAt(event, law, adl.pro_rata(event).amount).loss
     order = np.argsort(-loss)
     quantile = loss[order][np.searchsorted(np.cumsum(law.probability[order]), 1 - level)]
     return adl.CVaR(level), Tail(least=quantile * (1 - rng.random() / 5), level=level), event, law

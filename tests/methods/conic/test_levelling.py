@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.conic.levelling import evenly, polished
 from tests.books import frame
 from tests.limited import within
@@ -67,5 +67,5 @@ def test_polish_levels_what_is_left():
     best = adl.Problem(adl.LeverageSquare(), event).solve(method="conic")
     start = np.where(best.amount > (1 - 1e-6) * event.size, event.size, best.amount * (1 - 1e-4))
     exact = polished(event, np.abs(event.book.notional), start)
-    value = Symbols(event, None, exact).leverage ** 2 @ event.book.equity
+    value = SymbolsAt(event, None, exact).leverage ** 2 @ event.book.equity
     assert within(event, exact) and value <= best.certificate.objective * (1 + TOL.formula)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.interior_point.cvar import TailInteriorPoint
 from adl_opt.methods.interior_point.quantile import Quantile
 from adl_opt.methods.separable import open_rows, pays
@@ -78,7 +78,7 @@ def test_scenarios_that_matter_only_after_closing_are_taken_in():
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 10.0})
     little = 1e-4 * np.arange(100)
     law = adl.Scenarios(np.vstack([np.c_[0.6 - little, 0 * little], np.c_[-0.1 + 0 * little, -0.3 + little]]))
-    first = np.argsort(-Symbols(event, law, event.pro_rata_fraction * event.size).loss)[:64]
+    first = np.argsort(-SymbolsAt(event, law, event.pro_rata_fraction * event.size).loss)[:64]
     assert (first < 100).all()
     interior = TailInteriorPoint(event, law, adl.WorstCase().excess_cost(law.probability))
     fraction = interior.solve(None, 1e-9)
@@ -108,7 +108,7 @@ def test_where_many_rows_are_open_a_linear_program_is_slow():
     for law, expected in ((calm, False), (wild, True)):
         assert pays(adl.ExpectedLoss(), event, law) is expected
         m = [
-            Symbols(event, law, amount)
+            SymbolsAt(event, law, amount)
             for amount in (0 * event.size, np.where(event.closable, event.size, 0.0))
         ]
         decided = sum(

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import adl_opt as adl
-from adl_opt.evaluation.symbols import Symbols
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.methods.interior_point.expected_loss import ExpectedLossInteriorPoint
 from tests.books import count, cross, elliptical, frame, scenarios
 from tests.tolerances import TOL
@@ -192,7 +192,7 @@ def test_what_fixed_accounts_lose_is_counted(seed):
     )
     event = adl.Event(adl.Book.from_frame(table), short={"X": "all", "Y": "40%"}, cap=0.6)
     law = adl.Gaussian(0.02 * np.eye(2)).align(event.book.assets)
-    known = Symbols(event, law, event.fixed_fraction * event.size).expected_shortfall[:2].sum()
+    known = SymbolsAt(event, law, event.fixed_fraction * event.size).expected_shortfall[:2].sum()
     assert ExpectedLossInteriorPoint(event, law).fixed == pytest.approx(known, rel=TOL.formula)
 
 
