@@ -207,8 +207,8 @@ def _result(spec: Spec, case: Case, runs: list[_Run]) -> Result:
     ]
     if spread is not None and spread > AGREE:
         troubles.append(f"certified values differ by {spread:.2g}")
-    if case.known is not None and ours and abs(ours[0][0].objective / case.known - 1) > AGREE:
-        troubles.append(f"certified value {ours[0][0].objective:.9g}, known {case.known:.9g}")
+    if case.known is not None and ours and abs(ours[0][0].value / case.known - 1) > AGREE:
+        troubles.append(f"certified value {ours[0][0].value:.9g}, known {case.known:.9g}")
     where = f"{spec.name}, {case.accounts:,} accounts"
     return Result(
         spec=spec, case=case, lines=lines, spread=spread, troubles=tuple(f"{where}: {t}" for t in troubles)
@@ -240,8 +240,8 @@ def _optimum(case: Case, k: int, runs: list[_Run], certificates: dict[str, dict[
     for run in runs:
         found = certificates[run.contender.name].get(k)
         if run.contender.ours and found is not None and found.certified:
-            return found.objective
-    return adl.Problem(case.objective, case.event(k), case.law).solve().certificate.objective
+            return found.value
+    return adl.Problem(case.objective, case.event(k), case.law).solve().certificate.value
 
 
 def _line(run: _Run, optimum: dict[int, float], certificates: dict[int, Certificate]) -> Line:
@@ -260,6 +260,6 @@ def _line(run: _Run, optimum: dict[int, float], certificates: dict[int, Certific
 
 
 def _spread(values: tuple[Certificate, ...]) -> float:
-    objective = [c.objective for c in values]
+    objective = [c.value for c in values]
     scale = max([values[0].floor, *map(abs, objective)])
     return (max(objective) - min(objective)) / scale if scale > 0 else 0.0

@@ -209,15 +209,14 @@ def _agreement(results: list[Result]) -> str:
             ""
             if known is None
             else (
-                f"; the example is known to have {known:,.6f}, off by "
-                f"{_small(abs(first.objective / known - 1))}"
+                f"; the example is known to have {known:,.6f}, off by {_small(abs(first.value / known - 1))}"
             )
         )
         which = "" if len(result.case.events) == 1 else " at the first requirement"
         known_too = f" {result.case.note[:1].upper()}{result.case.note[1:]}." if result.case.note else ""
         lines.append(
-            f"- {size}: certified value {first.objective:,.6f} "
-            f"({first.measure}){which}{spread}{paper}.{known_too}"
+            f"- {size}: certified value {first.value:,.6f} "
+            f"({first.objective_name}){which}{spread}{paper}.{known_too}"
         )
     return "\n".join(lines)
 

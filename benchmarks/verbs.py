@@ -123,7 +123,7 @@ def certified(case: Case, method: str = "separable", name: str = "certify") -> C
 
     def run(k: int) -> Answer:
         certificate = adl.certify(case.objective, case.event(0), case.law, found)
-        return Answer(amount=found.amount, says=certificate.status, claimed=certificate.objective)
+        return Answer(amount=found.amount, says=certificate.status, claimed=certificate.value)
 
     return Contender(name=name, run=run)
 
@@ -340,7 +340,7 @@ def required(event: adl.Event) -> float:
 def _ours(allocation: adl.Allocation) -> Answer:
     certificate = allocation.certificate
     return Answer(
-        amount=allocation.amount, says=certificate.status, claimed=certificate.objective, proof=certificate
+        amount=allocation.amount, says=certificate.status, claimed=certificate.value, proof=certificate
     )
 
 

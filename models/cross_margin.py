@@ -24,11 +24,11 @@ LOADING = {k: sigma * HORIZON**0.5 for k, sigma in VOLATILITY.items()}  # both m
 def _exact_law(model, start):
     for method in ("separable", "conic"):
         exact = model.solve(start, law=EXACT, method=method)
-        yield 100 * abs(exact.certificate.objective - 2194.890), exact.certificate.gap >= 1e-9
+        yield 100 * abs(exact.certificate.value - 2194.890), exact.certificate.gap >= 1e-9
         yield abs(exact.amount[start.free] - [2.7598, 0, 7.2402, 0]).max() >= 5e-5
     rough = model.solve(start)
-    yield 100 * abs(rough.certificate.objective - 2212.646)
-    yield 100 * abs(model.certify(start, rough, law=EXACT).objective - 2196.607)
+    yield 100 * abs(rough.certificate.value - 2212.646)
+    yield 100 * abs(model.certify(start, rough, law=EXACT).value - 2196.607)
 
 
 equities, exact_law, gross_leverage_misleads = adl.claims(
@@ -40,7 +40,7 @@ equities, exact_law, gross_leverage_misleads = adl.claims(
      "quadrature to 1e-10; an interior point and Newton's method agree", 0.05, _exact_law),
     ("gross_leverage_misleads", "levelling gross leverage misleads: it loses at least a third more than the "
      "optimum", "our correction: hedges count", 0.0, lambda model, start: [4 / 3 - model.certify(
-     start, model.solve(start, adl.MaxLeverage())).objective / model.solve(start).certificate.objective]),
+     start, model.solve(start, adl.MaxLeverage())).value / model.solve(start).certificate.value]),
     seeds=1,
 )  # fmt: skip
 
@@ -50,7 +50,7 @@ def published_value(model):
     """closing 10 BTC the expected loss is 2212.645998 by HiGHS and by Clarabel, certified"""
     for solver in ("HIGHS", "CLARABEL"):
         found = model.problem(4).solve(method="conic", solver=solver).certificate
-        yield abs(found.objective / 2212.645998 - 1), found.gap
+        yield abs(found.value / 2212.645998 - 1), found.gap
 
 
 @adl.claim(source="the paper's figure", seeds=1)
@@ -70,7 +70,7 @@ def separable_is_conic(model):
     for n, seed in ((4, 0), (25, 1), (25, 2)):
         solve = model.problem(n, seed).solve
         conic, separable = (solve(method=method).certificate for method in ("conic", "separable"))
-        yield abs(conic.objective - separable.objective) / separable.objective, separable.gap
+        yield abs(conic.value - separable.value) / separable.value, separable.gap
 
 
 MODEL = adl.Model(
@@ -78,7 +78,7 @@ MODEL = adl.Model(
     title="expected loss in cross margin: the paper's four hedged accounts",
     source="Campbell et al. (2026), cross-margin example",
     objective=adl.ExpectedLoss(), law=LAW, sizes=(4, 40, 400), demo=True,
-    event=lambda n, seed: adl.examples.four_hedged() if n == 4 else adl.examples.like_the_four(n, seed),
+    event=lambda n, seed: adl.examples.paper() if n == 4 else adl.examples.like_the_four(n, seed),
     claims=(
         equities, published_value, exact_law, whole_figure, separable_is_conic, price_is_a_slope,
         convex_in_requirement, gross_leverage_misleads,

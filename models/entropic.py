@@ -20,7 +20,7 @@ LAW = adl.StudentT({"BTC": {"BTC": 0.08**2}}, dof=4).sample(200, seed=3)
 
 def _scaled(start, *aversions) -> list[adl.Entropic]:
     """Risk aversions in units of one over the expected loss at pro rata."""
-    scale = adl.certify(adl.ExpectedLoss(), start, LAW, adl.pro_rata(start)).objective
+    scale = adl.certify(adl.ExpectedLoss(), start, LAW, adl.pro_rata(start)).value
     return [adl.Entropic(a / scale) for a in aversions]
 
 

@@ -34,7 +34,7 @@ OURS = adl.claims(
      [model.solve(start).amount - [0, 0, 4, 0], adl.gross_water_filling(start).amount - [2, 0, 2, 0]])) / 4),
     ("gross_levelling_costs", "levelling gross leverage loses more than twice the optimum's expected loss",
      "our example", 0.0, lambda model, start: [2.0 - model.certify(
-     start, adl.gross_water_filling(start)).objective / model.solve(start).certificate.objective]),
+     start, adl.gross_water_filling(start)).value / model.solve(start).certificate.value]),
     seeds=1,
 )  # fmt: skip
 

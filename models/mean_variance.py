@@ -18,7 +18,7 @@ HULL = adl.MonotoneMeanVariance(2.5)  # weighs the largest loss alone, where it 
 
 def _off(model, measure, *by_hand):
     """How far the values of water-filling and of what is better are from those by hand."""
-    return [abs(model.certify(PAIR, x, measure).objective - v) for x, v in zip((LEVEL, BETTER), by_hand)]
+    return [abs(model.certify(PAIR, x, measure).value - v) for x, v in zip((LEVEL, BETTER), by_hand)]
 
 
 OURS = adl.claims(
@@ -27,8 +27,8 @@ OURS = adl.claims(
     ("and_for_the_deviation", "so it does for mean + 1.5 standard deviations: 8.75 against 8.725",
      "the same two accounts", 1e-12, lambda model: _off(model, adl.MeanDeviation(1.5), 8.75, 8.725)),
     ("not_convex", "it is not convex in what is closed: halfway between (0.8, 2.2) and its mirror image it "
-     "is larger than at both", "the same two accounts", 0.0, lambda model: [model.certify(PAIR, end).objective
-     + 0.01 - model.certify(PAIR, (1.5, 1.5)).objective for end in (BETTER, BETTER[::-1])]),
+     "is larger than at both", "the same two accounts", 0.0, lambda model: [model.certify(PAIR, end).value
+     + 0.01 - model.certify(PAIR, (1.5, 1.5)).value for end in (BETTER, BETTER[::-1])]),
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def not_monotone(model):
     for small, value in ((1.0, 5.95), (1.1, 5.9305)):
         law = adl.Scenarios({"BTC": [small, 8.0]}, meant=True)
         for measure, by_hand in ((model.objective, value), (HULL, 5.75)):
-            yield abs(model.certify(start, [0.0], measure, law).objective / by_hand - 1)
+            yield abs(model.certify(start, [0.0], measure, law).value / by_hand - 1)
 
 
 @adl.claim(source="Thm 1", seeds=[1])
@@ -48,11 +48,11 @@ def monotone_hull(model, start):
     """the hull lies below, and under it water-filling is certified optimal for eight laws"""
     level = adl.water_filling(start)
     for law in adl.examples.eight_laws():
-        scale = max(model.certify(start, level, adl.ExpectedLoss(), law).objective, 1.0)
+        scale = max(model.certify(start, level, adl.ExpectedLoss(), law).value, 1.0)
         for gamma in (0.01 / scale, 1 / scale):
             hull = model.certify(start, level, adl.MonotoneMeanVariance(1 / (2 * gamma)), law)
-            above = model.certify(start, level, adl.MeanVariance(gamma), law).objective
-            yield (hull.objective - above) / scale, hull.gap
+            above = model.certify(start, level, adl.MeanVariance(gamma), law).value
+            yield (hull.value - above) / scale, hull.gap
 
 
 MODEL = adl.Model(

@@ -42,7 +42,7 @@ PROMISES = adl.claims(
 FALSE = adl.claims(
     ("least_highest_leverage", "the highest leverage it leaves is the least possible (above it, of it)",
      "false: THEORY 3, n2", 1e-6, lambda model, start: np.divide(*(
-     model.certify(start, rule(start), adl.MaxLeverage()).objective
+     model.certify(start, rule(start), adl.MaxLeverage()).value
      for rule in (model.closed_form, adl.water_filling))) - 1),
     ("least_expected_loss", "its expected loss is the least possible (above it, of it)",
      "false: Thm 1 gives that to water-filling", 1e-6, lambda model, start: model.certify(start,

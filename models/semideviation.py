@@ -39,7 +39,7 @@ def fails_above_one(model):
     start, law = adl.examples.shorts([3, 3], [1, 1], 3.0), adl.Scenarios({"BTC": [0.5, 3.0]}, [0.1, 0.9])
     for closed, value in ((model.closed_form(start), 7.056), ([0.8, 2.2], 7.0552)):
         # Affine in c: the library refuses c above 1.
-        mean, whole = (model.certify(start, closed, adl.MeanSemideviation(c), law).objective for c in (0, 1))
+        mean, whole = (model.certify(start, closed, adl.MeanSemideviation(c), law).value for c in (0, 1))
         yield abs(mean + 1.2 * (whole - mean) - value)
 
 

@@ -39,7 +39,7 @@ def one_optimum(model, start):
     """accounts answering prices and the conic program find one optimum, certified to 1e-8 and unique"""
     found = [model.solve(start, method=method) for method in ("separable", "conic")]
     one, two = (a.certificate for a in found)
-    return one.gap, two.gap, abs(one.objective / two.objective - 1), not (found[0].unique and found[1].unique)
+    return one.gap, two.gap, abs(one.value / two.value - 1), not (found[0].unique and found[1].unique)
 
 
 @adl.claim(source="first-order condition", tolerance=1e-6, seeds=[1])
@@ -50,13 +50,13 @@ def one_marginal_risk(model, start):
     slope = model.law.align(book.assets).shortfall_and_slope(left, book.equity)[1]
     saved = slope[book.account, book.asset] * book.price[book.asset] * np.sign(book.position)
     inside = adl.examples.inside(start, solved.amount)
-    return abs(saved[inside] / solved.price[0] - 1) if inside.sum() > 1 else None
+    return abs(saved[inside] / solved.shadow_price_by_asset[0] - 1) if inside.sum() > 1 else None
 
 
 @adl.claim(source="the limit of Student t", tolerance=1e-5, seeds=[2])
 def gaussian_in_the_limit(model, start):
     """with more degrees of freedom it becomes the Gaussian optimum: at a hundred million, the same loss"""
-    fat, normal = (model.solve(start, law=law(dof)).certificate.objective for dof in (1e8, np.inf))
+    fat, normal = (model.solve(start, law=law(dof)).certificate.value for dof in (1e8, np.inf))
     return abs(fat / normal - 1)
 
 
@@ -65,8 +65,8 @@ def a_normal_plan_costs(model):
     """planning for a normal law of the same covariance costs: never less, and in a book of ours 5 % more
     expected loss"""
     starts = [model.event(model.sizes[0], seed) for seed in range(3)]
-    planned = [model.certify(one, model.solve(one, law=law(np.inf))).objective for one in starts]
-    costs = np.divide(planned, [model.solve(one).certificate.objective for one in starts]) - 1
+    planned = [model.certify(one, model.solve(one, law=law(np.inf))).value for one in starts]
+    costs = np.divide(planned, [model.solve(one).certificate.value for one in starts]) - 1
     return 0.05 - costs.max(), -1e-9 - costs.min()
 
 

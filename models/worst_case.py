@@ -30,7 +30,7 @@ def one_move_decides(model, start):
     """it is the loss in the largest move alone, at any allocation"""
     amount = adl.examples.any_allocation(start)
     alone = adl.examples.losses(start, amount, np.array([LARGEST]))[0]
-    return abs(model.certify(start, amount).objective / alone - 1)
+    return abs(model.certify(start, amount).value / alone - 1)
 
 
 MODEL = adl.Model(

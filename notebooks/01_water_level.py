@@ -112,7 +112,7 @@ def _(adl, event, law, problem):
     moves = law.quadrature(10)
     linear = adl.Problem(adl.ExpectedLoss(), event, moves).solve(method="conic")
     exact.to_frame().drop(columns="asset").set_index("account").assign(
-        closed_by_linear_program=linear.closed
+        closed_by_linear_program=linear.closed_by_leg
     ).round(3)
     return exact, linear, moves
 
@@ -154,15 +154,9 @@ def _(adl, event, exact, law, linear, moves, pd):
     }
     proofs = {name: vars(adl.certify(adl.ExpectedLoss(), event, *line)) for name, line in lines.items()}
     certificates = (
-        pd.DataFrame(proofs).T[["status", "objective", "bound", "gap", "clearing_error"]].infer_objects()
+        pd.DataFrame(proofs).T[["status", "value", "bound", "gap", "clearing_error"]].infer_objects()
     )
-    certificates.columns = [
-        "status",
-        "objective (USD)",
-        "bound (USD)",
-        "gap (fraction)",
-        "clearing error (BTC)",
-    ]
+    certificates.columns = ["status", "value (USD)", "bound (USD)", "gap (fraction)", "clearing error (BTC)"]
     certificates.round(4)
     return (certificates,)
 

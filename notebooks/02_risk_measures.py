@@ -114,9 +114,9 @@ def _(adl, event, law, pd):
     lines = []
     for measure in [*measures, adl.MeanSemideviation(0.5), adl.WorstCase()]:
         solved = adl.Problem(measure, event, law).solve(method="conic")
-        levelled = adl.certify(measure, event, law, adl.water_filling(event)).objective
+        levelled = adl.certify(measure, event, law, adl.water_filling(event)).value
         free = adl.optimal_range(adl.Problem(measure, event, law)).eval("least - most").max()
-        lines.append([str(measure), solved.certificate.objective, levelled, solved.certificate.status, free])
+        lines.append([str(measure), solved.certificate.value, levelled, solved.certificate.status, free])
     pd.DataFrame(
         lines, columns=["measure", "by a solver (USD)", "at the water level (USD)", "status", "free (BTC)"]
     ).round(2)
@@ -200,7 +200,7 @@ def _(adl, cp, event, law, np, pd):
     mine = adl.Problem(RootMeanSquare(), event, law)
     proofs = {how: mine.solve(method=how).certificate for how in ("conic", "closed-form")}
     pd.DataFrame(
-        {how: [c.status, f"{c.objective:.2f} USD"] for how, c in proofs.items()}, index=["status", "value"]
+        {how: [c.status, f"{c.value:.2f} USD"] for how, c in proofs.items()}, index=["status", "value"]
     )
     return
 
@@ -211,8 +211,7 @@ def _(adl, mo):
     two = adl.Scenarios([0.5, 3.0])
     other = pair.book.to_frame()[["account", "asset"]].assign(closed=[-0.8, -2.2])
     values = [
-        adl.certify(adl.MeanVariance(0.2), pair, two, how).objective
-        for how in (adl.water_filling(pair), other)
+        adl.certify(adl.MeanVariance(0.2), pair, two, how).value for how in (adl.water_filling(pair), other)
     ]
     mo.md(rf"""
     ## Exercise

@@ -124,7 +124,7 @@ def _(adl, event, exact, pd, problem):
     }
     columns = ["expected loss", "proved bound", "status"]
     pd.DataFrame(
-        [[c.objective, c.bound, c.status] for c in proofs.values()], index=list(proofs), columns=columns
+        [[c.value, c.bound, c.status] for c in proofs.values()], index=list(proofs), columns=columns
     ).round(4)
     return
 
@@ -150,8 +150,8 @@ def _(adl, best, event, exact, pd):
     quadrature = pd.DataFrame(
         [a.amount[event.free] for a in solved.values()], index=list(solved), columns=list("ABCD")
     )
-    quadrature.insert(0, "says", [a.certificate.objective for a in solved.values()])
-    really = [adl.certify(adl.ExpectedLoss(), event, exact, a).objective for a in solved.values()]
+    quadrature.insert(0, "says", [a.certificate.value for a in solved.values()])
+    really = [adl.certify(adl.ExpectedLoss(), event, exact, a).value for a in solved.values()]
     quadrature.insert(1, "really costs", really)
     quadrature.round(4)
     return (quadrature,)

@@ -125,7 +125,7 @@ def _(adl, events, normal, pd):
     }
     pd.DataFrame(
         {
-            name: [f"{a.certificate.objective:,.4f}", a.certificate.gap < 1e-8, a.certificate.proof]
+            name: [f"{a.certificate.value:,.4f}", a.certificate.gap < 1e-8, a.certificate.proof]
             for name, a in solved.items()
         },
         index=["expected loss", "gap below 1e-8", "proof"],
@@ -153,7 +153,7 @@ def _(SymbolsAt, adl, deviation, events, np, pd):
     tail = adl.Problem(adl.CVaR(0.95), events[2_000], drawn).solve(method="separable")
     lost = SymbolsAt(events[2_000], drawn, tail.amount).loss  # USD, by scenario
     weights = adl.CVaR(0.95).worst_weights(lost, drawn.probability)
-    shown = {"CVaR, USD": round(tail.certificate.objective), "certified": tail.certificate.certified}
+    shown = {"CVaR, USD": round(tail.certificate.value), "certified": tail.certificate.certified}
     pd.Series(
         shown
         | {
@@ -203,7 +203,7 @@ def _(adl, events, mo, normal):
 
     /// details | Solution
     `adl.certify(adl.ExpectedLoss(), events[20_000], normal, adl.pro_rata(events[20_000]))`: it costs
-    {plain.objective:,.0f} USD, at least {plain.gap:.0%} of which the optimum saves. The plane at pro rata is
+    {plain.value:,.0f} USD, at least {plain.gap:.0%} of which the optimum saves. The plane at pro rata is
     too weak a proof, so that the problem is solved, and the plane at the *optimum* gives the bound.
     ///
     """)

@@ -31,8 +31,8 @@ def _solved(objective, event, law=None, **options):
     allocation = adl.Problem(objective, event, law).solve(**options)
     c = allocation.certificate
     found = {
-        "objective": c.objective, "bound": c.bound, "gap": c.gap, "status": c.status, "proof": c.proof,
-        "measure": c.measure,
+        "objective": c.value, "bound": c.bound, "gap": c.gap, "status": c.status, "proof": c.proof,
+        "measure": c.objective_name,
         "rounding": c.rounding, "reference": c.reference, "method": allocation.method,
         "unique": allocation.unique,
         "prices": allocation.shadow_prices.to_dict(), "words": str(allocation), "repr": repr(allocation),
@@ -194,7 +194,7 @@ def rules():
     }
     cases["values"] = lambda: {
         "words": " ".join(
-            f"{adl.certify(o, paper, _nodes(), adl.pro_rata(paper)).objective:.15g}"
+            f"{adl.certify(o, paper, _nodes(), adl.pro_rata(paper)).value:.15g}"
             for o in (adl.MeanVariance(1.0), adl.MeanDeviation(0.5), adl.MeanSemideviation(0.5))
         )
     }

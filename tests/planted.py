@@ -109,7 +109,7 @@ def _certificate(**changes: Callable[[adl.Certificate], Any]) -> Callable[..., A
 
 
 def _gap(c: adl.Certificate, bound: float) -> float:
-    return (c.objective - bound) / abs(c.objective) if c.objective else 0.0
+    return (c.value - bound) / abs(c.value) if c.value else 0.0
 
 
 def _correlations(factor: float) -> Callable[[Any], None]:

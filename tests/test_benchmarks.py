@@ -67,7 +67,7 @@ def test_programs_by_hand_agree_with_ours():
         case = verbs.Case(objective=objective, events=(event,), law=law)
         claimed = theirs.handwritten(case, solver, "by hand", level).run(0).claimed
         assert claimed == pytest.approx(
-            adl.Problem(objective, event, law).solve().certificate.objective, rel=1e-4
+            adl.Problem(objective, event, law).solve().certificate.value, rel=1e-4
         )
         if level is None:
             assert theirs.sparse(case, solver, "expert").run(0).claimed == pytest.approx(claimed, rel=1e-6)

@@ -15,9 +15,9 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
-    "errors, arrays < text, inputs, progress, threads, numerics < data | laws < evaluation < waterfill < "
-    "objectives | examples < certificates "
-    "< methods < problem < policies < studies | verification < plots < cli < __main__"
+    "errors, arrays, renamed < text, inputs, progress, threads, numerics < data | laws < evaluation "
+    "< waterfill < objectives | examples < certificates < methods < problem < policies "
+    "< studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level
 LEVEL = {
     name.strip(): number

@@ -172,7 +172,7 @@ def test_the_water_level_says_what_it_computes():
     status = found["certificates"]["status"]
     assert (status[status.index.str.startswith("water level")] == "certified").sum() == 4
     assert status.iloc[4:].tolist() == ["certified", "uncertified", "uncertified", "infeasible"]
-    loss = found["certificates"]["objective (USD)"]
+    loss = found["certificates"]["value (USD)"]
     assert loss["linear program: ten moves"] == pytest.approx(loss["water level: ten moves"], rel=1e-6)
     assert np.abs(found["linear"].amount - found["exact"].amount).max() > 0.01  # BTC
     assert loss["linear program: lognormal"] > 1.001 * loss["water level: lognormal, volatility 60 % a year"]
@@ -200,7 +200,7 @@ def test_cross_margin_says_what_it_computes():
     outputs, found = load(notebook).app.run()
     said = words(notebook.read_text(encoding="utf-8"))
     assert sum(isinstance(output, Figure) for output in outputs) == 2
-    assert found["best"].certificate.objective == pytest.approx(2194.890, abs=5e-4)
+    assert found["best"].certificate.value == pytest.approx(2194.890, abs=5e-4)
     table = found["quadrature"]
     assert f"it reports {table.loc['20 x 20 points', 'says']:,.0f} USD" in said
     assert (

@@ -70,7 +70,7 @@ class Twice(adl.Objective):
 def test_one_problem_in_eight_threads_answers_as_alone(objective, paper):
     law = a_law()
     alone = {
-        q: adl.Problem(objective, paper, law).solve(short={"BTC": q}, method="conic").certificate.objective
+        q: adl.Problem(objective, paper, law).solve(short={"BTC": q}, method="conic").certificate.value
         for q in REQUIRED
     }
     problem = adl.Problem(objective, paper, law)
@@ -79,7 +79,7 @@ def test_one_problem_in_eight_threads_answers_as_alone(objective, paper):
     assert len(found) == len(times)
     for q, certificate in found:
         assert certificate.certified
-        assert certificate.objective == pytest.approx(alone[q], rel=TOL.value)
+        assert certificate.value == pytest.approx(alone[q], rel=TOL.value)
 
 
 def test_sweeps_ranges_and_prices_of_one_problem_in_threads(paper):
@@ -129,14 +129,14 @@ def test_level_sets_set_their_own_requirement_in_threads(paper):
 def test_programs_compiled_at_the_same_time_in_different_problems(paper):
     law = a_law()
     tasks = [adl.ExpectedLoss(), adl.CVaR(0.9), adl.WorstCase(), adl.ExpectedLoss() + 0.5 * adl.CVaR(0.99)]
-    alone = [adl.Problem(one, paper, law).solve(method="conic").certificate.objective for one in tasks]
+    alone = [adl.Problem(one, paper, law).solve(method="conic").certificate.value for one in tasks]
     found = together(
         lambda k: (k, adl.Problem(tasks[k], paper, law).solve(method="conic").certificate),
         [0, 1, 2, 3] * (len(count(160)) // 2),
     )
     for k, certificate in found:
         assert certificate.certified
-        assert certificate.objective == pytest.approx(alone[k], rel=TOL.value)
+        assert certificate.value == pytest.approx(alone[k], rel=TOL.value)
 
 
 class Squares(adl.Objective):
@@ -225,7 +225,7 @@ def test_a_problem_may_be_copied_and_sent_before_and_after_it_is_solved(again, p
     first = problem.solve(method="conic")
     for one in (fresh, again(problem)):
         found = one.solve(method="conic")
-        assert found.certificate.objective == first.certificate.objective
+        assert found.certificate.value == first.certificate.value
         assert np.array_equal(found.amount, first.amount)
     assert again(problem).cvxpy is not problem.cvxpy or again is copy.copy
 
@@ -238,8 +238,8 @@ def test_random_events_in_threads(rng):
         for event in events
         if len(event.book.assets) == 2
     ]
-    alone = [problem.solve().certificate.objective for problem in problems]
+    alone = [problem.solve().certificate.value for problem in problems]
     for k, certificate in together(
         lambda k: (k, problems[k].solve().certificate), list(range(len(problems))) * 8
     ):
-        assert certificate.objective == pytest.approx(alone[k], rel=TOL.value, abs=1e-300)
+        assert certificate.value == pytest.approx(alone[k], rel=TOL.value, abs=1e-300)

@@ -71,7 +71,7 @@ def assess(
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
-        status="infeasible", measure=str(measured), unit=_unit(measured), objective=value,
+        status="infeasible", objective_name=str(measured), unit=_unit(measured), value=value,
         bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box,
         reference=reference, rounding=0.0, tolerance=tolerance, proof="",
     )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
+from adl_opt.renamed import renamed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,12 @@ _AGREES, _ABOVE = 1e-6, 1e-9
 class Certificate:
     """What is proved about an allocation (§11).
 
-    status: "certified" (objective - bound <= max(tolerance x |objective|, rounding), and feasible);
+    status: "certified" (value - bound <= max(tolerance x |value|, rounding), and feasible);
     "negligible" (not proved optimal, but less than a millionth of the objective at pro rata could still be
-    saved); "uncertified" (feasible, no such proof); "infeasible". measure: what is measured, in `unit`;
-    objective: its value here; bound: below its value at every feasible allocation; rounding: what objective -
-    bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes without it. gap:
-    (objective - bound) / max(|objective|, floor), floor = rounding / tolerance, so that it is at most the
+    saved); "uncertified" (feasible, no such proof); "infeasible". objective_name: what is measured, in
+    `unit`; value: what it is here; bound: below its value at every feasible allocation; rounding: what
+    value - bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes without
+    it. gap: (value - bound) / max(|value|, floor), floor = rounding / tolerance, so that it is at most the
     tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or
     on that of contracts. reference: the value at pro rata. clearing_error: contracts, largest over assets;
     box_violation: fraction of a position, largest over legs. proof: how the bound was obtained, in words. An
@@ -38,9 +39,9 @@ class Certificate:
     """
 
     status: str
-    measure: str
+    objective_name: str
     unit: str
-    objective: float
+    value: float
     bound: float | None
     gap: float | None
     clearing_error: float
@@ -50,13 +51,16 @@ class Certificate:
     tolerance: float
     proof: str
 
+    objective = renamed("value")
+    measure = renamed("objective_name")
+
     @property
     def certified(self) -> bool:
         return self.status == "certified"
 
     @property
     def floor(self) -> float:
-        """What the gap is relative to where the objective is smaller: rounding / tolerance, in `unit`."""
+        """What the gap is relative to where the value is smaller: rounding / tolerance, in `unit`."""
         return self.rounding / self.tolerance
 
     def to_frame(self) -> "pd.DataFrame":
@@ -66,10 +70,10 @@ class Certificate:
         rows = {
             "status": (self.status, "certified: gap at most the tolerance"),
             "proof": (self.proof, "in words"),
-            "measure": (self.measure, self.unit),
-            "objective": (self.objective, self.unit),
+            "objective": (self.objective_name, self.unit),
+            "value": (self.value, self.unit),
             "bound": (self.bound, self.unit),
-            "gap": (self.gap, "fraction of the objective"),
+            "gap": (self.gap, "fraction of the value"),
             "clearing_error": (self.clearing_error, "contracts"),
             "box_violation": (self.box_violation, "fraction of a position"),
             "reference": (self.reference, f"{self.unit}, at pro rata"),
@@ -77,11 +81,11 @@ class Certificate:
         }
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
 
-    def times(self, factor: float, measure: str) -> "Certificate":
-        """The certificate of factor x what is measured here, under the name `measure`."""
+    def times(self, factor: float, name: str) -> "Certificate":
+        """The certificate of factor x the objective, under another name."""
         bound = None if self.bound is None else factor * self.bound
-        scaled = {name: factor * getattr(self, name) for name in ("objective", "reference", "rounding")}
-        return replace(self, measure=measure, bound=bound, **scaled)
+        scaled = {field: factor * getattr(self, field) for field in ("value", "reference", "rounding")}
+        return replace(self, objective_name=name, bound=bound, **scaled)
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,9 @@ class Proof:
     price: Array
     parts: Mapping[str, float]
 
-    def times(self, factor: float, measure: str) -> "Proof":
+    def times(self, factor: float, name: str) -> "Proof":
         """The proof of factor x the objective, whose parts are the same."""
-        return Proof(self.certificate.times(factor, measure), factor * self.price, self.parts)
+        return Proof(self.certificate.times(factor, name), factor * self.price, self.parts)
 
 
 def check_tolerance(tol: object) -> None:
@@ -153,7 +157,7 @@ def with_bound(own: Certificate, other: Certificate, tolerance: float) -> Certif
     """
     if own.status == "infeasible" or other.bound is None or own.bound is None or other.bound <= own.bound:
         return own
-    gap, status = verdict(own.objective, other.bound, own.rounding, own.reference, tolerance)
+    gap, status = verdict(own.value, other.bound, own.rounding, own.reference, tolerance)
     return replace(
         own, bound=other.bound, gap=gap, status=status, proof=f"bound of the optimum: {other.proof}"
     )

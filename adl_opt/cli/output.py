@@ -66,8 +66,8 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     console.print(proved, soft_wrap=True, highlight=False)
     proof = table_of("certificate", "quantity", "value", left=("quantity",))
     proof.add_row(
-        escape(f"{c.measure} ({c.unit})"),
-        f"{c.objective:,.9f}" if 1e-3 < abs(c.objective) < 1e9 else f"{c.objective:.12g}",
+        escape(f"{c.objective_name} ({c.unit})"),
+        f"{c.value:,.9f}" if 1e-3 < abs(c.value) < 1e9 else f"{c.value:.12g}",
     )
     if c.bound is not None:
         proof.add_row(
@@ -75,15 +75,15 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
         )
         how = " (or of its rounding / tolerance)" if c.rounding else ""
         proof.add_row(f"gap (fraction of the value){how}", f"{c.gap:.2g}")
-    proof.add_row(escape(f"{c.measure} at pro rata"), figure(c.reference))
+    proof.add_row(escape(f"{c.objective_name} at pro rata"), figure(c.reference))
     proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
     if event.free.sum() <= _QUICK or allocation.method == "closed-form":
         said = {True: "yes", False: "no (adl-opt range)", None: "not determined"}
         proof.add_row("the only optimum", said[allocation.unique])
     ends = allocation.shadow_price_range if event.free.sum() <= _QUICK else None
     for k, asset in enumerate(event.book.assets):
-        if event.side[k] and allocation.price[k] == allocation.price[k]:
-            said = figure(allocation.price[k])
+        if event.side[k] and allocation.shadow_price_by_asset[k] == allocation.shadow_price_by_asset[k]:
+            said = figure(allocation.shadow_price_by_asset[k])
             if ends is not None and ends.loc[asset, "least"] < ends.loc[asset, "most"]:
                 least, most = ends.loc[asset, "least"], ends.loc[asset, "most"]
                 said = f"{figure(least)} to {figure(most)}"
@@ -155,7 +155,7 @@ def _accounts(event: Event, allocation: Allocation) -> Table:
         left=("account", "asset"),
     )
     before, after = allocation.leverages()
-    book, closed = event.book, allocation.closed
+    book, closed = event.book, allocation.closed_by_leg
     for j in shown:
         i = book.account[j]
         values = (book.position[j], closed[j], before[i], after[i])

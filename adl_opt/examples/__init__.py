@@ -2,6 +2,9 @@
 seed, the same bytes). And formulas by hand.
 """
 
+import warnings
+from typing import Any
+
 from adl_opt.examples.by_hand import (
     above,
     apart,
@@ -30,12 +33,23 @@ from adl_opt.examples.events import (
     shorts,
     whole_shorts,
 )
-from adl_opt.examples.hedged import four_hedged, like_the_four
+from adl_opt.examples.hedged import like_the_four, paper
 from adl_opt.examples.october_twin import twin
 
 __all__ = [
     "above", "any_allocation", "apart", "book", "closings", "coins", "cross_book", "cutoff_ends",
-    "eight_laws", "four_hedged", "inside", "law_loss", "least_whole_loss", "left", "leverages",
-    "like_the_four", "losses", "normal_loss", "optimal_ends", "queue", "random_losses", "random_shorts",
-    "rng_of", "shorts", "student_loss", "twin", "whole_shorts",
+    "eight_laws", "inside", "law_loss", "least_whole_loss", "left", "leverages",
+    "like_the_four", "losses", "normal_loss", "optimal_ends", "paper", "queue", "random_losses",
+    "random_shorts", "rng_of", "shorts", "student_loss", "twin", "whole_shorts",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "four_hedged":
+        warnings.warn(
+            "adl.examples.four_hedged is called paper now; the old name goes with 1.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return paper
+    raise AttributeError(f"module 'adl_opt.examples' has no attribute {name!r}")

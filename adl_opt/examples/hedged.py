@@ -16,7 +16,7 @@ MARGIN = np.array([137_500.0, 85_300.0, 75_400.0, 43_900.0])
 EQUITY = np.array([242_100.0, 143_000.0, 180_704.8, 116_901.0])
 
 
-def four_hedged() -> Event:
+def paper() -> Event:
     """The paper's event: accounts A to D, 10 BTC of shorts to be closed; equity follows from margin and entry
     prices.
     """

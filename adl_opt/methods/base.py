@@ -88,7 +88,7 @@ class Found(NamedTuple):
         A bound holds for every allocation, so a smaller gap alone is no merit.
         """
         c = self.certificate
-        return (False, self.gap, c.objective) if c.certified else (True, c.objective, self.gap)
+        return (False, self.gap, c.value) if c.certified else (True, c.value, self.gap)
 
 
 def best_of(found: Iterable[Found]) -> Found:

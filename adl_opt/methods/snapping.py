@@ -76,8 +76,8 @@ def assess_at_ends(
 def _as_well(proof: Proof, gap: float, tolerance: float) -> bool:
     """Whether what is proved is as good as this gap, in the objective's unit, or no gap to speak of."""
     c = proof.certificate
-    allowed = max(gap, TIGHT * min(1.0, tolerance / TOLERANCE) * abs(c.objective))
-    return c.certified and c.bound is not None and c.objective - c.bound <= allowed
+    allowed = max(gap, TIGHT * min(1.0, tolerance / TOLERANCE) * abs(c.value))
+    return c.certified and c.bound is not None and c.value - c.bound <= allowed
 
 
 class Market:
@@ -206,9 +206,9 @@ def _by_value(
 ) -> tuple[Array, Proof]:
     proof = assess(objective, event, law, amount, evidence, tolerance)
     c = proof.certificate
-    gap = np.inf if c.bound is None else c.objective - c.bound
+    gap = np.inf if c.bound is None else c.value - c.bound
     for moved in _nearby(event, amount):
-        if evaluate(objective, SymbolsAt(event, law, moved)) <= c.objective + _ROUNDING * abs(c.objective):
+        if evaluate(objective, SymbolsAt(event, law, moved)) <= c.value + _ROUNDING * abs(c.value):
             again = assess(objective, event, law, moved, evidence, tolerance)
             if _as_well(again, gap, tolerance) or not c.certified:
                 return moved, again

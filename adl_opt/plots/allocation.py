@@ -58,7 +58,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     axes.set_ylabel("gross leverage (x of equity)")
     c = allocation.certificate
     axes.set_title(
-        f"{allocation.method}, {c.status}: {c.measure} {c.objective:,.6g} ({c.unit})" + _gap(c.gap),
+        f"{allocation.method}, {c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})" + _gap(c.gap),
         fontsize=10,
     )
     figure.legend(loc="outside lower center", ncols=4, frameon=False)

@@ -61,4 +61,5 @@ def plain_allocation(event: Event, amount: Array, name: str, unique: bool | None
         np.full(len(event.side), np.nan),
         proof.parts,
         unique,
+        objective=objective,
     )

@@ -133,7 +133,7 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     proof = assess(aim, event, needed, amount)
     return LotAllocation(
         event, amount, f"{allocation.method}, in lots", str(aim), proof.certificate,
-        np.full(len(event.side), np.nan), proof.parts, law=needed, aim=aim, lots=counts, bound=bound,
+        np.full(len(event.side), np.nan), proof.parts, law=needed, objective=aim, lots=counts, bound=bound,
     )  # fmt: skip
 
 

@@ -69,7 +69,7 @@ def without_remainders(
     return Allocation(
         event, amount, "without_remainders", str(ExpectedLoss()), proof.certificate,
         np.full(len(event.side), np.nan), proof.parts,
-        law=scenarios, aim=ExpectedLoss(),
+        law=scenarios, objective=ExpectedLoss(),
     )  # fmt: skip
 
 

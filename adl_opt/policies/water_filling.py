@@ -78,5 +78,5 @@ def _levelled(
         proof.price,
         proof.parts,
         law=law,
-        aim=objective,
+        objective=objective,
     )

@@ -19,6 +19,7 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.problem import stored
+from adl_opt.renamed import renamed
 from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:
@@ -46,23 +47,27 @@ class Allocation:
     """What each leg closes, and what is proved about it.
 
     event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a
-    policy's name; objective: its name; certificate; price (d,) shadow prices, nan where nothing is required;
-    parts: value of each term; uniqueness: True, False or None, or a function that finds out; read `unique`.
-    price_ends: least and most right prices (d,), or a function that finds them; read `shadow_price_range`.
-    law (aligned) and aim: what `explain` measures with; not saved.
+    policy's name; objective_name: what was minimised or is measured; certificate; shadow_price_by_asset (d,),
+    nan where nothing is required (labelled: `shadow_prices`); parts: value of each term; uniqueness: True,
+    False or None, or a function that finds out; read `unique`. price_ends: least and most right prices (d,),
+    or a function that finds them; read `shadow_price_range`. law (aligned) and objective: what `explain`
+    measures with; None after `load`.
     """
 
     event: Event
     amount: Array
     method: str
-    objective: str
+    objective_name: str
     certificate: Certificate
-    price: Array
+    shadow_price_by_asset: Array
     parts: Mapping[str, float]
     uniqueness: bool | Callable[[], bool | None] | None = None
     price_ends: tuple[Array, Array] | Callable[[], tuple[Array, Array]] | None = None
     law: Law | None = None
-    aim: Objective | None = None
+    objective: Objective | None = None
+
+    price = renamed("shadow_price_by_asset")
+    aim = renamed("objective")
 
     @cached_property
     def unique(self) -> bool | None:
@@ -89,8 +94,18 @@ class Allocation:
         return {**self.__dict__, "uniqueness": known, "unique": known, "price_ends": ends}
 
     @property
-    def closed(self) -> Array:
-        """Closed by leg, (legs,), contracts signed like the position (§1)."""
+    def closed(self) -> "pd.Series":
+        """Closed by (account, asset), contracts signed like the position (§1)."""
+        import pandas as pd
+
+        book = self.event.book
+        labels = [book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]]
+        index = pd.MultiIndex.from_arrays(labels, names=["account", "asset"])
+        return pd.Series(self.closed_by_leg, index=index, name="closed")
+
+    @property
+    def closed_by_leg(self) -> Array:
+        """`closed` in the order of the book's legs, (legs,), without labels."""
         return np.sign(self.event.book.position) * self.amount + 0.0  # no -0.0
 
     @property
@@ -101,11 +116,13 @@ class Allocation:
         import pandas as pd
 
         required = self.event.side != 0
-        return pd.Series(self.price[required], index=self.event.required_assets, name="shadow_price")
+        return pd.Series(
+            self.shadow_price_by_asset[required], index=self.event.required_assets, name="shadow_price"
+        )
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
-        unknown = np.full(len(self.price), np.nan)
+        unknown = np.full(len(self.shadow_price_by_asset), np.nan)
         ends = self.price_ends() if callable(self.price_ends) else self.price_ends
         return (unknown, unknown) if ends is None else ends
 
@@ -136,7 +153,13 @@ class Allocation:
         from adl_opt.problem.explain import explained
 
         return explained(
-            self.event, self.law, self.aim, self.amount, self.price, self.certificate.unit, account
+            self.event,
+            self.law,
+            self.objective,
+            self.amount,
+            self.shadow_price_by_asset,
+            self.certificate.unit,
+            account,
         )
 
     @property
@@ -171,7 +194,7 @@ class Allocation:
                 "account": book.accounts[book.account],
                 "asset": np.array(book.assets, dtype=object)[book.asset],
                 "position": book.position,
-                "closed": self.closed,
+                "closed": self.closed_by_leg,
                 "left": m.left,
                 "leverage_before": m.leverage_before[book.account],
                 "leverage_after": m.leverage[book.account],
@@ -251,9 +274,9 @@ class Allocation:
             **self.event.given_limits,
             "amount": self.amount.tolist(),
             "method": self.method,
-            "objective": self.objective,
-            "certificate": {k: _plain(v) for k, v in asdict(self.certificate).items()},
-            "price": [_plain(p) for p in self.price.tolist()],
+            "objective": self.objective_name,
+            "certificate": {stored.WRITTEN.get(k, k): _plain(v) for k, v in asdict(self.certificate).items()},
+            "price": [_plain(p) for p in self.shadow_price_by_asset.tolist()],
             "parts": dict(self.parts),
             "unique": self._known_unique(),
             "price_range": None
@@ -308,7 +331,7 @@ class Allocation:
         c = self.certificate
         proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
         return (
-            f"Allocation({c.status} by {self.method}: {c.measure} {c.objective:.9g} ({c.unit}), {proof}; "
+            f"Allocation({c.status} by {self.method}: {c.objective_name} {c.value:.9g} ({c.unit}), {proof}; "
             f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} "
             f"closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )

@@ -75,7 +75,7 @@ def _optimum(problem: Problem, own: Certificate, law: Law | None, tol: float) ->
     """
     under = problem.objective.lower_bound_objective()
     other = problem if under is None else Problem(under, problem.event, law)
-    other.note(own.objective, "the allocation to be certified")
+    other.note(own.value, "the allocation to be certified")
     with unheard():
         try:
             return other.solve(tol=tol).certificate

@@ -87,7 +87,7 @@ class Optima:
     @property
     def _nothing_lost(self) -> bool:
         """Whether the value is 0 or known up to rounding only."""
-        return self.certificate.objective == 0 or self.certificate.rounding > 0
+        return self.certificate.value == 0 or self.certificate.rounding > 0
 
     @property
     def _for_every_law(self) -> bool:
@@ -118,14 +118,13 @@ class Optima:
         """Whether an end of the face, away from the amount, is no worse than rounding explains."""
         event, size = self.event, self.event.size
         allowed = max(
-            rounding_at(self._objective, event, self._law, self.amount),
-            _EQUAL * abs(self.certificate.objective),
+            rounding_at(self._objective, event, self._law, self.amount), _EQUAL * abs(self.certificate.value)
         )
         for fraction in face.ends():
             other = cleared(event, event.amount_from(np.clip(fraction, 0.0, 1.0)))
             if (np.abs(other - self.amount) > _SAME * size).any():
                 value = evaluate(self._objective, SymbolsAt(event, self._law, other))
-                if value <= self.certificate.objective + allowed:
+                if value <= self.certificate.value + allowed:
                     return True
         return False
 

@@ -130,8 +130,8 @@ class Problem:
     def _allocation(self, found: Found, optima: Optima) -> Allocation:
         """What was found, in the objective's own weight; what else is optimal is told on demand."""
         event, weight = optima.event, self._scale
-        measure = found.certificate.measure if weight == 1.0 else str(self.objective)
-        proof = found.proof.times(weight, measure)
+        name = found.certificate.objective_name if weight == 1.0 else str(self.objective)
+        proof = found.proof.times(weight, name)
 
         def ends() -> tuple[Array, Array]:
             low, high = price_ranges(
@@ -186,7 +186,7 @@ class Problem:
     def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
         """A certificate of this objective, held against every value seen (`conic.agreement`)."""
         inner = certificate.times(1 / self._scale, str(self._inner))
-        return doubted(self._compiled, event, amount, inner).times(self._scale, certificate.measure)
+        return doubted(self._compiled, event, amount, inner).times(self._scale, certificate.objective_name)
 
     def note(self, value: float, where: str) -> None:
         """A value of this objective that an allocation of the event has, to hold bounds against."""
@@ -224,8 +224,8 @@ class Problem:
 def _open_gap(allocation: Allocation) -> str:
     c = allocation.certificate
     return (
-        f"not certified by {allocation.method}: {c.measure} {c.objective:.9g}, bound {c.bound:.9g}, relative "
-        f"gap {c.gap:.2g} above {c.tolerance:.2g}; "
+        f"not certified by {allocation.method}: {c.objective_name} {c.value:.9g}, bound {c.bound:.9g}, "
+        f"relative gap {c.gap:.2g} above {c.tolerance:.2g}; "
         "the allocation is feasible, its optimality is not proved (§11)"
     )
 

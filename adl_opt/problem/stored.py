@@ -19,6 +19,10 @@ from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, UncertifiedWarning
 
 FORMAT, RECORDED = "adl_opt allocation 1", "recorded"
+WRITTEN = {
+    "value": "objective",
+    "objective_name": "measure",
+}  # fields of a certificate by their names in files
 STRENGTH = {"infeasible": 0, "uncertified": 1, "negligible": 2, "certified": 3}  # of what a status claims
 _INFINITE = {"inf": np.inf, "-inf": -np.inf}
 _SAME = 1e-9  # relative: numbers that a file repeats differ by rounding at most
@@ -69,7 +73,7 @@ def book_of(stored: Any) -> Book:
 def certificate_of(stored: Any) -> Certificate:
     """Raises AllocationError for fields that are missing, unknown or of another kind."""
     stored = _older(dict(_object(stored, "certificate")))
-    kinds = {field.name: field.type for field in fields(Certificate)}
+    kinds = {WRITTEN.get(field.name, field.name): field.type for field in fields(Certificate)}
     unknown, missing = (
         [name for name in stored if name not in kinds],
         [name for name in kinds if name not in stored],
@@ -94,7 +98,8 @@ def certificate_of(stored: Any) -> Certificate:
         stored[name] = value if isinstance(value, str) or value is None else float(value)
     if stored["proof"].split(":")[0] != RECORDED:
         stored["proof"] = f"{RECORDED}: {stored['proof']}"
-    return Certificate(**stored)
+    names = {WRITTEN.get(field.name, field.name): field.name for field in fields(Certificate)}
+    return Certificate(**{names[written]: value for written, value in stored.items()})
 
 
 def reviewed(event: Event, amount: Array, c: Certificate) -> Certificate:
@@ -108,7 +113,7 @@ def reviewed(event: Event, amount: Array, c: Certificate) -> Certificate:
     if c.status not in STRENGTH:
         raise AllocationError(f"its status {c.status!r} is none of {', '.join(STRENGTH)}")
     check_tolerance(c.tolerance)
-    if not np.isfinite(c.objective) or (c.status != "infeasible" and (c.bound is None or c.gap is None)):
+    if not np.isfinite(c.value) or (c.status != "infeasible" and (c.bound is None or c.gap is None)):
         raise AllocationError(f"its status is {c.status}, but its objective, bound or gap is no number")
     odd = [name for name in ("reference", "rounding") if not np.isfinite(getattr(c, name))] or [
         "rounding"
@@ -150,8 +155,8 @@ def _borne_out(event: Event, amount: Array, c: Certificate) -> tuple[Certificate
     unproved = replace(c, status="uncertified", bound=-np.inf, gap=np.inf)
     if c.bound is None or c.gap is None or c.status == "infeasible":
         return unproved, "it clears within its boxes, and nothing is proved"
-    if not c.bound - c.objective <= c.tolerance * max(abs(c.objective), abs(c.reference)):
-        return unproved, f"its bound {c.bound:.9g} lies above its objective {c.objective:.9g}"
+    if not c.bound - c.value <= c.tolerance * max(abs(c.value), abs(c.reference)):
+        return unproved, f"its bound {c.bound:.9g} lies above its objective {c.value:.9g}"
     gap, status = _verdict(c)
     gap = gap if c.gap < gap * (1 - _SAME) - 1e-12 else c.gap
     weaker = min(status, c.status, key=lambda name: STRENGTH[name])
@@ -160,7 +165,7 @@ def _borne_out(event: Event, amount: Array, c: Certificate) -> tuple[Certificate
         return c, ""
     return replace(
         c, status=weaker, gap=gap
-    ), f"its objective {c.objective:.9g} and bound {c.bound:.9g} leave a gap of {gap:.3g}"
+    ), f"its objective {c.value:.9g} and bound {c.bound:.9g} leave a gap of {gap:.3g}"
 
 
 def _verdict(c: Certificate) -> tuple[float, str]:
@@ -168,7 +173,7 @@ def _verdict(c: Certificate) -> tuple[float, str]:
     more.
     """
     assert c.bound is not None
-    gap, status = verdict(c.objective, c.bound, c.rounding, c.reference, c.tolerance)
+    gap, status = verdict(c.value, c.bound, c.rounding, c.reference, c.tolerance)
     return gap, "certified" if gap <= c.tolerance * (1 + _SAME) else status
 
 

@@ -39,7 +39,7 @@ def line(solved: Allocation, factor: OneFactor | None) -> dict[str, Any]:
     event, c, m = solved.event, solved.certificate, SymbolsAt(solved.event, factor, solved.amount)
     found: dict[str, Any] = {f"short {asset}": need for asset, need in event.short.items()}
     found |= {f"long {asset}": need for asset, need in event.long.items()}
-    found |= {"status": c.status, "method": solved.method, "objective": c.objective, "gap": c.gap}
+    found |= {"status": c.status, "method": solved.method, "objective": c.value, "gap": c.gap}
     found |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
     found["max leverage"] = float(m.leverage.max())
     accounts = event.book.accounts

@@ -38,7 +38,7 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.Da
         {
             "account": book.accounts,
             "closed_notional": book.per_account(allocation.amount * book.price[book.asset]),
-            "transfer": book.per_account(allocation.closed * gone),
+            "transfer": book.per_account(allocation.closed_by_leg * gone),
             "wholly_closed": accounts(event, closing) & ~accounts(event, left(event, allocation.amount)),
         }
     )

@@ -89,10 +89,10 @@ def _line(
     broken = False
     for measure in measures:
         c = assess(measure, event, law, allocation.amount).certificate
-        line[str(measure)], bound = c.objective, bounds[str(measure)]
+        line[str(measure)], bound = c.value, bounds[str(measure)]
         broken = c.status == "infeasible"
-        line[f"{measure} excess"] = np.nan if broken else max(c.objective - bound, 0.0)
-        line[f"{measure} gap"] = np.nan if broken else relative_gap(c.objective, bound, c.floor)
+        line[f"{measure} excess"] = np.nan if broken else max(c.value - bound, 0.0)
+        line[f"{measure} gap"] = np.nan if broken else relative_gap(c.value, bound, c.floor)
     if broken:  # it does not clear, or leaves its box: its values are those of another problem
         line["policy"] = f"{name} (infeasible)"
     return line | bearing(allocation)

@@ -129,4 +129,4 @@ def _closed(policy: Policy, event: Event) -> Array:
         raise AllocationError(
             f"the policy {named(policy)} returns an infeasible allocation: {allocation.certificate.proof}"
         )
-    return allocation.closed
+    return allocation.closed_by_leg

@@ -115,7 +115,7 @@ def methods_agree(
         found = [asked.solve(method=how).certificate for how in ("conic", "closed-form")]
         if model.closed_form is not None and problem is None:
             found.append(model.certify(event, model.closed_form(event)))
-        values = [one.objective for one in found]
+        values = [one.value for one in found]
         yield (max(values) - min(values)) / (abs(found[0].reference) or 1.0)
         yield [math.inf if one.gap is None else one.gap for one in found]
 
@@ -138,7 +138,7 @@ def value_by_hand(
             for policy in (pro_rata, model.policy):
                 allocation = policy(event)
                 said, value = model.certify(event, allocation), float(formula(event, allocation.amount))
-                yield abs(said.objective - value) / abs(value or said.reference)
+                yield abs(said.value - value) / abs(value or said.reference)
 
         named = formula.__name__ != "<lambda>"
         return replace(value_by_hand, name=formula.__name__) if named else value_by_hand

@@ -13,7 +13,7 @@ from adl_opt.verification.model import Model
 def _least(model: Model, event: Event, asset: str, factor: float) -> float:
     """The least value where `factor` times as much is required of an asset."""
     required = {**event.short, asset: factor * event.short[asset]}
-    return model.solve(event.with_requirement(short=required)).certificate.objective
+    return model.solve(event.with_requirement(short=required)).certificate.value
 
 
 @claim(source="duality", tolerance=1e-7, seeds=1)
@@ -22,7 +22,7 @@ def price_is_a_slope(model: Model, event: Event) -> Iterator[Any]:
     here, share = model.solve(event), 1e-4
     for asset, required in event.short.items():
         less, more = (_least(model, event, asset, factor) for factor in (1 - share, 1 + share))
-        value, price = here.certificate.objective, here.shadow_prices[asset] * share * required
+        value, price = here.certificate.value, here.shadow_prices[asset] * share * required
         yield (value - more - price) / price, (price - (less - value)) / price
 
 

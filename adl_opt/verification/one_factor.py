@@ -54,14 +54,14 @@ def every_law(model: Model, event: Event) -> Iterator[Any]:
             mine, other = (
                 model.certify(event, rule(event), measure, law) for rule in (model.policy, pro_rata)
             )
-            yield mine.gap, mine.objective <= 0, other.gap is None or other.gap < 1e-3
+            yield mine.gap, mine.value <= 0, other.gap is None or other.gap < 1e-3
 
 
 @claim(source="Thm 3", seeds=3)
 def program_agrees(model: Model, event: Event) -> Any:
     """the quadratic program, which knows no theorem, finds the value of the closed form, both certified"""
     found, mine = model.solve(event, method="conic").certificate, model.certify(event, model.policy(event))
-    return abs(found.objective / mine.objective - 1), found.gap, mine.gap
+    return abs(found.value / mine.value - 1), found.gap, mine.gap
 
 
 @claim("it clears every asset to the last bit", "clearing is part of the program", 0.0, seeds=5)
@@ -81,7 +81,7 @@ def the_test_tells(model: Model) -> Iterator[Any]:
         event = event.with_requirement(short={k: rng.random() * 3 * most for k, most in event.short.items()})
         aimed, level = (
             factor_targets(event, _loading(model)),
-            model.certify(event, model.policy(event)).objective,
+            model.certify(event, model.policy(event)).value,
         )
         common = event.book.equity @ aimed.attrs["targets"].to_numpy() ** 2 / level - 1
         # Aiming account by account is a relaxation: never above, and equal exactly where it can be met.

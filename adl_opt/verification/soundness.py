@@ -110,12 +110,12 @@ def gaps_are_gaps(problem: Problem) -> float | None:
 
 
 def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation) -> float:
-    proofs = [best.certificate] * (best.aim is objective)
+    proofs = [best.certificate] * (best.objective is objective)
     proofs += [certify(objective, event, law, closings(event, amount)) for amount in allocations(event)]
     if any(proof.gap is None or proof.bound is None for proof in proofs):
         return 1.0
-    value, bound, said = np.array([(proof.objective, proof.bound, proof.gap) for proof in proofs]).T
-    largest, least = np.abs(value).max(), best.certificate.objective
+    value, bound, said = np.array([(proof.value, proof.bound, proof.gap) for proof in proofs]).T
+    largest, least = np.abs(value).max(), best.certificate.value
     if largest == 0 or (value.max() - value.min()) / largest <= _VISIBLE:
         return 1.0
     scale = np.maximum(np.abs(value), 1e-6 * largest)
@@ -137,13 +137,13 @@ def prices_are_slopes(problem: Problem) -> float | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # an open gap is another check's
         here = problem.solve()
-        asked = [k for k in event.free_assets if not np.isnan(here.price[k])]
+        asked = [k for k in event.free_assets if not np.isnan(here.shadow_price_by_asset[k])]
         worst = 0.0
         for k in asked:
             step = _STEP * min(event.required[k], event.capacities[k] - event.required[k])
             less, more = (_least(problem, int(k), change) for change in (-step, step))
-            value = here.certificate.objective
-            quotients, price = ((value - more) / step, (less - value) / step), here.price[k]
+            value = here.certificate.value
+            quotients, price = ((value - more) / step, (less - value) / step), here.shadow_price_by_asset[k]
             scale = max(abs(price), *map(abs, quotients)) or 1.0
             worst = max(worst, (quotients[0] - price) / scale, (price - quotients[1]) / scale)
     return float(worst) if asked else None
@@ -155,4 +155,4 @@ def _least(problem: Problem, k: int, change: float) -> float:
     asset, required = event.book.assets[k], {**event.short, **event.long}
     required[asset] += change
     short, long = ({name: required[name] for name in side} for side in (event.short, event.long))
-    return problem.solve(short=short, long=long).certificate.objective
+    return problem.solve(short=short, long=long).certificate.value

@@ -64,10 +64,10 @@ def test_every_method_against_an_independent_program(seed):
         c = solved.certificate
         slack = TOL.value * max(c.reference, truth)
         assert c.certified and c.gap <= TOL.gap
-        assert c.bound <= truth + slack and c.objective >= truth - slack
-        assert c.objective == pytest.approx(truth, abs=slack)
+        assert c.bound <= truth + slack and c.value >= truth - slack
+        assert c.value == pytest.approx(truth, abs=slack)
     if len(event.free_assets) <= 1:
-        assert problem.solve(method="separable").certificate.objective == pytest.approx(truth, abs=slack)
+        assert problem.solve(method="separable").certificate.value == pytest.approx(truth, abs=slack)
 
 
 @pytest.mark.fuzz
@@ -93,7 +93,7 @@ def test_bounds_hold_for_arbitrary_multipliers(seed):
 def test_bound_in_rational_arithmetic(paper, law):
     """The paper's optimum certified again with exact fractions: floats are rationals (§12)."""
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver="CLARABEL")
-    book, price = paper.book, Fraction(float(solved.price[0]))
+    book, price = paper.book, Fraction(float(solved.shadow_price_by_asset[0]))
     btc, eth = (np.flatnonzero(book.asset == k) for k in (0, 1))
     loss = bound = Fraction(0)
     for i in range(4):
@@ -114,7 +114,7 @@ def test_bound_in_rational_arithmetic(paper, law):
             total(k) + price * k for k in ends
         )  # convex, piecewise linear: the least is at a kink or an end
     bound -= price * 10
-    assert float(loss) == pytest.approx(solved.certificate.objective, rel=TOL.rounding)
+    assert float(loss) == pytest.approx(solved.certificate.value, rel=TOL.rounding)
     assert 0 <= (loss - bound) / loss <= Fraction(1, 10**9)
 
 
@@ -163,8 +163,8 @@ def test_monotone_functionals_of_ones_own(rng):
         and "Thm 1" in solved.certificate.proof
     )
     conic = adl.Problem(WorstLoss(), event, law).solve(method="conic")
-    assert conic.certificate.objective == pytest.approx(
-        solved.certificate.objective, abs=TOL.value * solved.certificate.reference
+    assert conic.certificate.value == pytest.approx(
+        solved.certificate.value, abs=TOL.value * solved.certificate.reference
     )
     for known in (law, None):
         with pytest.raises(adl.ObjectiveError, match=r"monotone = True but looks at m\.equity"):
@@ -175,7 +175,7 @@ def test_statuses(paper, law):
     objective = adl.ExpectedLoss()
     queue = adl.certify(objective, paper, law, adl.pro_rata(paper))
     assert queue.status == "uncertified" and queue.gap == pytest.approx(
-        1 - 2212.645998 / queue.objective, rel=TOL.gap
+        1 - 2212.645998 / queue.value, rel=TOL.gap
     )
     table = pd.DataFrame({"account": ["A", "C"], "asset": "BTC", "closed": [-4.0, -6.0]})
     listed = adl.certify(objective, paper, law, table)
@@ -206,13 +206,13 @@ def test_gap_has_a_floor_where_the_loss_is_tiny():
     event = one_asset([-10.0, -10.0], [1.0, 2.0], 15.0)
     law = adl.Scenarios([0.1, 0.61], [1 - 1e-12, 1e-12])
     c = adl.certify(adl.ExpectedLoss(), event, law, adl.water_filling(event))
-    assert c.certified and c.objective < 1e-11
+    assert c.certified and c.value < 1e-11
 
 
 def test_zero_loss_is_certified():
     event = one_asset([-1.0, -1.0], [10.0, 10.0], 1.0)
     solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([-0.1, 0.1])).solve(method="conic")
-    assert solved.certificate.certified and solved.certificate.objective == 0 and solved.certificate.gap == 0
+    assert solved.certificate.certified and solved.certificate.value == 0 and solved.certificate.gap == 0
 
 
 def test_evidence_that_contradicts_is_an_error(paper, law):

@@ -20,7 +20,7 @@ def scaled(factor: float) -> pd.DataFrame:
 def test_a_small_slip_is_cleared_exactly_before_it_is_valued(slip):
     best = adl.Problem(adl.ExpectedLoss(), SIX, MOVES).solve().certificate
     c = adl.certify(adl.ExpectedLoss(), SIX, MOVES, scaled(1 + slip))
-    assert c.certified and c.clearing_error == 0 and c.objective >= best.bound and c.bound <= c.objective
+    assert c.certified and c.clearing_error == 0 and c.value >= best.bound and c.bound <= c.value
     assert c.proof.startswith(f"cleared exactly first: off by {abs(6 * slip):.3g} contracts; ")
 
 
@@ -67,7 +67,7 @@ def test_a_table_of_15_digits_comes_back_certified(seed, digits):
     )
     assert c.status == best.certificate.status == "certified" and c.clearing_error == 0
     assert "cleared" not in c.proof
-    assert c.objective >= best.certificate.bound - TOL.rounding * abs(best.certificate.objective)
+    assert c.value >= best.certificate.bound - TOL.rounding * abs(best.certificate.value)
 
 
 @pytest.mark.fuzz
@@ -85,9 +85,7 @@ def test_no_certified_allocation_lies_below_the_bound(seed):
     c = adl.certify(adl.ExpectedLoss(), event, law, table.assign(closed=table["closed"] * (1 + slip)))
     if c.status != "infeasible":
         assert c.clearing_error == 0 and c.box_violation == 0
-        assert c.objective >= best.certificate.bound - TOL.rounding * max(
-            abs(best.certificate.bound), c.objective
-        )
+        assert c.value >= best.certificate.bound - TOL.rounding * max(abs(best.certificate.bound), c.value)
 
 
 def test_a_policy_s_table_is_cleared_exactly_too():

@@ -57,8 +57,8 @@ def test_books_that_barely_lose_anything(seed):
     exact = problem.solve().certificate
     for solver in ("HIGHS", "CLARABEL"):
         conic = problem.solve(method="conic", solver=solver).certificate
-        assert conic.certified and conic.objective == pytest.approx(
-            exact.objective, rel=TOL.gap, abs=TOL.formula * exact.reference
+        assert conic.certified and conic.value == pytest.approx(
+            exact.value, rel=TOL.gap, abs=TOL.formula * exact.reference
         )
 
 
@@ -96,9 +96,9 @@ def test_nothing_is_lost_and_what_that_proves(scale):
         adl.UncertifiedWarning
     ):  # the value is 0 without rounding, and a solver's bound is never quite 0
         solved = adl.Problem(TailMean(), event, law).solve()
-    assert solved.certificate.objective == 0 and -1e-9 * scale <= solved.certificate.bound < 0
+    assert solved.certificate.value == 0 and -1e-9 * scale <= solved.certificate.bound < 0
     library = adl.Problem(adl.CVaR(0.5), event, law).solve(method="conic")
-    assert library.certificate.certified and library.certificate.objective == 0
+    assert library.certificate.certified and library.certificate.value == 0
 
 
 @pytest.mark.parametrize("shift", [1e6, -1e6, 3.5e8, -1e9])
@@ -111,7 +111,7 @@ def test_bounds_charge_the_rounding_of_large_variables(shift):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         found = adl.Problem(TailMean(shift), event, law).solve().certificate
-    assert found.bound <= true.objective * (1 + TOL.formula)
+    assert found.bound <= true.value * (1 + TOL.formula)
 
 
 @pytest.mark.parametrize("objective", [LossByHand(), 1e-6 * LossByHand(), adl.ExpectedLoss()], ids=str)
@@ -121,7 +121,7 @@ def test_nothing_lost_is_certified_near_the_capacity(objective: adl.Objective, l
     problem = adl.Problem(objective, event, adl.Scenarios([[0.5, 0.0], [0.2, 0.1], [-0.2, -0.1]]))
     for method in ("auto", "conic"):
         certificate = problem.solve(method=method).certificate
-        assert certificate.status == "certified" and certificate.objective == 0.0 == certificate.bound
+        assert certificate.status == "certified" and certificate.value == 0.0 == certificate.bound
 
 
 def test_nothing_lost_is_certified_by_the_separable_method() -> None:
@@ -133,5 +133,5 @@ def test_nothing_lost_is_certified_by_the_separable_method() -> None:
     solved = adl.Problem(adl.ExpectedLoss(), event, adl.Scenarios([[-0.3125, -0.125]])).solve(
         method="separable"
     )
-    assert solved.certificate.objective == 0.0 and solved.certificate.certified
+    assert solved.certificate.value == 0.0 and solved.certificate.certified
     assert solved.shadow_prices["A"] == 0.0

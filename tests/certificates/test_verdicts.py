@@ -78,10 +78,10 @@ def alike(one, two, value: float = 1.0, contracts: float = 1.0) -> None:
     """The same verdict about the same problem: values `value` times, contracts `contracts` times as many."""
     (a, a_ranges), (b, b_ranges) = one, two
     assert (a.certificate.status, a.unique) == (b.certificate.status, b.unique)
-    noise = TOL.rounding * abs(a.certificate.reference) + a.aim.value_rounding(
+    noise = TOL.rounding * abs(a.certificate.reference) + a.objective.value_rounding(
         SymbolsAt(a.event, a.law, a.amount)
     )
-    assert b.certificate.objective / value == pytest.approx(a.certificate.objective, rel=2e-6, abs=noise)
+    assert b.certificate.value / value == pytest.approx(a.certificate.value, rel=2e-6, abs=noise)
     open_gap = a.certificate.gap > TOL.gap
     assert not open_gap or b.certificate.gap == pytest.approx(a.certificate.gap, rel=0.5)
     assert (a_ranges is None) == (b_ranges is None)
@@ -194,11 +194,11 @@ def test_a_pure_number_has_no_floor_of_1():
     event, law = adl.Event(book, short={"K": 0.1}), adl.Scenarios([0.5, -0.3])
     one_sided = pd.DataFrame({"account": ["a"], "asset": "K", "closed": [-0.1]})
     c = adl.certify(Concentration(), event, law, one_sided)
-    assert c.status == "uncertified" and c.objective == pytest.approx(1e-14)
+    assert c.status == "uncertified" and c.value == pytest.approx(1e-14)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         found = adl.Problem(Concentration(), event, law).solve().certificate
-    assert not found.certified or found.objective == pytest.approx(1e-15, rel=2e-6)
+    assert not found.certified or found.value == pytest.approx(1e-15, rel=2e-6)
 
 
 def test_tails_far_below_pro_rata_are_told_apart():
@@ -207,7 +207,7 @@ def test_tails_far_below_pro_rata_are_told_apart():
     law = adl.Gaussian(0.04**2)
     last = pd.DataFrame({"account": ["a2"], "asset": "X", "closed": [-1.0]})
     best = adl.Problem(adl.ExpectedLoss(), event, law).solve().certificate
-    assert best.certified and best.objective == pytest.approx(4.02362e-18, rel=1e-5)
+    assert best.certified and best.value == pytest.approx(4.02362e-18, rel=1e-5)
     assert adl.certify(adl.ExpectedLoss(), event, law, last).status == "uncertified"
     assert adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).status == "uncertified"
 
@@ -228,8 +228,8 @@ def test_all_but_a_billionth_closed_certifies_nothing_worse_than_pro_rata():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", adl.UncertifiedWarning)
         c = adl.Problem(adl.LeverageSquare(), event).solve().certificate
-    assert c.objective <= c.reference * (1 + TOL.rounding)
-    assert not c.certified or c.objective - c.bound <= max(TOL.gap * c.objective, 1e-3 * c.objective)
+    assert c.value <= c.reference * (1 + TOL.rounding)
+    assert not c.certified or c.value - c.bound <= max(TOL.gap * c.value, 1e-3 * c.value)
 
 
 def test_far_out_in_the_tail_the_optimum_is_negligible_and_said_so():
@@ -253,7 +253,7 @@ def test_negligible_is_neither_proved_nor_a_warning():
     event = one_asset([-10.0, -10.0, -2.0], [1.0, 1.0, 100.0], 19.999)
     law = adl.Scenarios([0.11, -0.11])
     best = adl.Problem(adl.LeverageSquare(), event, law).solve().certificate
-    assert verdict(best.objective, best.objective, 0.0, best.reference, TOL.gap) == (0.0, "certified")
+    assert verdict(best.value, best.value, 0.0, best.reference, TOL.gap) == (0.0, "certified")
     gap, status = verdict(1.0 + 2e-6, 1.0, 0.0, 10.0, TOL.gap)
     assert status == "negligible" and gap == pytest.approx(2e-6, rel=1e-5)
     assert verdict(1.0 + 2e-6, 1.0, 0.0, 1.0, TOL.gap)[1] == "uncertified"
@@ -278,7 +278,7 @@ def test_what_is_known_to_be_worse_is_never_certified(seed):
         for amount in (adl.pro_rata(event).amount, adl.examples.any_allocation(event, rng)):
             proof = assess(objective, event, law, amount).certificate
             if proof.certified:
-                assert proof.objective - truth <= max(TOL.gap * proof.objective, proof.rounding)
+                assert proof.value - truth <= max(TOL.gap * proof.value, proof.rounding)
                 assert proof.rounding <= TOL.formula * max(
-                    float(np.abs(event.book.notional).sum()), proof.objective
+                    float(np.abs(event.book.notional).sum()), proof.value
                 )

@@ -59,8 +59,8 @@ def checked(allocation: adl.Allocation) -> None:
     assert (allocation.amount >= 0).all() and (allocation.amount <= e.size).all()
     for k in np.flatnonzero(e.side):
         assert math.fsum(allocation.amount[e.closable & (e.book.asset == k)].tolist()) == e.required[k]
-    assert c.status != "infeasible" and math.isfinite(c.objective)
-    assert c.bound is not None and c.bound <= c.objective + 2 * TOL.gap * abs(c.objective)
+    assert c.status != "infeasible" and math.isfinite(c.value)
+    assert c.bound is not None and c.bound <= c.value + 2 * TOL.gap * abs(c.value)
 
 
 def solved(method: str, objective: adl.Objective | None = None) -> Callable[[adl.Event], Any]:

@@ -133,15 +133,14 @@ def test_the_papers_example_exactly(paper):
     for method in ("separable", "conic"):
         solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method=method)
         assert (
-            solved.certificate.objective == pytest.approx(2194.890, abs=5e-4)
-            and solved.certificate.gap <= 1e-9
+            solved.certificate.value == pytest.approx(2194.890, abs=5e-4) and solved.certificate.gap <= 1e-9
         )
         assert (
             solved.amount[paper.free] == pytest.approx([2.7598, 0, 7.2402, 0], abs=5e-5)
             and solved.unique is True
         )
     rough = adl.Problem(adl.ExpectedLoss(), paper, law.quadrature(20)).solve()
-    assert rough.certificate.objective == pytest.approx(2212.646, abs=5e-4)
+    assert rough.certificate.value == pytest.approx(2212.646, abs=5e-4)
     assert SymbolsAt(paper, law.align(paper.book.assets), rough.amount).expected_loss == pytest.approx(
         2196.607, abs=5e-4
     )
@@ -165,8 +164,8 @@ def test_two_methods_agree(seed):
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
     one, two = (problem.solve(method=method) for method in ("separable", "conic"))
     assert one.certificate.gap <= 1e-8 and two.certificate.gap <= 1e-8, (one.certificate, two.certificate)
-    scale = max(abs(one.certificate.objective), one.certificate.floor)
-    assert abs(one.certificate.objective - two.certificate.objective) <= 2e-8 * scale
+    scale = max(abs(one.certificate.value), one.certificate.floor)
+    assert abs(one.certificate.value - two.certificate.value) <= 2e-8 * scale
 
 
 # An adversary's: two arms of a shortfall, of which the wrong one was looked at; deviation, correlation,

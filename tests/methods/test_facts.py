@@ -76,7 +76,7 @@ def test_what_states_a_fact_has_the_fast_method_and_the_same_optimum(name, seed)
     fast = adl.Problem(stated, event, law).solve(method="separable").certificate
     slow = adl.Problem(plain, event, law).solve(method="conic").certificate
     assert fast.certified and slow.certified
-    assert fast.objective == pytest.approx(slow.objective, rel=TOL.gap, abs=TOL.gap * abs(slow.reference))
+    assert fast.value == pytest.approx(slow.value, rel=TOL.gap, abs=TOL.gap * abs(slow.reference))
 
 
 def test_a_fact_belongs_to_a_value():
@@ -110,9 +110,9 @@ def test_a_wrong_cost_of_the_excess_costs_time_and_nothing_else(seed):
     right = adl.Problem(adl.CVaR(0.8), event, law).solve(method="conic").certificate
     wrong = adl.Problem(WrongCost(), event, law).solve()
     assert wrong.certificate.certified
-    assert wrong.certificate.bound <= right.objective + TOL.value * max(
-        abs(right.objective), abs(right.reference)
+    assert wrong.certificate.bound <= right.value + TOL.value * max(
+        abs(right.value), abs(right.reference)
     )
-    assert wrong.certificate.objective == pytest.approx(
-        right.objective, rel=TOL.gap, abs=TOL.gap * abs(right.reference)
+    assert wrong.certificate.value == pytest.approx(
+        right.value, rel=TOL.gap, abs=TOL.gap * abs(right.reference)
     )

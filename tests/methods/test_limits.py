@@ -21,7 +21,7 @@ def test_methods_agree_with_a_linear_program_written_here(seed):
     for method in ("auto", "conic", "separable", *(("closed-form",) if event.book.isolated else ())):
         solved = adl.Problem(adl.ExpectedLoss(), event, law).solve(method=method)
         assert solved.certificate.certified, method
-        assert same_value(solved.certificate.objective, wanted, solved.certificate), method
+        assert same_value(solved.certificate.value, wanted, solved.certificate), method
         assert within(solved.event, solved.amount), method
 
 
@@ -33,7 +33,7 @@ def test_cvar_agrees_with_a_linear_program_written_here(seed):
     for method in ("auto", "conic", "separable", *(("closed-form",) if event.book.isolated else ())):
         solved = adl.Problem(adl.CVaR(0.7), event, law).solve(method=method)
         assert solved.certificate.certified, method
-        assert same_value(solved.certificate.objective, wanted, solved.certificate), method
+        assert same_value(solved.certificate.value, wanted, solved.certificate), method
         assert within(solved.event, solved.amount), method
 
 
@@ -52,7 +52,7 @@ def test_smooth_laws(seed):
         # negligible.
         assert ways[0].certificate.certified and ways[1].certificate.status in ("certified", "negligible")
         assert all(within(event, way.amount) for way in ways)
-        assert same_value(ways[0].certificate.objective, ways[1].certificate.objective, ways[1].certificate)
+        assert same_value(ways[0].certificate.value, ways[1].certificate.value, ways[1].certificate)
 
 
 @pytest.mark.fuzz
@@ -67,7 +67,7 @@ def test_the_bound_lies_below_every_allocation(seed):
         proofs = [assess(objective, event, law, amount).certificate for amount in tried]
         bounds += [proof.bound for proof in proofs if proof.bound is not None]
         assert all(proof.status != "infeasible" for proof in proofs)
-        least = min(proof.objective for proof in proofs)
+        least = min(proof.value for proof in proofs)
         assert max(bounds) <= least + TOL.formula * max(abs(least), solved.certificate.reference)
 
 

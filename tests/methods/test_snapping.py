@@ -116,7 +116,7 @@ def test_who_goes_to_an_end_leaves_the_proof_no_worse(seed):
     before = assess(aim, event, law, amount, evidence).certificate
     after, proof = snapping.assess_at_ends(aim, event, law, amount, evidence)
     assert proof.certificate.gap <= max(before.gap, TOL.formula) and proof.certificate.clearing_error == 0
-    assert proof.certificate.objective <= before.objective + TOL.formula * before.reference
+    assert proof.certificate.value <= before.value + TOL.formula * before.reference
 
     def inside(closed):
         return (closed > NOTHING * event.held) & (closed < event.size - NOTHING * event.held)

@@ -107,7 +107,7 @@ def test_parts_are_reported_unweighted(paper, law):
     solved = adl.Problem(adl.ExpectedLoss() + 1000 * adl.MaxLeverage(), paper, law).solve()
     assert set(solved.parts) == {"ExpectedLoss", "MaxLeverage"}
     total = solved.parts["ExpectedLoss"] + 1000 * solved.parts["MaxLeverage"]
-    assert total == pytest.approx(solved.certificate.objective, rel=TOL.rounding)
+    assert total == pytest.approx(solved.certificate.value, rel=TOL.rounding)
     assert solved.certificate.unit == "quote currency + x of equity"
 
 

@@ -67,7 +67,7 @@ def test_water_filling_is_optimal_for_every_monotone_measure(seed):
     event = isolated(rng)
     law = scenarios(rng, 1, int(rng.integers(1, 20)) + 2)
     unit = max(
-        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).value,
         1e-6 * float(event.book.equity.mean()),
     )
     measures = [
@@ -91,7 +91,7 @@ def test_water_filling_is_optimal_for_every_monotone_measure(seed):
         )
         assert exact.certified and exact.gap <= 1e-9, (str(measure), exact)
         scale = max(exact.reference, unit)
-        assert found.certified and abs(found.objective - exact.objective) <= TOL.value * scale, (
+        assert found.certified and abs(found.value - exact.value) <= TOL.value * scale, (
             str(measure),
             found,
             exact,
@@ -109,7 +109,7 @@ def test_coupled_certificates(seed):
     event = cross(rng, 50 if large else None, 3)
     law = scenarios(rng, len(event.book.assets), 200 if large else 30)
     unit = max(
-        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).value,
         1e-6 * float(event.book.equity.mean()),
     )
     measures = [
@@ -151,7 +151,7 @@ def test_no_bound_of_a_random_dual_beats_the_optimum():
             adl.AccountCVaR(0.7),
             adl.WorstCase() + adl.CVaR(0.5) + adl.ExpectedLoss(),
         ):
-            best = adl.Problem(measure, event, law).solve(method="conic").certificate.objective
+            best = adl.Problem(measure, event, law).solve(method="conic").certificate.value
             point = adl.pro_rata(event).amount
             m = SymbolsAt(event, law, point)
             n, s = len(event.book.accounts), 10
@@ -180,10 +180,10 @@ def test_sum_of_accounts_is_another_objective():
         law = scenarios(rng, len(event.book.assets), 40)
         total, accounts = adl.CVaR(level), adl.AccountCVaR(level)
         best, other = (adl.Problem(o, event, law).solve() for o in (total, accounts))
-        assert other.certificate.objective >= best.certificate.objective * (1 - TOL.formula)
-        found = adl.certify(total, event, law, other).objective
-        assert found >= best.certificate.objective * (1 - TOL.formula)
-        apart += found > best.certificate.objective * (1 + 1e-6)
+        assert other.certificate.value >= best.certificate.value * (1 - TOL.formula)
+        found = adl.certify(total, event, law, other).value
+        assert found >= best.certificate.value * (1 - TOL.formula)
+        apart += found > best.certificate.value * (1 + 1e-6)
     assert apart >= 3
 
 
@@ -210,4 +210,4 @@ def test_a_child_with_its_own_value_inherits_no_dual():
         adl.Problem(o, event, law).solve().certificate
         for o in (Mine(0.9), adl.ExpectedLoss() + adl.CVaR(0.9))
     )
-    assert mine.certified and mine.objective == pytest.approx(sum_.objective, rel=TOL.value)
+    assert mine.certified and mine.value == pytest.approx(sum_.value, rel=TOL.value)

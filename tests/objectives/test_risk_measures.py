@@ -125,5 +125,5 @@ def test_value_only_measures_in_sums():
     event, law = adl.examples.shorts([3, 3], [1, 1], 3.0), adl.Scenarios({"BTC": [0.5, 3.0]})
     for measure in (0.5 * adl.MeanVariance(0.1), adl.MeanVariance(0.1) + adl.ExpectedLoss()):
         proof = adl.certify(measure, event, law, adl.pro_rata(event))
-        assert 0 < proof.bound <= proof.objective
+        assert 0 < proof.bound <= proof.value
         assert len(adl.compare(event, law, measures=[measure])) == 3

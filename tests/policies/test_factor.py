@@ -33,7 +33,7 @@ def test_optimal_for_every_move(seed):
         )
         mine = adl.certify(
             adl.ExpectedLoss(), event, adl.Scenarios(factor * loading[None, :], meant=True), policy, tol=0.999
-        ).objective
+        ).value
         assert mine - best.bound <= TOL.value * max(best.reference, 1e-6 * float(event.book.equity.sum()))
 
 
@@ -53,7 +53,7 @@ def test_a_problem_of_its_own_is_certified():
     solved = adl.Problem(adl.FactorLeverageSquare(), event, law).solve()
     policy = adl.factor_water_filling(event, {"BTC": 1.0, "ETH": 1.3, "SOL": 1.8})
     assert solved.certificate.certified and policy.certificate.gap <= solved.certificate.gap
-    assert policy.certificate.objective <= solved.certificate.objective * (1 + TOL.formula)
+    assert policy.certificate.value <= solved.certificate.value * (1 + TOL.formula)
 
 
 def test_proportional_splits_are_neutral():
@@ -112,9 +112,9 @@ def test_gross_levelling_is_water_filling_in_isolated_margin_and_least_in_cross_
             table = event.book.to_frame()[["account", "asset"]].assign(
                 closed=np.sign(event.book.position) * other
             )
-            assert adl.certify(
-                adl.LeverageSquare(), event, None, table, tol=0.999
-            ).objective >= best.objective * (1 - TOL.formula)
+            assert adl.certify(adl.LeverageSquare(), event, None, table, tol=0.999).value >= best.value * (
+                1 - TOL.formula
+            )
 
 
 @pytest.mark.fuzz
@@ -165,7 +165,7 @@ def test_problems_under_one_factor_are_solved_for_every_risk_at_once(seed):
         formula, program = problem.solve(), problem.solve(method="conic")
         assert formula.certificate.certified and program.certificate.certified
         scale = max(program.certificate.reference, 1e-6 * float(event.book.equity.sum()))
-        assert abs(formula.certificate.objective - program.certificate.objective) <= TOL.value * scale
+        assert abs(formula.certificate.value - program.certificate.value) <= TOL.value * scale
         if formula.method == "closed-form":
             amounts.append(formula.amount)
     assert all(np.array_equal(one, amounts[0]) for one in amounts)
@@ -205,7 +205,7 @@ def test_factors_under_limits(seed):
     for objective in (adl.CVaR(0.6), adl.ExpectedLoss()):
         best = adl.Problem(objective, event, law).solve(method="conic")
         proof = assess(objective, event, aligned, level.amount).certificate
-        assert same_value(proof.objective, best.certificate.objective, best.certificate)
+        assert same_value(proof.value, best.certificate.value, best.certificate)
     targets = adl.factor_targets(event, law.loading)
     if targets["implementable"].all():
         reached = SymbolsAt(event, aligned, level.amount).factor_leverage

@@ -56,7 +56,13 @@ def some_allocation(rng: np.random.Generator, event: adl.Event) -> adl.Allocatio
 
     base = adl.pro_rata(event)
     return adl.Allocation(
-        event, cleared(event, amount), "any", base.objective, base.certificate, base.price, base.parts
+        event,
+        cleared(event, amount),
+        "any",
+        base.objective_name,
+        base.certificate,
+        base.shadow_price_by_asset,
+        base.parts,
     )
 
 
@@ -160,7 +166,7 @@ def test_by_hand():
     before = adl.water_filling(event)
     rounded = adl.round_to_lots(before, {"X": 1})
     assert before.amount == pytest.approx([16 / 3, 2 / 3, 0]) and rounded.lots.tolist() == [5, 1, 0]
-    assert rounded.amount.tolist() == [5.0, 1.0, 0.0] and rounded.closed.tolist() == [-5.0, -1.0, 0.0]
+    assert rounded.amount.tolist() == [5.0, 1.0, 0.0] and rounded.closed_by_leg.tolist() == [-5.0, -1.0, 0.0]
     # A third of a contract is closed less: a move of +30 % costs at most a tenth.
     assert rounded.bound.less == pytest.approx([1 / 3]) and rounded.bound.more.tolist() == [0.0]
     assert (

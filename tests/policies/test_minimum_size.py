@@ -38,7 +38,7 @@ def test_all_or_nothing_against_brute_force(seed):
         for s in itertools.product([0, 1], repeat=7)
         if np.dot(s, position) == event.required[0]
     ]
-    assert found.certificate.objective == pytest.approx(
+    assert found.certificate.value == pytest.approx(
         min(loss(event, s) for s in subsets), rel=TOL.value, abs=1e-9
     )
     assert np.isin(found.amount / position, [0.0, 1.0]).all() and found.certificate.clearing_error == 0
@@ -52,7 +52,7 @@ def test_what_remains_is_nothing_or_enough(seed):
     event = one_asset(
         -position, position / rng.lognormal(1, 1, 8), float(rng.uniform(0.2, 0.8) * position.sum())
     )
-    free = adl.Problem(adl.ExpectedLoss(), event, LAW).solve().certificate.objective
+    free = adl.Problem(adl.ExpectedLoss(), event, LAW).solve().certificate.value
     before = free
     for minimum in (0.5, 2.0):
         found = adl.without_remainders(event, LAW, {"X": minimum})
@@ -60,17 +60,17 @@ def test_what_remains_is_nothing_or_enough(seed):
         assert ((left == 0) | (found.amount == 0) | (left >= minimum * (1 - 1e-6))).all()
         assert (
             found.certificate.clearing_error <= TOL.rounding * event.required[0]
-            and found.certificate.objective >= before - TOL.gap * before - 1e-9
+            and found.certificate.value >= before - TOL.gap * before - 1e-9
         )
         assert (
             found.certificate.bound == pytest.approx(free, rel=1e-6, abs=1e-9)
             or found.certificate.bound <= free
         )
-        before = found.certificate.objective
+        before = found.certificate.value
 
 
 def test_a_minimum_that_never_binds_changes_nothing():
     event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
     found = adl.without_remainders(event, LAW, {"X": 1e-3})
     best = adl.Problem(adl.ExpectedLoss(), event, LAW).solve()
-    assert found.certificate.objective == pytest.approx(best.certificate.objective, rel=TOL.formula)
+    assert found.certificate.value == pytest.approx(best.certificate.value, rel=TOL.formula)

@@ -33,7 +33,7 @@ def test_bitmex_page_ranks_six_longs():
     )  # R = 20/80, L = 4 x score
     rule = adl.policy("bitmex")
     assert rule.score(longs) == pytest.approx(wanted, rel=TOL.rounding)
-    assert rule(longs).closed.tolist() == [0, 10, 0, 0, 10, 0]
+    assert rule(longs).closed_by_leg.tolist() == [0, 10, 0, 0, 10, 0]
     assert rule(longs).method == "bitmex" and rule.tied(longs).empty
 
 
@@ -144,7 +144,7 @@ def test_assets_are_ranked_apart():
     book = adl.Book.from_frame(
         pd.DataFrame(rows, columns=["account", "asset", "position", "price", "equity", "entry_price"])
     )
-    closed = adl.policy("bitmex")(adl.Event(book, short={"X": 12.0}, long={"Y": 3.0})).closed
+    closed = adl.policy("bitmex")(adl.Event(book, short={"X": 12.0}, long={"Y": 3.0})).closed_by_leg
     assert closed.tolist() == [-10, 3, -2, 0]  # X: 1/2 x 2 before 8/9 x 10/9 = .988
 
 

@@ -69,7 +69,7 @@ def test_save_and_load_is_exact(tmp_path, seed):
         and again.parts == dict(solved.parts)
     )
     assert np.array_equal(again.amount, solved.amount) and np.array_equal(
-        again.price, solved.price, equal_nan=True
+        again.shadow_price_by_asset, solved.shadow_price_by_asset, equal_nan=True
     )
     assert (
         again.to_frame().equals(solved.to_frame())

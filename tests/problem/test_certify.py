@@ -79,7 +79,7 @@ def test_certify_falls_back_on_what_is_proved_without_a_method(paper):
     proof = adl.certify(
         adl.ExpectedLoss(), paper, adl.Gaussian([[0.01, 0.01], [0.01, 0.02]]), adl.pro_rata(paper)
     )
-    assert proof.status == "uncertified" and proof.bound <= proof.objective
+    assert proof.status == "uncertified" and proof.bound <= proof.value
 
 
 def test_an_allocation_of_other_legs_is_of_another_book():

@@ -23,12 +23,12 @@ def test_ranges_hold_what_random_optima_close(seed):
     assert (least >= -room).all() and (most <= most_closed(event) + room).all()
     level, *others = (problem.solve(prefer=p) for p in ("water-filling", "fewest-accounts", "keep-hedges"))
     square = [event.book.equity @ one.leverages()[1] ** 2 for one in (level, best, *others)]
-    if best.certificate.objective > 1e3 * best.certificate.floor:
+    if best.certificate.value > 1e3 * best.certificate.floor:
         assert square[0] <= min(square) * (1 + 1e-5)
     for one in (best, level, *others):
         assert one.certificate.certified and within(event, one.amount)
         if (
-            best.certificate.objective > 1e3 * best.certificate.floor
+            best.certificate.value > 1e3 * best.certificate.floor
         ):  # next to nothing is lost: more counts as optimal than is
             assert (one.amount >= least - room).all() and (one.amount <= most + room).all()
     if best.unique:
@@ -37,7 +37,7 @@ def test_ranges_hold_what_random_optima_close(seed):
     if most[leg] - least[leg] > 1e-3 * event.held[leg]:  # the ends of the widest are optimal
         for end in (least[leg], most[leg]):
             value = least_expected_loss(event, law, held=(leg, min(end, event.size[leg])))
-            assert same_value(value, best.certificate.objective, best.certificate)
+            assert same_value(value, best.certificate.value, best.certificate)
 
 
 @pytest.mark.fuzz
@@ -46,7 +46,7 @@ def test_shadow_prices_are_slopes_of_the_value(seed):
     event, law = drawn(60_000 + seed)
     solved = adl.Problem(adl.ExpectedLoss(), event, law).solve()
     ends = solved.shadow_price_range
-    if solved.certificate.objective <= 1e3 * solved.certificate.floor:
+    if solved.certificate.value <= 1e3 * solved.certificate.floor:
         return
     for k in event.free_assets:
         asset, step = (
@@ -58,13 +58,11 @@ def test_shadow_prices_are_slopes_of_the_value(seed):
             need = {"short": event.short, "long": event.long}
             need["short" if event.side[k] < 0 else "long"][asset] += change
             values.append(
-                adl.Problem(adl.ExpectedLoss(), event.with_requirement(**need), law)
-                .solve()
-                .certificate.objective
+                adl.Problem(adl.ExpectedLoss(), event.with_requirement(**need), law).solve().certificate.value
             )
         more, last = (
-            (solved.certificate.objective - values[1]) / step,
-            (values[0] - solved.certificate.objective) / step,
+            (solved.certificate.value - values[1]) / step,
+            (values[0] - solved.certificate.value) / step,
         )
         noise = 1e-6 * max(abs(more), abs(last)) + 1e-9 * solved.certificate.reference / step
         least, most = ends.loc[asset, "least"], ends.loc[asset, "most"]

@@ -50,7 +50,7 @@ def test_closed_form_ranges_are_those_of_the_programs(seed):
     if not event.free.any():
         return
     unit = max(
-        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).value,
         1e-6 * float(event.book.equity.sum()),
     )
     for objective in measures(unit):
@@ -134,7 +134,7 @@ def test_ranges_in_cross_margin_against_a_level_set(seed):
     frame = adl.optimal_range(problem)
     for j in np.flatnonzero(event.free)[:4]:
         for sign, end in ((1, "least"), (-1, "most")):
-            other = _extreme(event, law, best.certificate.objective, j, sign)
+            other = _extreme(event, law, best.certificate.value, j, sign)
             assert abs(other - abs(frame[end].iloc[j])) <= 1e-4 * event.size[j]
 
 
@@ -184,7 +184,7 @@ def test_preferences_stay_optimal_and_are_the_best_of_their_kind(seed):
     event = cross(rng)
     law = scenarios(rng, len(event.book.assets), 12)
     unit = max(
-        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective,
+        adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).value,
         1e-6 * float(event.book.equity.sum()),
     )
     for objective in (
@@ -210,7 +210,7 @@ def test_preferences_stay_optimal_and_are_the_best_of_their_kind(seed):
                 frame["least"].abs() - allocation.amount, allocation.amount - frame["most"].abs()
             )
             assert (outside <= 1e-4 * event.size).all(), (str(objective), kind)
-            squares[kind] = adl.certify(adl.LeverageSquare(), event, law, allocation, tol=0.999).objective
+            squares[kind] = adl.certify(adl.LeverageSquare(), event, law, allocation, tol=0.999).value
             touched[kind] = len(np.unique(event.book.account[allocation.amount > 1e-7 * event.size]))
             hedged[kind] = _hedges_closed(event, allocation.amount)
         assert squares["water-filling"] <= min(squares.values()) * (1 + 1e-6)

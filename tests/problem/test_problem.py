@@ -22,14 +22,14 @@ def test_the_papers_equities(paper):
 def test_the_papers_expected_loss(paper, law, solver):
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver=solver)
     c = solved.certificate
-    assert c.objective == pytest.approx(PUBLISHED, rel=TOL.paper) and c.certified and c.gap <= TOL.paper
+    assert c.value == pytest.approx(PUBLISHED, rel=TOL.paper) and c.certified and c.gap <= TOL.paper
     assert solved.shadow_prices["BTC"] == pytest.approx(302.108, rel=1e-5)
     assert math.fsum(solved.amount[paper.closable]) == 10.0 and c.clearing_error <= 1e-15
 
 
 def test_the_paper_without_a_solver(paper, law):
     solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve()
-    assert solved.method == "separable" and solved.certificate.objective == pytest.approx(
+    assert solved.method == "separable" and solved.certificate.value == pytest.approx(
         PUBLISHED, rel=TOL.paper
     )
     assert "BTC, ETH" in repr(adl.Problem(adl.ExpectedLoss(), paper, law))
@@ -48,10 +48,7 @@ def test_conic_against_closed_form(seed):
     )
     closed, conic = (problem.solve(method=method) for method in ("closed-form", "conic"))
     assert closed.certificate.certified and conic.certificate.certified
-    assert (
-        abs(closed.certificate.objective - conic.certificate.objective)
-        <= TOL.value * conic.certificate.reference
-    )
+    assert abs(closed.certificate.value - conic.certificate.value) <= TOL.value * conic.certificate.reference
     for solved in (closed, conic):
         assert math.fsum(solved.amount[event.closable]) == event.required[0]
         assert (solved.amount >= 0).all() and (solved.amount <= event.size).all()
@@ -67,7 +64,7 @@ def test_dust_accounts_are_right_after_the_polish(seed):
     event = isolated(rng)
     law = scenarios(rng, 1)
     problem = adl.Problem(adl.ExpectedLoss(), event, law)
-    price = problem.solve(method="closed-form").price[0]
+    price = problem.solve(method="closed-form").shadow_price_by_asset[0]
     conic = problem.solve(method="conic")
     if not event.free.any():
         return
@@ -76,7 +73,7 @@ def test_dust_accounts_are_right_after_the_polish(seed):
 
     m = SymbolsAt(event, law, conic.amount)
     below = adl.ExpectedLoss().minorant(m, Dual())
-    price = conic.price[0]
+    price = conic.shadow_price_by_asset[0]
     legs = np.flatnonzero(event.free)
     size, closed = event.size[legs], conic.amount[legs]
     own_gap = np.maximum(below.low[legs] / size + price, 0) * closed + np.maximum(
@@ -107,7 +104,7 @@ def test_no_law_is_enough_in_isolated_margin():
     assert (
         solved.certificate.certified
         and "Thm 1" in solved.certificate.proof
-        and solved.certificate.measure == "LeverageSquare"
+        and solved.certificate.objective_name == "LeverageSquare"
     )
     assert np.isnan(solved.shadow_prices["X"])
 
@@ -127,7 +124,7 @@ def test_every_solver_that_is_not_exact_is_certified_or_says_so(paper, law):
             solved = adl.Problem(adl.ExpectedLoss(), paper, law).solve(method="conic", solver=solver)
         assert solved.certificate.bound <= PUBLISHED * (
             1 + TOL.paper
-        ) and solved.certificate.objective >= PUBLISHED * (1 - TOL.paper)
+        ) and solved.certificate.value >= PUBLISHED * (1 - TOL.paper)
 
 
 @pytest.mark.shared

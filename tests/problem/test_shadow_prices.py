@@ -41,9 +41,9 @@ def quotients(problem: adl.Problem, solved: adl.Allocation, k: int, step: float)
     def value(required: float) -> float:
         sides = {"short": dict(event.short), "long": dict(event.long)}
         sides["short" if event.side[k] < 0 else "long"][asset] = required
-        return problem.solve(short=sides["short"] or None, long=sides["long"] or None).certificate.objective
+        return problem.solve(short=sides["short"] or None, long=sides["long"] or None).certificate.value
 
-    here = solved.certificate.objective
+    here = solved.certificate.value
     return (here - value(event.required[k] + step)) / step, (value(event.required[k] - step) - here) / step
 
 
@@ -63,14 +63,14 @@ def test_the_ends_are_one_sided_slopes(seed):
         for k in event.free_assets:
             least, most = ends.loc[event.book.assets[k]]
             if np.isnan(least):
-                assert 0 < solved.certificate.objective <= solved.certificate.floor
+                assert 0 < solved.certificate.value <= solved.certificate.floor
                 continue
             more, last = quotients(
                 problem, solved, k, 1e-5 * min(event.required[k], event.capacities[k] - event.required[k])
             )
             scale = 1e-4 * max(solved.certificate.reference / event.required[k], abs(more), abs(last))
             assert least == pytest.approx(more, abs=scale) and most == pytest.approx(last, abs=scale)
-            assert least <= solved.price[k] <= most
+            assert least <= solved.shadow_price_by_asset[k] <= most
 
 
 @pytest.mark.fuzz
@@ -134,13 +134,13 @@ def test_shadow_price_is_minus_the_slope_of_the_value(seed):
             short, long = dict(event.short), dict(event.long)
             side = short if event.side[k] < 0 else long
             side[asset] += change
-            values.append(problem.solve(short=short, long=long, method="conic").certificate.objective)
+            values.append(problem.solve(short=short, long=long, method="conic").certificate.value)
         before, after = (
-            (values[0] - here.certificate.objective) / step,
-            (here.certificate.objective - values[1]) / step,
+            (values[0] - here.certificate.value) / step,
+            (here.certificate.value - values[1]) / step,
         )
         slack = 1e-6 * max(abs(before), abs(after)) + 3 * TOL.value * here.certificate.reference / step
-        assert after - slack <= here.price[k] <= before + slack
+        assert after - slack <= here.shadow_price_by_asset[k] <= before + slack
 
 
 def test_prices_at_the_ends_are_one_sided():
@@ -151,7 +151,7 @@ def test_prices_at_the_ends_are_one_sided():
     problem = adl.Problem(
         adl.ExpectedLoss(), event, adl.Scenarios([0.5, -0.5])
     )  # 0.5 * 4 = 2: zero loss, on the kink
-    assert problem.solve().price[0] == 0.0
+    assert problem.solve().shadow_price_by_asset[0] == 0.0
     last = adl.Problem(adl.ExpectedLoss(), one_asset([-4.0], [2.0], 4.0), adl.Scenarios([1.0, -1.0])).solve()
-    assert last.price[0] == 0.0
-    assert np.isnan(adl.Problem(adl.MaxLeverage(), event).solve().price[0])
+    assert last.shadow_price_by_asset[0] == 0.0
+    assert np.isnan(adl.Problem(adl.MaxLeverage(), event).solve().shadow_price_by_asset[0])

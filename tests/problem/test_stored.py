@@ -137,8 +137,8 @@ def test_a_damaged_file_is_an_allocation_error(saved, seed):
             return
     c = loaded.certificate
     if c.certified:
-        assert math.fsum(loaded.amount.tolist()) == 6.0 and c.objective - c.bound <= c.tolerance * max(
-            abs(c.objective), c.floor
+        assert math.fsum(loaded.amount.tolist()) == 6.0 and c.value - c.bound <= c.tolerance * max(
+            abs(c.value), c.floor
         )
     repr(loaded), loaded.to_frame(), loaded.by_account(), loaded.shadow_prices
 

@@ -113,5 +113,5 @@ def test_one_optimum_is_not_called_several_where_contracts_weigh_little() -> Non
     law = adl.Scenarios([[0.288, 0.161], [-0.26, 0.075]], [0.9929, 0.0071])
     problem = adl.Problem(adl.ExpectedLoss(), adl.Event(book(rows), short={"A": 1.428}), law)
     solved = problem.solve()
-    assert solved.certificate.certified and not solved.closed[:-2].any()
+    assert solved.certificate.certified and not solved.closed_by_leg[:-2].any()
     assert solved.unique is not False

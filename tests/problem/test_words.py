@@ -131,7 +131,7 @@ def same_ranges(problem, allocation):
     except adl.SolveError as error:
         assert re.search("no ranges to tell|is not certified|finds no", str(error))
         return
-    closed, held = allocation.closed, np.abs(allocation.event.book.position)
+    closed, held = allocation.closed_by_leg, np.abs(allocation.event.book.position)
     low, high = np.sort(ranges[["least", "most"]].to_numpy(), axis=1).T
     slack = max(TOL.gap, ranges.attrs["within"]) * held
     if allocation.method == best.method:
@@ -150,7 +150,7 @@ def no_dust(problem, allocation):
         moved[j] = size[j] if share[j] > 0.5 else 0.0
         other = assess(problem.objective, event, problem.law, cleared(event, moved)).certificate
         if np.isinf(own.gap):  # without slopes the value decides
-            assert other.objective > own.objective
+            assert other.value > own.value
         else:
             assert other.gap > max(own.gap, TOL.formula)
 

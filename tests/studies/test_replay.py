@@ -116,7 +116,7 @@ def test_a_policy_that_is_what_was_realized_stays_on_its_state(seed):
     for w in range(4):
         price = 10 ** rng.uniform(-1, 1)
         book = adl.Book.from_frame(frame([f"a{i}" for i in range(30)], "X", position, price, equity))
-        closed = adl.pro_rata(adl.Event(book, short={"X": "40%"})).closed
+        closed = adl.pro_rata(adl.Event(book, short={"X": "40%"})).closed_by_leg
         rows += [(w, f"a{i}", "X", position[i], equity[i], price, closed[i]) for i in range(30)]
         position = position - closed
     result = adl.replay(waves(*rows), [adl.pro_rata, adl.water_filling])
@@ -133,7 +133,7 @@ def test_expected_loss_and_its_gap():
     event = adl.Event(waves(*TWO).book(1), short={"X": 10.0})
     assert (
         table.loc[(1, "pro_rata"), "ExpectedLoss"]
-        == adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).objective
+        == adl.certify(adl.ExpectedLoss(), event, law, adl.pro_rata(event)).value
     )
     cross = waves(*TWO, (3, "c", "Y", 3.0, 4.0, 1.0, 1.0))
     both = adl.Gaussian(pd.DataFrame(np.eye(2) * 0.3, ["X", "Y"], ["X", "Y"]))

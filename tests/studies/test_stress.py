@@ -208,7 +208,7 @@ def test_accounting_identities():
             if found.event is not None:
                 held = found.event.book
                 left = np.bincount(
-                    held.asset, held.position - adl.pro_rata(found.event).closed, len(book.assets)
+                    held.asset, held.position - adl.pro_rata(found.event).closed_by_leg, len(book.assets)
                 )
                 assert np.abs(left).max() <= TOL.rounding * scale  # zero-sum again
                 closed += 1

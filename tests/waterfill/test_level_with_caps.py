@@ -44,10 +44,10 @@ def test_capped_water_filling_is_optimal_in_every_scenario(seed):
     assert within(event, water.amount) and water.certificate.certified
     square = adl.Problem(adl.LeverageSquare(), event).solve(method="conic")
     assert square.certificate.certified
-    assert same_value(square.certificate.objective, water.certificate.objective, water.certificate)
+    assert same_value(square.certificate.value, water.certificate.value, water.certificate)
     # Strong convexity: leverages differ by no more than the gap allows.
     apart = event.book.equity @ (square.leverages()[1] - water.leverages()[1]) ** 2
-    assert apart <= 2 * TOL.gap * square.certificate.objective
+    assert apart <= 2 * TOL.gap * square.certificate.value
     law = scenarios(rng, 1, 20)
     terms = np.abs(event.book.notional).sum() * np.abs(law.moves).max() + event.book.equity.sum()
     assert pathwise_gap(event, law, water.amount).max() <= TOL.rounding * terms

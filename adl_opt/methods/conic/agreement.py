@@ -102,7 +102,7 @@ def doubted(compiled: Compiled, event: Event, amount: Array, certificate: Certif
     c, more = certificate, 0
     if c.status == "infeasible" or not event.free.any() or (law is None and objective.monotone):
         return c  # without a law another objective stands for a monotone one
-    valued.note(event, c.objective, "the answer")
+    valued.note(event, c.value, "the answer")
     valued.note(event, c.reference, "pro rata")
     if not trusted(objective) and c.bound is not None:
         more, lowest = downhill(objective, event, law, amount)

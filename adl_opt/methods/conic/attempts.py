@@ -44,7 +44,7 @@ def at_pro_rata(request: Request) -> Found:
 
 def _noted(request: Request, amount: Array, proof: Proof) -> Found:
     if proof.certificate.status != "infeasible":
-        value = proof.certificate.objective
+        value = proof.certificate.value
         request.compiled.valued.note(request.event, value, "an allocation found on the way")
     return Found(amount, proof, CONIC)
 

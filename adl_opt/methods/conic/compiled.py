@@ -62,7 +62,7 @@ class Compiled:
 
     def unit_near(self, event: Event, optimum: Certificate) -> float:
         """What counts as 1 in a program near an optimum: its value, where a program can tell that from 0."""
-        value = max(abs(optimum.objective), MATERIAL * abs(optimum.reference))
+        value = max(abs(optimum.value), MATERIAL * abs(optimum.reference))
         return value or self.scales(event).reference
 
     def trial(self, event: Event) -> Trial | None:

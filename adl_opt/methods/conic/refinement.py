@@ -33,7 +33,7 @@ def refined(request: Request, best: Found) -> Found:
         amount = _downhill(request, here.amount, cleared(request.event, amount_at(request.event, point)))
         after = at_ends(request, amount, Evidence(point.dual, price=point.price))
         # Far from the optimum the value shows the progress, near it, where values are rounding, the gap.
-        progress = after.certificate.objective < here.certificate.objective or after.gap < best.gap
+        progress = after.certificate.value < here.certificate.value or after.gap < best.gap
         stalled = 0 if progress else stalled + 1
         here, best = after, best_of((best, after))
     return best
@@ -47,7 +47,7 @@ def _minimum_of_model(request: Request, here: Found) -> "Point | None":
     model = request.objective.local_model(m) or newton_at(request.objective, m)
     if model is None:
         return None
-    program, value = Program(model, event, request.law), abs(here.certificate.objective)
+    program, value = Program(model, event, request.law), abs(here.certificate.value)
     least = MATERIAL * abs(here.certificate.reference)
     parts = [part for _, part in model.weighted_parts() if trusted(part)]
     natural = min([value, *(getattr(part, "solver_scale", np.inf) for part in parts)])

@@ -47,7 +47,7 @@ def _by_scenarios(request: Request) -> Found:
     found += _second_tries(request, found[0])
     found.append(refined(request, best_of(found)))
     best, c = found[-1], found[-1].certificate
-    if not c.certified and c.objective > c.reference:  # a solver that loses to pro rata
+    if not c.certified and c.value > c.reference:  # a solver that loses to pro rata
         best = best_of([*found, at_pro_rata(request)])
     return best
 
@@ -76,7 +76,7 @@ def _second_tries(request: Request, first: Found) -> list[Found]:
     """Where the gap is open, perhaps because the loss is tiny: once more, scaled by the value found (§11);
     then what is best for easier programs.
     """
-    found, value = [first], abs(first.certificate.objective)
+    found, value = [first], abs(first.certificate.value)
     if not first.certificate.certified and value != 0:
         with contextlib.suppress(SolveError):
             found.append(_proved(request, value, request.solver, 1e-10))

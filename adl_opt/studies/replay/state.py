@@ -230,10 +230,8 @@ def _measured(
     """
     own = assess(measure, event, law, amount).certificate
     if not prove:
-        return own.objective, math.nan
+        return own.value, math.nan
     under = measure.lower_bound_objective()
     with unheard():  # the gap is the answer
         best = Problem(measure if under is None else under, event, law).solve().certificate
-    return own.objective, math.nan if best.bound is None else relative_gap(
-        own.objective, best.bound, own.floor
-    )
+    return own.value, math.nan if best.bound is None else relative_gap(own.value, best.bound, own.floor)

@@ -159,4 +159,4 @@ def test_values_agree_across_solvers():
             adl.Problem(objective, EVENT, LAWS["Scenarios"]).solve(method="conic", solver=s).certificate
             for s in SOLVERS
         )
-        assert one.objective == pytest.approx(other.objective, rel=TOL.value), name
+        assert one.value == pytest.approx(other.value, rel=TOL.value), name

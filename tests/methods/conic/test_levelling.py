@@ -46,7 +46,7 @@ def test_the_most_level_optimum_where_all_are_optimal():
     event = adl.Event(adl.Book.from_frame(table), short={"A": 6.0, "B": 4.0}, cap={2: 0.5})
     law = adl.Scenarios({"A": [0.01, -0.01], "B": [0.01, 0.0], "Y": [0.5, 0.6]})
     level = adl.Problem(adl.ExpectedLoss(), event, law).solve(prefer="water-filling")
-    assert level.certificate.certified and level.certificate.objective > 1
+    assert level.certificate.certified and level.certificate.value > 1
     assert level.leverages()[1] == pytest.approx(adl.gross_water_filling(event).leverages()[1], rel=1e-5)
 
 
@@ -68,4 +68,4 @@ def test_polish_levels_what_is_left():
     start = np.where(best.amount > (1 - 1e-6) * event.size, event.size, best.amount * (1 - 1e-4))
     exact = polished(event, np.abs(event.book.notional), start)
     value = SymbolsAt(event, None, exact).leverage ** 2 @ event.book.equity
-    assert within(event, exact) and value <= best.certificate.objective * (1 + TOL.formula)
+    assert within(event, exact) and value <= best.certificate.value * (1 + TOL.formula)

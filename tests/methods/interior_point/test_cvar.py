@@ -42,12 +42,10 @@ def test_equal_to_linear_programs():
             one = problem.solve(method="separable").certificate
         two = problem.solve(method="conic").certificate
         assert two.certified
-        scale = max(abs(two.objective), two.floor)
-        assert (
-            one.bound <= two.objective + TOL.value * scale and one.objective >= two.bound - TOL.value * scale
-        )
+        scale = max(abs(two.value), two.floor)
+        assert one.bound <= two.value + TOL.value * scale and one.value >= two.bound - TOL.value * scale
         if one.certified:
-            assert abs(one.objective - two.objective) <= TOL.gap * scale
+            assert abs(one.value - two.value) <= TOL.gap * scale
         open_ += not one.certified
     assert open_ <= len(count(300)) // 50
 
@@ -67,7 +65,7 @@ def test_only_scenarios_of_the_tail_are_looked_at():
         adl.Problem(adl.CVaR(0.95), event, law).solve(method=method).certificate
         for method in ("separable", "conic")
     )
-    assert one.certified and abs(one.objective - two.objective) <= TOL.value * two.objective
+    assert one.certified and abs(one.value - two.value) <= TOL.value * two.value
 
 
 def test_scenarios_that_matter_only_after_closing_are_taken_in():
@@ -133,7 +131,7 @@ def test_an_interrupt_keeps_the_best_point(monkeypatch):
             adl.CVaR(0.95), event_of(300, 5), moves(np.random.default_rng(1), 3, 2_000)
         ).solve()
     c = solved.certificate
-    assert c.status == "uncertified" and c.bound <= c.objective < c.reference and c.clearing_error < 1e-9
+    assert c.status == "uncertified" and c.bound <= c.value < c.reference and c.clearing_error < 1e-9
 
 
 def test_nothing_lost_and_nothing_that_closing_changes():
@@ -142,11 +140,9 @@ def test_nothing_lost_and_nothing_that_closing_changes():
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 0.5})
     law = adl.Scenarios(np.array([[0.1, -0.1], [-0.1, 0.1], [0.0, -0.5]]))
     certificate = adl.Problem(adl.CVaR(0.5), event, law).solve(method="separable").certificate
-    assert certificate.certified and certificate.objective == pytest.approx(
-        0.4 * (1 / 3) / 0.5, rel=TOL.rounding
-    )
+    assert certificate.certified and certificate.value == pytest.approx(0.4 * (1 / 3) / 0.5, rel=TOL.rounding)
     safe = adl.Scenarios(np.array([[0.01, -0.01], [-0.01, 0.01]]))
-    assert adl.Problem(adl.WorstCase(), event, safe).solve(method="separable").certificate.objective == 0
+    assert adl.Problem(adl.WorstCase(), event, safe).solve(method="separable").certificate.value == 0
 
 
 @pytest.mark.parametrize("objective", [adl.WorstCase(), adl.CVaR(1e-12)])
@@ -164,6 +160,6 @@ def test_a_tail_that_is_all_there_is(objective):
         one, two = (
             adl.Problem(objective, event, law).solve(method=how).certificate for how in ("separable", "conic")
         )
-        assert one.certified and abs(one.objective - two.objective) <= TOL.gap * max(two.objective, two.floor)
-        certified += one.objective > 0
+        assert one.certified and abs(one.value - two.value) <= TOL.gap * max(two.value, two.floor)
+        certified += one.value > 0
     assert certified > 5
