@@ -144,7 +144,7 @@ def test_against_a_local_solver(seed):
     ]
     feasible = [r.fun * scale for r in found if np.abs(rows @ r.x - need).max() <= 1e-9]
     assert feasible and min(feasible) >= solved.bound - TOL.value * scale
-    assert min(feasible) >= solved.objective - TOL.value * scale
+    assert min(feasible) >= solved.value - TOL.value * scale
 
 
 @pytest.mark.fuzz
