@@ -19,10 +19,13 @@ def traders(n: int, seed: int) -> adl.Event:
 
 
 def main() -> None:
-    """Twelve made-up shorts, a third of them closed by water-filling; two accounts of one gross leverage; the
+    """Eight shorts, 30 BTC of them closed by water-filling; two accounts of one gross leverage; the
     paper's sweep; an event in waves; rules compared.
     """
-    adl.water_filling(adl.load("expected_loss").event(12, 1)).plot(FOLDER / "water_level.png")
+    eight = adl.examples.shorts(
+        [12, 20, 16, 10, 14, 6, 9, 3], np.array([40, 110, 125, 105, 220, 130, 310, 180]) * 1e3, 30, 50_000.0
+    )
+    adl.water_filling(eight).plot(FOLDER / "water_level.png")
     hedge = adl.load("hedge_matters").problem()
     pair = {
         "levelled gross leverage": adl.gross_water_filling(hedge.event),

@@ -1,4 +1,4 @@
-"""Everything printed in the README is executed: its book, its Python blocks in order, its command lines."""
+"""Everything printed in README and guide is executed: books, Python blocks in order, command lines."""
 
 import re
 import shlex
@@ -15,37 +15,63 @@ from adl_opt.verification import catalog
 from tests.studies.test_axioms import AXES, TABLE
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = ROOT / "notebooks" / "guide"
+PAGES = {path.stem: path for path in [ROOT / "README.md", *sorted(GUIDE.glob("[a-z]*.md"))]}
+TEXT = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
+README = TEXT["README"]
+# What the output of a page has to say: figures that its text promises.
+SAYS = {
+    "README": ("-2.44", "certified"),
+    "books": ("33", "-3.33"),
+    "isolated_margin": ("3.6842", "certified"),
+    "cross_margin": ("-2.7598", "-7.24018", "320.7", "2212.64", "2196.60"),
+    "laws": ("certified",),
+    "risk_measures": ("-3.499", "-4.118", "-5.881", "-6.500", "False"),
+    "your_own_objective": ("Concentration",),
+    "rules_on_trial": ("a0", "-10", "last_first"),
+    "from_a_shock": ("50", "75", "165", "2"),
+    "real_events": ("realized", "gross_water_filling"),
+    "scale": ("certified by separable",),
+    "certificates": ("2212.6459", "0.52"),
+    "command_line": (),
+}
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT[page], flags=re.DOTALL)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    (tmp_path / "book.csv").write_text(blocks("csv")[0], encoding="utf-8")
+    (tmp_path / "book.csv").write_text(blocks("books", "csv")[0], encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_python_blocks_run_in_order(folder, capsys):
+@pytest.mark.parametrize("page", PAGES)
+def test_python_blocks_run_in_order(page, folder, capsys):
     space: dict = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), space)
+    for block in blocks(page, "python"):
+        exec(compile(block, f"{page}.md", "exec"), space)
     out = capsys.readouterr().out
-    assert "302.1" in out and "certified" in out
-    assert (folder / "a.json").is_file() and (folder / "a.png").is_file()
+    assert all(words in out for words in SAYS[page]), out
+    assert space or page == "command_line"
 
 
-def test_the_readmes_book_is_the_papers():
-    text = blocks("csv")[0]
-    assert {tuple(line.split(",")[:2]) for line in text.splitlines()[1:]} == {
-        (a, k) for a in "ABCD" for k in ("BTC", "ETH")
-    }
+def test_the_pages_book_is_the_papers(folder):
+    own, papers = adl.Book.read("book.csv").to_frame(), adl.examples.paper().book.to_frame()
+    columns = ["account", "asset", "position", "price", "equity"]
+    own, papers = (book[columns].sort_values(columns[:2], ignore_index=True) for book in (own, papers))
+    assert own.astype(str).equals(papers.astype(str))
 
 
-COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("adl-opt")]
+COMMANDS = [
+    line
+    for page in PAGES
+    for block in blocks(page, "bash")
+    for line in block.splitlines()
+    if line.startswith("adl-opt")
+]
 
 
 @pytest.mark.parametrize("line", COMMANDS, ids=lambda line: " ".join(line.split()[:2]))
@@ -70,9 +96,27 @@ def test_commands_run(line, folder, monkeypatch, capsys):
     assert wanted in capsys.readouterr().out or line.split()[1] in ("verify", "models")
 
 
+def test_the_readme_is_one_screen_and_the_pages_can_be_read_beside_code():
+    """README: at most 150 lines, no paragraph over five; pages: 110 columns, but for tables, commands."""
+    assert len(README.splitlines()) <= 150
+    for name, text in TEXT.items():
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        for paragraph in re.split(r"\n\s*\n|\n(?=- )", prose):
+            assert paragraph.strip().count("\n") < 5 or paragraph[0] in "|[" or name != "README", paragraph
+        lines = [
+            line
+            for line in text.splitlines()
+            if not line.startswith(("adl-opt", "|", "![")) or name == "README"
+        ]
+        assert not [line for line in lines if len(line) > 110], name
+
+
 def test_the_two_commands_are_targets_of_the_makefile():
     targets = [
-        line.split()[1] for block in blocks("bash") for line in block.splitlines() if line.startswith("make")
+        line.split()[1]
+        for block in blocks("README", "bash")
+        for line in block.splitlines()
+        if line.startswith("make")
     ]
     assert targets == ["demo", "test"]
     for target in [
@@ -92,8 +136,10 @@ def test_the_two_commands_are_targets_of_the_makefile():
 def test_every_model_is_in_the_table_and_every_link_exists():
     for name in catalog.names():
         assert f"models/{name}.py" in README
-    for link in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / link).exists(), link
+    for name, path in PAGES.items():
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|^\[\d+\]: (\S+)", TEXT[name], flags=re.MULTILINE):
+            assert (path.parent / "".join(link)).exists(), link
+    assert set(PAGES) - {"README"} == set(re.findall(r"\]\((\w+)\.md\)", (GUIDE / "README.md").read_text()))
 
 
 def test_the_public_names_are_documented():
@@ -103,8 +149,8 @@ def test_the_public_names_are_documented():
 
 
 def test_the_table_of_promises_is_what_the_search_finds():
-    """The README's table is that of test_axioms, which runs the search."""
-    lines = README.splitlines()
+    """The guide's table is that of test_axioms, which runs the search."""
+    lines = TEXT["rules_on_trial"].splitlines()
     top = next(k for k, line in enumerate(lines) if line.startswith("| | `water_filling`"))
     names = re.findall(r"`(\w+)`", lines[top])
     rows = lines[top + 2 : top + 1 + len(AXES)]

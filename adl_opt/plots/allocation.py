@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from adl_opt.arrays import Array, Index
+from adl_opt.evaluation.counting import accounts, reduced
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
 _ROUNDING = 1e-12  # a gap below it is shown as that
-BARS = 40  # accounts up to which each has bars of its own
+LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to which each has its own
 
 
 def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
@@ -56,14 +58,43 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
             label=f"{name}{which}: {level:.4g} x",
         )
     axes.set_ylabel("gross leverage (x of equity)")
-    c = allocation.certificate
-    axes.set_title(
-        f"{allocation.method}, {c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})" + _gap(c.gap),
-        fontsize=10,
-    )
+    if len(order) <= LABELLED:
+        _label_closings(axes, allocation, order, before)
+    axes.set_title(_title(allocation), fontsize=10, loc="left")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return saved(figure, path)
+
+
+def _label_closings(axes: Any, allocation: Allocation, order: Index, before: Array) -> None:
+    """Over the bar of each reduced account the part that it closes of what it could close."""
+    event = allocation.event
+    moved, held = (event.book.per_account(x * event.closable)[order] for x in (allocation.amount, event.size))
+    for place, (part, whole) in enumerate(zip(moved, held), start=1):
+        if part > 0:
+            share = f"closes\n{part / whole:.0%}" if part < whole else "closes\nall"
+            axes.text(place, before[place - 1], share, ha="center", va="bottom", fontsize=8, color=LEVEL)
+    axes.margins(y=0.12)
+
+
+def _title(allocation: Allocation) -> str:
+    """Two lines: what had to be closed and who pays; what is proved."""
+    event, c = allocation.event, allocation.certificate
+    asked = " and ".join(
+        f"{amount:,.6g} {asset} of {side}"
+        for side, wanted in (("shorts", event.short), ("longs", event.long))
+        for asset, amount in wanted.items()
+    )
+    pays = (
+        f"{int(accounts(event, reduced(event, allocation.amount)).sum()):,} of {len(event.book.accounts):,}"
+    )
+    levelled = c.certified and c.objective_name == "LeverageSquare"  # what the water level alone minimises
+    proof = (
+        "proved best for every law of price moves (Thm 1)"
+        if levelled and event.book.isolated
+        else f"{c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})"
+    )
+    return f"To close {asked}, {pays} accounts are reduced\n{proof}" + _gap(c.gap)
 
 
 def _gap(gap: float | None) -> str:

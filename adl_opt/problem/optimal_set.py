@@ -115,16 +115,17 @@ class Optima:
             return None
 
     def _another(self, face: "Face") -> bool:
-        """Whether an end of the face, away from the amount, is no worse than rounding explains."""
-        event, size = self.event, self.event.size
-        allowed = max(
-            rounding_at(self._objective, event, self._law, self.amount), _EQUAL * abs(self.certificate.value)
-        )
+        """Whether an end of the face, away from the amount, is as good but for the rounding of both."""
+        event, size, value = self.event, self.event.size, self.certificate.value
+
+        def rounding(amount: Array) -> float:
+            return rounding_at(self._objective, event, self._law, amount)
+
         for fraction in face.ends():
             other = cleared(event, event.amount_from(np.clip(fraction, 0.0, 1.0)))
             if (np.abs(other - self.amount) > _SAME * size).any():
-                value = evaluate(self._objective, SymbolsAt(event, self._law, other))
-                if value <= self.certificate.value + allowed:
+                worse = evaluate(self._objective, SymbolsAt(event, self._law, other)) - value
+                if worse <= max(rounding(self.amount) + rounding(other), _EQUAL * abs(value)):
                     return True
         return False
 

@@ -110,9 +110,7 @@ def test_a_wrong_cost_of_the_excess_costs_time_and_nothing_else(seed):
     right = adl.Problem(adl.CVaR(0.8), event, law).solve(method="conic").certificate
     wrong = adl.Problem(WrongCost(), event, law).solve()
     assert wrong.certificate.certified
-    assert wrong.certificate.bound <= right.value + TOL.value * max(
-        abs(right.value), abs(right.reference)
-    )
+    assert wrong.certificate.bound <= right.value + TOL.value * max(abs(right.value), abs(right.reference))
     assert wrong.certificate.value == pytest.approx(
         right.value, rel=TOL.gap, abs=TOL.gap * abs(right.reference)
     )

@@ -115,3 +115,10 @@ def test_one_optimum_is_not_called_several_where_contracts_weigh_little() -> Non
     solved = problem.solve()
     assert solved.certificate.certified and not solved.closed_by_leg[:-2].any()
     assert solved.unique is not False
+
+
+def test_cvar_leaves_freedom_on_the_papers_book(paper, law):
+    """Two ends of a range whose values differ by the rounding of both are two optima."""
+    problem = adl.Problem(adl.CVaR(0.99), paper, law)
+    ranges = adl.optimal_range(problem)
+    assert problem.solve().unique is False and ((ranges["most"] - ranges["least"]).abs() > 0.6).sum() == 2

@@ -31,7 +31,7 @@ def test_the_real_accounts_as_one_wave():
 
 @pytest.mark.shared
 def test_the_real_accounts_have_the_figures_that_are_told_of_them():
-    """Of the corrected table (December 2025); the twin takes its share closed, and README its 19,213
+    """Of the corrected table (December 2025); the twin takes its share closed, and the guide its 19,213
     accounts.
     """
     if not REAL.is_file():
@@ -54,8 +54,8 @@ def test_the_real_accounts_have_the_figures_that_are_told_of_them():
     assert closed.sum() / held.sum() == pytest.approx(CLOSED, abs=5e-4)
     assert np.abs(everyone.extra["realized_closed"]).sum() == pytest.approx(2_103_111_430.86, abs=0.01)
     assert np.quantile(leverage, [0.5, 0.95, 0.99]) == pytest.approx([0.591, 7.00, 237.5], rel=1e-3)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"for {len(book.accounts):,} real accounts" in readme and f"{100 * CLOSED:.1f} % closed" in readme
+    page = " ".join((ROOT / "notebooks" / "guide" / "real_events.md").read_text(encoding="utf-8").split())
+    assert f"{len(book.accounts):,} accounts" in page and f"{100 * CLOSED:.1f} % closed" in page
 
 
 def test_accounts_like_the_real_ones():

@@ -1,5 +1,5 @@
-"""What both interior points share: the partition of accounts into blocks, where they begin, when they have
-come no further, and what they hand back (THEORY 9).
+"""What both interior points (expected_loss.py, cvar.py) share: the partition of accounts into blocks, where
+they begin, when they have come no further, and what they hand back (THEORY 9).
 """
 
 from collections.abc import Callable, Iterator, Sequence
