@@ -76,7 +76,7 @@ def test_top_level_is_what_the_design_says():
         pytest.skip("not a git checkout")
     allowed = {
         "pyproject.toml", "adl_opt", "models", "tests", "benchmarks", "notebooks", "README.md", "LICENSE",
-        "CHANGELOG.md", "CONTRIBUTING.md",
+        "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff",
         "Makefile", ".gitignore", ".ci", "constraints.txt",
     }  # fmt: skip
     assert {name.split("/")[0] for name in tracked.stdout.splitlines()} <= allowed
