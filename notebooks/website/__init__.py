@@ -1,5 +1,5 @@
 """The guide, the reference, the theory, the notebooks and the benchmarks as one site: `make docs`.
 
-Six small libraries and these pages, not MkDocs or Sphinx: those fetch their mathematics from elsewhere, refuse
-links that a forge follows (../../models/cvar.py), and read docstrings in a dialect that `help` shows raw.
+Small libraries and this folder, not MkDocs or Sphinx: their mathematics is a script from elsewhere, links
+that a forge follows (../../models/cvar.py) break, and docstrings need a dialect that `help` shows raw.
 """

@@ -25,7 +25,7 @@ Contents = list[tuple[str, list[Page]]]
 def build(target: Path, root: Path = ROOT) -> int:
     """Write the site of the repository at `root` into `target`; returns the number of pages.
 
-    Raises SiteError for a link, a picture or a formula that does not work, and for a folder with other things.
+    Raises SiteError for a link, a picture or a formula that does not work, and for a folder of other things.
     """
     _emptied(target)
     reference = Reference(root, sections_of((root / "models" / "THEORY.md").read_text(encoding="utf-8")))
@@ -46,7 +46,7 @@ def build(target: Path, root: Path = ROOT) -> int:
                 bodies[page.path] = links.rewritten(page)
     _write(target, nav, pages, bodies)
     if wrong := faults(target):
-        raise SiteError(f"{len(wrong)} links do not work, such as {wrong[0]}")
+        raise SiteError(f"the site has {len(wrong)} faults, first: {wrong[0]}")
     return len(pages)
 
 
@@ -92,7 +92,9 @@ def contents(root: Path, reference: Reference) -> Contents:
         sources.notebook_page(origin, root / origin, md) for origin in listed("notebooks/rendered", ".ipynb")
     ]
     plain = reader(names, anchor=str)
-    index = sources.markdown_page("README.md", reference.index(), md, path="reference/index.html", level="none")
+    index = sources.markdown_page(
+        "README.md", reference.index(), md, path="reference/index.html", level="none"
+    )
     by_folder = [
         sources.markdown_page("README.md", written, plain, path=f"reference/{folder}.html", label=folder)
         for folder, written in reference.pages()
@@ -100,7 +102,10 @@ def contents(root: Path, reference: Reference) -> Contents:
     return [
         ("", [text("README.md")]),
         ("Guide", [text(origin) for origin in guide]),
-        ("Theory", [text("models/THEORY.md"), sources.folder_page("models", root / "models", md, "The models")]),
+        (
+            "Theory",
+            [text("models/THEORY.md"), sources.folder_page("models", root / "models", md, "The models")],
+        ),
         ("Notebooks", rendered),
         ("Reference", [index, *by_folder, sources.command_page(md)]),
         ("Project", [text("benchmarks/RESULTS.md"), text("CHANGELOG.md"), text("CONTRIBUTING.md")]),
@@ -108,7 +113,7 @@ def contents(root: Path, reference: Reference) -> Contents:
 
 
 def _in_order(folder: Path, pages: list[str]) -> list[str]:
-    """The guide's pages as its README links to them, itself first. Raises SiteError for one that it leaves out."""
+    """The guide's README, then its pages as they are linked there. Raises SiteError for one left out."""
     start = "notebooks/guide/README.md"
     linked = re.findall(r"\]\((\w+\.md)", (folder / "README.md").read_text(encoding="utf-8"))
     order = list(dict.fromkeys([start, *(f"notebooks/guide/{name}" for name in linked)]))
@@ -118,7 +123,9 @@ def _in_order(folder: Path, pages: list[str]) -> list[str]:
 
 
 def _write(target: Path, nav: Contents, pages: dict[str, Page], bodies: dict[str, str]) -> None:
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     template = environment.get_template("page.html")
     for path, page in pages.items():
         file = target / path
@@ -130,7 +137,9 @@ def _write(target: Path, nav: Contents, pages: dict[str, Page], bodies: dict[str
     colours = f"{style}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
     (target / "style.css").write_text(colours, encoding="utf-8")
     shutil.copyfile(HERE / "search.js", target / "search.js")
-    found = [entry for path, page in pages.items() if page.searched for entry in _searched(page, bodies[path])]
+    found = [
+        entry for path, page in pages.items() if page.searched for entry in _searched(page, bodies[path])
+    ]
     (target / MARK).write_text(f"const INDEX = {json.dumps(found, ensure_ascii=False)};\n", encoding="utf-8")
 
 

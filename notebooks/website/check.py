@@ -1,4 +1,4 @@
-"""What a reader of the site would stumble on: links and anchors that lead nowhere, and anything from outside."""
+"""What a reader of the site would stumble on: links and anchors that lead nowhere, anything from outside."""
 
 import posixpath
 from html.parser import HTMLParser
@@ -36,9 +36,13 @@ def faults(folder: Path) -> list[str]:
     found = []
     for path, page in pages.items():
         found += [
-            f"{path} loads {one} from outside" for one in page.loaded if one.startswith(("http:", "https:", "//"))
+            f"{path} loads {one} from outside"
+            for one in page.loaded
+            if one.startswith(("http:", "https:", "//"))
         ]
-        inner = [one for one in page.links + page.loaded if not one.startswith(("http", "mailto:", "data:", "//"))]
+        inner = [
+            one for one in page.links + page.loaded if not one.startswith(("http", "mailto:", "data:", "//"))
+        ]
         for link in inner:
             file, _, anchor = unquote(link).partition("#")
             target = posixpath.normpath(posixpath.join(posixpath.dirname(path), file)) if file else path

@@ -6,12 +6,15 @@ from textwrap import dedent
 SECTION = re.compile(r"^([A-Z][A-Za-z ]*):$")
 ITEM = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)( \([^)]*\))?: ")
 NUMBER = r"\d+(?:\.\d+)?"
-CITED = re.compile("THEORY n".replace("n", rf"({NUMBER})((?:, {NUMBER})*)") + r"|§(\d+)|arXiv:? ?(\d{4}\.\d+)|(https?://[^\s)]+)")
+CITED = re.compile(
+    "THEORY n".replace("n", rf"({NUMBER})((?:, {NUMBER})*)")
+    + r"|§(\d+)|arXiv:? ?(\d{4}\.\d+)|(https?://[^\s)]+)"
+)
 RULES = "/CONTRIBUTING.md#the-numbered-rules-as-errors-and-docstrings-cite-them"
 
 
 def first_sentence(text: str) -> str:
-    return re.split(r"(?<=[^.\d\s]\.)\s|\n\n", text.strip(), maxsplit=1)[0]
+    return re.split(r"(?<=\.)\s+(?=[A-Z`])|\n\n", text.strip(), maxsplit=1)[0]
 
 
 def prose(text: str, sections: dict[str, str]) -> str:
@@ -51,7 +54,7 @@ def _section(text: str, sections: dict[str, str]) -> str:
     items = []
     for line in text.splitlines():
         if hit := ITEM.match(line):
-            items.append(f"- `{hit[1]}`{hit[2] or ''}: {_line(line[hit.end():], sections)}")
+            items.append(f"- `{hit[1]}`{hit[2] or ''}: {_line(line[hit.end() :], sections)}")
         elif line.strip():
             items.append("  " + _line(line.strip(), sections))
     return "\n".join(items)
@@ -72,5 +75,6 @@ def _cited(hit: re.Match[str], sections: dict[str, str]) -> str:
         return f"<{url}>" if url else f"[{hit[0]}]({RULES if rule else f'https://arxiv.org/abs/{paper}'})"
     numbers = [first, *re.findall(NUMBER, more)]
     return "THEORY " + ", ".join(
-        f"[{number}](/models/THEORY.md#{sections[number]})" if number in sections else number for number in numbers
+        f"[{number}](/models/THEORY.md#{sections[number]})" if number in sections else number
+        for number in numbers
     )

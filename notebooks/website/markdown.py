@@ -17,8 +17,14 @@ from pygments.util import ClassNotFound
 
 from notebooks.website.pages import SiteError
 
-PLAIN = ((r"\\lbrace\b", r"\\{"), (r"\\rbrace\b", r"\\}"), (r"(\\math(?:bb|cal|bf)) (\w)", r"\1{\2}"))  # for latex2mathml
+SAID_OTHERWISE = (  # what latex2mathml understands only so
+    (re.compile(r"\\lbrace\b"), r"\\{"),
+    (re.compile(r"\\rbrace\b"), r"\\}"),
+    (re.compile(r"(\\math(?:bb|cal|bf)) (\w)"), r"\1{\2}"),
+    (re.compile(r"(_\\?\w+)''"), r"''\1"),
+)
 BOLD = re.compile(r'<mn mathvariant="bold">(\d)</mn>')
+FORMULA = re.compile(r'(<math [^>]*display="inline">(?:(?!</math>).)*</math>)([^\s<]+)', re.DOTALL)
 OF_ADL = re.compile(r'(<span class="n">adl</span><span class="o">\.</span><span class="n">)(\w+)(</span>)')
 A_TYPE = re.compile(r'(<span class="n">)([A-Z]\w*)(</span>)')
 NAMED = re.compile(r"(?:adl\.(\w+)|([A-Z]\w*|\w+_\w+))(?:\.\w+)*(?:\(.*\))?")  # in `code`
@@ -32,13 +38,18 @@ def slug(heading: str) -> str:
 def mathematics(formula: str, display: str) -> str:
     """LaTeX as MathML. Raises SiteError for what it cannot say."""
     try:
-        for written, meant in PLAIN:
-            formula = re.sub(written, meant, formula)
-        found = BOLD.sub(lambda hit: chr(ord("𝟎") + int(hit[1])), convert(formula, display=display))
+        for written, meant in SAID_OTHERWISE:
+            formula = written.sub(meant, formula)
+        found = BOLD.sub(
+            lambda hit: f"<mn>{chr(ord('𝟎') + int(hit[1]))}</mn>", convert(formula, display=display)
+        )
+        found = re.sub(r">\\([{}])<", r">\1<", found)
         words = "".join(ElementTree.fromstring(found).itertext())
     except Exception as error:  # the converter has a dozen kinds, with no parent of their own
-        raise SiteError(f"the formula {formula.strip()!r} is not mathematics: {type(error).__name__}") from None
-    if unknown := re.search(r"\\[a-zA-Z]+", words) or re.search(r'mathvariant="(?!normal)[\w-]+"', found):
+        raise SiteError(
+            f"the formula {formula.strip()!r} is not mathematics: {type(error).__name__}"
+        ) from None
+    if unknown := re.search(r"\\\S*", words) or re.search(r'mathvariant="(?!normal)[\w-]+"', found):
         raise SiteError(f"the formula {formula.strip()!r} has {unknown[0]}, which browsers do not show")
     return found
 
@@ -55,13 +66,11 @@ def code(text: str, language: str, public: Collection[str] = (), types: bool = F
         return f'{hit[1]}<a href="adl:{hit[2]}">{hit[2]}</a>{hit[3]}' if hit[2] in public else hit[0]
 
     if language == "bash":  # lines are broken before an option, not inside it
-        return re.sub(r"(?<![\w-])--?[a-z][\w-]*", r'<span class="option">\g<0></span>', found)
+        return re.sub(r"(?<![\w-])--?[a-z][\w-]*", r'<span class="whole">\g<0></span>', found)
     return (A_TYPE if types else OF_ADL).sub(linked, found)
 
 
-def reader(
-    public: Collection[str], anchor: Callable[[str], str] = slug, html: bool = True
-) -> MarkdownIt:
+def reader(public: Collection[str], anchor: Callable[[str], str] = slug, html: bool = True) -> MarkdownIt:
     """Makes HTML of Markdown; `public`: names that lead to the reference wherever they stand in code."""
     md = MarkdownIt("commonmark", {"html": html}).enable(["table", "strikethrough"])
     md.use(
@@ -74,7 +83,12 @@ def reader(
         ),
     )
     md.use(
-        anchors_plugin, max_level=4, slug_func=anchor, permalink=True, permalinkSymbol="#", permalinkSpace=False
+        anchors_plugin,
+        max_level=4,
+        slug_func=anchor,
+        permalink=True,
+        permalinkSymbol="#",
+        permalinkSpace=False,
     )
 
     def fence(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
@@ -99,6 +113,11 @@ def reader(
     return md
 
 
+def html_of(md: MarkdownIt, tokens: Any) -> str:
+    """HTML of what was read; what follows a formula without a space stays on its line."""
+    return FORMULA.sub(r'<span class="whole">\1\2</span>', md.renderer.render(tokens, md.options, {}))
+
+
 def headings(tokens: Any, level: str = "h2") -> list[tuple[str, str]]:
     """(anchor, words) of the headings of a level."""
     return [
@@ -109,4 +128,6 @@ def headings(tokens: Any, level: str = "h2") -> list[tuple[str, str]]:
 
 
 def words_of(inline: Any) -> str:
-    return "".join(child.content for child in inline.children if child.type in ("text", "code_inline", "math_inline"))
+    return "".join(
+        child.content for child in inline.children if child.type in ("text", "code_inline", "math_inline")
+    )

@@ -51,8 +51,10 @@ class Links:
         self.needed: dict[str, None] = {}
 
     def rewritten(self, page: Page) -> str:
-        """The body of a page with links that work in the site. Raises SiteError for one that leads nowhere."""
-        return LINK.sub(lambda found: found[1] + escape(self._to(page, unescape(found[2]))) + found[3], page.body)
+        """The body of a page with links of the site. Raises SiteError for one that leads nowhere."""
+        return LINK.sub(
+            lambda found: found[1] + escape(self._to(page, unescape(found[2]))) + found[3], page.body
+        )
 
     def _to(self, page: Page, link: str) -> str:
         if link.startswith(("https://", "http://", "mailto:", "data:", "#")):

@@ -13,7 +13,7 @@ import griffe
 
 import adl_opt as adl
 from notebooks.website.docstrings import first_sentence, prose
-from notebooks.website.pages import Page, SiteError
+from notebooks.website.pages import SiteError
 
 FOLDERS = {  # in the order in which one meets them
     "data": "What comes in: books, events, waves",
@@ -39,8 +39,10 @@ class Reference:
 
     def __init__(self, root: Path, sections: dict[str, str]) -> None:
         """sections: numbers of the theory's sections -> anchors, for citations."""
-        options = griffe.load_extensions("dataclasses")
-        self.package: Any = griffe.load("adl_opt", search_paths=[root], extensions=options)
+        dataclasses = griffe.load_extensions("dataclasses")
+        self.package: Any = griffe.load(
+            "adl_opt", search_paths=[root], extensions=dataclasses, try_relative_path=False
+        )
         self.root, self.sections = root, sections
         self.by_folder: dict[str, list[str]] = {folder: [] for folder in FOLDERS}
         for name in sorted([*adl.__all__, "plots"], key=str.lower):
@@ -56,7 +58,9 @@ class Reference:
     def addresses(self) -> dict[str, str]:
         """Public name -> where it is explained."""
         return {
-            name: f"reference/{folder}.html#{name}" for folder, names in self.by_folder.items() for name in names
+            name: f"reference/{folder}.html#{name}"
+            for folder, names in self.by_folder.items()
+            for name in names
         }
 
     def index(self) -> str:
@@ -65,7 +69,7 @@ class Reference:
         for folder, names in self.by_folder.items():
             if names:
                 lines += [f"## {folder}", f"{FOLDERS[folder]}.", "", "| name | what it is |", "|---|---|"]
-                lines += [f"| `{name}` | {self._summary(name)} |" for name in names] + [""]
+                lines += [f"| [`{name}`](adl:{name}) | {self._summary(name)} |" for name in names] + [""]
         return "\n".join(lines)
 
     def pages(self) -> Iterator[tuple[str, str]]:
@@ -76,7 +80,11 @@ class Reference:
                 yield folder, f"# {folder}: {FOLDERS[folder][0].lower()}{FOLDERS[folder][1:]}\n\n{entries}\n"
 
     def _summary(self, name: str) -> str:
-        return prose(first_sentence(self[name].docstring.value), self.sections).replace("|", r"\|").replace("\n", " ")
+        return (
+            prose(first_sentence(self[name].docstring.value), self.sections)
+            .replace("|", r"\|")
+            .replace("\n", " ")
+        )
 
     def _entry(self, name: str) -> str:
         """What a name is; of a class or module also its members."""
@@ -103,7 +111,9 @@ class Reference:
             return ""
         if thing.is_attribute:
             kind = "property" if "property" in thing.labels else "attribute"
-            return f"```python signature\n{path}: {thing.annotation}  # {kind}\n```" if thing.annotation else ""
+            return (
+                f"```python signature\n{path}: {thing.annotation}  # {kind}\n```" if thing.annotation else ""
+            )
         return f"```python signature\n{signature(path if '.' in path else f'adl.{path}', thing)}\n```"
 
     def _source(self, thing: Any) -> str:
@@ -137,7 +147,9 @@ def signature(path: str, thing: Any) -> str:
         )
         if first_named and "*" not in parts and griffe.ParameterKind.var_positional not in kinds:
             parts.append("*")
-        star = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(parameter.kind, "")
+        star = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(
+            parameter.kind, ""
+        )
         note = f": {parameter.annotation}" if parameter.annotation else ""
         default = f" = {parameter.default}" if parameter.default is not None and not star else ""
         parts.append(f"{star}{parameter.name}{note}{default}")

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from adl_opt.cli.app import COMMANDS, app
-from notebooks.website.markdown import code, headings
+from notebooks.website.markdown import code, headings, html_of
 from notebooks.website.pages import PICTURES, Page, SiteError
 
 HELP_WIDTH = 100  # columns
@@ -23,7 +23,7 @@ def markdown_page(
     titles = headings(tokens, "h1")
     if not titles:
         raise SiteError(f"{origin} has no title: begin it with '# ...'")
-    body = md.renderer.render(tokens, md.options, {})
+    body = html_of(md, tokens)
     return Page(origin, body, titles[0][1], path, headings(tokens, level), label)
 
 
@@ -33,7 +33,7 @@ def notebook_page(origin: str, file: Path, md: MarkdownIt) -> Page:
     for cell in nbformat.read(file, as_version=4).cells:
         if cell.cell_type == "markdown":
             part = md.parse(cell.source)
-            page.body += md.renderer.render(part, md.options, {})
+            page.body += html_of(md, part)
             page.toc += headings(part)
             page.title = page.title or next((words for _, words in headings(part, "h1")), "")
         else:
@@ -64,7 +64,9 @@ def source_page(origin: str, file: Path) -> Page:
 
 def folder_page(origin: str, folder: Path, md: MarkdownIt, label: str = "") -> Page:
     """What a folder holds, with the first sentence of each file of Python."""
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".py", ".md", ".csv", ".ipynb", *PICTURES))
+    files = sorted(
+        file for file in folder.iterdir() if file.suffix in (".py", ".md", ".csv", ".ipynb", *PICTURES)
+    )
     rows = [f"| [`{file.name}`]({file.name}) | {_about(file)} |" for file in files]
     text = "\n".join([f"# `{origin}/`", "", "| file | what it is |", "|---|---|", *rows])
     page = markdown_page(f"{origin}/index", text, md, label=label)
@@ -88,7 +90,9 @@ def command_page(md: MarkdownIt) -> Page:
         if done.exit_code:
             raise SiteError(f"{title} --help ends with exit code {done.exit_code}")
         parts.append(f"## {title}\n\n```text\n{done.output.strip()}\n```")
-    return markdown_page("README.md", "\n\n".join(parts), md, path="reference/command_line.html", label="adl-opt")
+    return markdown_page(
+        "README.md", "\n\n".join(parts), md, path="reference/command_line.html", label="adl-opt"
+    )
 
 
 def _wide() -> dict[str, object]:
