@@ -12,7 +12,7 @@ HELD = PIP_CONSTRAINT=$(1) PIP_BUILD_CONSTRAINT=$(1)
 # A shell that a notebook started names the notebook's backend, which is not installed here.
 unexport MPLBACKEND
 
-.PHONY: demo test test-oldest test-newest constraints lint bench notebooks fuzz clean
+.PHONY: demo test test-oldest test-newest constraints lint bench notebooks docs fuzz clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.ready: pyproject.toml constraints.txt
@@ -57,6 +57,10 @@ bench: $(VENV)/.ready
 notebooks: $(VENV)/.ready
 	$(BIN)/python notebooks/render.py $(NOTEBOOKS)
 	$(BIN)/python notebooks/pictures.py
+
+# The guide, the reference and all else to read, as one site: open build/docs/index.html.
+docs: $(VENV)/.ready
+	$(BIN)/python -m notebooks.website build/docs
 
 # The full counts of random books; `make test` runs a tenth of each.
 fuzz: $(VENV)/.ready

@@ -127,6 +127,7 @@ def test_the_two_commands_are_targets_of_the_makefile():
         "lint",
         "bench",
         "notebooks",
+        "docs",
         "fuzz",
     ]:
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
