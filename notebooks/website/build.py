@@ -7,6 +7,7 @@ from html import unescape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
 from pygments.formatters import HtmlFormatter
 
 from notebooks.website import sources
@@ -41,7 +42,7 @@ def build(target: Path, root: Path = ROOT) -> int:
             if origin.endswith(PICTURES):
                 (target / origin).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / origin, target / origin)
-            elif (page := _asked_for(root, origin, md)).path not in pages:
+            elif (page := _asked_for(root, origin, md, links.names)).path not in pages:
                 pages[page.path] = page
                 bodies[page.path] = links.rewritten(page)
     _write(target, nav, pages, bodies)
@@ -58,7 +59,7 @@ def _emptied(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
 
 
-def _asked_for(root: Path, origin: str, md) -> Page:
+def _asked_for(root: Path, origin: str, md: MarkdownIt, names: dict[str, str]) -> Page:
     """A page that others link to and the navigation does not have."""
     file = root / origin
     if file.is_dir():
@@ -66,14 +67,19 @@ def _asked_for(root: Path, origin: str, md) -> Page:
     if origin.endswith(".md"):
         return sources.markdown_page(origin, file.read_text(encoding="utf-8"), md)
     if origin.endswith(".ipynb"):
-        return sources.notebook_page(origin, file, md)
-    return sources.source_page(origin, file)
+        return sources.notebook_page(origin, file, md, names)
+    return sources.source_page(origin, file, names)
 
 
 def sections_of(theory: str) -> dict[str, str]:
-    """Number of a section of the theory -> its anchor."""
-    found = re.findall(r"^##+ ((\d+(?:\.\d+)?)\b.*)$", theory, flags=re.MULTILINE)
-    return {number: slug(heading) for heading, number in found}
+    """Number of a section of the theory, or "Thm 1" -> the anchor of the section."""
+    found, anchor = {}, ""
+    for line in theory.splitlines():
+        if heading := re.match(r"##+ ((\d+(?:\.\d+)?)\b.*)$", line):
+            found[heading[2]] = anchor = slug(heading[1])
+        elif theorem := re.match(r"\*\*(Thm \d+)\b", line):
+            found[theorem[1]] = anchor
+    return found
 
 
 def contents(root: Path, reference: Reference) -> Contents:
@@ -89,7 +95,8 @@ def contents(root: Path, reference: Reference) -> Contents:
 
     guide = _in_order(root / "notebooks" / "guide", listed("notebooks/guide", ".md"))
     rendered = [
-        sources.notebook_page(origin, root / origin, md) for origin in listed("notebooks/rendered", ".ipynb")
+        sources.notebook_page(origin, root / origin, md, names)
+        for origin in listed("notebooks/rendered", ".ipynb")
     ]
     plain = reader(names, anchor=str)
     index = sources.markdown_page(

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import griffe
@@ -52,7 +53,11 @@ class Reference:
             self.by_folder[folder].append(name)
 
     def __getitem__(self, path: str) -> Any:
-        found = self.package[path]
+        """What griffe knows of adl.PATH; `waterfill` is a module inside the folder of that name."""
+        name, dot, rest = path.partition(".")
+        thing = getattr(adl, name)
+        inside = thing.__name__.removeprefix("adl_opt.") if isinstance(thing, ModuleType) else name
+        found = self.package[inside + dot + rest]
         return found.final_target if found.is_alias else found
 
     def addresses(self) -> dict[str, str]:
@@ -91,7 +96,7 @@ class Reference:
         thing = self[name]
         head = [f"## {name}", self._signature(name, thing), self._docstring(thing)]
         if thing.is_module:
-            names = thing.exports or [one for one in thing.members if not one.startswith("_")]
+            names = thing.exports or public_members(thing)
             members = {str(one): self[f"{name}.{one}"] for one in sorted(names, key=str)}
         else:
             members = public_members(thing) if thing.is_class else {}
@@ -99,7 +104,7 @@ class Reference:
         for one, member in told.items():
             head += [f"### {name}.{one}", self._signature(f"{name}.{one}", member), self._docstring(member)]
         if rest := [f"`{one}`" for one in members if one not in told and one not in parameters_of(thing)]:
-            head.append(f"Also: {', '.join(rest)}.")
+            head.append(f"Also defines {', '.join(rest)}.")
         return "\n\n".join(part for part in [*head, self._source(thing)] if part)
 
     def _docstring(self, thing: Any) -> str:
@@ -121,7 +126,7 @@ class Reference:
         bases = [f"`{base}`" for base in thing.bases] if thing.is_class else []
         file = Path(thing.filepath).relative_to(self.root).as_posix()
         line = f"#L{thing.lineno}" if thing.lineno else ""
-        return (f"Extends {', '.join(bases)}. " if bases else "") + f"Source: [{file}](/{file}{line})."
+        return (f"Extends {', '.join(bases)}. " if bases else "") + f"Defined in [`{file}`](/{file}{line})."
 
 
 def public_members(thing: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Pages of what is not Markdown: notebooks with their outputs, source files, folders, the command line."""
 
 import ast
+from collections.abc import Collection
 from html import escape
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def markdown_page(
     return Page(origin, body, titles[0][1], path, headings(tokens, level), label)
 
 
-def notebook_page(origin: str, file: Path, md: MarkdownIt) -> Page:
+def notebook_page(origin: str, file: Path, md: MarkdownIt, public: Collection[str]) -> Page:
     """A rendered notebook: its texts, code and outputs, in order."""
     page = Page(origin, "", "")
     for cell in nbformat.read(file, as_version=4).cells:
@@ -37,7 +38,7 @@ def notebook_page(origin: str, file: Path, md: MarkdownIt) -> Page:
             page.toc += headings(part)
             page.title = page.title or next((words for _, words in headings(part, "h1")), "")
         else:
-            page.body += code(cell.source, "python") + "".join(map(_output, cell.outputs))
+            page.body += code(cell.source, "python", public) + "".join(map(_output, cell.outputs))
     return page
 
 
@@ -53,11 +54,11 @@ def _output(output: nbformat.NotebookNode) -> str:
     return f'<div class="output scroll">{inner}</div>'
 
 
-def source_page(origin: str, file: Path) -> Page:
+def source_page(origin: str, file: Path, public: Collection[str]) -> Page:
     """A file of the repository, its lines numbered: line 12 has the anchor L12."""
     language = {".py": "python", ".toml": "toml", ".yml": "yaml"}.get(file.suffix, "text")
     language = "make" if file.name == "Makefile" else language
-    shown = code(file.read_text(encoding="utf-8"), language, linenos="table", lineanchors="L")
+    shown = code(file.read_text(encoding="utf-8"), language, public, linenos="inline", lineanchors="L")
     shown = shown.replace('id="L-', 'id="L').replace('href="#L-', 'href="#L')
     return Page(origin, f"<h1><code>{escape(origin)}</code></h1>{shown}", origin, searched=False)
 
