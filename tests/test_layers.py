@@ -15,7 +15,7 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
-    "errors, arrays, renamed < text, inputs, progress, threads, numerics < data | laws < evaluation "
+    "errors, arrays, renamed, shown < text, inputs, progress, threads, numerics < data | laws < evaluation "
     "< waterfill < objectives | examples < certificates < methods < problem < policies "
     "< studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level

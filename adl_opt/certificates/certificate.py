@@ -1,5 +1,7 @@
 """A certificate: value, bound, gap and status of an allocation, and what they rest on (§11, §12)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -63,7 +65,7 @@ class Certificate:
         """What the gap is relative to where the value is smaller: rounding / tolerance, in `unit`."""
         return self.rounding / self.tolerance
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """One line a quantity: value and unit (§15)."""
         import pandas as pd
 
@@ -81,7 +83,7 @@ class Certificate:
         }
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
 
-    def times(self, factor: float, name: str) -> "Certificate":
+    def times(self, factor: float, name: str) -> Certificate:
         """The certificate of factor x the objective, under another name."""
         bound = None if self.bound is None else factor * self.bound
         scaled = {field: factor * getattr(self, field) for field in ("value", "reference", "rounding")}
@@ -108,7 +110,7 @@ class Proof:
     price: Array
     parts: Mapping[str, float]
 
-    def times(self, factor: float, name: str) -> "Proof":
+    def times(self, factor: float, name: str) -> Proof:
         """The proof of factor x the objective, whose parts are the same."""
         return Proof(self.certificate.times(factor, name), factor * self.price, self.parts)
 

@@ -5,6 +5,8 @@ flat, grouped by account in order of first appearance; nothing here is ever a de
 (§4).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +65,7 @@ class Book(ReadOnly):
         check_book(self)
 
     @classmethod
-    def read(cls, path: str | Path) -> "Book":
+    def read(cls, path: str | Path) -> Book:
         """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row
         a leg).
 
@@ -76,14 +78,14 @@ class Book(ReadOnly):
         return cls._build(*read_columns(path, "a book"))
 
     @classmethod
-    def from_frame(cls, frame: "pd.DataFrame") -> "Book":
+    def from_frame(cls, frame: pd.DataFrame) -> Book:
         """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`,
         without its index.
         """
         return cls._build(columns_of(frame), "the frame")
 
     @classmethod
-    def from_isolated(cls, frame: "pd.DataFrame") -> "Book":
+    def from_isolated(cls, frame: pd.DataFrame) -> Book:
         """Isolated margin: each (account, asset) of the frame becomes its own row "account:asset" with its
         own equity (§3).
         """
@@ -95,7 +97,7 @@ class Book(ReadOnly):
         )
 
     @classmethod
-    def _build(cls, columns: Mapping[str, Any], where: str) -> "Book":
+    def _build(cls, columns: Mapping[str, Any], where: str) -> Book:
         derived = "equity" not in columns and "margin" in columns and "entry_price" in columns
         need_columns(
             columns, ("account", "asset", "position", "price", *(() if derived else ("equity",))), where
@@ -185,7 +187,7 @@ class Book(ReadOnly):
         return bool((np.bincount(self.account, self.position != 0, len(self.accounts)) <= 1).all())
 
     @property
-    def leverage(self) -> "pd.Series":
+    def leverage(self) -> pd.Series:
         """Gross leverage by account, x of equity; infinite where equity is not positive."""
         import pandas as pd
 
@@ -193,7 +195,7 @@ class Book(ReadOnly):
         ratio = np.divide(gross, self.equity, out=np.full_like(gross, np.inf), where=self.equity > 0)
         return pd.Series(ratio, index=pd.Index(self.accounts, name="account"), name="leverage")
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """The tidy table that `from_frame` reads: account, asset, position, price, equity and the optional
         columns.
         """
@@ -208,7 +210,7 @@ class Book(ReadOnly):
         }
         return pd.DataFrame({**columns, **self.extra})
 
-    def solvent(self) -> "Book":
+    def solvent(self) -> Book:
         """The book of the accounts with positive equity; the same assets.
 
         Raises BookError if there is none.
@@ -225,7 +227,7 @@ class Book(ReadOnly):
             self.unused,
         )  # fmt: skip
 
-    def insolvent(self) -> "pd.DataFrame":
+    def insolvent(self) -> pd.DataFrame:
         """account, equity, gross_notional (quote currency) of the accounts whose equity is not positive."""
         import pandas as pd
 

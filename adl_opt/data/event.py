@@ -1,5 +1,7 @@
 """Event: what must be closed, on which side, and what can be (§5, §7, §8)."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -108,7 +110,7 @@ class Event(ReadOnly):
         return self.given_limits["cap"]
 
     @property
-    def capacity(self) -> "pd.Series":
+    def capacity(self) -> pd.Series:
         """The most that can be closed on the required side, contracts, by required asset."""
         import pandas as pd
 
@@ -232,7 +234,7 @@ class Event(ReadOnly):
 
     def with_requirement(
         self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
-    ) -> "Event":
+    ) -> Event:
         """The same book with another requirement (the whole of it), under the same limits."""
         return Event(self.book, short=short, long=long, **self.given_limits)
 

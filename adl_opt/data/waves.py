@@ -2,6 +2,8 @@
 (§1, §9).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,7 +62,7 @@ class Waves(ReadOnly):
         keep(self, "accounts", "wave", "account", "asset", "position", "equity", "price", "realized", "extra")
 
     @classmethod
-    def read(cls, path: str | Path) -> "Waves":
+    def read(cls, path: str | Path) -> Waves:
         """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price,
         realized_closed; a row a position in a wave.
 
@@ -71,12 +73,12 @@ class Waves(ReadOnly):
         return cls._build(*read_columns(path, "an event"))
 
     @classmethod
-    def from_frame(cls, frame: "pd.DataFrame") -> "Waves":
+    def from_frame(cls, frame: pd.DataFrame) -> Waves:
         """Waves from a DataFrame with the columns of `Waves.read`; the index is ignored."""
         return cls._build(columns_of(frame, "an event"), "the frame")
 
     @classmethod
-    def from_columns(cls, columns: Mapping[str, Any]) -> "Waves":
+    def from_columns(cls, columns: Mapping[str, Any]) -> Waves:
         """Waves from a dict of columns, lists or arrays of one length; pandas is not needed."""
         if not isinstance(columns, Mapping):
             raise BookError(
@@ -96,8 +98,8 @@ class Waves(ReadOnly):
 
     @classmethod
     def from_hyperreplay(
-        cls, source: "str | Path | pd.DataFrame", every: float = 60.0, equity: str = "total_equity"
-    ) -> "Waves":
+        cls, source: str | Path | pd.DataFrame, every: float = 60.0, equity: str = "total_equity"
+    ) -> Waves:
         """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see
         hyperreplay.py for what is assumed.
         """
@@ -111,7 +113,7 @@ class Waves(ReadOnly):
         return cls._build(tidy(columns, where, every, equity), where)
 
     @classmethod
-    def _build(cls, columns: Mapping[str, Any], where: str) -> "Waves":
+    def _build(cls, columns: Mapping[str, Any], where: str) -> Waves:
         clock = [name for name in ("wave", "time") if name in columns]
         if {"user", "coin", "adl_size"} <= set(columns):
             raise BookError(
@@ -256,7 +258,7 @@ class Waves(ReadOnly):
         first = np.argmax(~np.isnan(price), axis=0)
         return fixed(price[np.where(known < 0, first, known), np.arange(len(self.assets))])
 
-    def solvent(self) -> "Waves":
+    def solvent(self) -> Waves:
         """Without every account whose equity is not positive in some wave: all its rows, so that what it
         closed is required of nobody. BookError if none is left.
         """
@@ -286,7 +288,7 @@ class Waves(ReadOnly):
             {name: values[keep] for name, values in self.extra.items()},
         )
 
-    def insolvent(self) -> "pd.DataFrame":
+    def insolvent(self) -> pd.DataFrame:
         """What `solvent` leaves out, one line an account: account, least equity, realized_notional (quote
         currency, closed in all waves).
         """
@@ -300,7 +302,7 @@ class Waves(ReadOnly):
             {"account": self.accounts[gone], "equity": least[gone], "realized_notional": closed[gone]}
         )
 
-    def isolated(self) -> "Waves":
+    def isolated(self) -> Waves:
         """Isolated margin: each position its own account "account:asset", with that share of the account's
         equity which its notional has among the positions listed in the wave.
 
@@ -319,7 +321,7 @@ class Waves(ReadOnly):
         # A position of 0 is news (its owner closed it): it stays listed. Its leverage is 0 on any equity.
         return Waves.from_frame(columns.assign(equity=self.equity * np.where(share > 0, share, 1.0)))
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """The tidy table that `from_frame` reads."""
         import pandas as pd
 

@@ -2,6 +2,8 @@
 exactly (THEORY 6, 7).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +35,7 @@ class Dual:
     def __bool__(self) -> bool:
         return self.multipliers is not None or bool(self.weights)
 
-    def of(self, number: int, weight: float, total: Array | None = None) -> "Dual":
+    def of(self, number: int, weight: float, total: Array | None = None) -> Dual:
         """What part `number` of a sum, weighted by `weight`, is told."""
         own = self.weights.get(number)
         mine = {} if own is None or weight <= 0 else {0: own / weight}
@@ -54,10 +56,10 @@ class Minorant:
     high: Array
     one_sided: bool = True  # low and high are the one-sided slopes of the objective in each leg alone
 
-    def times(self, weight: float) -> "Minorant":
+    def times(self, weight: float) -> Minorant:
         return Minorant(weight * self.slack, weight * self.low, weight * self.high, self.one_sided)
 
-    def plus(self, other: "Minorant") -> "Minorant":
+    def plus(self, other: Minorant) -> Minorant:
         return Minorant(
             self.slack + other.slack,
             self.low + other.low,

@@ -6,6 +6,8 @@ chunks of accounts, so that a million accounts need no accounts x scenarios tabl
 one.
 """
 
+from __future__ import annotations
+
 import difflib
 import math
 from collections.abc import Iterator
@@ -108,7 +110,7 @@ class ProgramSymbols(Symbols, Protocol):
 
     boxed: set[int]
 
-    def part(self, number: int) -> "ProgramSymbols":
+    def part(self, number: int) -> ProgramSymbols:
         """The symbols of one term of a sum."""
         ...
 

@@ -2,6 +2,8 @@
 objectives.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

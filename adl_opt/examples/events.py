@@ -2,6 +2,8 @@
 seed, the same bytes).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -219,7 +221,7 @@ def queue(event: Event, order: Index) -> Array:
     return amount
 
 
-def closings(event: Event, amount: ArrayLike) -> "pd.DataFrame":
+def closings(event: Event, amount: ArrayLike) -> pd.DataFrame:
     """The table account, asset, closed that `certify` takes, of what each leg closes (legs,) contracts."""
     table = event.book.to_frame()[["account", "asset"]]
     return table.assign(closed=np.sign(event.book.position) * np.asarray(amount))

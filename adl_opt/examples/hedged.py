@@ -3,6 +3,8 @@
 Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from adl_opt.data.book import Book

@@ -5,6 +5,8 @@ itself in the order of a book's assets (`align`), and, where there is a closed f
 shortfall of accounts.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from adl_opt.laws.sampling import frame_like, inverse, sobol
 from adl_opt.laws.validation import distinct, frozen, listing, numbers_of, set_fields, whole_number
 from adl_opt.numerics.readonly import ReadOnly
 from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +30,20 @@ if TYPE_CHECKING:
 _TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
-class Law(ReadOnly):
+_HOOKS = (
+    "batch_size", "loading", "align", "shortfall_terms", "shortfall_rounding", "terms_on", "rough_terms_on",
+    "shortfall_and_slope", "slope_and_curvature", "scenarios", "elliptical_form", "as_scenarios_if_exact",
+    "for_book", "covariance_of_moves", "convex_where", "support_interval",
+)  # fmt: skip
+
+
+class Law(ReadOnly, metaclass=Shown):
     """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
 
     assets: tuple[str, ...] | None
     batch_size: ClassVar[int] = 8_192  # accounts per vectorised call, so that temporaries stay in cache
     loading: Any = None  # (d,) moves per unit of the factor, of a one-factor law
+    _hooks = _HOOKS
     if TYPE_CHECKING:
 
         @property
@@ -62,7 +73,7 @@ class Law(ReadOnly):
             )
         return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
-    def sample(self, n: int, seed: int | np.random.Generator) -> "Scenarios":
+    def sample(self, n: int, seed: int | np.random.Generator) -> Scenarios:
         """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes
         (§14).
         """
@@ -71,7 +82,7 @@ class Law(ReadOnly):
             raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
         return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets), meant=True)
 
-    def quadrature(self, order: int) -> "Scenarios":
+    def quadrature(self, order: int) -> Scenarios:
         """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
         raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample(4096, seed=1)")
 
@@ -138,7 +149,7 @@ class Law(ReadOnly):
         return np.broadcast_to(np.arange(np.shape(exposure)[1]), np.shape(exposure))
 
     @property
-    def scenarios(self) -> "Scenarios | None":
+    def scenarios(self) -> Scenarios | None:
         """This law itself where it is finitely many moves, else None."""
         return None
 
@@ -146,11 +157,11 @@ class Law(ReadOnly):
         """An elliptical law: `mean` (d,), `scale` (d, d), `tail_terms(z)` (THEORY 4); None for others."""
         return None
 
-    def as_scenarios_if_exact(self) -> "Law":
+    def as_scenarios_if_exact(self) -> Law:
         """This law, as scenarios if that loses nothing."""
         return self
 
-    def for_book(self, book: Any) -> "Law":
+    def for_book(self, book: Any) -> Law:
         """This law in the order of the assets of a Book (or Waves), as scenarios if that loses nothing."""
         return self.align(book.assets).as_scenarios_if_exact()
 
@@ -258,7 +269,7 @@ class Scenarios(Law):
         )
 
     @classmethod
-    def from_prices(cls, prices: "pd.DataFrame", steps: int = 1) -> "Scenarios":
+    def from_prices(cls, prices: pd.DataFrame, steps: int = 1) -> Scenarios:
         """Overlapping moves over `steps` rows of a price history (rows in time order, a column an asset),
         equally likely.
 
@@ -288,7 +299,7 @@ class Scenarios(Law):
         return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
 
     @property
-    def scenarios(self) -> "Scenarios":
+    def scenarios(self) -> Scenarios:
         return self
 
     @property
@@ -302,7 +313,7 @@ class Scenarios(Law):
     def _uniforms(self) -> int:
         return 1
 
-    def _take(self, index: Index, assets: tuple[str, ...]) -> "Scenarios":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> Scenarios:
         loading = None if self.loading is None else self.loading[index]
         return Scenarios(
             frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True

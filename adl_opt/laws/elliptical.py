@@ -2,6 +2,8 @@
 (THEORY 4).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -62,7 +64,7 @@ class Gaussian(Law):
         width = listing(f"{sd:.3g}" for sd in np.sqrt(np.diag(self.scale)))
         return f"{type(self).__name__}({described(self)}; {self._spread} {width})"
 
-    def quadrature(self, order: int) -> "Scenarios":
+    def quadrature(self, order: int) -> Scenarios:
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
         nodes, probability = gauss_hermite(order, self.dimension)
         return Scenarios(
@@ -173,7 +175,7 @@ class Gaussian(Law):
             plain = np.log(self.expected_shortfall(exposure, equity))
             return np.where(s > 0, np.log(s) + self._log_excess(np.where(s > 0, z, 0.0)), plain)
 
-    def elliptical_form(self) -> "Gaussian":
+    def elliptical_form(self) -> Gaussian:
         return self
 
     def covariance_of_moves(self) -> Array | None:
@@ -261,7 +263,7 @@ class StudentT(Gaussian):
     def __repr__(self) -> str:
         return super().__repr__()[:-1] + f"; {self.dof:g} degrees of freedom)"
 
-    def quadrature(self, order: int) -> "Scenarios":
+    def quadrature(self, order: int) -> Scenarios:
         return Law.quadrature(self, order)
 
     def covariance_of_moves(self) -> Array | None:

@@ -2,6 +2,8 @@
 for more (THEORY 8.6).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +87,7 @@ class LogNormal(Law):
             f"horizon {self.horizon:.4g} years)"
         )
 
-    def quadrature(self, order: int) -> "Scenarios":
+    def quadrature(self, order: int) -> Scenarios:
         """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset
         order.
         """
@@ -194,7 +196,7 @@ class LogNormal(Law):
     def _moves(self, normals: Array) -> Array:
         return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
 
-    def _take(self, index: Index, assets: tuple[str, ...]) -> "LogNormal":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> LogNormal:
         law = object.__new__(LogNormal)
         correlation = self.correlation[np.ix_(index, index)]
         set_fields(

@@ -2,6 +2,8 @@
 factor with a density (THEORY 5).
 """
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +78,7 @@ class OneFactor(Law):
             f"{getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
         )
 
-    def quadrature(self, order: int) -> "Scenarios":
+    def quadrature(self, order: int) -> Scenarios:
         """Scenario factors exactly (order does not matter); else `order` Gauss-Legendre nodes in probability,
         through the factor's quantile function.
 
@@ -145,7 +147,7 @@ class OneFactor(Law):
     def _uniforms(self) -> int:
         return 1
 
-    def _take(self, index: Index, assets: tuple[str, ...]) -> "OneFactor":
+    def _take(self, index: Index, assets: tuple[str, ...]) -> OneFactor:
         law = object.__new__(OneFactor)
         set_fields(law, loading=self.loading[index], factor=self.factor, assets=assets)
         return law

@@ -1,5 +1,7 @@
 """The sum of the accounts' own CVaRs, which is not the CVaR of the total (THEORY 7)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, replace
 from typing import Any

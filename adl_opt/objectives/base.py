@@ -4,6 +4,8 @@
 cvxpy is imported inside `express` only, so that the numpy path stays an independent check.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,32 +28,19 @@ from adl_opt.objectives.hooks import (
     minorant_of,
     number_of,
 )
+from adl_opt.shown import Shown
 from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
-# Fmt: skip
 _PROOFS = (
-    "closed_form",
-    "minorant",
-    "scenario_weights",
-    "leverage_band",
-    "loss_ceiling",
-    "fixes_leverage",
-    "dual",
-    "local_model",
-    "lower_bound_objective",
-    "expected_loss_weight",
-    "excess_cost",
-    "monotone",
-    "unit",
-    "value_rounding",
-    "measure_rounding",
-    "__str__",
-)
+    "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
+    "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost", "monotone", "unit",
+    "value_rounding", "measure_rounding", "__str__",
+)  # fmt: skip
 
 
-class Objective:
+class Objective(metaclass=Shown):
     """What is minimised over allocations. Subclass it: `express(m)` in CVXPY (convex), `value(m)` in numpy.
 
     money: 1 if the value is in quote currency, 0 if it is a pure number (mix the two with + between
@@ -66,6 +55,7 @@ class Objective:
     # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
     expected_loss_weight: float | None = None
     _template: ClassVar[bool] = True
+    _hooks = (*_PROOFS, "weighted_parts")
 
     def __init_subclass__(cls, template: bool = False, **keywords: Any) -> None:
         """Proofs, closed forms and names belong to a value: none is inherited past the class that says the
@@ -131,13 +121,13 @@ class Objective:
         """Whether every optimum has the same gross leverages, being strictly convex in them."""
         return False
 
-    def local_model(self, m: SymbolsAt) -> "Objective | None":
+    def local_model(self, m: SymbolsAt) -> Objective | None:
         """An objective that agrees with this one to second order around `m` and is easier on solvers;
         minimised again and again it leads to the optimum.
         """
         return None
 
-    def lower_bound_objective(self) -> "Objective | None":
+    def lower_bound_objective(self) -> Objective | None:
         """For an objective that cannot be minimised: one that lies below it everywhere and can, for a
         bound.
         """
@@ -149,31 +139,31 @@ class Objective:
         """
         return perturbed_rounding(lambda other: evaluate(self, other), m)
 
-    def weighted_parts(self) -> tuple[tuple[float, "Objective"], ...]:
+    def weighted_parts(self) -> tuple[tuple[float, Objective], ...]:
         """The weighted terms of which this objective is the sum."""
         return ((1.0, self),)
 
-    def __add__(self, other: Any) -> "Sum":
+    def __add__(self, other: Any) -> Sum:
         if not isinstance(other, Objective):
             raise ObjectiveError(f"cannot add {other!r} to the objective {self}: add another Objective")
         check_hooks(self)
         check_hooks(other)
         return Sum(self.weighted_parts() + other.weighted_parts())
 
-    def __radd__(self, other: Any) -> "Objective":
+    def __radd__(self, other: Any) -> Objective:
         """sum([a, b]) starts at 0."""
         return self if isinstance(other, int) and other == 0 else self + other
 
-    def __truediv__(self, divisor: Any) -> "Sum":
+    def __truediv__(self, divisor: Any) -> Sum:
         return self * (1 / divisor) if isinstance(divisor, (int, float)) and divisor else self * divisor
 
-    def __sub__(self, other: Any) -> "Sum":
+    def __sub__(self, other: Any) -> Sum:
         raise ObjectiveError(
             f"cannot subtract from {self}: a difference of convex objectives is not convex; weights are "
             "not negative"
         )
 
-    def __mul__(self, weight: Any) -> "Sum":
+    def __mul__(self, weight: Any) -> Sum:
         if not (is_number(weight) and weight >= 0):
             raise ObjectiveError(
                 f"cannot weigh {self} with {weight!r}: weights are finite and not negative, or the sum is "
@@ -257,13 +247,13 @@ class Sum(Objective):
     def value_rounding(self, m: SymbolsAt) -> float:
         return math.fsum(w * part.value_rounding(m) for w, part in self.terms if w > 0)
 
-    def lower_bound_objective(self) -> "Objective | None":
+    def lower_bound_objective(self) -> Objective | None:
         found = [part.lower_bound_objective() for _, part in self.terms]
         if all(one is None for one in found):
             return None
         return Sum(tuple((w, one or part) for one, (w, part) in zip(found, self.terms)))
 
-    def local_model(self, m: SymbolsAt) -> "Objective | None":
+    def local_model(self, m: SymbolsAt) -> Objective | None:
         found = [part.local_model(m) for _, part in self.terms]
         if all(one is None for one in found):
             return None

@@ -1,5 +1,7 @@
 """Optimized certainty equivalents, and the mean-variance measure made monotone (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

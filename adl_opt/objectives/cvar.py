@@ -1,5 +1,7 @@
 """CVaR of the total loss: the mean of the worst tail (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

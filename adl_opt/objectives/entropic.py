@@ -1,5 +1,7 @@
 """Entropic risk of the total loss (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -105,7 +107,7 @@ class Entropic(RiskMeasure):
     def loss_ceiling(self, loss: Array, probability: Array) -> Array:
         return np.where(probability > 0, loss, np.inf)
 
-    def local_model(self, m: SymbolsAt) -> "Objective":
+    def local_model(self, m: SymbolsAt) -> Objective:
         return _Tilted(self.aversion, m.loss, self.worst_weights(m.loss, m.probability))
 
 

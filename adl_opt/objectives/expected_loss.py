@@ -1,5 +1,7 @@
 """The expected loss: what the exchange expects to lose beyond its accounts' equity (THEORY 2)."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Objectives of leverages: the highest, powers and squares, gross or of one factor (THEORY 1, 5)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass, field
 from typing import Any

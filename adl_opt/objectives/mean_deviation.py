@@ -2,6 +2,8 @@
 not (THEORY 2).
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -6,6 +6,8 @@ bound on rho is a bound on an expected loss, which separates by account. Each me
 name beside this one.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from typing import Any

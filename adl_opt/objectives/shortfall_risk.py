@@ -1,5 +1,7 @@
 """Utility-based shortfall risk of the total loss (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

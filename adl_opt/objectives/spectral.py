@@ -1,5 +1,7 @@
 """Spectral measures of the total loss: mixtures of CVaRs (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

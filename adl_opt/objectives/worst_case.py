@@ -1,5 +1,7 @@
 """The largest total loss over the scenarios (THEORY 2, 7)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Leverage before and after, and who closes how much."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

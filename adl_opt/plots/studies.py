@@ -1,5 +1,7 @@
 """Pictures of comparisons, sweeps and replays."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from adl_opt.plots.canvas import BEFORE, COLOURS, colour_of, new_figure, saved
 _KINDS = ("factor leverage", "leverage")
 
 
-def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) -> Any:
+def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None) -> Any:
     """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name
     (usually a law), on common axes.
 
@@ -75,7 +77,7 @@ def sweep(frames: "Mapping[str, pd.DataFrame]", path: str | Path | None = None) 
     return saved(figure, path)
 
 
-def comparison(frame: "pd.DataFrame", path: str | Path | None = None) -> Any:
+def comparison(frame: pd.DataFrame, path: str | Path | None = None) -> Any:
     """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who
     bears it.
 

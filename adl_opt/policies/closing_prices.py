@@ -1,5 +1,7 @@
 """Entry prices and closing prices, and water-filling where positions are closed away from the mark."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import numpy as np

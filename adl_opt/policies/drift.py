@@ -1,5 +1,7 @@
 """Drift: what closing for others costs the accounts on the other side."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def drift_charge(book: Book, loss: Mapping[str, float]) -> "pd.DataFrame":
+def drift_charge(book: Book, loss: Mapping[str, float]) -> pd.DataFrame:
     """Drift v2 shares a loss and closes none: loss / (sum of longs + sum of shorts) for each contract,
     charged to both sides. Not a policy.
 

@@ -2,6 +2,8 @@
 let it be done (THEORY 5).
 """
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ _ROUNDING = 1e-9  # of what an account can change: targets are met up to it
 _SAME = 1e-6  # of a requirement: missed by less is met
 
 
-def factor_targets(event: Event, loading: Any) -> "pd.DataFrame":
+def factor_targets(event: Event, loading: Any) -> pd.DataFrame:
     """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset:
     a line for each required asset.
 

@@ -2,6 +2,8 @@
 rounding costs.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,6 +3,8 @@
 A mixed-integer program by HiGHS, for small books.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any

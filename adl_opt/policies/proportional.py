@@ -1,5 +1,7 @@
 """Rules in proportion: to positions, equity or profit, or alike for all."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from adl_opt.arrays import Array

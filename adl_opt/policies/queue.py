@@ -2,6 +2,8 @@
 what a tie decides (§16).
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ def _equity(event: Event) -> Array:
     return event.book.equity[event.book.account]
 
 
-def _wallet(rule: "QueueRule", event: Event) -> Array:
+def _wallet(rule: QueueRule, event: Event) -> Array:
     """Collateral without unrealized profit, (legs,): the column margin, else equity less all unrealized
     profit of the account.
     """
@@ -41,7 +43,7 @@ def _wallet(rule: "QueueRule", event: Event) -> Array:
     return _equity(event) - book.per_account(unrealized(event, rule.name))[book.account]
 
 
-def _return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
+def _return(rule: QueueRule, event: Event, on_entry: bool) -> Array:
     book = event.book
     if "entry_price" not in book.extra and "profit_ratio" in book.extra:
         return _published_return(rule, event, on_entry)
@@ -50,7 +52,7 @@ def _return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
     return np.sign(book.position) * np.divide(price - entry, basis, out=np.zeros_like(price), where=basis > 0)
 
 
-def _published_return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
+def _published_return(rule: QueueRule, event: Event, on_entry: bool) -> Array:
     """The column profit_ratio, a return on the value at entry; on the value at mark it is r / (1 + r) for a
     long, r / (1 - r) for a short.
     """
@@ -71,18 +73,18 @@ def _published_return(rule: "QueueRule", event: Event, on_entry: bool) -> Array:
     return ratio / np.where(rest > 0, rest, 1.0)
 
 
-def _on_wallet(rule: "QueueRule", event: Event) -> Array:
+def _on_wallet(rule: QueueRule, event: Event) -> Array:
     return unrealized(event, rule.name) / np.maximum(1.0, _wallet(rule, event))
 
 
-def _price_ratio(rule: "QueueRule", event: Event, flip: bool) -> Array:
+def _price_ratio(rule: QueueRule, event: Event, flip: bool) -> Array:
     book = event.book
     price, entry = book.price[book.asset], entry_prices(event, rule.name)
     ratio = np.divide(price, entry, out=np.ones_like(price), where=entry > 0)
     return np.where((book.position < 0) & flip, 1 / ratio, ratio)
 
 
-def _open_leverage(rule: "QueueRule", event: Event) -> Array:
+def _open_leverage(rule: QueueRule, event: Event) -> Array:
     book, wallet = event.book, _wallet(rule, event)
     bad = event.closable & (wallet <= 0)
     if bad.any():
@@ -101,7 +103,7 @@ def _gross_leverage(event: Event) -> Array:
     return (book.gross_notional / book.equity)[book.account]
 
 
-def _rate(rule: "QueueRule", event: Event) -> float:
+def _rate(rule: QueueRule, event: Event) -> float:
     """The one rate of a maintenance margin.
 
     Raises EventError beside a column that says each position's own.
@@ -232,7 +234,7 @@ class QueueRule:
             amount[legs] = _taken(event.size[legs], self._shared(group), required)
         return plain_allocation(event, amount, self.name, unique=None)
 
-    def tied(self, event: Event) -> "pd.DataFrame":
+    def tied(self, event: Event) -> pd.DataFrame:
         """The positions whose closing a tie decided: account, asset, score, closed, least and most
         (contracts, signed like the position).
 

@@ -1,5 +1,7 @@
 """What an exchange really closed, as an event and as a policy, so that it stands beside rules and optima."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Policies by name, as the command line and comparisons know them."""
 
+from __future__ import annotations
+
 import difflib
 
 from adl_opt.errors import AdlError

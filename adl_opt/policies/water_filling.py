@@ -1,5 +1,7 @@
 """Water-filling: equalised leverages, plain, gross or of one factor (THEORY 1, 5)."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Allocation: who closes how much, with its proof; to tables, to and from files (§1, §6, §11)."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -94,7 +96,7 @@ class Allocation:
         return {**self.__dict__, "uniqueness": known, "unique": known, "price_ends": ends}
 
     @property
-    def closed(self) -> "pd.Series":
+    def closed(self) -> pd.Series:
         """Closed by (account, asset), contracts signed like the position (§1)."""
         import pandas as pd
 
@@ -109,7 +111,7 @@ class Allocation:
         return np.sign(self.event.book.position) * self.amount + 0.0  # no -0.0
 
     @property
-    def shadow_prices(self) -> "pd.Series":
+    def shadow_prices(self) -> pd.Series:
         """By required asset: what closing one more contract would save, quote currency per contract (nan: not
         determined).
         """
@@ -127,7 +129,7 @@ class Allocation:
         return (unknown, unknown) if ends is None else ends
 
     @property
-    def shadow_price_range(self) -> "pd.DataFrame":
+    def shadow_price_range(self) -> pd.DataFrame:
         """By required asset: least and most, the ends of all right shadow prices, quote currency per contract
         (THEORY 6).
 
@@ -163,7 +165,7 @@ class Allocation:
         )
 
     @property
-    def water_level(self) -> "pd.Series":
+    def water_level(self) -> pd.Series:
         """By required asset: the leverage (x of equity) at which levelling gross leverage alone meets the
         requirement.
 
@@ -182,7 +184,7 @@ class Allocation:
         m = SymbolsAt(self.event, None, self.amount)
         return m.leverage_before, m.leverage
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """One line a leg (account ids are text): account, asset, position, closed, left (contracts),
         leverage_before, leverage_after (x of equity).
         """
@@ -203,7 +205,7 @@ class Allocation:
         frame.attrs["units"] = {name: UNITS[name] for name in frame.columns if name in UNITS}
         return frame
 
-    def by_account(self) -> "pd.DataFrame":
+    def by_account(self) -> pd.DataFrame:
         """One line an account: equity, gross notional before and after, notional closed, fraction of the
         gross closed, leverages.
         """
@@ -289,7 +291,7 @@ class Allocation:
             raise AllocationError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
 
     @classmethod
-    def load(cls, path: str | Path) -> "Allocation":
+    def load(cls, path: str | Path) -> Allocation:
         """Read what `save` wrote.
 
         The proof says `recorded` until `adl.certify` has proved the allocation again.
@@ -307,7 +309,7 @@ class Allocation:
             raise AllocationError(f"{str(path)!r} is damaged: {kind}") from None
 
     @classmethod
-    def _restored(cls, content: dict[str, Any]) -> "Allocation":
+    def _restored(cls, content: dict[str, Any]) -> Allocation:
         book = stored.book_of(content.get("book"))
         limits = {
             kind.name: content[kind.name] for kind in LIMITS if kind.name in content

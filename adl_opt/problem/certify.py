@@ -1,5 +1,7 @@
 """A certificate for an allocation from anywhere: a policy's, an exchange's, a table's (§11, §12)."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +27,7 @@ def certify(
     objective: Objective,
     event: Event,
     law: Law | None,
-    allocation: "Allocation | pd.DataFrame",
+    allocation: Allocation | pd.DataFrame,
     tol: float = TOLERANCE,
 ) -> Certificate:
     """A certificate for any allocation: one of ours, a policy's, or a table account, asset, closed (signed
@@ -47,7 +49,7 @@ def certify(
     return said_first(words, with_bound(own, _optimum(problem, own, law, tol) or own, tol))
 
 
-def _amount(event: Event, allocation: "Allocation | pd.DataFrame") -> Array:
+def _amount(event: Event, allocation: Allocation | pd.DataFrame) -> Array:
     if hasattr(allocation, "columns"):
         return amounts_from_frame(event, allocation)
     if not isinstance(allocation, Allocation):

@@ -2,6 +2,8 @@
 optimum (THEORY 1, 2).
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 def optimal_range(
     problem: Problem, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """One line a leg: account, asset, least, most (contracts, signed like closed): what it can close at an
     optimum, the others following.
 

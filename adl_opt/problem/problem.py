@@ -2,6 +2,8 @@
 conic program; proved.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -152,7 +154,7 @@ class Problem:
         method: str = AUTO,
         tol: float = TOLERANCE,
         loading: Any = None,
-    ) -> "pd.DataFrame":
+    ) -> pd.DataFrame:
         """One line a requirement: short/long maps assets to a list of requirements (lists of one length,
         numbers are repeated).
 

@@ -1,5 +1,7 @@
 """Who bears an allocation: what it costs each account, and how it is shared."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ from adl_opt.policies.closing_prices import closing_prices
 _TOP = 10  # the most levered tenth
 
 
-def burden(allocation: Allocation, price: Mapping[str, float] | float) -> "pd.DataFrame":
+def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.DataFrame:
     """What an allocation costs each account if positions are closed at `price`: one line an account.
 
     price: closing price by required asset as in water_filling_at, such as the bankruptcy price of the

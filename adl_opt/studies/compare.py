@@ -1,5 +1,7 @@
 """Policies side by side: what each rule costs against the proved optimum of each measure."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 def compare(
     event: Event,
     law: Law | None = None,
-    policies: "Sequence[Policy | str] | None" = None,
+    policies: Sequence[Policy | str] | None = None,
     measures: Sequence[Objective] | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """One line a policy, and the optimum of each measure: values, what they exceed the proved optimum by, who
     bears it.
 

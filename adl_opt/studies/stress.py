@@ -2,6 +2,8 @@
 accounts must be closed.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,7 +48,7 @@ class Stress:
     lacking: Array
 
     @property
-    def insolvent(self) -> "pd.DataFrame":
+    def insolvent(self) -> pd.DataFrame:
         """One line an insolvent account, worst first: account, equity_before, profit, equity, deficit,
         gross_notional (quote currency, after the move).
         """
@@ -82,7 +84,7 @@ class Stress:
         return max(self.fund - self.deficit, 0.0)
 
     @property
-    def net_position(self) -> "pd.Series":
+    def net_position(self) -> pd.Series:
         """By asset: what the insolvent hold in all, longs and shorts offset, contracts, long > 0.
 
         Net long closes solvent shorts, and conversely.
@@ -90,13 +92,13 @@ class Stress:
         return self._by_asset(self.netted, "net_position")
 
     @property
-    def missing(self) -> "pd.Series":
+    def missing(self) -> pd.Series:
         """By asset: contracts that remain when every solvent position on the opposite side is closed; 0 where
         it suffices.
         """
         return self._by_asset(self.lacking, "missing")
 
-    def _by_asset(self, values: Array, name: str) -> "pd.Series":
+    def _by_asset(self, values: Array, name: str) -> pd.Series:
         import pandas as pd
 
         return pd.Series(values, index=list(self.before.assets), name=name)

@@ -1,5 +1,7 @@
 """A price shock step by step along a path: what each policy costs the exchange in the end."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,12 +25,12 @@ if TYPE_CHECKING:
 
 def stress_path(
     book: Book,
-    moves: "pd.DataFrame",
-    policies: "Sequence[Policy | str] | None" = None,
+    moves: pd.DataFrame,
+    policies: Sequence[Policy | str] | None = None,
     fund: float = 0.0,
     *,
     meant: bool = False,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """What a price path costs the exchange under each policy: `stress` step by step, the state carried
     forward. One line a policy.
 

@@ -2,6 +2,8 @@
 anyone's by path.
 """
 
+from __future__ import annotations
+
 import difflib
 import importlib.util
 import sys

@@ -1,5 +1,7 @@
 """How claims are written: a decorator for one's own, and those that many models share."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Model and Claim: a complete model on one screen, and what is said about it, executable."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -42,11 +44,11 @@ class Claim:
     name: str
     statement: str
     source: str
-    check: Callable[["Model"], Any]
+    check: Callable[[Model], Any]
     tolerance: float
     fails: bool = False
 
-    def violation(self, model: "Model") -> float | None:
+    def violation(self, model: Model) -> float | None:
         """What check(model) finds, as one number. Raises ModelError if that is not numbers, or none."""
         found = self.check(model)
         if found is None:
@@ -235,7 +237,7 @@ def verdicts(model: Model) -> Iterator[Verdict]:
             yield verdict
 
 
-def verify(model: Model) -> "pd.DataFrame":
+def verify(model: Model) -> pd.DataFrame:
     """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance,
     holds, as_stated (some are stated to fail).
     """

@@ -2,6 +2,8 @@
 only.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
 

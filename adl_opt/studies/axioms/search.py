@@ -2,6 +2,8 @@
 finds (THEORY 3).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinking
 
 
-def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> "pd.DataFrame":
+def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> pd.DataFrame:
     """Which axioms a policy keeps: one line an axiom, columns axiom, holds, counterexample.
 
     policy: any function Event -> Allocation, or a name that adl.policy knows. Searched are the known

@@ -2,6 +2,8 @@
 beside what was realized (see state.py).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,12 +44,12 @@ class Replay:
     """
 
     waves: Waves
-    frame: "pd.DataFrame"
-    required: "pd.DataFrame"
+    frame: pd.DataFrame
+    required: pd.DataFrame
     _closed: dict[str, list[tuple[Index, Array]]]
     _legs: Index
 
-    def to_frame(self) -> "pd.DataFrame":
+    def to_frame(self) -> pd.DataFrame:
         """One line a wave and policy, "realized" first (units in attrs["units"]).
 
         required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or
@@ -63,7 +65,7 @@ class Replay:
         """
         return self.frame
 
-    def closed(self, policy: str) -> "pd.DataFrame":
+    def closed(self, policy: str) -> pd.DataFrame:
         """wave, account, asset, closed (contracts, signed like the position) of one policy, or "realized";
         what closes nothing is left out. AdlError for another name.
         """
@@ -83,7 +85,7 @@ class Replay:
             }
         ).infer_objects()
 
-    def total(self) -> "pd.DataFrame":
+    def total(self) -> pd.DataFrame:
         """One line a policy over all waves: notional closed, missing, overtaken and dropped (quote currency),
         accounts touched, leverage after the last wave, elsewhere by position."""
         import pandas as pd
@@ -109,7 +111,7 @@ class Replay:
 
 def replay(
     waves: Waves,
-    policies: "Sequence[Policy | str] | None" = None,
+    policies: Sequence[Policy | str] | None = None,
     law: Law | None = None,
     measures: Sequence[Objective] | None = None,
     prove: bool = False,
