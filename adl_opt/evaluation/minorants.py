@@ -44,11 +44,18 @@ class Dual:
 
 @dataclass(frozen=True)
 class Minorant:
-    """An affine function below the objective everywhere: at the point it is `slack` >= 0 below, quote
-    currency (THEORY 6).
+    """A linear function below an objective everywhere: it proves allocations of one's own objective.
 
-    Its slope in the fraction closed of leg j, of the whole position whatever the cap, may be any number in
-    [low[j], high[j]], (legs,), leg by leg.
+    `minorant(m, dual)` of an Objective returns one. At the point it is `slack` >= 0 below (quote currency, or
+    the objective's unit). Its slope in the fraction closed of leg j, of the whole position whatever the cap,
+    may be any number in [`low[j]`, `high[j]`], (legs,), leg by leg. `one_sided`: False if the slopes are
+    those of the objective on either side.
+
+    Source: THEORY 6.
+
+    >>> below = adl.Minorant(0.0, np.array([-5.0, -2.0]), np.array([-5.0, -1.0]))
+    >>> below.times(2.0).low.tolist()  # twice the objective is twice as steep
+    [-10.0, -4.0]
     """
 
     slack: float

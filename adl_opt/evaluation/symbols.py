@@ -28,7 +28,16 @@ _CHUNK = 2_000_000  # legs x scenarios, or accounts x assets, held at once
 class Symbols(Protocol):
     """What `m` offers to an objective: CVXPY expressions in `express(m)`, numpy arrays in `value(m)`.
 
-    n accounts, d assets, S scenarios; legs are rows of the book. Money is in quote currency over `unit`.
+    Of n accounts, d assets, S scenarios, and legs, the rows of the book: each name says its shape and unit.
+    Money is in quote currency over `unit`. A symbol that the law does not give raises LawError; a name that
+    is none raises ObjectiveError.
+
+    >>> class Wealthiest(adl.Objective):  # leverage of the account with the most equity, x of equity
+    ...     money = 0
+    ...     def express(self, m: adl.Symbols): return m.leverage[m.equity.argmax()]
+    ...     def value(self, m: adl.Symbols): return m.leverage[m.equity.argmax()]
+    >>> round(adl.Problem(Wealthiest(), adl.examples.paper()).solve().certificate.value, 4)
+    2.5349
     """
 
     @property

@@ -23,13 +23,20 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 
 @dataclass(frozen=True, repr=False)
 class AccountCVaR(Objective):
-    """sum_i CVaR(loss beyond the equity of account i) (quote currency), 0 <= level < 1.
+    """The sum over accounts of the mean of each one's worst losses beyond its equity (quote currency).
 
-    NOT the CVaR of the total, but an upper bound on it.
+    `level` in [0, 1): the share of scenarios that counts is 1 - level, for each account its own. Not the CVaR
+    of the total, but an upper bound on it: which accounts fail together is ignored, so that its optimum is
+    another one. Isolated margin: water-filling minimises it too, being least for every convex function of the
+    leverages. Raises ObjectiveError for another level.
 
-    Each account has its own worst scenarios, so that it ignores which accounts fail together: its optimum is
-    another one (THEORY 7). Isolated margin: water-filling minimises it too, being least for every convex
-    function of the leverages (Thm 1).
+    Source: Thm 1; THEORY 7.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 500], 5, price=100)  # two like accounts fail together
+    >>> law = adl.Scenarios({"BTC": [0.0, 0.8]}, [0.9, 0.1])
+    >>> certificate = adl.certify(adl.AccountCVaR(0.9), event, law, adl.pro_rata(event))
+    >>> round(certificate.value, 6), certificate.status  # quote currency
+    (200.0, 'certified')
     """
 
     level: float = 0.95

@@ -41,12 +41,37 @@ _PROOFS = (
 
 
 class Objective(metaclass=Shown):
-    """What is minimised over allocations. Subclass it: `express(m)` in CVXPY (convex), `value(m)` in numpy.
+    """What is minimised over the allocations of an event; make a subclass to state your own.
 
-    money: 1 if the value is in quote currency, 0 if it is a pure number (mix the two with + between
-    objectives). unit: its name, if neither "quote currency" nor "pure number" says enough. monotone: True if
-    the value is a nondecreasing functional of the total loss (it then looks at m.loss and m.probability
-    alone, and Thm 1 applies).
+    Say it twice: `express(m)` in CVXPY (convex) and `value(m)` in numpy; after every solve the two must agree
+    (§17). They speak of the event through the symbols of `m`, of n accounts, d assets, S scenarios, and legs,
+    the rows of the book:
+
+    - `equity` (n,) quote currency; `exposure` (n, d) signed notional left, quote currency
+    - `leverage` (n,) gross notional left over equity, `leverage_before` (n,), `factor_leverage` (n,) signed,
+      under a one-factor law: all x of equity
+    - `left` (legs,) signed contracts; `closed` (legs,) contracts signed like the position; `fraction` (legs,)
+      of the position closed, in [0, 1]
+    - `expected_shortfall` (n,) expected loss beyond equity and its sum `expected_loss`, quote currency; need
+      a law
+    - `shortfall` (n, S) loss beyond equity and its sum over accounts `loss` (S,), quote currency,
+      `probability` (S,); need scenarios
+    - `unit`: quote currency in one unit of money, 1 in numpy
+
+    `+` and `*` (a weight >= 0) make sums. `money`: 1 if the value is in quote currency, 0 if it is a pure
+    number. `unit`: its name, if neither says enough. `monotone`: True if the value is a nondecreasing
+    functional of the total loss (it then looks at `m.loss` and `m.probability` alone, and Thm 1 applies).
+
+    Raises ObjectiveError where it is solved, if `express` is not convex or differs from `value`.
+
+    Source: THEORY 11.2 (what is tried of it), THEORY 6 (how it is proved).
+
+    >>> import cvxpy as cp
+    >>> class LargestLeft(adl.Objective):  # the largest gross notional that an account is left with
+    ...     def express(self, m): return cp.max(cp.multiply(m.equity, m.leverage))
+    ...     def value(self, m): return np.max(m.equity * m.leverage)
+    >>> adl.Problem(LargestLeft(), adl.examples.paper()).solve().certificate.status
+    'certified'
     """
 
     money: int = 1

@@ -45,12 +45,19 @@ def tail_weights(loss: Array, probability: Array, level: float, near: Array | No
 
 @dataclass(frozen=True, repr=False)
 class CVaR(RiskMeasure):
-    """The mean of the worst 1 - level of total losses (quote currency), 0 <= level < 1; also expected
-    shortfall, average value at risk.
+    """The mean of the worst share of total losses (quote currency): conditional value at risk.
 
-    level = 0 is the expected loss. Minimised as by Rockafellar and Uryasev: min_t t + E(L - t)_+ / (1 -
-    level). Raises ObjectiveError for a level outside [0, 1). Isolated margin: water-filling is optimal, and
-    not alone: see optimal_range (cutoff theorem).
+    `level` in [0, 1): the share is 1 - level; 0 is the expected loss. Also called expected shortfall and
+    average value at risk. Minimised as `min_t t + E(L - t)_+ / (1 - level)`. Raises ObjectiveError for
+    another level. Isolated margin: water-filling is optimal, and not alone: see `optimal_range`.
+
+    Source: Rockafellar, Uryasev (2000), Journal of Risk 2(3), 21-41; THEORY 2 (cutoff theorem), THEORY 7.
+
+    >>> round(adl.CVaR(0.9).of(np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.15, 0.05])), 6)
+    55.0
+    >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(10)
+    >>> adl.Problem(adl.CVaR(0.99), event, law).solve().certificate.status
+    'certified'
     """
 
     level: float = 0.95

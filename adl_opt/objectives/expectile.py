@@ -20,11 +20,18 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 
 @dataclass(frozen=True, repr=False)
 class Expectile(RiskMeasure):
-    """The t with level E(L - t)_+ = (1 - level) E(t - L)_+ (quote currency); 1/2 <= level < 1, at 1/2 the
-    expected loss.
+    """The loss at which expected excesses balance weighted expected lacks (quote currency).
 
-    The only coherent measures that are elicitable; a utility-based shortfall risk with a piecewise linear
-    loss function.
+    The t with `level E(L - t)_+ = (1 - level) E(t - L)_+`; `level` in [1/2, 1), at 1/2 the expected loss. The
+    only coherent measures that are elicitable; a utility-based shortfall risk with a piecewise linear loss
+    function. Raises ObjectiveError for another level.
+
+    Source: Newey, Powell (1987), Econometrica 55, 819-847; Bellini et al. (2014), Insurance: Mathematics and
+    Economics 54, 41-48; THEORY 2.
+
+    >>> loss, probability = np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.1, 0.1])
+    >>> [round(adl.Expectile(level).of(loss, probability), 2) for level in (0.5, 0.9, 0.99)]
+    [11.0, 50.56, 91.76]
     """
 
     level: float = 0.9

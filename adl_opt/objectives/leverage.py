@@ -47,9 +47,16 @@ class _GrossLeverage(Objective):
 
 
 class MaxLeverage(_GrossLeverage):
-    """max_i leverage_i, gross (x of equity).
+    """The highest gross leverage that any account is left with (x of equity): needs no law.
 
-    Isolated margin: water-filling is its unique minimiser over the closable accounts (THEORY 1).
+    Isolated margin: water-filling is its unique minimiser over the closable accounts.
+
+    Source: THEORY 1.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> allocation = adl.Problem(adl.MaxLeverage(), event).solve()
+    >>> round(allocation.certificate.value, 4), allocation.water_level.round(4).to_dict()  # x of equity
+    (0.6667, {'BTC': 0.6667})
     """
 
     money = 0
@@ -87,12 +94,17 @@ class MaxLeverage(_GrossLeverage):
 
 @dataclass(frozen=True, repr=False)
 class LeveragePower(_GrossLeverage):
-    """sum_i equity_i leverage_i^p, p >= 1 (quote currency).
+    """The p-th powers of the leverages, weighted by equity and summed (quote currency).
 
-    Isolated margin: water-filling minimises it for every p (Thm 1).
+    `sum_i equity_i leverage_i^p`, `p` >= 1. Isolated margin: water-filling minimises it for every p. p other
+    than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect `uncertified` there.
+    Raises ObjectiveError for p below 1.
 
-    p other than 1 and 2 needs power cones, which are hard on solvers over wide leverages: expect
-    `uncertified` there.
+    Source: Thm 1; THEORY 1.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.Problem(adl.LeveragePower(3.0), event).solve().leverages()[1].round(4).tolist()  # x of equity
+    [0.6667, 0.25, 0.6667]
     """
 
     p: float = 2.0
@@ -135,8 +147,16 @@ class LeveragePower(_GrossLeverage):
 
 @dataclass(frozen=True, repr=False)
 class LeverageSquare(LeveragePower):
-    """sum_i equity_i leverage_i^2 (quote currency): one quadratic program whose optimum in isolated margin
-    serves every law.
+    """The squares of the leverages, weighted by equity and summed (quote currency): needs no law.
+
+    `sum_i equity_i leverage_i^2`, leverage gross, x of equity. One quadratic program whose optimum in
+    isolated margin serves every law of price moves: it is water-filling, and nothing else is.
+
+    Source: Thm 1; THEORY 1.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.Problem(adl.LeverageSquare(), event).solve().leverages()[1].round(4).tolist()  # x of equity
+    [0.6667, 0.25, 0.6667]
     """
 
     p: float = field(default=2.0, init=False)
@@ -146,12 +166,19 @@ class LeverageSquare(LeveragePower):
 
 
 class FactorLeverageSquare(Objective):
-    """sum_i equity_i l_i^2 with l_i the factor leverage, loading x signed notional / equity (quote currency);
-    needs a one-factor law.
+    """The squares of the leverages towards one factor, weighted by equity and summed (quote currency).
 
-    Its minimiser is optimal for every factor move, hence for every monotone risk and every law of the factor,
-    in cross margin and for requirements in several assets and on both sides (Thm 3). The factor leverages of
-    all minimisers are the same; what is closed need not be.
+    `sum_i equity_i l_i^2` with l_i the factor leverage, loading x signed notional / equity. Its minimiser is
+    optimal for every factor move, hence for every monotone risk and every law of the factor, in cross margin
+    and for requirements in several assets and on both sides. The factor leverages of all minimisers are the
+    same; what is closed need not be. Raises LawError without a one-factor law.
+
+    Source: Thm 3; THEORY 5.
+
+    >>> law = adl.OneFactor({"BTC": 1.0, "ETH": 1.25}, adl.Scenarios([-0.1, 0.1]))
+    >>> allocation = adl.Problem(adl.FactorLeverageSquare(), adl.examples.paper(), law).solve()
+    >>> print(f"{allocation.certificate.value:,.0f} quote currency, {allocation.certificate.status}")
+    11,276,527 quote currency, certified
     """
 
     def express(self, m: ProgramSymbols) -> Any:

@@ -26,11 +26,17 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 
 @dataclass(frozen=True, repr=False)
 class MeanSemideviation(RiskMeasure):
-    """EL + c E(L - EL)_+ (quote currency), 0 <= c <= 1, minimised as E max(EL, (1 - c) EL + c L): the
-    textbook form breaks CVXPY's rules.
+    """The mean of the total loss and c times what it exceeds its mean by on average (quote currency).
 
-    Raises ObjectiveError for c outside [0, 1]: above 1 it is not monotone, and water-filling is not optimal
-    (THEORY 2).
+    `EL + c E(L - EL)_+`, 0 <= `c` <= 1, minimised as `E max(EL, (1 - c) EL + c L)`, since the textbook form
+    breaks CVXPY's rules. Raises ObjectiveError for c outside [0, 1]: above 1 it is not monotone, and
+    water-filling is not optimal.
+
+    Source: Ogryczak, Ruszczynski (1999), European Journal of Operational Research 116, 33-50; THEORY 2.
+
+    >>> loss, probability = np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.1, 0.1])
+    >>> round(adl.MeanSemideviation(0.5).of(loss, probability), 6)  # 11 + 0.5 x 8.9
+    15.45
     """
 
     c: float = 0.5
@@ -90,9 +96,18 @@ class _ValueOnly(Objective):
 
 @dataclass(frozen=True, repr=False)
 class MeanVariance(_ValueOnly):
-    """EL + aversion Var L (quote currency; aversion per unit of quote currency).
+    """The mean of the total loss and its variance, weighed (quote currency); can be valued only.
 
-    Not monotone: more loss in mild states lowers it. Value only.
+    `aversion` >= 0 per unit of quote currency. Not monotone: more loss in mild states lowers it, and
+    water-filling need not be best; therefore it is not minimised here. MonotoneMeanVariance is its mended
+    form. Raises ObjectiveError for a negative aversion, and where it is to be solved.
+
+    Source: Markowitz (1952), Journal of Finance 7(1), 77-91; THEORY 2.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> law = adl.Scenarios({"BTC": [0.0, 0.3, 0.6]}, [0.8, 0.1, 0.1])
+    >>> round(adl.certify(adl.MeanVariance(0.01), event, law, adl.pro_rata(event)).value, 4)
+    7.25
     """
 
     aversion: float = 1e-4
@@ -121,9 +136,17 @@ class MeanVariance(_ValueOnly):
 
 @dataclass(frozen=True, repr=False)
 class MeanDeviation(_ValueOnly):
-    """EL + c standard deviation of L (quote currency), c >= 0.
+    """The mean of the total loss and c times its standard deviation (quote currency); can be valued only.
 
-    Not monotone: more loss in mild states lowers it. Value only.
+    `c` >= 0, a pure number. Not monotone: more loss in mild states lowers it; therefore it is not minimised
+    here. Raises ObjectiveError for a negative c, and where it is to be solved.
+
+    Source: THEORY 2.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> law = adl.Scenarios({"BTC": [0.0, 0.3, 0.6]}, [0.8, 0.1, 0.1])
+    >>> round(adl.certify(adl.MeanDeviation(1.0), event, law, adl.pro_rata(event)).value, 4)
+    20.0
     """
 
     c: float = 1.0

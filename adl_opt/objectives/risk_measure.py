@@ -30,11 +30,18 @@ TRIED = 12  # losses at which a dual is held against its measure
 
 
 class RiskMeasure(Objective, template=True):
-    """A nondecreasing functional of the total loss.
+    """A number for the total loss that never falls when losses rise; make a subclass to state your own.
 
-    A child says `of(loss, probability)` in numpy, `express(m)` in CVXPY, and may say `dual`.
+    A child says `of(loss, probability)` in numpy, `express(m)` in CVXPY, and may say `dual`, which proves its
+    allocations. Isolated margin: water-filling is optimal for every such measure and every law.
 
-    Isolated margin: water-filling is optimal for every such measure and every law (Thm 1).
+    Source: Thm 1; THEORY 2 and THEORY 7.
+
+    >>> class Mean(adl.RiskMeasure):
+    ...     def of(self, loss, probability): return float(loss @ probability)
+    ...     def express(self, m): return m.probability @ m.loss
+    >>> Mean().of(np.array([0.0, 10.0]), np.array([0.5, 0.5]))  # quote currency
+    5.0
     """
 
     monotone = True
@@ -43,7 +50,13 @@ class RiskMeasure(Objective, template=True):
         return self.of(m.loss, m.probability)
 
     def of(self, loss: Array, probability: Array) -> float:
-        """The measure of a loss: loss (S,) >= 0 and probability (S,) in, quote currency out."""
+        """The measure of a total loss, in quote currency.
+
+        `loss` (S,) >= 0 quote currency; `probability` (S,) >= 0, summing to 1.
+
+        >>> adl.WorstCase().of(np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.1, 0.1]))
+        100.0
+        """
         raise ObjectiveError(
             f"{type(self).__name__} has no of(loss, probability): write the risk measure in numpy there"
         )
@@ -58,11 +71,16 @@ class RiskMeasure(Objective, template=True):
         return None
 
     def worst_weights(self, loss: ArrayLike, probability: ArrayLike) -> Array:
-        """The scenario weights (S,) under which this loss is worst: of(loss) = weights'loss - penalty.
+        """The probabilities (S,) under which a measure is the mean of this loss, less a penalty.
 
-        Ties share in proportion to probability.
+        `loss` (S,) quote currency; `probability` (S,), summing to 1. Returns weights (S,), pure numbers, with
+        `of(loss) = weights'loss - penalty`; ties share in proportion to probability. Raises ObjectiveError if
+        the measure says no dual, or for losses and probabilities that are none.
 
-        Raises ObjectiveError if the measure says no dual.
+        Source: THEORY 6.
+
+        >>> adl.CVaR(0.9).worst_weights([0.0, 10.0, 100.0], [0.8, 0.15, 0.05]).round(2).tolist()
+        [0.0, 0.5, 0.5]
         """
         loss, probability = (_numbers(values, self) for values in (loss, probability))
         if loss.ndim != 1 or loss.shape != probability.shape:

@@ -19,11 +19,17 @@ from adl_opt.objectives.risk_measure import RiskMeasure, mean_of, need
 
 @dataclass(frozen=True, repr=False)
 class ShortfallRisk(RiskMeasure):
-    """Utility-based shortfall risk: the least t with E (1 + (L - t) / scale)_+^2 <= 1 (quote currency;
-    Foellmer, Schied). scale > 0 in quote currency.
+    """The least capital that makes what losses exceed it by bearable on average (quote currency).
 
-    No loss has value 0. (Exponential utility gives Entropic, a piecewise linear one Expectile.) Raises
-    ObjectiveError for a scale that is not positive.
+    The least t with `E (1 + (L - t) / scale)_+^2 <= 1`: utility-based shortfall risk with a quadratic loss
+    function. `scale` > 0 in quote currency. No loss has value 0. (Exponential utility gives Entropic, a
+    piecewise linear one Expectile.) Raises ObjectiveError for another scale.
+
+    Source: Foellmer, Schied (2002), Finance and Stochastics 6, 429-447; THEORY 2.
+
+    >>> loss, probability = np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.1, 0.1])
+    >>> [round(adl.ShortfallRisk(scale).of(loss, probability), 2) for scale in (10.0, 10_000.0)]
+    [78.38, 11.04]
     """
 
     scale: float = 1e4

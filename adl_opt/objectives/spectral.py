@@ -22,12 +22,17 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 
 @dataclass(frozen=True, repr=False)
 class Spectral(RiskMeasure):
-    """A weighted mean of the quantiles of the total loss (quote currency): weights (K,), nondecreasing,
-    summing to 1.
+    """A weighted mean of the quantiles of the total loss, larger ones weighing more (quote currency).
 
-    weights[k] is the weight of the losses between the quantiles k/K and (k+1)/K. It is a mixture of CVaRs:
-    that of level k/K with weight (weights[k] - weights[k-1]) (K - k). Raises ObjectiveError for weights that
-    are negative, decrease or do not sum to 1 within 1e-9.
+    `weights` (K,), nondecreasing, summing to 1: weights[k] is the weight of the losses between the quantiles
+    k/K and (k+1)/K. It is a mixture of CVaRs: that of level k/K with weight `(weights[k] - weights[k-1]) (K -
+    k)`. Raises ObjectiveError for weights that are negative, decrease or do not sum to 1 within 1e-9.
+
+    Source: Acerbi (2002), Journal of Banking and Finance 26(7), 1505-1518; THEORY 2, THEORY 7.
+
+    >>> loss, probability = np.array([0.0, 10.0, 100.0, 200.0]), np.full(4, 0.25)
+    >>> round(adl.Spectral((0.1, 0.2, 0.3, 0.4)).of(loss, probability), 6)  # 0.2 x 10 + 0.3 x 100 + 0.4 x 200
+    112.0
     """
 
     weights: tuple[float, ...] = (0.05, 0.1, 0.15, 0.3, 0.4)

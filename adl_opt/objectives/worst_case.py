@@ -17,7 +17,15 @@ from adl_opt.waterfill.optimal_ranges import affine_around
 
 @dataclass(frozen=True, repr=False)
 class WorstCase(RiskMeasure):
-    """The largest total loss over the scenarios that have positive probability (quote currency)."""
+    """The largest total loss over the scenarios that have positive probability (quote currency).
+
+    Isolated margin: the largest adverse move decides alone; water-filling is optimal, and not alone.
+
+    Source: Thm 1; THEORY 2.
+
+    >>> adl.WorstCase().of(np.array([0.0, 10.0, 100.0]), np.array([0.8, 0.2, 0.0]))
+    10.0
+    """
 
     def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
