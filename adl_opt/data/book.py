@@ -41,13 +41,23 @@ USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 
 @dataclass(frozen=True, eq=False)
 class Book(ReadOnly):
-    """Accounts, assets and positions; make one with `Book.read`, `Book.from_frame` or `Book.from_isolated`.
+    """Accounts with their equity and positions; made with `Book.read`, `from_frame` or `from_isolated`.
 
-    accounts (n,) text ids; assets (d,) labels in order of first appearance; price (d,) quote currency > 0;
-    equity (n,) quote currency, any sign (an Event refuses equity <= 0, §8). A leg j is the position[j]
-    (contracts, long > 0, §1) of account number account[j] in asset number asset[j]; extra holds the optional
-    columns by leg. unused: names of columns of a maintenance margin, which no rule reads; one that ranks by
-    it refuses the book. Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book.
+    - `accounts` (n,): text ids, with `equity` (n,), quote currency, of any sign (an Event refuses equity <=
+      0, §8)
+    - `assets` (d,): labels in order of first appearance, with `price` (d,), quote currency > 0
+    - `position` (legs,): contracts, long > 0 (§1); leg j is of account number `account[j]` in asset number
+      `asset[j]`
+    - `extra`: the optional columns, (legs,) by name
+    - `unused`: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses
+      the book
+
+    Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book. Raises BookError for what
+    is not consistent (§9).
+
+    >>> book = adl.examples.paper().book
+    >>> book.leverage.round(2).to_dict()  # gross, x of equity
+    {'A': 4.75, 'B': 5.2, 'C': 6.4, 'D': 7.1}
     """
 
     accounts: NDArray[np.object_]
@@ -66,28 +76,45 @@ class Book(ReadOnly):
 
     @classmethod
     def read(cls, path: str | Path) -> Book:
-        """A book from a CSV or Parquet file with columns account, asset, position, price, equity (tidy, a row
-        a leg).
+        """A book from a CSV or Parquet file, a row a position.
 
-        equity may be replaced by margin and entry_price: equity = margin + sum position (price -
-        entry_price). Other columns are ignored, but for those that say something else about what a position,
-        a price or an equity is (side, contract size, contract kind, currency: columns.py), which are refused
-        by name. Raises BookError, naming the first culprit, for whatever is missing, duplicated, inconsistent
-        or not a number, and for files of other kinds.
+        `path`: a file with the columns account, asset, position (contracts, long > 0), price and equity
+        (quote currency; the equity of the whole account). equity may be replaced by margin and entry_price:
+        equity = margin + sum position (price - entry_price). Other columns are ignored, but for those that
+        say something else about what a position, a price or an equity is (side, contract size, contract kind,
+        currency: columns.py), which are refused by name. Raises BookError, naming the first culprit, for
+        whatever is missing, duplicated, inconsistent or not a number, and for files of other kinds.
+
+        >>> adl.examples.paper().book.to_frame().to_csv("book.csv", index=False)
+        >>> len(adl.Book.read("book.csv").accounts)
+        4
         """
         return cls._build(*read_columns(path, "a book"))
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Book:
-        """A book from a DataFrame (pandas, polars, a table of pyarrow) with the columns of `Book.read`,
-        without its index.
+        """A book from a DataFrame (pandas, polars, a table of pyarrow), a row a position.
+
+        `frame`: the columns of `Book.read`; its index is ignored. Raises BookError as `read` does.
+
+        >>> frame = pd.DataFrame({"account": ["A", "B"], "asset": "BTC", "position": [-8.0, -10.0]})
+        >>> book = adl.Book.from_frame(frame.assign(price=67_000.0, equity=[242_100.0, 143_000.0]))
+        >>> book.leverage.round(2).tolist()  # x of equity
+        [2.21, 4.69]
         """
         return cls._build(columns_of(frame), "the frame")
 
     @classmethod
     def from_isolated(cls, frame: pd.DataFrame) -> Book:
-        """Isolated margin: each (account, asset) of the frame becomes its own row "account:asset" with its
-        own equity (§3).
+        """A book in isolated margin: every position is an account with its own equity (§3).
+
+        `frame`: the columns of `Book.read`, where equity is that of the position; its account is called
+        "account:asset". Raises BookError as `read` does.
+
+        >>> frame = pd.DataFrame({"account": "A", "asset": ["BTC", "ETH"], "position": [-8.0, -323.0]})
+        >>> book = adl.Book.from_isolated(frame.assign(price=[67_000.0, 1_900.0], equity=1e5))
+        >>> book.accounts.tolist(), book.isolated
+        (['A:BTC', 'A:ETH'], True)
         """
         columns = columns_of(frame)
         need_columns(columns, ("account", "asset"), "the frame")
@@ -196,8 +223,15 @@ class Book(ReadOnly):
         return pd.Series(ratio, index=pd.Index(self.accounts, name="account"), name="leverage")
 
     def to_frame(self) -> pd.DataFrame:
-        """The tidy table that `from_frame` reads: account, asset, position, price, equity and the optional
-        columns.
+        """The table that `Book.from_frame` reads, a row a position.
+
+        Columns account, asset, position (contracts, long > 0), price, equity (quote currency) and the
+        optional ones.
+
+        >>> adl.examples.paper().book.to_frame().head(2)[["account", "asset", "position", "price"]]
+          account asset  position    price
+        0       A   BTC      -8.0  67000.0
+        1       A   ETH    -323.0   1900.0
         """
         import pandas as pd
 

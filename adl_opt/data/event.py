@@ -27,15 +27,22 @@ _DUST = 1e-9  # fractions closed this close to 0 or 1 are a solver's rounding
 
 
 class Event(ReadOnly):
-    """What must be closed: `short={"BTC": 10.0}` closes 10 contracts of shorts, `long={"ETH": 5.0}` of longs
-    (§1, §5).
+    """What must be closed of a book, on which side, and what may be.
 
-    Requirements are positive numbers by side, a share of the capacity such as "35%", or "all" of it; one side
-    an asset. protected: ids of accounts of which nothing may be closed. cap: the most that may be closed of a
-    position, as a fraction in (0, 1]: one number, or account -> fraction, 1 for the others. What is required
-    must fit into what these leave. Raises EventError for accounts without positive equity (§8), unknown
-    assets and accounts, negative or infinite requirements, caps outside (0, 1], and for more than the
-    capacity (§7).
+    - `book`: a Book whose accounts all have positive equity (§8)
+    - `short`, `long`: asset -> what is to be closed of shorts, of longs: contracts > 0, a share of the
+      capacity such as "35%", or "all"; one side an asset (§1, §5)
+    - `protected`: ids of accounts of which nothing may be closed
+    - `cap`: the most that may be closed of a position, as a fraction in (0, 1]: one number, or account ->
+      fraction, 1 for the others
+
+    Raises EventError for accounts without positive equity, unknown assets and accounts, negative or infinite
+    requirements, caps outside (0, 1], and for more than what these limits leave (§7).
+
+    >>> book = adl.examples.paper().book
+    >>> event = adl.Event(book, short={"BTC": 10.0}, protected=["D"], cap=0.5)
+    >>> event.capacity.to_dict()  # contracts: half of what A, B and C are short
+    {'BTC': 13.0}
     """
 
     def __init__(
@@ -235,7 +242,13 @@ class Event(ReadOnly):
     def with_requirement(
         self, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
     ) -> Event:
-        """The same book with another requirement (the whole of it), under the same limits."""
+        """The same book with another requirement (the whole of it), under the same limits.
+
+        `short`, `long`: as of Event. Raises EventError as Event does.
+
+        >>> adl.examples.paper().with_requirement(long={"ETH": 5.0}).long
+        {'ETH': 5.0}
+        """
         return Event(self.book, short=short, long=long, **self.given_limits)
 
     def __repr__(self) -> str:

@@ -37,13 +37,18 @@ OPTIONAL = ("entry_price", "margin", "profit_ratio")
 
 @dataclass(frozen=True, eq=False)
 class Waves(ReadOnly):
-    """What accounts held in each wave before it closed them, and what it closed; make one with `read`,
-    `from_frame`, `from_hyperreplay`.
+    """A deleveraging event as it happened: what accounts held in each wave, and what was closed of it.
 
-    labels (w,) names of the waves in order; accounts (n,), assets (d,) in order of first appearance. A row j
-    says that in wave number wave[j] account number account[j] held position[j] contracts of asset number
-    asset[j] (long > 0, §1) at price[j] on equity[j] (quote currency, of the whole account), of which
-    realized[j] contracts, signed like the position, were closed. extra: optional columns by row.
+    Made with `Waves.read`, `from_frame` or `from_hyperreplay`. `labels` (w,) names the waves in order;
+    `accounts` (n,) and `assets` (d,) stand in order of first appearance. A row j says that in wave number
+    `wave[j]` account number `account[j]` held `position[j]` contracts (long > 0, §1) of asset number
+    `asset[j]` at `price[j]` on `equity[j]` (quote currency, of the whole account), of which `realized[j]`
+    contracts, signed like the position, were closed. `extra`: optional columns by row. Raises BookError for
+    what is not consistent.
+
+    >>> waves = adl.examples.twin(scale=0.001)
+    >>> len(waves.labels), len(waves.assets), len(waves.position)
+    (9, 5, 35)
     """
 
     labels: tuple[Any, ...]
@@ -63,18 +68,28 @@ class Waves(ReadOnly):
 
     @classmethod
     def read(cls, path: str | Path) -> Waves:
-        """Waves from a CSV or Parquet file: wave (or time), account, asset, position, equity, price,
-        realized_closed; a row a position in a wave.
+        """Waves from a CSV or Parquet file, a row a position in a wave.
 
-        wave: numbers or timestamps that never fall; rows of one value are one wave. entry_price, margin and
-        profit_ratio are kept for rules that rank by them. Raises BookError, naming the first culprit, for
-        what is missing, unknown, out of order, repeated or inconsistent, and for more closed than was held.
+        Columns wave (or time), account, asset, position, equity, price, realized_closed. wave: numbers or
+        timestamps that never fall; rows of one value are one wave. entry_price, margin and profit_ratio are
+        kept for rules that rank by them. Raises BookError, naming the first culprit, for what is missing,
+        unknown, out of order, repeated or inconsistent, and for more closed than was held.
+
+        >>> adl.examples.twin(scale=0.001).to_frame().to_csv("waves.csv", index=False)
+        >>> len(adl.Waves.read("waves.csv").labels)
+        9
         """
         return cls._build(*read_columns(path, "an event"))
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Waves:
-        """Waves from a DataFrame with the columns of `Waves.read`; the index is ignored."""
+        """Waves from a DataFrame, a row a position in a wave.
+
+        `frame`: the columns of `Waves.read`; its index is ignored. Raises BookError as `read` does.
+
+        >>> adl.Waves.from_frame(adl.examples.twin(scale=0.001).to_frame()).labels[:3]
+        (1, 2, 3)
+        """
         return cls._build(columns_of(frame, "an event"), "the frame")
 
     @classmethod
@@ -100,8 +115,19 @@ class Waves(ReadOnly):
     def from_hyperreplay(
         cls, source: str | Path | pd.DataFrame, every: float = 60.0, equity: str = "total_equity"
     ) -> Waves:
-        """Waves from `adl_detailed_analysis_REALTIME.csv` of HyperReplay, `every` seconds in one; see
-        hyperreplay.py for what is assumed.
+        """Waves from the public reconstruction of 10 October 2025 on Hyperliquid.
+
+        - `source`: the path of `adl_detailed_analysis_REALTIME.csv`, or its DataFrame
+        - `every`: seconds that make one wave
+        - `equity`: the column that equity (quote currency) is read from
+
+        Raises BookError for a file of another kind. Source: ConejoCapital/HyperReplay; what is assumed stands
+        in `adl_opt/data/hyperreplay.py`.
+
+        >>> row = {"user": ["u"], "coin": ["BTC"], "time": [0], "adl_price": [110_000.0], "adl_size": [1.0]}
+        >>> frame = pd.DataFrame({**row, "position_size": [-2.0], "total_equity": [90_000.0]})
+        >>> adl.Waves.from_hyperreplay(frame).realized.tolist()  # contracts
+        [-1.0]
         """
         from adl_opt.data.hyperreplay import tidy
 
@@ -213,8 +239,15 @@ class Waves(ReadOnly):
             )
 
     def book(self, wave: Any) -> Book:
-        """The Book that the rows of one wave (by its label) make, with realized_closed; all assets of the
-        event. Raises BookError for another label.
+        """The Book that the rows of one wave make, with the column realized_closed.
+
+        `wave`: its label. All assets of the event are in it, at the latest price listed. Raises BookError for
+        a label that is none.
+
+        >>> waves = adl.examples.twin(scale=0.001)
+        >>> event = adl.realized_event(waves.book(waves.labels[0]))
+        >>> adl.realized(event).certificate.clearing_error  # contracts
+        0.0
         """
         if wave not in self.labels:
             raise BookError(
@@ -322,7 +355,11 @@ class Waves(ReadOnly):
         return Waves.from_frame(columns.assign(equity=self.equity * np.where(share > 0, share, 1.0)))
 
     def to_frame(self) -> pd.DataFrame:
-        """The tidy table that `from_frame` reads."""
+        """The table that `Waves.from_frame` reads, a row a position in a wave.
+
+        >>> adl.examples.twin(scale=0.001).to_frame().columns.tolist()
+        ['wave', 'account', 'asset', 'position', 'equity', 'price', 'realized_closed']
+        """
         import pandas as pd
 
         columns = {

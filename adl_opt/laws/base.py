@@ -38,7 +38,18 @@ _HOOKS = (
 
 
 class Law(ReadOnly, metaclass=Shown):
-    """A joint law of relative price moves, one column an asset. Subclasses are immutable."""
+    """How prices may move together until the exchange acts again: relative moves, one an asset.
+
+    A law can be put in the order of a book's assets by label, made finite (`sample`, `quadrature`), and,
+    where there is a closed form, tells expected shortfalls. Laws are immutable. Make one with `Gaussian`,
+    `StudentT`, `LogNormal`, `OneFactor` or `Scenarios`; a law of your own has `_take` and `_draw`.
+
+    Source: THEORY 4.
+
+    >>> law = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, 0.85, 10 / 365)
+    >>> law.assets, law.sample(1024, seed=1).moves.shape
+    (('BTC', 'ETH'), (1024, 2))
+    """
 
     assets: tuple[str, ...] | None
     batch_size: ClassVar[int] = 8_192  # accounts per vectorised call, so that temporaries stay in cache
@@ -74,8 +85,14 @@ class Law(ReadOnly, metaclass=Shown):
         return self._take(np.array([number[asset] for asset in assets], dtype=int), assets)
 
     def sample(self, n: int, seed: int | np.random.Generator) -> Scenarios:
-        """n equally likely moves from a scrambled Sobol sequence; the same seed gives the same bytes
-        (§14).
+        """n equally likely moves drawn from the law, spread evenly by a scrambled Sobol sequence.
+
+        `n` >= 1, best a power of 2; `seed` a whole number >= 0 or a numpy Generator: the same seed gives the
+        same bytes (§14). Returns Scenarios of n moves. Raises LawError for other numbers.
+
+        >>> law = adl.Gaussian([[0.01]])  # a standard deviation of 10 %
+        >>> round(float(law.sample(4096, seed=1).moves.std()), 3)
+        0.1
         """
         n = whole_number(n)
         if isinstance(seed, (int, np.integer)) and seed < 0:
@@ -83,7 +100,14 @@ class Law(ReadOnly, metaclass=Shown):
         return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets), meant=True)
 
     def quadrature(self, order: int) -> Scenarios:
-        """A deterministic discretisation, where one exists; other laws refuse and name `sample`."""
+        """The law as few weighted moves that give smooth means exactly or nearly, where it has such a rule.
+
+        `order`: points an asset. Returns Scenarios, order^d of them in d assets. Raises LawError where there
+        is no rule (in more than three assets, for Student t moves) and names `sample`.
+
+        >>> adl.Gaussian([[0.01, 0.0], [0.0, 0.04]]).quadrature(3).moves.shape
+        (9, 2)
+        """
         raise LawError(f"{type(self).__name__} has no quadrature rule here; use law.sample(4096, seed=1)")
 
     def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
@@ -121,8 +145,17 @@ class Law(ReadOnly, metaclass=Shown):
         return None
 
     def expected_shortfall(self, exposure: Array, equity: Array) -> Array:
-        """E(-exposure.R - equity)_+ per account; exposure (n, d) signed notional, equity (n,), result (n,) >=
-        0. Raises as `shortfall_terms`.
+        """What each account is expected to lose beyond its equity, (n,) quote currency >= 0.
+
+        `exposure` (n, d) signed notional, long > 0, and `equity` (n,), quote currency. The mean of
+        `(-exposure.R - equity)_+`. Raises LawError, naming the remedy, where the law has no closed form for
+        these accounts.
+
+        Source: THEORY 4.
+
+        >>> law = adl.Scenarios({"BTC": [-0.2, 0.2]})
+        >>> law.expected_shortfall([[-1000.0]], [150.0])  # loses 200 in one of two scenarios, and bears 150
+        array([25.])
         """
         return self.shortfall_terms(
             self._all(exposure), np.asarray(exposure, float), np.asarray(equity, float), 0
@@ -194,15 +227,22 @@ class Law(ReadOnly, metaclass=Shown):
 
 @dataclass(frozen=True, init=False, eq=False)
 class Scenarios(Law):
-    """Finitely many moves: moves (S, d) relative price moves, probability (S,) >= 0 summing to 1 (default:
-    equal).
+    """Finitely many joint price moves with their probabilities.
 
-    moves may be a DataFrame or a dict of columns (asset labels), a Series or one-dimensional array (one
-    asset). Moves are fractions: 0.05 is 5 %. Those that look like percent or prices are asked about: any
-    below -1 (no price falls by more than 100 %), or an asset with more than half of its moves other than 0
-    above 1 in size. meant=True says that they are right: the mathematics holds for any real moves. Raises
-    LawError for moves that are not finite or look like a slip, or probabilities that are negative or do not
-    sum to 1 within 1e-9.
+    - `moves` (S, d): relative moves as fractions (0.05 is 5 %), a row a scenario: a DataFrame or a dict of
+      columns by asset, an array, or a Series or one-dimensional array (one asset)
+    - `probability` (S,): >= 0, summing to 1 (default: equal)
+    - `meant`: True says that moves that look like a slip are right: any below -1 (no price falls by more than
+      100 %), or an asset with more than half of its moves other than 0 above 1 in size; the mathematics holds
+      for any real moves
+    - `loading` (d,): of scenarios that a OneFactor makes
+
+    Raises LawError for moves that are not finite or look like percent or prices, and for probabilities that
+    are negative or do not sum to 1 within 1e-9.
+
+    >>> law = adl.Scenarios({"BTC": [-0.1, 0.0, 0.3], "ETH": [-0.2, 0.0, 0.5]}, [0.2, 0.7, 0.1])
+    >>> law.assets, law.moves.shape
+    (('BTC', 'ETH'), (3, 2))
     """
 
     moves: Array
@@ -270,10 +310,15 @@ class Scenarios(Law):
 
     @classmethod
     def from_prices(cls, prices: pd.DataFrame, steps: int = 1) -> Scenarios:
-        """Overlapping moves over `steps` rows of a price history (rows in time order, a column an asset),
-        equally likely.
+        """The moves that a price history shows, each equally likely.
 
-        Raises LawError for a price that is missing, infinite or not positive, or fewer than steps + 1 rows.
+        `prices`: a DataFrame, rows in time order, a column an asset, quote currency > 0; `steps`: rows that a
+        move spans (moves overlap). Returns Scenarios of len(prices) - steps moves. Raises LawError for a
+        price that is missing, infinite or not positive, rows out of order, or fewer than steps + 1 rows.
+
+        >>> prices = pd.DataFrame({"BTC": [100.0, 110.0, 99.0]})
+        >>> adl.Scenarios.from_prices(prices).moves.round(6).tolist()
+        [[0.1], [-0.1]]
         """
         ordered = hasattr(prices, "to_numpy") and getattr(prices.index.dtype, "kind", "O") in "iufM"
         if ordered and not prices.index.is_monotonic_increasing:

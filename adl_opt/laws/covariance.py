@@ -33,12 +33,16 @@ _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly sing
 
 
 class FactorModel(ReadOnly):
-    """The covariance loading loading' + diag(specific) of relative moves: stands for the matrix of Gaussian,
-    or the scale matrix of StudentT.
+    """A covariance of many assets by a few factors, which no d x d matrix need hold.
 
-    loading: (d, f), or (d,) for one factor, moves per standard deviation of uncorrelated factors; specific:
-    (d,) variances >= 0 of what is left. DataFrame, Series or dict by asset, or bare arrays. Raises LawError
+    It is `loading loading' + diag(specific)`, for the covariance of Gaussian or the scale matrix of StudentT.
+    `loading` (d, f), or (d,) for one factor: moves per standard deviation of uncorrelated factors; `specific`
+    (d,): variances >= 0 of what is left. DataFrame, Series or dict by asset, or bare arrays. Raises LawError
     for a specific variance that is negative or lengths that differ.
+
+    >>> model = adl.FactorModel({"BTC": 0.05, "ETH": 0.06}, {"BTC": 0.0001, "ETH": 0.0004})
+    >>> adl.Gaussian(model).covariance.round(6).tolist()
+    [[0.0026, 0.003], [0.003, 0.004]]
     """
 
     def __init__(self, loading: Any, specific: Any) -> None:

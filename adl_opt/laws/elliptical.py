@@ -30,12 +30,23 @@ from adl_opt.numerics.tail_integrals import (
 
 @dataclass(frozen=True, init=False, eq=False)
 class Gaussian(Law):
-    """Normal relative moves: covariance (d, d) over the horizon, mean (d,) (default 0).
+    """Normally distributed relative price moves.
 
-    covariance may be a DataFrame or a nested dict (labels), an array, a FactorModel, or one number (one
-    asset). Moves are fractions: a standard deviation above 2 (200 %), a mean above 2 or below -1 is asked
-    about, and meant=True says that it is right. Raises LawError if it is not symmetric, has a negative
-    eigenvalue (named), or looks like percent.
+    - `covariance` (d, d): of the moves over the horizon; a DataFrame or nested dict by label, an array, a
+      FactorModel, or one number (one asset)
+    - `mean` (d,): of the moves, 0 by default
+    - `meant`: True says that a standard deviation above 2 (200 %), a mean above 2 or below -1 is right, which
+      is asked about else
+
+    Expected shortfalls have a closed form, for any number of assets. Raises LawError for a covariance that is
+    not symmetric or has a negative eigenvalue (named), and for what looks like percent.
+
+    Source: THEORY 4.
+
+    >>> law = adl.Gaussian({"BTC": {"BTC": 0.01, "ETH": 0.008}, "ETH": {"BTC": 0.008, "ETH": 0.01}})
+    >>> alone, hedged = law.expected_shortfall([[-1000.0, 0.0], [-1000.0, 1000.0]], [100.0, 100.0])
+    >>> round(float(alone), 3), round(float(hedged), 3)  # quote currency
+    (8.332, 1.537)
     """
 
     scale: Array  # the covariance of Gaussian moves, the scale matrix of others
@@ -228,11 +239,21 @@ class Gaussian(Law):
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class StudentT(Gaussian):
-    """Multivariate Student t moves: scale (d, d) is the scale matrix (covariance = scale dof/(dof-2) for dof
-    > 2), dof > 1, mean (d,).
+    """Relative price moves with fat tails: multivariate Student t.
 
-    Raises LawError as Gaussian does (scales are asked about there), and for dof <= 1, where the
-    expected loss is infinite.
+    - `scale` (d, d): the scale matrix (the covariance is scale dof / (dof - 2) for dof > 2), in the forms
+      that Gaussian takes
+    - `dof` > 1: degrees of freedom; the fewer, the fatter the tails
+    - `mean` (d,), `meant`: as of Gaussian
+
+    Expected shortfalls have a closed form, for any number of assets. Raises LawError as Gaussian does, and
+    for dof <= 1, where the expected loss is infinite.
+
+    Source: THEORY 4.
+
+    >>> fat, thin = adl.StudentT(0.005, dof=4), adl.Gaussian(0.01)  # one variance
+    >>> [round(float(law.expected_shortfall([[-1000.0]], [400.0])[0]), 4) for law in (fat, thin)]
+    [0.3469, 0.0007]
     """
 
     dof: float

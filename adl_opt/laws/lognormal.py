@@ -26,13 +26,25 @@ _REPLICATES = 8  # independent scrambles whose spread is the error of an estimat
 
 @dataclass(frozen=True, init=False, eq=False)
 class LogNormal(Law):
-    """Martingale lognormal prices: R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1, corr(Z) = correlation.
+    """Lognormal prices without drift, as in the formula of Black and Scholes.
 
-    volatility: yearly, one number an asset (0.6 = 60 %), a Series or dict by label, or a bare array;
-    correlation: a matrix, or one number for all pairs (may be None for one asset); horizon T in years
-    (10/365). A volatility above 10 (1,000 % a year) or a horizon above 2 years is asked about: meant=True
-    says that it is right. Raises LawError for that, volatility or horizon <= 0, or a correlation that is not
-    positive semidefinite (eigenvalue named).
+    Moves `R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1` with jointly normal Z.
+
+    - `volatility` v (d,): yearly, a pure number (0.6 = 60 %); a Series or dict by label, a bare array, or one
+      number (one asset)
+    - `correlation` of Z: a matrix (d, d), or one number for all pairs; may be None for one asset
+    - `horizon` T: in years (10 / 365)
+    - `meant`: True says that a volatility above 10 (1,000 % a year) or a horizon above 2 years is right,
+      which is asked about else
+
+    Expected shortfalls are exact for accounts of at most three positions. Raises LawError for what looks like
+    a slip, volatility or horizon <= 0, or a correlation that is not positive semidefinite (eigenvalue named).
+
+    Source: Black, Scholes (1973), Journal of Political Economy 81(3), 637-654; THEORY 8.6.
+
+    >>> law = adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, correlation=0.85, horizon=10 / 365)
+    >>> law.expected_shortfall([[-8000.0, 0.0], [-8000.0, 6000.0]], [1000.0, 1000.0]).round(2).tolist()
+    [48.61, 1.89]
     """
 
     volatility: Array
@@ -88,8 +100,15 @@ class LogNormal(Law):
         )
 
     def quadrature(self, order: int) -> Scenarios:
-        """Tensor Gauss-Hermite with order^d nodes, d <= 3, on the Cholesky factor of the correlation in asset
-        order.
+        """The law as order^d weighted moves by Gauss-Hermite's rule, in d <= 3 assets.
+
+        `order`: points an asset, on the Cholesky factor of the correlation in asset order. Returns Scenarios.
+        Raises LawError for more assets.
+
+        Source: THEORY 8.6 (what it does to an optimum).
+
+        >>> len(adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(20).moves)
+        400
         """
         nodes, probability = gauss_hermite(order, self.dimension)
         return Scenarios(frame_like(self._moves(nodes), self.assets), probability, meant=True)
@@ -143,13 +162,19 @@ class LogNormal(Law):
     def estimated_shortfall(
         self, exposure: Array, equity: Array, points: int = 4096, seed: int | np.random.Generator = 1
     ) -> tuple[Array, Array]:
-        """(expected shortfall (n,), its standard error (n,)) for any number of positions: one price
-        analytically, the others by scrambled Sobol points.
+        """Expected shortfalls of accounts of any number of positions, (n,), with their standard errors, (n,).
 
-        points in each of eight independent scrambles, whose spread gives the error; exposure (n, d) signed
-        notional, equity (n,). Accounts of at most three positions have `expected_shortfall`, which is exact.
-        A shortfall rarer than one in `points` may be seen by none of them, and is then missing in value and
-        error. Raises LawError for points < 1 or a singular correlation.
+        `exposure` (n, d) signed notional, long > 0, and `equity` (n,), quote currency, as is what is
+        returned. One price is integrated analytically, the others by `points` scrambled Sobol points in each
+        of eight independent scrambles, whose spread gives the error; `seed` as in `sample`. Accounts of at
+        most three positions have `expected_shortfall`, which is exact. A shortfall rarer than one in `points`
+        may be seen by none of them, and is then missing in value and error. Raises LawError for points < 1 or
+        a singular correlation.
+
+        >>> law = adl.LogNormal([0.6, 0.75, 0.9, 1.2], 0.85, 10 / 365)
+        >>> value, error = law.estimated_shortfall(np.full((1, 4), -3000.0), np.array([1000.0]))
+        >>> round(float(value[0])), bool(error[0] < 0.1)  # quote currency
+        (288, True)
         """
         points = whole_number(points)
         exposure, equity = (

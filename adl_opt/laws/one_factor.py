@@ -25,12 +25,21 @@ _SETTLED = 1e-10  # relative change with twice the points
 
 @dataclass(frozen=True, init=False, eq=False)
 class OneFactor(Law):
-    """moves = loading x factor: loading (d,), factor a one-dimensional law (scipy.stats frozen distribution
-    or Scenarios).
+    """Prices that one common factor moves, each by its own loading.
 
-    An asset whose typical move, its loading times the median size of the factor, is above 200 % is asked
-    about: meant=True says that it is right. Raises LawError for that, and if the factor has neither `ppf` nor
-    one-dimensional scenarios.
+    - `loading` (d,): relative move per unit of the factor, by label or a bare array, any signs
+    - `factor`: a frozen one-dimensional distribution of scipy.stats, or Scenarios of one column
+    - `meant`: True says that a typical move above 200 % (loading times the median size of the factor) is
+      right, which is asked about else
+
+    Raises LawError for that, and if the factor has neither `ppf` nor one-dimensional scenarios. A problem
+    under this law is solved for every move of the factor at once.
+
+    Source: Thm 3; THEORY 5.
+
+    >>> law = adl.OneFactor({"BTC": 1.0, "ETH": 1.25}, adl.Scenarios([-0.1, 0.1]))
+    >>> law.quadrature(2).moves.tolist()
+    [[-0.1, -0.125], [0.1, 0.125]]
     """
 
     loading: Array
