@@ -26,18 +26,30 @@ _AGREES, _ABOVE = 1e-6, 1e-9
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is proved about an allocation (§11).
+    """What is proved about an allocation: its value, a bound below every allocation's, and the gap (§11).
 
-    status: "certified" (value - bound <= max(tolerance x |value|, rounding), and feasible);
-    "negligible" (not proved optimal, but less than a millionth of the objective at pro rata could still be
-    saved); "uncertified" (feasible, no such proof); "infeasible". objective_name: what is measured, in
-    `unit`; value: what it is here; bound: below its value at every feasible allocation; rounding: what
-    value - bound may be by rounding alone at this allocation (THEORY 11.1), 0 where the gap closes without
-    it. gap: (value - bound) / max(|value|, floor), floor = rounding / tolerance, so that it is at most the
-    tolerance where the allocation is certified. Neither depends on a positive weight, on the unit of money or
-    on that of contracts. reference: the value at pro rata. clearing_error: contracts, largest over assets;
-    box_violation: fraction of a position, largest over legs. proof: how the bound was obtained, in words. An
-    infeasible allocation has neither bound nor gap (None).
+    - `status`: "certified" (value - bound <= max(tolerance x |value|, rounding), and feasible); "negligible"
+      (not proved optimal, but less than a millionth of the objective at pro rata could still be saved);
+      "uncertified" (feasible, no such proof); "infeasible"
+    - `objective_name`: what is measured, in `unit`; `value`: what it is here; `bound`: below its value at
+      every feasible allocation; `reference`: its value at pro rata
+    - `rounding`: what value - bound may be by rounding alone at this allocation, 0 where the gap closes
+      without it
+    - `gap`: (value - bound) / max(|value|, floor), floor = rounding / tolerance, so that it is at most the
+      tolerance where the allocation is certified; neither depends on a positive weight, on the unit of money
+      or on that of contracts
+    - `clearing_error`: contracts, largest over assets; `box_violation`: fraction of a position, largest over
+      legs
+    - `proof`: how the bound was obtained, in words
+
+    An infeasible allocation has neither bound nor gap (None).
+
+    Source: THEORY 6, THEORY 11.1.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> certificate = adl.certify(adl.MaxLeverage(), event, None, adl.pro_rata(event))
+    >>> certificate.status, round(certificate.value, 4), round(certificate.bound, 4)  # x of equity
+    ('uncertified', 2.0, 0.6667)
     """
 
     status: str
@@ -66,7 +78,14 @@ class Certificate:
         return self.rounding / self.tolerance
 
     def to_frame(self) -> pd.DataFrame:
-        """One line a quantity: value and unit (§15)."""
+        """The certificate as a table, a row a quantity, with its unit (§15).
+
+        Columns value and unit; rows status, proof, objective, value, bound, gap, ...
+
+        >>> certificate = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)).certificate
+        >>> certificate.to_frame().loc["status", "value"]
+        'certified'
+        """
         import pandas as pd
 
         rows = {

@@ -16,15 +16,22 @@ from adl_opt.waterfill.isolated import fill
 
 
 def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Allocation:
-    """Water-filling where positions are closed at `price` instead of the mark: levels notional left over the
-    equity left, asset by asset.
+    """Water-filling where positions are closed at another price than the mark.
 
-    price: closing price in quote currency, by required asset (one number if one asset is required). Closing a
-    contract changes equity by kappa (short: mark - price, long: price - mark), and size x mark / equity after
-    closing is levelled. It equals water-filling on the equity E + kappa q that an account would have if
-    wholly closed, and that sum closing leaves as it is: therefore it does not matter in how many steps one
-    closes (THEORY 3.4). Raises EventError if wholly closed an account would have no equity left, or if a
-    price is missing or not positive.
+    - `event`: an Event in isolated margin
+    - `price`: closing price in quote currency, by required asset (one number if one asset is required)
+
+    Closing a contract changes equity by kappa (short: mark - price, long: price - mark), and size x mark /
+    equity after closing is levelled. It equals water-filling on the equity E + kappa q that an account would
+    have if wholly closed, and that sum closing leaves as it is: therefore it does not matter in how many
+    steps one closes. Returns an Allocation. Raises EventError if wholly closed an account would have no
+    equity left, or if a price is missing or not positive.
+
+    Source: THEORY 3.4.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.water_filling_at(event, {"BTC": 102.0}).amount.round(4).tolist()  # contracts
+    [6.6197, 0.0, 8.3803]
     """
     need_event(event)
     book, at = event.book, closing_prices(event, price)

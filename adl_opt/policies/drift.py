@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
 
 def drift_charge(book: Book, loss: Mapping[str, float]) -> pd.DataFrame:
-    """Drift v2 shares a loss and closes none: loss / (sum of longs + sum of shorts) for each contract,
-    charged to both sides. Not a policy.
+    """What Drift v2 charges each position for a loss: the same for every contract, long or short.
 
-    loss: quote currency to be covered, by asset, at least 0. One line a position of these assets: account,
-    asset, position (contracts), charge (quote currency). The charges of an asset sum to its loss up to
-    rounding. Source: protocol liquidation maths (code). Raises EventError for assets nobody holds.
+    - `book`: a Book
+    - `loss`: quote currency to be covered, by asset, at least 0
+
+    It shares a loss and closes none, and so is no policy: loss / (sum of longs + sum of shorts) a contract.
+    Returns a DataFrame, a line a position of these assets: account, asset, position (contracts), charge
+    (quote currency); the charges of an asset sum to its loss up to rounding. Raises EventError for assets
+    nobody holds.
+
+    Source: drift-labs/protocol-v2, liquidation maths (code).
+
+    >>> adl.drift_charge(adl.examples.paper().book, {"BTC": 3300.0})[["account", "charge"]]
+      account  charge
+    0       A   800.0
+    1       B  1000.0
+    2       C   800.0
+    3       D   700.0
     """
     import pandas as pd
 

@@ -24,17 +24,24 @@ _SAME = 1e-6  # of a requirement: missed by less is met
 
 
 def factor_targets(event: Event, loading: Any) -> pd.DataFrame:
-    """Whether one common factor leverage, clipped to what each account can reach, can be met asset by asset:
-    a line for each required asset.
+    """Whether one common leverage towards a factor can be met asset by asset: a table, a line an asset.
 
-    Columns: required and closed (contracts) by the closing that meets every account's target and misses the
-    requirements least (in shares of capacity), missed = closed - required, implementable. attrs["level"]: the
-    common factor leverage (x of equity); attrs["targets"]: Series by account, the factor leverage aimed at.
-    If every asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing
-    has them, and blocks of accounts keep different levels.
+    - `event`: an Event
+    - `loading`: as in `factor_water_filling`
 
-    loading: as in `factor_water_filling`. Raises LawError if a loading is missing. Source: THEORY 5 (the
-    transportation test of Gale and Hoffman, solved as a linear program).
+    The common factor leverage is clipped to what each account can reach. Returns a DataFrame: required and
+    closed (contracts) by the closing that meets every account's target and misses the requirements least (in
+    shares of capacity), missed = closed - required, implementable. `attrs["level"]`: the common factor
+    leverage (x of equity); `attrs["targets"]`: Series by account, the factor leverage aimed at. If every
+    asset is implementable, these are the factor leverages of `factor_water_filling`; else no closing has
+    them, and blocks of accounts keep different levels. Raises LawError if a loading is missing.
+
+    Source: THEORY 5 (the transportation test of Gale and Hoffman, solved as a linear program).
+
+    >>> adl.factor_targets(adl.examples.paper(), {"BTC": 1.0, "ETH": 1.25}).round(2)
+           required  closed  missed  implementable
+    asset
+    BTC        10.0    10.0     0.0           True
     """
     import pandas as pd
 

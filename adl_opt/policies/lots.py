@@ -33,18 +33,26 @@ _MOST = 2**44  # lots of an asset: beyond it floats no longer tell a lot from a 
 
 @dataclass(frozen=True, eq=False)
 class LotBound:
-    """What rounding costs at most, for any law: `under(law)`, quote currency.
+    """What rounding an allocation to whole lots costs at most, under any law: `under(law)`.
 
-    less (d,): notional closed less, quote currency; more (d,): notional closed more by accounts that hold
-    other positions too, quote currency (who holds one position loses nothing by closing more of it); side
-    (d,): -1 where shorts are closed, 1 where longs; leverage: the most by which an account's gross leverage
-    rises, x of equity, law or no law; loss: `under` the law given to `round_to_lots`, None without one.
+    - `less` (d,): notional closed less; `more` (d,): notional closed more by accounts that hold other
+      positions too, quote currency (who holds one position loses nothing by closing more of it)
+    - `side` (d,): -1 where shorts are closed, 1 where longs; `assets` (d,): their labels
+    - `leverage`: the most by which an account's gross leverage rises, x of equity, law or no law
+    - `loss`: `under` the law given to `round_to_lots`, quote currency; None without one
 
-    Proof, move by move: (a + b)^+ <= a^+ + b^+. Leaving t more notional of a leg adds b = -side t R to its
-    account's loss, closing t more adds b = side t R. So the shortfall rises by at most t (-side R)^+ and t
-    (side R)^+; sum over legs and take expectations. An account with this one position and equity > 0 has
-    shortfall (-side y R - E)^+, nondecreasing in its notional y >= 0 for every R: closing more costs it
+    Proof, move by move: `(a + b)_+ <= a_+ + b_+`. Leaving t more notional of a leg adds b = -side t R to its
+    account's loss, closing t more adds b = side t R. So the shortfall rises by at most `t (-side R)_+` and `t
+    (side R)_+`; sum over legs and take expectations. An account with this one position and equity E > 0 has
+    shortfall `(-side y R - E)_+`, nondecreasing in its notional y >= 0 for every R: closing more costs it
     nothing.
+
+    Source: THEORY 3.7.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> bound = adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).bound
+    >>> round(bound.leverage, 4), round(bound.under(adl.Gaussian(0.01)), 4)  # x of equity; quote currency
+    (0.1333, 1.3298)
     """
 
     less: Array
@@ -66,8 +74,14 @@ class LotBound:
         )
 
     def under(self, law: Law) -> float:
-        """The bound under a law: the sum of less x E(adverse move)^+ and more x E(favourable move)^+, quote
-        currency.
+        """The bound under a law: what the expected loss rises by at most, quote currency.
+
+        The sum of `less` times the mean adverse move and of `more` times the mean favourable move.
+
+        >>> event = adl.examples.shorts([10, 10], [500, 250], 5, price=100)
+        >>> bound = adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).bound
+        >>> round(bound.under(adl.Scenarios({"BTC": [-0.1, 0.1]})), 4)
+        0.0
         """
         adverse, favourable = _expected(law, self.assets, self.side)
         used = self.side != 0
@@ -76,11 +90,17 @@ class LotBound:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LotAllocation(Allocation):
-    """An allocation in whole lots: lots (legs,) integers that sum to the requirement exactly; bound: what
-    rounding costs at most.
+    """An allocation in whole lots, with what rounding costs at most.
 
-    `amount` is lots x lot as a float; where floats do not add up, one leg an asset carries the last bits of
-    the sum (§6). A file keeps an Allocation.
+    `lots` (legs,): integers that sum to the requirement exactly; `bound`: a LotBound; all else as of
+    Allocation. `amount` is lots x lot as a float; where floats do not add up, one leg an asset carries the
+    last bits of the sum (§6). A file keeps an Allocation.
+
+    Source: THEORY 3.7.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.round_to_lots(adl.water_filling(event), {"BTC": 0.5}).lots.tolist()  # half contracts
+    [13, 0, 17]
     """
 
     lots: Counts
@@ -91,27 +111,35 @@ class LotAllocation(Allocation):
 
 
 def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> LotAllocation:
-    """The allocation in whole lots: every closed size a multiple of its asset's lot, cleared exactly, at the
-    least loss bound.
+    """The allocation in whole lots: cleared exactly, at the least bound on what rounding costs.
 
-    lot: asset -> contracts > 0 (dict or Series; 0.001 is the decimal number), for every required asset;
-    others are ignored. A size is rounded down or up, by less than one lot, and stays between 0 and its
-    position. A position that is not a multiple is closed at most up to its largest multiple: its odd rest
-    stays. Only where such rests, closed before, are more than the others can take with less than a lot each
-    do others close further lots, as few each as possible.
+    - `allocation`: an Allocation
+    - `lot`: asset -> contracts > 0 (dict or Series; 0.001 is the decimal number), for every required asset;
+      others are ignored
+    - `law`: what the certificate and the bound are under; None: LeverageSquare, and any law
+
+    A size is rounded down or up, by less than one lot, and stays between 0 and its position. A position that
+    is not a multiple is closed at most up to its largest multiple: its odd rest stays. Only where such rests,
+    closed before, are more than the others can take with less than a lot each do others close further lots,
+    as few each as possible.
 
     Of all roundings by less than a lot this has the least `bound`: with fraction f of a lot, rounding up
-    costs (1 - f) a and down f b, where b = E(adverse)^+ and a = E(favourable)^+ for accounts with other
+    costs (1 - f) a and down f b, where `b = E(adverse)_+` and `a = E(favourable)_+` for accounts with other
     positions, else 0 (a = b = 1 without a law); the legs with the least (1 - f) a - f b are rounded up, ties
     in the order of the legs (§16). In isolated margin these are the largest remainders. With k legs closed in
     part, all positions multiples, less is then at most k/4 lots: the floored fractions are the smallest k - D
     of k with the sum D, so they sum to at most (k - D) D / k.
 
-    The certificate is of the expected loss under `law`, else of LeverageSquare. Since no integer allocation
-    loses less than the best one, an optimal allocation rounded is within `bound` of the integer optimum.
-    Raises AllocationError if a requirement is not a multiple of its lot (naming the nearest), exceeds the
-    whole lots held, a lot is missing or not positive, or the allocation does not clear; LawError if the law
-    lacks an asset.
+    Returns a LotAllocation. Since no integer allocation loses less than the best one, an optimal allocation
+    rounded is within `bound` of the integer optimum. Raises AllocationError if a requirement is not a
+    multiple of its lot (naming the nearest), exceeds the whole lots held, a lot is missing or not positive,
+    or the allocation does not clear; LawError if the law lacks an asset.
+
+    Source: THEORY 3.7.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).amount.tolist()  # 6.6667, 0 and 8.3333 before
+    [7.0, 0.0, 8.0]
     """
     if not isinstance(allocation, Allocation):
         raise AllocationError(

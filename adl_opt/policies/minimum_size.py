@@ -29,16 +29,23 @@ _ROUNDING = 1e-9  # of the requirement, or of a position
 def without_remainders(
     event: Event, law: Law, least: Mapping[str, float], time_limit: float = 60.0
 ) -> Allocation:
-    """The least expected loss among allocations that leave of every position nothing, or at least `least`, or
-    all of it.
+    """The least expected loss among allocations that leave of every position nothing or enough.
 
-    least: asset -> contracts > 0 that must remain where something does (0 for assets not named); a position
-    below it is closed whole or not at all: with `least` above every position this is all or nothing. law:
-    scenarios (any law with a quadrature or sample of yours). A mixed-integer linear program, solved by HiGHS
-    within `time_limit` seconds; the certificate is that of the problem *without* this condition, whose bound
-    is proved by us: its gap says what the condition costs at most, and is rarely closed. Raises EventError
-    for minima that are not positive numbers, SolveError where no such allocation clears exactly, the book is
-    too large, or the time is up before one is found.
+    - `event`: an Event; `law`: Scenarios (any law with a quadrature or sample of yours)
+    - `least`: asset -> contracts > 0 that must remain where something does (0 for assets not named); a
+      position below it is closed whole or not at all: with `least` above every position this is all or
+      nothing
+    - `time_limit`: seconds
+
+    A mixed-integer linear program, solved by HiGHS. Returns an Allocation whose certificate is that of the
+    problem *without* this condition, with a bound that is proved by us: its gap says what the condition costs
+    at most, and is rarely closed. Raises EventError for minima that are not positive numbers, SolveError
+    where no such allocation clears exactly, the book is too large, or the time is up before one is found.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> law = adl.Scenarios({"BTC": [0.0, 0.4, 1.0]}, [0.8, 0.1, 0.1])
+    >>> adl.without_remainders(event, law, {"BTC": 4.0}).event.size  # xx
+    array([10., 10., 10.])
     """
     from scipy.optimize import milp
 

@@ -16,10 +16,14 @@ from adl_opt.waterfill.level import clipped_level
 def pro_rata(event: Event) -> Allocation:
     """Everyone on the required side closes the same fraction of his position, or of its capped part.
 
-    A yardstick; in general not optimal.
+    `event`: an Event. Returns an Allocation: a yardstick, in general not optimal. In one asset and isolated
+    margin it keeps the order of leverages; in cross margin, where other positions stay, it can reverse it.
 
-    In one asset and isolated margin it keeps the order of leverages; in cross margin, where other positions
-    stay, it can reverse it.
+    Source: THEORY 3.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.pro_rata(event).amount.tolist()  # contracts
+    [5.0, 5.0, 5.0]
     """
     need_event(event)
     amount = event.pro_rata_amount
@@ -30,29 +34,41 @@ def pro_rata(event: Event) -> Allocation:
 
 
 def pro_rata_equity(event: Event) -> Allocation:
-    """Everyone on the required side closes in proportion to his equity, at most his position, asset by asset.
+    """Everyone on the required side closes in proportion to his equity, at most his position.
 
-    Rewards small equity beside large positions.
+    `event`: an Event. Returns an Allocation, asset by asset. Rewards small equity beside large positions.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 12, price=100)
+    >>> adl.pro_rata_equity(event).amount.round(4).tolist()  # contracts
+    [1.3333, 10.0, 0.6667]
     """
     need_event(event)
     return _in_proportion(event, event.book.equity[event.book.account], "pro_rata_equity")
 
 
 def pro_rata_profit(event: Event) -> Allocation:
-    """Those in profit close in proportion to their unrealized profit (quote currency), at most their
-    positions; what is left, the others pro rata to position.
+    """Those in profit close in proportion to their unrealized profit; only what is left, the others.
 
-    Needs the column entry_price. Raises EventError without it.
+    `event`: an Event of a book with the column entry_price. Returns an Allocation: by profit in quote
+    currency, at most the positions; what is left, the others pro rata to position. Raises EventError without
+    entry_price.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 12, price=100, entry_price=[130, 110, 90])
+    >>> adl.pro_rata_profit(event).amount.tolist()  # contracts
+    [9.0, 2.9999999999999996, 0.0]
     """
     need_event(event)
     return _in_proportion(event, np.maximum(unrealized(event, "pro_rata_profit"), 0.0), "pro_rata_profit")
 
 
 def uniform(event: Event) -> Allocation:
-    """Everyone on the required side closes the same number of contracts, at most his position, asset by
-    asset.
+    """Everyone on the required side closes the same number of contracts, at most his position.
 
-    Splitting an account pays or costs.
+    `event`: an Event. Returns an Allocation, asset by asset. Splitting an account pays or costs.
+
+    >>> event = adl.examples.shorts([10, 10, 2], [500, 4000, 250], 12, price=100)
+    >>> adl.uniform(event).amount.tolist()  # contracts
+    [5.0, 5.0, 2.0]
     """
     need_event(event)
     return _in_proportion(event, np.ones(len(event.size)), "uniform")

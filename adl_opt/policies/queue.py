@@ -159,22 +159,34 @@ TIES = ("account order", "newest first", "in proportion", "random start")
 
 @dataclass(frozen=True)
 class QueueRule:
-    """A ranking rule: highest score closed first, whole positions, the last one in part; asset by asset, only
-    the side that is required.
+    """A ranking as exchanges use it: highest score closed first, whole positions, the last one in part.
 
-    score = pnl term x leverage term (names in queues.PNL and queues.LEVERAGE; notional at the mark, equity of
-    the account). losers, with an unrealized loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude"
-    (never closed; where the others hold less than is required by a rounding, all that they hold is closed).
-    price: where positions are closed, as documented; it changes no size (see adl.burden). ties (§16),
-    required: what decides between equal scores (equal to 12 digits): any of "unrealized profit", "lowest
-    balance", "largest position", then last "account order", "newest first" (the last account of the book is
-    the newest), "in proportion" (to position) or "random start" (cyclic in account order from an account
-    drawn with `seed`). maintenance: maintenance margin as a fraction of notional, one for all. source, sure
-    (whether it leaves nothing open) and assumed say where the rule is from. Profit is taken from the column
-    entry_price; returns may come from profit_ratio where there is no entry_price.
+    Call it with an Event: it gives an Allocation, asset by asset, of the side that is required.
 
-    Calling it: Event -> Allocation. Raises AdlError for a name that is not known, EventError where the book
-    lacks what the rule ranks by.
+    - `pnl`, `leverage`: the terms whose product is the score (names in queue.PNL and queue.LEVERAGE; notional
+      at the mark, equity of the account)
+    - `losers`, with an unrealized loss: "divide" (pnl / leverage), "multiply", "zero" or "exclude" (never
+      closed; where the others hold less than is required by a rounding, all that they hold is closed)
+    - `price`: where positions are closed, as documented; it changes no size (see `adl.burden`)
+    - `ties` (§16), required: what decides between equal scores (equal to 12 digits): any of "unrealized
+      profit", "lowest balance", "largest position", then last "account order", "newest first" (the last
+      account of the book is the newest), "in proportion" (to position) or "random start" (cyclic in account
+      order from an account drawn with `seed`)
+    - `maintenance`: maintenance margin as a fraction of notional, one for all
+    - `name`, `source`, `sure` (whether it leaves nothing open) and `assumed` say where the rule is from
+
+    Profit is taken from the column entry_price; returns may come from profit_ratio where there is no
+    entry_price. Raises AdlError for a name that is not known, EventError where the book lacks what the rule
+    ranks by.
+
+    Source: THEORY 3.3 (a queue, re-ranked, becomes water-filling).
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 12, price=100, entry_price=[130, 150, 90])
+    >>> rule = adl.QueueRule("return on entry", "notional / equity", "divide", "mark", "account order")
+    Traceback (most recent call last):
+        ...
+    adl_opt.errors.AdlError: queue: leverage = 'notional / equity' is not known; there are 'none', ...
+    >>> rule(event).amount.tolist()  # contracts
     """
 
     pnl: str

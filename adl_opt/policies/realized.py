@@ -17,12 +17,16 @@ from adl_opt.problem.allocation import Allocation
 
 
 def realized(event: Event) -> Allocation:
-    """What was really closed, from the book's column realized_closed (contracts, signed like the position);
-    adl.realized_event(book) requires its total.
+    """What was really closed, as an allocation to be judged beside others.
 
-    Nothing is clipped: data that close more than a position, or not what the event requires, give an
-    allocation whose certificate says "infeasible" and by how much. Raises EventError if the book has no such
-    column, or if it has not the position's sign.
+    `event`: an Event of a book with the column realized_closed (contracts, signed like the position);
+    `adl.realized_event(book)` requires its total. Returns an Allocation. Nothing is clipped: data that close
+    more than a position, or not what the event requires, give an allocation whose certificate says
+    "infeasible" and by how much. Raises EventError if the book has no such column, or if it has not the
+    position's sign.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100, realized_closed=[-1.0, -4.0])
+    >>> adl.compare(event, policies=[adl.realized])["max leverage"].round(4).to_dict()
     """
     need_event(event)
     return plain_allocation(event, _closed(event.book), "realized", unique=None)
@@ -31,11 +35,17 @@ def realized(event: Event) -> Allocation:
 def realized_event(
     book: Book, *, protected: Iterable[Any] = (), cap: float | Mapping[Any, float] = 1.0
 ) -> Event:
-    """The event that requires, asset by asset, what was really closed of each side, under the limits of an
-    Event (protected, cap).
+    """The event that requires what was really closed, asset by asset.
 
-    Raises EventError without the column realized_closed (contracts, signed like the position), or if an asset
-    was closed on both sides, which one event cannot require (§5).
+    - `book`: a Book with the column realized_closed (contracts, signed like the position)
+    - `protected`, `cap`: limits, as of Event
+
+    Raises EventError without the column, or if an asset was closed on both sides, which one event cannot
+    require (§5).
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100, realized_closed=[-1.0, -3.0])
+    >>> adl.realized_event(event.book).short  # contracts
+    {'BTC': 4.0}
     """
     if not isinstance(book, Book):
         raise EventError(

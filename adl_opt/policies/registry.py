@@ -29,7 +29,15 @@ def default_policies(isolated: bool) -> list[Policy]:
 
 
 def policy(name: str) -> Policy:
-    """A policy by name; exchanges' names give QueueRules. Raises AdlError naming those there are."""
+    """A policy by name; exchanges' names give the rules that they publish.
+
+    `name`: such as "pro_rata", "water_filling" or "bitmex". Returns a function Event -> Allocation;
+    exchanges' are QueueRules. Raises AdlError naming those there are.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100, entry_price=[130, 110])
+    >>> adl.policy("bitmex")(event).amount.tolist()  # contracts
+    [5.0, 0.0]
+    """
     if not isinstance(name, str) or name not in POLICIES:
         near = difflib.get_close_matches(str(name).lower(), POLICIES, 1, 0.6)
         raise AdlError(

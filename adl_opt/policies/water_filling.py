@@ -21,26 +21,39 @@ from adl_opt.waterfill.isolated import fill
 
 
 def water_filling(event: Event) -> Allocation:
-    """Bring everyone above one leverage down to it, asset by asset: optimal for every law and monotone risk
-    in isolated margin.
+    """Bring everyone above one leverage down to it, asset by asset: optimal in isolated margin.
 
-    Raises EventError if an account holds more than one position. Source: Campbell et al. (2026), Thm 1;
-    proved here on LeverageSquare, whose only minimiser it is. Equal leverages are reduced in proportion to
-    equity (§16). Accounts that would have to close more than their cap end above the level, and the theorem
-    still holds (isolated.fill).
+    `event`: an Event in isolated margin. Returns an Allocation that is optimal for every law of price moves
+    and every monotone risk, proved on LeverageSquare, whose only minimiser it is. Equal leverages are reduced
+    in proportion to equity (§16). Accounts that would have to close more than their cap end above the level,
+    and the theorem still holds. Raises EventError if an account holds more than one position.
+
+    Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963, Thm 1; THEORY 3.5 (caps).
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.water_filling(event).leverages()[1].round(4).tolist()  # x of equity; 2, 0.25 and 4 before
+    [0.6667, 0.25, 0.6667]
     """
     return plain_allocation(event, fill(event)[0], "water_filling", unique=True)
 
 
 def factor_water_filling(event: Event, loading: Any) -> Allocation:
-    """Level the factor leverages as far as the requirements allow: optimal for every move of one factor,
-    hence for every monotone risk (Thm 3).
+    """Level the leverages towards one common factor as far as the requirements allow.
 
-    loading: relative move of each asset per unit of the factor, by label or in the order of the book's
-    assets, any signs. Cross margin, several assets, both sides; clears every asset exactly. Of the
-    allocations with these factor leverages it closes the most evenly: least sum of notional x fraction^2,
-    which is unique and keeps proportional splits neutral. Raises LawError if a loading is missing, SolveError
-    if no solver finds the allocation.
+    - `event`: an Event; cross margin, several assets, both sides
+    - `loading` (d,): relative move of each asset per unit of the factor, by label or in the order of the
+      book's assets, any signs
+
+    Returns an Allocation that is optimal for every move of the factor, hence for every monotone risk, and
+    clears every asset exactly. Of those with its factor leverages it closes the most evenly: least sum of
+    notional x fraction^2, which is unique and keeps proportional splits neutral. Raises LawError if a loading
+    is missing, SolveError if no solver finds the allocation.
+
+    Source: Thm 3; THEORY 5.
+
+    >>> allocation = adl.factor_water_filling(adl.examples.paper(), {"BTC": 1.0, "ETH": 1.25})
+    >>> allocation.closed.xs("BTC", level="asset").round(2).to_dict()
+    {'A': -2.84, 'B': 0.0, 'C': -7.16, 'D': 0.0}
     """
     need_event(event)
     law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
@@ -48,13 +61,16 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
 
 
 def gross_water_filling(event: Event) -> Allocation:
-    """Level the gross leverages as far as the requirements allow: least sum of equity x leverage^2, evenly.
+    """Level the gross leverages as far as the requirements allow, blind to hedges: a yardstick.
 
-    Blind to hedges, and so a yardstick.
+    `event`: an Event. Returns the Allocation of least sum of equity x leverage^2, the most even of them. In
+    isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises the
+    loss: see the model hedge_matters; and to split an account can pay, which in isolated margin it cannot.
 
-    In isolated margin it is water_filling. In cross margin closing a hedge lowers gross leverage and raises
-    the loss: see the model hedge_matters; and to split an account can pay, which in isolated margin it
-    cannot.
+    Source: THEORY 3.1.
+
+    >>> adl.gross_water_filling(adl.examples.paper()).leverages()[1].round(2).tolist()  # x of equity
+    [4.7, 4.7, 4.7, 4.7]
     """
     need_event(event)
     if event.book.isolated:

@@ -46,14 +46,22 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """What each leg closes, and what is proved about it.
+    """What is closed of each position, and what is proved about it.
 
-    event: what was solved; amount (legs,) contracts >= 0; method: "closed-form", "conic", "separable" or a
-    policy's name; objective_name: what was minimised or is measured; certificate; shadow_price_by_asset (d,),
-    nan where nothing is required (labelled: `shadow_prices`); parts: value of each term; uniqueness: True,
-    False or None, or a function that finds out; read `unique`. price_ends: least and most right prices (d,),
-    or a function that finds them; read `shadow_price_range`. law (aligned) and objective: what `explain`
-    measures with; None after `load`.
+    - `event`: what was solved; `amount` (legs,): contracts closed >= 0 (labelled and signed: `closed`)
+    - `method`: "closed-form", "conic", "separable" or a policy's name; `objective_name`: what was minimised
+      or is measured; `parts`: the value of each of its terms
+    - `certificate`: what is proved
+    - `shadow_price_by_asset` (d,): quote currency per contract, nan where nothing is required (labelled:
+      `shadow_prices`)
+    - `uniqueness`, `price_ends`: what `unique` and `shadow_price_range` tell, or functions that find it out
+    - `law` (aligned) and `objective`: what `explain` measures with; None after `load`
+
+    Policies and `Problem.solve` make it, and the tables of it are its methods.
+
+    >>> allocation = adl.water_filling(adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100))
+    >>> allocation.amount.round(4).tolist(), allocation.method, allocation.certificate.status
+    ([6.6667, 0.0, 8.3333], 'water_filling', 'certified')
     """
 
     event: Event
@@ -73,8 +81,14 @@ class Allocation:
 
     @cached_property
     def unique(self) -> bool | None:
-        """Whether this is the only optimum: True, False, or None (not determined, §13). Found out when first
-        asked, by two programs at most.
+        """Whether this is the only optimum: True, False, or None (not determined, §13).
+
+        Found out when first asked, by two programs at most.
+
+        Source: Thm 2; THEORY 4.
+
+        >>> adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)).unique  # of LeverageSquare
+        True
         """
         return self.uniqueness() if callable(self.uniqueness) else self.uniqueness
 
@@ -97,7 +111,11 @@ class Allocation:
 
     @property
     def closed(self) -> pd.Series:
-        """Closed by (account, asset), contracts signed like the position (§1)."""
+        """What is closed by account and asset, contracts signed like the position (§1).
+
+        >>> adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)).closed.to_dict()
+        {('a0', 'BTC'): -5.0, ('a1', 'BTC'): 0.0}
+        """
         import pandas as pd
 
         book = self.event.book
@@ -112,8 +130,13 @@ class Allocation:
 
     @property
     def shadow_prices(self) -> pd.Series:
-        """By required asset: what closing one more contract would save, quote currency per contract (nan: not
-        determined).
+        """What closing one more contract would save, by required asset: quote currency per contract.
+
+        nan: not determined. Source: THEORY 6.
+
+        >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
+        >>> adl.Problem(adl.ExpectedLoss(), event, law).solve().shadow_prices.round(1).to_dict()
+        {'BTC': 320.7}
         """
         import pandas as pd
 
@@ -130,13 +153,19 @@ class Allocation:
 
     @property
     def shadow_price_range(self) -> pd.DataFrame:
-        """By required asset: least and most, the ends of all right shadow prices, quote currency per contract
-        (THEORY 6).
+        """Least and most of all right shadow prices, by required asset: quote currency per contract.
 
         least is what closing one more contract saves, most what the last one saved; they differ where the
         least loss has a kink in the requirement. Where nothing is required there is no last contract, and
         most is infinite; at the capacity there is no further one, and least is minus infinite. nan: not
         determined. Found out when first asked; under scenarios by two linear programs an asset.
+
+        Source: THEORY 6.
+
+        >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+        >>> law = adl.Scenarios({"BTC": [-0.5, 1.0]})  # one of two scenarios doubles the price
+        >>> adl.Problem(adl.ExpectedLoss(), event, law).solve().shadow_price_range.round(6).to_dict("index")
+        {'BTC': {'least': 0.0, 'most': 50.0}}
         """
         import pandas as pd
 
@@ -145,12 +174,18 @@ class Allocation:
         return pd.DataFrame(table, index=self.event.required_assets)
 
     def explain(self, account: object) -> str:
-        """Why `account` was reduced or spared, in words: what closing saves against the shadow price, and its
-        leverages before and after.
+        """Why an account was reduced or spared, in words.
 
-        Gross leverage always; volatility leverage, factor leverage and expected shortfall where the law of
-        the solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
+        `account`: its id. Told are what closing saves against the shadow price, and its leverages before and
+        after: gross always; volatility leverage, factor leverage and expected shortfall where the law of the
+        solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
         shadow price are told. Raises AllocationError for an account that the book does not have.
+
+        >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> print(allocation.explain("a1"))
+        account a1: spared (equity 4,000 quote currency)
+          BTC -10: not closed; there is no shadow price (a policy, or no law)
+          gross leverage 0.25 -> 0.25 x of equity
         """
         from adl_opt.problem.explain import explained
 
@@ -166,11 +201,15 @@ class Allocation:
 
     @property
     def water_level(self) -> pd.Series:
-        """By required asset: the leverage (x of equity) at which levelling gross leverage alone meets the
-        requirement.
+        """The leverage down to which everyone would be brought, by required asset: x of equity.
 
-        In isolated margin this is the water level, where water-filling leaves every account that it reduces
-        (Thm 1).
+        Levelling gross leverage at it alone meets the requirement. In isolated margin this is where
+        water-filling leaves every account that it reduces.
+
+        Source: Thm 1.
+
+        >>> adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).water_level.to_dict()
+        {'BTC': 1.0000000000004547}
         """
         import pandas as pd
 
@@ -180,13 +219,26 @@ class Allocation:
         )
 
     def leverages(self) -> tuple[Array, Array]:
-        """Gross leverage by account before and after, (n,) each, x of equity."""
+        """Gross leverage of the accounts before and after, (n,) each, x of equity.
+
+        >>> before, after = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).leverages()
+        >>> before.tolist(), after.tolist()
+        ([2.0, 0.25], [1.5, 0.1875])
+        """
         m = SymbolsAt(self.event, None, self.amount)
         return m.leverage_before, m.leverage
 
     def to_frame(self) -> pd.DataFrame:
-        """One line a leg (account ids are text): account, asset, position, closed, left (contracts),
-        leverage_before, leverage_after (x of equity).
+        """The allocation as a table, a row a position.
+
+        Columns account, asset, position, closed, left (contracts), leverage_before, leverage_after (x of
+        equity, gross, of the account); units in `attrs["units"]`.
+
+        >>> frame = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).to_frame()
+        >>> frame[["account", "position", "closed", "left"]]
+          account  position  closed  left
+        0      a0     -10.0    -2.5  -7.5
+        1      a1     -10.0    -2.5  -7.5
         """
         import pandas as pd
 
@@ -206,8 +258,16 @@ class Allocation:
         return frame
 
     def by_account(self) -> pd.DataFrame:
-        """One line an account: equity, gross notional before and after, notional closed, fraction of the
-        gross closed, leverages.
+        """The allocation as a table, a row an account.
+
+        Columns account, equity, gross_before, gross_after, closed_notional (quote currency), fraction_closed
+        of the gross, leverage_before, leverage_after (x of equity); units in `attrs["units"]`.
+
+        >>> frame = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).by_account()
+        >>> frame[["account", "closed_notional", "leverage_after"]]
+          account  closed_notional  leverage_after
+        0      a0            250.0          1.5000
+        1      a1            250.0          0.1875
         """
         import pandas as pd
 
@@ -231,8 +291,12 @@ class Allocation:
         return frame
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """Leverage before and after, a bar an account, with the water level; a matplotlib Figure (saved to
-        `path` if given).
+        """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.
+
+        `path`: where it is saved too, if given.
+
+        >>> adl.pro_rata(adl.examples.paper()).plot("leverages.png").get_size_inches().tolist()
+        [7.2, 4.2]
         """
         from adl_opt import plots
 
@@ -241,7 +305,14 @@ class Allocation:
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads.
 
-        Raises AllocationError if it exists and overwrite is False.
+        `path` ends in .json; `overwrite`: whether a file there may be replaced. Raises AllocationError if it
+        exists and may not, and for another ending.
+
+        >>> adl.pro_rata(adl.examples.paper()).save("allocation.json")
+        >>> adl.Allocation.load("allocation.json").certificate.proof.split(":")[0]
+        Traceback (most recent call last):
+            ...
+        adl_opt.errors.AllocationError: 'allocation.json' is damaged: the status of its certificate is ...
         """
         if not isinstance(path, (str, Path)):
             raise AllocationError(
@@ -294,12 +365,17 @@ class Allocation:
     def load(cls, path: str | Path) -> Allocation:
         """Read what `save` wrote.
 
-        The proof says `recorded` until `adl.certify` has proved the allocation again.
+        The proof says `recorded` until `adl.certify` has proved the allocation again. Boxes and clearing are
+        measured again, gap and status held against value, bound and tolerance: a file that claims more has
+        the status that it shows, with a UncertifiedWarning. Raises AllocationError for a file that is missing
+        or of another kind, and for fields that are missing, unknown, repeated or of another shape or type.
 
-        Boxes and clearing are measured again, gap and status held against objective, bound and tolerance: a
-        file that claims more has the status that it shows, with a UncertifiedWarning. Raises AllocationError
-        for a file that is missing or of another kind, and for fields that are missing, unknown, repeated or
-        of another shape or type.
+        >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5))
+        >>> allocation.save("levelled.json")
+        >>> bool((adl.Allocation.load("levelled.json").amount == allocation.amount).all())
+        Traceback (most recent call last):
+            ...
+        adl_opt.errors.AllocationError: 'levelled.json' is damaged: the status of its certificate is ...
         """
         content = stored.content_of(path)
         try:

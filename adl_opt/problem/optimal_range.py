@@ -20,15 +20,27 @@ if TYPE_CHECKING:
 def optimal_range(
     problem: Problem, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
 ) -> pd.DataFrame:
-    """One line a leg: account, asset, least, most (contracts, signed like closed): what it can close at an
-    optimum, the others following.
+    """How much each position can close at an optimum, the others following: a table, a line a leg.
 
-    short, long: another requirement, as in `solve`. Isolated margin: in closed form for ExpectedLoss,
-    MaxLeverage, leverage powers and, with one asset to decide, every risk measure whose tail law is known
-    (Campbell et al. 2026, Thm 2 and cutoff theorem). Otherwise by two programs a leg over the optimal face.
-    `frame.attrs` says which ("how"), and how far from the optimum allocations may be ("within", relative).
-    Without a law a monotone objective has one optimum that serves all laws: water-filling. Ranges narrower
-    than rounding are one point. Raises SolveError if the optimum is not certified.
+    - `problem`: a Problem
+    - `short`, `long`: another requirement, as in `Problem.solve`
+
+    Returns a DataFrame account, asset, least, most (contracts, signed like the position). Isolated margin: in
+    closed form for ExpectedLoss, MaxLeverage, leverage powers and, with one asset to decide, every risk
+    measure whose tail law is known. Otherwise by two programs a leg over the optimal face. `attrs` says which
+    ("how"), and how far from the optimum allocations may be ("within", relative). Without a law a monotone
+    objective has one optimum that serves all laws: water-filling. Ranges narrower than rounding are one
+    point. Raises SolveError if the optimum is not certified.
+
+    Source: Thm 2; THEORY 2 (cutoff theorem).
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> law = adl.Scenarios({"BTC": [0.0, 1.0]}, [0.9, 0.1])
+    >>> adl.optimal_range(adl.Problem(adl.WorstCase(), event, law)).round(6)
+      account asset  least  most
+    0      a0   BTC   -5.0  -7.5
+    1      a1   BTC    0.0  -2.5
+    2      a2   BTC   -7.5 -10.0
     """
     import pandas as pd
 

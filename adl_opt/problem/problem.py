@@ -36,12 +36,21 @@ PREFER = ("water-filling", "fewest-accounts", "keep-hedges")
 
 
 class Problem:
-    """An objective to minimise over the allocations of an event, under a law of price moves (None where none
-    is needed).
+    """An objective to minimise over the allocations of an event, under a law of price moves.
 
-    Nothing is solved or compiled until asked. The law is aligned with the book by label (see `repr`). Threads
-    may share a Problem: its programs are solved one after the other. Copies, by pickle or `copy`, compile
-    anew. Raises LawError if the law does not fit, ObjectiveError if `objective` is not an Objective.
+    - `objective`: what is minimised, an Objective; `event`: what must be closed, an Event
+    - `law`: how prices may move, aligned with the book by label; None where the objective needs none
+
+    Nothing is solved or compiled until asked. Threads may share a Problem: its programs are solved one after
+    the other. Copies, by pickle or `copy`, compile anew. Raises LawError if the law does not fit,
+    ObjectiveError if `objective` is not an Objective.
+
+    Source: THEORY 9 (which method solves which problem).
+
+    >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
+    >>> problem = adl.Problem(adl.ExpectedLoss() + 0.1 * adl.LeverageSquare(), event, law.quadrature(8))
+    >>> problem.solve().certificate.status
+    'certified'
     """
 
     def __init__(self, objective: Objective, event: Event, law: Law | None = None) -> None:
@@ -75,6 +84,9 @@ class Problem:
 
         It is the one that `solve` uses: in threads solve a copy.deepcopy of this Problem, whose cp.Problem is
         its own.
+
+        >>> adl.Problem(adl.LeverageSquare(), adl.examples.paper()).cvxpy.is_dcp()
+        True
         """
         program = self._compiled.program(self.event)
         program.set(self.event, self._compiled.scales(self.event).reference)
@@ -94,18 +106,25 @@ class Problem:
     ) -> Allocation:
         """The optimal allocation with its certificate.
 
-        short, long: another requirement, replacing the whole one; the Problem stays as it is. method: "auto",
-        "closed-form", "separable" or "conic"; solver: a CVXPY solver name, for the conic method; tol:
-        relative gap that counts as certified; time_limit: seconds, for the solver. prefer: which optimum,
-        where there are several: "water-filling" (leverages as level as can be, in the sense of
-        LeverageSquare; the default where a closed form gives it), "fewest-accounts" (as few accounts reduced
-        as can be) or "keep-hedges" (least notional closed of positions against the rest of their account).
-        progress: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during
-        them keeps the best allocation so far, with what is proved about it. An open gap is a
-        UncertifiedWarning and status "uncertified", never silence; an open gap below a millionth of the
-        objective at pro rata is the status "negligible", without a warning. Raises SolveError if the method
-        does not apply or no point is found, ObjectiveError if the objective is not convex or its two
-        definitions disagree (§17).
+        - `short`, `long`: another requirement, replacing the whole one; the Problem stays as it is
+        - `method`: "auto", "closed-form", "separable" or "conic"; `solver`: a CVXPY solver's name, for the
+          conic method
+        - `tol`: the relative gap that counts as certified; `time_limit`: seconds, for the solver
+        - `prefer`: which optimum, where there are several: "water-filling" (leverages as level as can be, in
+          the sense of LeverageSquare; the default where a closed form gives it), "fewest-accounts" (as few
+          accounts reduced as can be) or "keep-hedges" (least notional closed of positions against the rest of
+          their account)
+        - `progress`: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during
+          them keeps the best allocation so far, with what is proved about it
+
+        Returns an Allocation. An open gap is a UncertifiedWarning and status "uncertified", never silence;
+        below a millionth of the objective at pro rata it is the status "negligible", without a warning.
+        Raises SolveError if the method does not apply or no point is found, ObjectiveError if the objective
+        is not convex or its two definitions disagree (§17).
+
+        >>> problem = adl.Problem(adl.LeverageSquare(), adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> problem.solve().closed.round(6).to_dict(), problem.solve(short={"BTC": 8.0}).closed.round(6).tolist()
+        ({('a0', 'BTC'): -5.0, ('a1', 'BTC'): 0.0}, [-8.0, 0.0])
         """
         self._check_options(method, solver, tol, time_limit)
         if prefer is not None and prefer not in PREFER:
@@ -155,15 +174,19 @@ class Problem:
         tol: float = TOLERANCE,
         loading: Any = None,
     ) -> pd.DataFrame:
-        """One line a requirement: short/long maps assets to a list of requirements (lists of one length,
-        numbers are repeated).
+        """The problem solved for one requirement after the other: a table, a line each.
 
-        They replace the event's whole requirement, as in `solve`: name every asset that is to be closed.
+        `short`, `long`: asset -> a list of requirements (contracts; lists of one length, numbers are
+        repeated), replacing the event's whole requirement as in `solve`; `method`, `tol` as there; `loading`
+        as in `factor_water_filling`.
 
-        Columns: the requirement (contracts), status, method, objective, gap, shadow price by asset (quote
-        currency per contract), highest leverage and, for at most 100 accounts, the gross leverage of each (x
-        of equity) after closing; with `loading` (as in `factor_water_filling`) also its factor leverage.
-        Raises SolveError for lists of different lengths, LawError if a loading is missing.
+        Returns a DataFrame: the requirement (contracts), status, method, value, gap, shadow price by asset
+        (quote currency per contract), highest leverage and, for at most 100 accounts, the gross leverage of
+        each (x of equity) after closing; with `loading` also its factor leverage. Raises SolveError for lists
+        of different lengths, LawError if a loading is missing.
+
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> adl.Problem(adl.MaxLeverage(), event).sweep(short={"BTC": [0, 10, 20]})["highest leverage"].round(4).tolist()
         """
         import pandas as pd
 
