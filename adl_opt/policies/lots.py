@@ -78,10 +78,10 @@ class LotBound:
 
         The sum of `less` times the mean adverse move and of `more` times the mean favourable move.
 
-        >>> event = adl.examples.shorts([10, 10], [500, 250], 5, price=100)
-        >>> bound = adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).bound
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> bound = adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).bound  # a third of one less
         >>> round(bound.under(adl.Scenarios({"BTC": [-0.1, 0.1]})), 4)
-        0.0
+        1.6667
         """
         adverse, favourable = _expected(law, self.assets, self.side)
         used = self.side != 0
@@ -138,7 +138,7 @@ def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> L
     Source: THEORY 3.7.
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
-    >>> adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).amount.tolist()  # 6.6667, 0 and 8.3333 before
+    >>> adl.round_to_lots(adl.water_filling(event), {"BTC": 1.0}).amount.tolist()  # for 6.67, 0, 8.33
     [7.0, 0.0, 8.0]
     """
     if not isinstance(allocation, Allocation):

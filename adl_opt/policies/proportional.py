@@ -54,8 +54,8 @@ def pro_rata_profit(event: Event) -> Allocation:
     entry_price.
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 12, price=100, entry_price=[130, 110, 90])
-    >>> adl.pro_rata_profit(event).amount.tolist()  # contracts
-    [9.0, 2.9999999999999996, 0.0]
+    >>> adl.pro_rata_profit(event).amount.round(6).tolist()  # contracts
+    [9.0, 3.0, 0.0]
     """
     need_event(event)
     return _in_proportion(event, np.maximum(unrealized(event, "pro_rata_profit"), 0.0), "pro_rata_profit")

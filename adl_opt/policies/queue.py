@@ -182,11 +182,9 @@ class QueueRule:
     Source: THEORY 3.3 (a queue, re-ranked, becomes water-filling).
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 12, price=100, entry_price=[130, 150, 90])
-    >>> rule = adl.QueueRule("return on entry", "notional / equity", "divide", "mark", "account order")
-    Traceback (most recent call last):
-        ...
-    adl_opt.errors.AdlError: queue: leverage = 'notional / equity' is not known; there are 'none', ...
+    >>> rule = adl.QueueRule("return on entry", "leverage", "divide", "mark", "account order")
     >>> rule(event).amount.tolist()  # contracts
+    [10.0, 2.0, 0.0]
     """
 
     pnl: str

@@ -26,7 +26,8 @@ def realized(event: Event) -> Allocation:
     position's sign.
 
     >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100, realized_closed=[-1.0, -4.0])
-    >>> adl.compare(event, policies=[adl.realized])["max leverage"].round(4).to_dict()
+    >>> adl.compare(event, policies=[adl.realized, adl.pro_rata])["MaxLeverage"].round(4).to_dict()
+    {'realized': 1.8, 'pro_rata': 1.5, 'optimum of LeverageSquare': 1.0, 'optimum of MaxLeverage': 1.0}
     """
     need_event(event)
     return plain_allocation(event, _closed(event.book), "realized", unique=None)

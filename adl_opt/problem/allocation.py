@@ -208,8 +208,9 @@ class Allocation:
 
         Source: Thm 1.
 
-        >>> adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).water_level.to_dict()
-        {'BTC': 1.0000000000004547}
+        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> allocation.water_level.round(6).to_dict()
+        {'BTC': 1.0}
         """
         import pandas as pd
 
@@ -310,9 +311,7 @@ class Allocation:
 
         >>> adl.pro_rata(adl.examples.paper()).save("allocation.json")
         >>> adl.Allocation.load("allocation.json").certificate.proof.split(":")[0]
-        Traceback (most recent call last):
-            ...
-        adl_opt.errors.AllocationError: 'allocation.json' is damaged: the status of its certificate is ...
+        'recorded'
         """
         if not isinstance(path, (str, Path)):
             raise AllocationError(
@@ -373,9 +372,7 @@ class Allocation:
         >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5))
         >>> allocation.save("levelled.json")
         >>> bool((adl.Allocation.load("levelled.json").amount == allocation.amount).all())
-        Traceback (most recent call last):
-            ...
-        adl_opt.errors.AllocationError: 'levelled.json' is damaged: the status of its certificate is ...
+        True
         """
         content = stored.content_of(path)
         try:

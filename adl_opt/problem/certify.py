@@ -48,7 +48,7 @@ def certify(
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> table = pd.DataFrame({"account": ["a0", "a2"], "asset": "BTC", "closed": [-5.0, -10.0]})
     >>> certificate = adl.certify(adl.LeverageSquare(), event, None, table)
-    >>> certificate.status, round(certificate.gap, 3)  # 12 % of the value could be saved
+    >>> certificate.status, round(certificate.gap, 3)  # more than a fifth of it could be saved
     ('uncertified', 0.222)
     """
     check_tolerance(tol)

@@ -122,9 +122,10 @@ class Problem:
         Raises SolveError if the method does not apply or no point is found, ObjectiveError if the objective
         is not convex or its two definitions disagree (§17).
 
-        >>> problem = adl.Problem(adl.LeverageSquare(), adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
-        >>> problem.solve().closed.round(6).to_dict(), problem.solve(short={"BTC": 8.0}).closed.round(6).tolist()
-        ({('a0', 'BTC'): -5.0, ('a1', 'BTC'): 0.0}, [-8.0, 0.0])
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> problem = adl.Problem(adl.LeverageSquare(), event)
+        >>> [problem.solve(short={"BTC": q}).amount.round(4).tolist() for q in (5.0, 15.0)]  # contracts
+        [[0.0, 0.0, 5.0], [6.6667, 0.0, 8.3333]]
         """
         self._check_options(method, solver, tol, time_limit)
         if prefer is not None and prefer not in PREFER:
@@ -180,13 +181,18 @@ class Problem:
         repeated), replacing the event's whole requirement as in `solve`; `method`, `tol` as there; `loading`
         as in `factor_water_filling`.
 
-        Returns a DataFrame: the requirement (contracts), status, method, value, gap, shadow price by asset
-        (quote currency per contract), highest leverage and, for at most 100 accounts, the gross leverage of
-        each (x of equity) after closing; with `loading` also its factor leverage. Raises SolveError for lists
-        of different lengths, LawError if a loading is missing.
+        Returns a DataFrame: the requirement (contracts), status, method, objective (its value), gap, shadow
+        price by asset (quote currency per contract), highest leverage and, for at most 100 accounts, the
+        gross leverage of each (x of equity) after closing; with `loading` also its factor leverage. Raises
+        SolveError for lists of different lengths, LawError if a loading is missing.
 
         >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
-        >>> adl.Problem(adl.MaxLeverage(), event).sweep(short={"BTC": [0, 10, 20]})["highest leverage"].round(4).tolist()
+        >>> table = adl.Problem(adl.MaxLeverage(), event).sweep(short={"BTC": [5, 15, 25]})
+        >>> table[["short BTC", "status", "max leverage"]].round(4)
+           short BTC     status  max leverage
+        0        5.0  certified        2.0000
+        1       15.0  certified        0.6667
+        2       25.0  certified        0.1053
         """
         import pandas as pd
 

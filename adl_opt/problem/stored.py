@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def book_of(stored: Any) -> Book:
 def certificate_of(stored: Any) -> Certificate:
     """Raises AllocationError for fields that are missing, unknown or of another kind."""
     stored = _older(dict(_object(stored, "certificate")))
-    kinds = {WRITTEN.get(field.name, field.name): field.type for field in fields(Certificate)}
+    kinds = {WRITTEN.get(name, name): kind for name, kind in get_type_hints(Certificate).items()}
     unknown, missing = (
         [name for name in stored if name not in kinds],
         [name for name in kinds if name not in stored],
