@@ -1,5 +1,9 @@
-"""Made-up events, laws and allocations for claims, teaching and tests; nothing here is data (§14: the same
-seed, the same bytes). And formulas by hand.
+"""Made-up events, laws and allocations for claims, teaching and tests, and formulas by hand; no data.
+
+The same seed gives the same bytes (§14).
+
+>>> adl.examples.paper().short  # contracts
+{'BTC': 10.0}
 """
 
 import warnings

@@ -16,24 +16,50 @@ from adl_opt.waterfill.level import water_level
 
 
 def left(event: Event, amount: Array) -> Array:
-    """Notional (n, d) left of accounts that hold a leg in each of d assets, after closing amount (legs,)."""
+    """Notional left (n, d), quote currency, of accounts that hold a leg in each of d assets.
+
+    `amount` (legs,): contracts closed.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+    >>> adl.examples.left(event, np.array([5.0, 0.0])).tolist()
+    [[-500.0], [-1000.0]]
+    """
     book = event.book
     contracts = book.position - np.sign(book.position) * amount
     return (contracts * book.price[book.asset]).reshape(len(book.equity), -1)
 
 
 def leverages(event: Event, amount: Array | float = 0.0) -> Array:
-    """Leverage (n,) of isolated accounts in one asset after closing amount (legs,)."""
+    """Leverage (n,), x of equity, of isolated accounts in one asset.
+
+    `amount` (legs,): contracts closed, none by default.
+
+    >>> adl.examples.leverages(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).tolist()
+    [2.0, 0.25]
+    """
     return (event.size - amount) * event.book.price[0] / event.book.equity
 
 
 def inside(event: Event, amount: Array) -> Mask:
-    """Legs (legs,) that are closed in part: a thousandth of the position or more is closed, and is left."""
+    """Legs (legs,) that are closed in part: a thousandth of the position or more is closed, and is left.
+
+    `amount` (legs,): contracts closed.
+
+    >>> adl.examples.inside(adl.examples.shorts([10, 10], [500, 4000], 5), np.array([5.0, 0.0])).tolist()
+    [True, False]
+    """
     return (amount > 1e-3 * event.size) & (amount < (1 - 1e-3) * event.size)
 
 
 def losses(event: Event, amount: Array, moves: Array) -> Array:
-    """The total loss (S,) of isolated accounts in one asset after closing amount (legs,), in moves (S,)."""
+    """The total loss beyond equity (S,), quote currency, of isolated accounts in one asset.
+
+    `amount` (legs,): contracts closed; `moves` (S,): relative moves.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+    >>> adl.examples.losses(event, np.array([5.0, 0.0]), np.array([0.1, 2.0])).tolist()
+    [0.0, 500.0]
+    """
     return np.maximum(-np.multiply.outer(moves, left(event, amount)[:, 0]) - event.book.equity, 0.0).sum(
         axis=1
     )
@@ -46,7 +72,16 @@ def spread(event: Event, amount: Array, covariance: ArrayLike) -> tuple[Array, A
 
 
 def normal_loss(event: Event, amount: Array, covariance: ArrayLike) -> float:
-    """Expected loss under normal moves: sum s phi(z) - E Phi(-z), z = E / s."""
+    """Expected loss under normal moves, quote currency: `sum s phi(z) - E Phi(-z)`, z = E / s.
+
+    `amount` (legs,): contracts closed; `covariance` (d, d): of the moves.
+
+    Source: THEORY 4.
+
+    >>> event, amount = adl.examples.shorts([10, 10], [500, 4000], 5, price=100), np.array([5.0, 0.0])
+    >>> round(adl.examples.normal_loss(event, amount, [[0.09]]), 4)
+    0.0168
+    """
     equity, s = spread(event, amount, covariance)
     z = np.minimum(equity / s, 40.0)  # beyond it nothing is left in a float
     beyond = np.array([math.erfc(x / 2**0.5) / 2 for x in z])
@@ -54,8 +89,16 @@ def normal_loss(event: Event, amount: Array, covariance: ArrayLike) -> float:
 
 
 def student_loss(event: Event, amount: Array, covariance: ArrayLike) -> float:
-    """Expected loss under Student t moves with 3 degrees of freedom, whose scale matrix is a third of the
-    covariance: sum s sqrt(3) / pi (1 - u arccot u), u = E / s / sqrt(3).
+    """Expected loss under Student t moves with 3 degrees of freedom, quote currency.
+
+    `amount` (legs,): contracts closed; `covariance` (d, d): of the moves, whose scale matrix is a third of
+    it. The sum of `s sqrt(3) / pi (1 - u arccot u)`, u = E / s / sqrt(3).
+
+    Source: THEORY 4.
+
+    >>> event, amount = adl.examples.shorts([10, 10], [500, 4000], 5, price=100), np.array([5.0, 0.0])
+    >>> round(adl.examples.student_loss(event, amount, [[0.09]]), 4)
+    1.5381
     """
     equity, deviation = spread(event, amount, covariance)
     u = equity / deviation
@@ -63,13 +106,27 @@ def student_loss(event: Event, amount: Array, covariance: ArrayLike) -> float:
 
 
 def law_loss(event: Event, amount: Array, law: Law) -> float:
-    """Expected loss as a law itself tells it of each account."""
+    """Expected loss as a law itself tells it of each account, quote currency.
+
+    `amount` (legs,): contracts closed; `law`: with a closed form for these accounts.
+
+    >>> event, amount = adl.examples.shorts([10, 10], [500, 4000], 5, price=100), np.array([5.0, 0.0])
+    >>> round(adl.examples.law_loss(event, amount, adl.Gaussian(0.09)), 4)
+    0.0168
+    """
     return float(law.expected_shortfall(left(event, amount), event.book.equity).sum())
 
 
 def least_whole_loss(event: Event, law: Law) -> float:
-    """The least expected loss of isolated shorts in one asset that close whole contracts: a sum of convex
-    functions, so those that save most are the ones to close, account after account or not.
+    """The least expected loss of isolated shorts in one asset that close whole contracts, quote currency.
+
+    A sum of convex functions, so those that save most are the ones to close, account after account or not.
+
+    Source: THEORY 3.7.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+    >>> round(adl.examples.least_whole_loss(event, adl.Gaussian(0.09)), 4)
+    0.0168
     """
     exposure = -np.arange(event.size.max() + 1)[:, None] * event.book.price[0]
     loss = [law.expected_shortfall(exposure, np.full(len(exposure), equity)) for equity in event.book.equity]
@@ -79,10 +136,16 @@ def least_whole_loss(event: Event, law: Law) -> float:
 
 
 def optimal_ends(event: Event, moves: Array) -> Array:
-    """Least and most (2, legs) contracts that isolated shorts of one asset close at an optimum of the
-    expected loss over `moves` (S,): Thm 2 word for word.
+    """Least and most contracts (2, legs) that isolated shorts of one asset close at an optimum.
 
-    Leverages may end anywhere between the two kinks 1 / move around the water level.
+    Of the expected loss over `moves` (S,), relative: leverages may end anywhere between the two kinks 1 /
+    move around the water level.
+
+    Source: Thm 2, word for word.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.examples.optimal_ends(event, np.array([0.0, 1.0])).tolist()
+    [[5.0, 0.0, 7.5], [7.5, 2.5, 10.0]]
     """
     size, equity, kink = event.size, event.book.equity / event.book.price[0], 1 / moves[moves > 0]
     level = water_level(size, equity, float(event.required[0]))[0]
@@ -93,13 +156,26 @@ def optimal_ends(event: Event, moves: Array) -> Array:
 
 
 def above(event: Event, cutoff: float) -> Array:
-    """Contracts (legs,) of isolated shorts of one asset that lie above a leverage cutoff."""
+    """Contracts (legs,) of isolated shorts of one asset that lie above a leverage cutoff.
+
+    `cutoff`: x of equity.
+
+    >>> adl.examples.above(adl.examples.shorts([10, 10], [500, 4000], 5, price=100), 1.0).tolist()
+    [5.0, 0.0]
+    """
     return np.maximum(event.size - cutoff * event.book.equity / event.book.price[0], 0.0)
 
 
 def cutoff_ends(event: Event, cutoff: float) -> Array | None:
-    """Least and most (2, legs) contracts that an optimum closes where nothing below a leverage cutoff is
-    touched and anything goes above; None if what lies above does not suffice.
+    """Least and most contracts (2, legs) that an optimum closes which touches nothing below a cutoff.
+
+    `cutoff`: x of equity; above it anything goes. None if what lies above does not suffice.
+
+    Source: THEORY 2 (cutoff theorem).
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.examples.cutoff_ends(event, 0.5).tolist()
+    [[6.25, 0.0, 7.5], [7.5, 0.0, 8.75]]
     """
     over, required = above(event, cutoff), event.required[0]
     if over.sum() <= required:
@@ -108,5 +184,12 @@ def cutoff_ends(event: Event, cutoff: float) -> Array | None:
 
 
 def apart(event: Event, one: Array, other: Array) -> Array:
-    """How far two allocations (..., legs) are apart, leg by leg, of the position."""
+    """How far two allocations (..., legs) are apart, leg by leg, as a fraction of the position.
+
+    `one`, `other`: contracts closed.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5)
+    >>> adl.examples.apart(event, np.array([5.0, 0.0]), np.array([2.5, 2.5])).tolist()
+    [0.25, 0.25]
+    """
     return np.abs(one - other) / np.maximum(event.size, TINY)

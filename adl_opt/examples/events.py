@@ -30,11 +30,17 @@ def shorts(
     asset: str = "BTC",
     **extra: ArrayLike,
 ) -> Event:
-    """The event that closes `required` contracts of shorts: accounts a0, a1, ... short `position` (n,) >= 0
-    contracts on `equity` (n,).
+    """The event that closes contracts of accounts a0, a1, ..., each short in one asset.
 
-    extra: optional columns by account, such as entry_price. Raises BookError or EventError as Book and Event
-    do.
+    - `position` (n,) >= 0: contracts that each is short; `equity` (n,): quote currency
+    - `required`: contracts to close; `price`: quote currency; `asset`: its label
+    - `extra`: optional columns by account, such as entry_price
+
+    Returns an Event. Raises BookError or EventError as Book and Event do.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> event.book.leverage.tolist(), event.short  # x of equity; contracts
+    ([2.0, 0.25, 4.0], {'BTC': 15.0})
     """
     import pandas as pd
 
@@ -56,8 +62,14 @@ def cross_book(
     equity: Array,
     accounts: Sequence[str] | None = None,
 ) -> Book:
-    """A cross-margin book of accounts a0, a1, ... (or named) on equity (n,), each with a leg in every asset:
-    position, its contracts (n,) by asset, and price by asset.
+    """A cross-margin book of accounts a0, a1, ... (or named), each with a leg in every asset.
+
+    `position`: contracts (n,) by asset, long > 0; `price`: by asset, and `equity` (n,), quote currency;
+    `accounts`: names. Returns a Book.
+
+    >>> book = adl.examples.cross_book({"X": [-1.0], "Y": [2.0]}, {"X": 10.0, "Y": 5.0}, np.array([4.0]))
+    >>> book.leverage.to_dict()  # x of equity
+    {'a0': 5.0}
     """
     import pandas as pd
 
@@ -74,14 +86,27 @@ def cross_book(
 
 
 def coins(shorts: ArrayLike, equity: ArrayLike, **required: float) -> Event:
-    """A tiny event: coins named by what is required of them, at price 1; shorts, a row an account."""
+    """A tiny event: coins named by what is required of them, at price 1.
+
+    `shorts`: a row an account, a column a coin, contracts >= 0; `equity` (n,): quote currency; `required`:
+    contracts by coin. Returns an Event.
+
+    >>> adl.examples.coins([[1, 0], [1, 2]], [1, 1], A=1.0, B=0.5).short
+    {'A': 1.0, 'B': 0.5}
+    """
     held = dict(zip(required, -np.array(shorts, float).T))
     book = cross_book(held, dict.fromkeys(required, 1.0), np.array(equity, float))
     return Event(book, short={name: amount for name, amount in required.items() if amount})
 
 
 def whole_shorts(seed: int) -> Event:
-    """Twelve shorts of a few whole contracts, of which some are closed: rounding is felt."""
+    """Twelve shorts of a few whole contracts, of which some are closed: rounding is felt.
+
+    `seed`: a whole number. Returns an Event.
+
+    >>> adl.examples.whole_shorts(seed=1).short  # contracts
+    {'BTC': 116.0}
+    """
     rng = np.random.default_rng(seed)
     position = rng.integers(1, 20, 12).astype(float)
     equity = position / rng.lognormal(1.5, 1.0, 12)
@@ -96,8 +121,17 @@ def random_shorts(
     price: float = 50_000.0,
     digits: int | None = None,
 ) -> Event:
-    """n shorts of BTC with equities over five decades and leverages around `leverage`, some tied, some empty;
-    `share` of all is closed. digits: positions rounded up to so many decimals, the requirement rounded.
+    """Shorts of BTC with equities over five decades, some leverages tied, some positions empty.
+
+    - `n`: accounts; `seed`: a whole number; `share`: of all contracts that is closed
+    - `leverage`: around which they lie, x of equity; `price`: quote currency
+    - `digits`: positions are rounded up to so many decimals, the requirement is rounded
+
+    Returns an Event.
+
+    >>> event = adl.examples.random_shorts(1000, seed=1)
+    >>> len(event.book.accounts), adl.water_filling(event).certificate.status
+    (1000, 'certified')
     """
     rng = np.random.default_rng(seed)
     equity = np.round(10 ** rng.uniform(2, 7, n), 2)
@@ -111,11 +145,15 @@ def random_shorts(
 
 
 def book(n: int, assets: int = 3, legs: int = 3, seed: int = 1) -> Book:
-    """A made-up cross-margin book of n accounts: up to `legs` positions each in some of `assets` assets C0,
-    C1, ..., the first held most.
+    """A made-up cross-margin book: up to `legs` positions an account, in assets C0, C1, ...
 
-    Equities over five decades, gross leverages around 4, three shorts to two longs. Raises BookError for
-    numbers below 1. Some accounts hold fewer positions than `legs`, having drawn an asset twice.
+    `n`: accounts; `assets`: of which the first are held most; `legs`: at most, some accounts having drawn an
+    asset twice; `seed`: a whole number. Equities over five decades, gross leverages around 4, three shorts to
+    two longs. Returns a Book. Raises BookError for numbers below 1.
+
+    >>> book = adl.examples.book(100, assets=3, legs=2)
+    >>> len(book.accounts), book.assets
+    (100, ('C0', 'C2', 'C1'))
     """
     for name, value in (("n", n), ("assets", assets), ("legs", legs)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
@@ -151,8 +189,12 @@ def book(n: int, assets: int = 3, legs: int = 3, seed: int = 1) -> Book:
 
 
 def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
-    """Eight laws of one asset as unlike as can be: thin and fat tails, drift, skew, atoms, lattice, jump, one
-    certain move.
+    """Eight laws of one asset as unlike as can be: thin and fat tails, drift, skew, atoms, lattice, jump, ...
+
+    `asset`: its label; `count`: moves of most of them. Returns Scenarios; the last is one certain move.
+
+    >>> [len(law.moves) for law in adl.examples.eight_laws()]
+    [60, 60, 60, 20, 60, 7, 60, 1]
     """
     from scipy.special import ndtri
 
@@ -178,22 +220,39 @@ def eight_laws(asset: str = "BTC", count: int = 60) -> tuple[Scenarios, ...]:
 
 
 def random_losses(count: int, scenarios: int) -> Iterator[tuple[Array, Array]]:
-    """Losses (S,) over some decades with probabilities (S,), `count` times."""
+    """Losses (S,) over some decades with probabilities (S,), `count` times.
+
+    `scenarios`: S. An iterator of pairs, quote currency and pure numbers.
+
+    >>> [loss.shape for loss, probability in adl.examples.random_losses(count=2, scenarios=5)]
+    [(5,), (5,)]
+    """
     for seed in range(count):
         rng = np.random.default_rng(seed)
         yield rng.lognormal(0, 2, scenarios), rng.dirichlet(np.ones(scenarios))
 
 
 def rng_of(event: Event, seed: int = 0) -> np.random.Generator:
-    """Random numbers of an event's own: the same event and seed, the same numbers."""
+    """Random numbers of an event's own: the same event and seed, the same numbers.
+
+    Returns a numpy Generator.
+
+    >>> event = adl.examples.paper()
+    >>> adl.examples.rng_of(event).random() == adl.examples.rng_of(event).random()
+    True
+    """
     return np.random.default_rng([seed, crc32(event.book.position.tobytes())])
 
 
 def any_allocation(event: Event, random: int | np.random.Generator = 0) -> Array:
-    """A random allocation: what each leg closes (legs,) contracts, clearing up to rounding; from nearly pro
-    rata to nearly a queue.
+    """A random allocation, from nearly pro rata to nearly a queue.
 
-    random: a seed, with which one event has always the same, or a generator.
+    `random`: a seed, with which one event has always the same, or a numpy Generator. Returns what each leg
+    closes, (legs,) contracts >= 0, clearing up to rounding.
+
+    >>> amount = adl.examples.any_allocation(adl.examples.paper(), 3)
+    >>> round(float(amount.sum()), 6)  # contracts
+    10.0
     """
     rng = rng_of(event, random) if isinstance(random, int) else random
     amount = event.amount_from()
@@ -210,8 +269,14 @@ def any_allocation(event: Event, random: int | np.random.Generator = 0) -> Array
 
 
 def queue(event: Event, order: Index) -> Array:
-    """A vertex of the set of allocations: asset by asset the legs in this order (legs,) are closed whole
-    until the requirement is met, the last one in part.
+    """What a queue closes: leg after leg whole until the requirement is met, the last one in part.
+
+    `order`: numbers of the legs (legs,), asset by asset. Returns what each leg closes, (legs,) contracts >=
+    0: a vertex of the set of allocations.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15)
+    >>> adl.examples.queue(event, np.array([2, 0, 1])).tolist()
+    [5.0, 0.0, 10.0]
     """
     amount = event.amount_from()
     for k in event.free_assets:
@@ -222,6 +287,16 @@ def queue(event: Event, order: Index) -> Array:
 
 
 def closings(event: Event, amount: ArrayLike) -> pd.DataFrame:
-    """The table account, asset, closed that `certify` takes, of what each leg closes (legs,) contracts."""
+    """The table account, asset, closed that `certify` takes.
+
+    `amount` (legs,) >= 0: contracts that each leg closes; closed is signed like the position. Returns a
+    DataFrame.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 6)
+    >>> adl.examples.closings(event, [5.0, 1.0])
+      account asset  closed
+    0      a0   BTC    -5.0
+    1      a1   BTC    -1.0
+    """
     table = event.book.to_frame()[["account", "asset"]]
     return table.assign(closed=np.sign(event.book.position) * np.asarray(amount))

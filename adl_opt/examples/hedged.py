@@ -19,8 +19,19 @@ EQUITY = np.array([242_100.0, 143_000.0, 180_704.8, 116_901.0])
 
 
 def paper() -> Event:
-    """The paper's event: accounts A to D, 10 BTC of shorts to be closed; equity follows from margin and entry
-    prices.
+    """The paper's event: four hedged accounts A to D, of which 10 BTC of shorts are to be closed.
+
+    Returns an Event; equity follows from margin and entry prices.
+
+    Source: Campbell, Hey, Moallemi, Nutz (2026), arXiv 2603.15963; THEORY 8.1.
+
+    >>> adl.examples.paper().book.to_frame().pivot(index="account", columns="asset", values="position")
+    asset     BTC    ETH
+    account
+    A        -8.0 -323.0
+    B       -10.0   38.7
+    C        -8.0 -326.2
+    D        -7.0  190.0
     """
     import pandas as pd
 
@@ -30,7 +41,13 @@ def paper() -> Event:
 
 
 def like_the_four(n: int, seed: int) -> Event:
-    """n accounts like the paper's four, each resized and rehedged at random; 30 % of the BTC is closed."""
+    """Accounts like the paper's four, each resized and rehedged at random; 30 % of the BTC is closed.
+
+    `n`: accounts; `seed`: a whole number. Returns an Event.
+
+    >>> len(adl.examples.like_the_four(20, seed=1).book.accounts)
+    20
+    """
     rng = np.random.default_rng(seed)
     like, size = rng.integers(0, 4, n), 10 ** rng.uniform(-2, 2, n)
     position = {"BTC": BTC[like] * size, "ETH": ETH[like] * size * rng.uniform(0.3, 1.3, n)}

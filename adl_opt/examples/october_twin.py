@@ -22,17 +22,25 @@ _REDRAWN = 100  # rounds of drawing pairs that are taken already anew
 
 
 def twin(seed: int = 1, scale: float = 1.0) -> Waves:
-    """Twelve waves of a minute each that resemble 10 October 2025 on Hyperliquid in the figures that were
-    published, and in nothing else.
+    """Twelve made-up waves that resemble 10 October 2025 on Hyperliquid in its published figures alone.
 
-    34,983 closings of shorts in 162 assets, of 19,337 accounts in cross margin; leverage of a closing
-    (notional of the position over the equity of the account) with median 0.196, 95th percentile 5.10 and 99th
-    122.7 x; 89.7 % of the notional held is closed, 2.103e9 in all. Prices, names, equities, who is in which
-    wave, and how leverage and size go together are made up: prices fall and recover, an account's equity
-    stays, the highly levered are small. scale: share of the closings and accounts (assets: of its root), from
-    1e-3 to 10. Like the public data, it lists only accounts that were closed. Raises BookError for another
-    scale. Source of the figures: ConejoCapital/HyperReplay, summary of the cash-only replay, as corrected in
-    December 2025.
+    `seed`: a whole number; `scale`: share of the closings and accounts (assets: of its root), from 1e-3 to
+    10.
+
+    34,983 closings of shorts in 162 assets, of 19,337 accounts in cross margin, in waves of a minute;
+    leverage of a closing (notional of the position over the equity of the account) with median 0.196, 95th
+    percentile 5.10 and 99th 122.7 x; 89.7 % of the notional held is closed, 2.103e9 quote currency in all.
+    Prices, names, equities, who is in which wave, and how leverage and size go together are made up: prices
+    fall and recover, an account's equity stays, the highly levered are small. Like the public data, it lists
+    only accounts that were closed.
+
+    Returns Waves. Raises BookError for another scale.
+
+    Source: ConejoCapital/HyperReplay, summary of the cash-only replay, as corrected in December 2025.
+
+    >>> waves = adl.examples.twin(seed=2, scale=0.01)
+    >>> len(waves.labels), len(waves.position)
+    (12, 350)
     """
     _check_scale(scale)
     rng = np.random.default_rng(seed)

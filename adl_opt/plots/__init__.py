@@ -1,5 +1,10 @@
-"""Pictures: `adl.plots.allocation`, `policies`, `sweep`, `comparison`, `replay`. matplotlib is imported when
-one is drawn.
+"""Pictures of allocations and studies; matplotlib is imported when one is drawn.
+
+`adl.plots.allocation`, `policies`, `sweep`, `comparison`, `replay`: each returns a matplotlib Figure, and
+saves it to `path` if given.
+
+>>> adl.plots.allocation(adl.pro_rata(adl.examples.paper()), "leverages.png").axes[0].get_ylabel()
+'gross leverage (x of equity)'
 """
 
 from adl_opt.plots.allocation import allocation

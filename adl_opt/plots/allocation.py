@@ -19,12 +19,16 @@ LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to whi
 
 
 def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
-    """Gross leverage of each account before and after (x of equity), highest first, with the water level of
-    each required asset.
+    """Gross leverage of each account before and after, highest first, with the water level of each asset.
 
-    In isolated margin the level is where the reduced accounts end. In cross margin it is where levelling
-    gross leverage would end: the optimum departs from it where positions hedge. Returns a matplotlib Figure,
-    saved to `path` if given (an existing file is overwritten).
+    `allocation`: an Allocation; `path`: where the picture is saved, if given (an existing file is
+    overwritten). Leverages are x of equity. In isolated margin the level is where the reduced accounts end.
+    In cross margin it is where levelling gross leverage would end: the optimum departs from it where
+    positions hedge. Returns a matplotlib Figure. Raises AllocationError where it cannot be written.
+
+    >>> figure = adl.plots.allocation(adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)))
+    >>> figure.axes[0].get_ylabel()
+    'gross leverage (x of equity)'
     """
     event, book = allocation.event, allocation.event.book
     m = SymbolsAt(event, None, allocation.amount)

@@ -18,13 +18,21 @@ from adl_opt.problem.explain import volatility_leverage
 
 
 def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None) -> Any:
-    """Allocations of one event side by side, three bars of each account: gross leverage, volatility leverage,
-    and expected shortfall under `law`.
+    """Allocations of one event side by side: leverages and expected shortfall of each account.
 
-    allocations: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what was
-    there before. Volatility leverage is the standard deviation of an account's profit and loss over its
-    equity. Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for too many of
-    either.
+    - `allocations`: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what
+      was there before
+    - `law`: how prices may move
+    - `path`: where the picture is saved, if given
+
+    Three panels: gross leverage and volatility leverage (the standard deviation of an account's profit and
+    loss over its equity), x of equity, and expected shortfall under `law`, quote currency. Returns a
+    matplotlib Figure. Raises AllocationError for too many of either.
+
+    >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
+    >>> allocations = {"pro rata": adl.pro_rata(event), "level": adl.gross_water_filling(event)}
+    >>> len(adl.plots.policies(allocations, law).axes)
+    3
     """
     _check(allocations, law)
     event = next(iter(allocations.values())).event

@@ -20,12 +20,16 @@ _KINDS = ("factor leverage", "leverage")
 
 
 def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None) -> Any:
-    """Leverages of every account over a requirement: a column for each frame of `Problem.sweep`, by name
-    (usually a law), on common axes.
+    """Leverages of every account over a requirement, a column of panels for each sweep.
 
+    `frames`: tables of `Problem.sweep` by name (usually a law); `path`: where the picture is saved, if given.
     Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of
-    equity). The first requirement of a frame is the horizontal axis. Returns a matplotlib Figure, saved to
-    `path` if given. Raises AllocationError for frames without leverages of accounts.
+    equity). The first requirement of a frame is the horizontal axis. Returns a matplotlib Figure. Raises
+    AllocationError for frames without leverages of accounts.
+
+    >>> problem = adl.Problem(adl.LeverageSquare(), adl.examples.shorts([10, 10], [500, 4000], 5))
+    >>> len(adl.plots.sweep({"level": problem.sweep(short={"BTC": [1, 5, 10]})}).axes)
+    1
     """
     if not isinstance(frames, Mapping):
         raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
@@ -78,11 +82,14 @@ def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None) ->
 
 
 def comparison(frame: pd.DataFrame, path: str | Path | None = None) -> Any:
-    """A table of adl.compare as bars: for each measure what a policy exceeds the proved optimum by, then who
-    bears it.
+    """A comparison as bars: what each policy exceeds the proved optimum by, then who bears it.
 
-    Returns a matplotlib Figure, saved to `path` if given. Raises AllocationError for a table that adl.compare
-    has not made.
+    `frame`: a table of `adl.compare`; `path`: where the picture is saved, if given. Returns a matplotlib
+    Figure. Raises AllocationError for a table that adl.compare has not made.
+
+    >>> frame = adl.compare(adl.examples.shorts([10, 10], [500, 4000], 5))
+    >>> len(adl.plots.comparison(frame).axes)  # two measures, and two panels of who bears it
+    4
     """
     measures = [
         str(c).removesuffix(" excess") for c in getattr(frame, "columns", []) if str(c).endswith(" excess")
@@ -116,11 +123,16 @@ def comparison(frame: pd.DataFrame, path: str | Path | None = None) -> Any:
 
 
 def replay(result: Replay, path: str | Path | None = None) -> Any:
-    """An event by wave: notional closed (bars: realized; quote currency), accounts wholly closed, and the
-    highest leverage after (x of equity), a line a policy.
+    """An event by wave: what was closed, accounts wholly closed, and the highest leverage after.
 
-    Above the bars, what policies could not find is missing from their points. Returns a matplotlib Figure,
-    saved to `path` if given. Raises AllocationError for anything but the result of adl.replay.
+    `result`: what `adl.replay` returned; `path`: where the picture is saved, if given. Notional closed in
+    quote currency (bars: realized), leverage in x of equity, a line a policy. Above the bars, what policies
+    could not find is missing from their points. Returns a matplotlib Figure. Raises AllocationError for
+    anything but a Replay.
+
+    >>> result = adl.replay(adl.examples.twin(scale=0.001), ["pro_rata"])
+    >>> len(adl.plots.replay(result).axes)
+    3
     """
     if not isinstance(result, Replay):
         raise AllocationError(f"replay draws what adl.replay returns, not {type(result).__name__}")

@@ -20,12 +20,22 @@ _TOP = 10  # the most levered tenth
 
 
 def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.DataFrame:
-    """What an allocation costs each account if positions are closed at `price`: one line an account.
+    """What an allocation costs each account if positions are closed at a price: a table, a line an account.
 
-    price: closing price by required asset as in water_filling_at, such as the bankruptcy price of the
-    liquidated order. Columns: account; closed_notional at the mark (quote currency); transfer = closed x
-    (mark - closing price), quote currency, positive if the account gives it up (the sizes closed do not
-    depend on it); wholly_closed: whether it was reduced and no position is left.
+    - `allocation`: an Allocation
+    - `price`: closing price by required asset as in `water_filling_at`, such as the bankruptcy price of the
+      liquidated order
+
+    Returns a DataFrame: account; closed_notional at the mark (quote currency); transfer = closed x (mark -
+    closing price), quote currency, positive if the account gives it up (the sizes closed do not depend on
+    it); wholly_closed: whether it was reduced and no position is left. Raises EventError for a price that is
+    missing or not positive.
+
+    >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+    >>> adl.burden(allocation, {"BTC": 102.0})
+      account  closed_notional  transfer  wholly_closed
+    0      a0            250.0       5.0          False
+    1      a1            250.0       5.0          False
     """
     import pandas as pd
 

@@ -33,17 +33,28 @@ def compare(
     policies: Sequence[Policy | str] | None = None,
     measures: Sequence[Objective] | None = None,
 ) -> pd.DataFrame:
-    """One line a policy, and the optimum of each measure: values, what they exceed the proved optimum by, who
-    bears it.
+    """Policies beside the optimum of each measure: what they cost, and who bears it; a table.
 
-    policies: callables Event -> Allocation or names that adl.policy knows (default: pro rata, and
-    water-filling, of gross leverage in cross margin). measures: objectives (default: MaxLeverage and, with a
-    law, ExpectedLoss, else LeverageSquare). For each measure the columns `measure` (quote currency, or x of
-    equity), `measure excess` (above the proved lower bound: what the rule costs at most, in the same unit)
-    and `measure gap` (relative, §11); the row "optimum of measure" carries the solver's own gap. Then who
-    bears it (burden.py): accounts reduced, wholly closed, share of the most levered tenth, Gini coefficient.
-    A policy may return a table account, asset, closed; one that does not clear or leaves its box is named
-    "... (infeasible)" and has no excess. policies may be a dict of functions by name.
+    - `event`: an Event; `law`: how prices may move, or None
+    - `policies`: functions Event -> Allocation (or table account, asset, closed) or names that `adl.policy`
+      knows, in a list, or in a dict by name (default: pro rata, and water-filling, of gross leverage in cross
+      margin)
+    - `measures`: objectives (default: MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare)
+
+    Returns a DataFrame, a row a policy and a row "optimum of ..." a measure. For each measure: its value
+    (quote currency, or x of equity), "... excess" above the proved lower bound (what the rule costs at most,
+    in the same unit) and "... gap" (relative, §11). Then who bears it: accounts reduced, wholly closed, share
+    of the most levered tenth, Gini coefficient. A policy that does not clear or leaves its box is named "...
+    (infeasible)" and has no excess. Raises AdlError for what is no policy or measure.
+
+    >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+    >>> adl.compare(event)[["MaxLeverage", "MaxLeverage excess", "accounts reduced"]].round(4)
+                               MaxLeverage  MaxLeverage excess  accounts reduced
+    policy
+    water_filling                   0.6667              0.0000                 2
+    pro_rata                        2.0000              1.3333                 3
+    optimum of LeverageSquare       0.6667              0.0000                 2
+    optimum of MaxLeverage          0.6667              0.0000                 2
     """
     import pandas as pd
 

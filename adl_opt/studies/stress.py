@@ -30,12 +30,18 @@ _SHOWN = 8
 
 @dataclass(frozen=True, eq=False)
 class Stress:
-    """What a price move does to a book; made by `stress`.
+    """What a price move does to a book: who fails, who pays, what must be closed; made by `stress`.
 
-    before: the book; move (d,) relative; fund: quote currency; marked: every account at the moved prices,
-    equity of any sign; book: the solvent ones of them, None if there are none; event: what they must close,
-    None if nothing; netted (d,): contracts that the insolvent hold in all, long > 0; lacking (d,): contracts
-    that no solvent account holds on the opposite side.
+    - `before`: the book; `move` (d,): relative; `fund`: quote currency
+    - `marked`: every account at the moved prices, equity of any sign; `book`: the solvent ones of them, None
+      if there are none
+    - `event`: what they must close, None if nothing
+    - `netted` (d,): contracts that the insolvent hold in all, long > 0; `lacking` (d,): contracts that no
+      solvent account holds on the opposite side
+
+    >>> after = adl.stress(adl.examples.paper().book, {"BTC": 0.2, "ETH": -0.1}, fund=1000.0)
+    >>> after.deficit, after.uncovered, after.event.short  # quote currency; contracts
+    (12999.0, 11999.0, {'ETH': 190.0})
     """
 
     before: Book
@@ -49,8 +55,15 @@ class Stress:
 
     @property
     def insolvent(self) -> pd.DataFrame:
-        """One line an insolvent account, worst first: account, equity_before, profit, equity, deficit,
-        gross_notional (quote currency, after the move).
+        """The accounts that fail, worst first: a table, a line an account.
+
+        Columns account, equity_before, profit, equity, deficit, gross_notional (quote currency, after the
+        move).
+
+        >>> adl.stress(adl.examples.paper().book, {"BTC": 0.3}).insolvent[["account", "deficit"]].round(2)
+          account  deficit
+        0       B  58000.0
+        1       D  23799.0
         """
         import pandas as pd
 
@@ -104,8 +117,14 @@ class Stress:
         return pd.Series(values, index=list(self.before.assets), name=name)
 
     def summary(self) -> str:
-        """Who failed, the deficit against the fund, the netted positions, what must be closed and whether the
-        other side suffices; several lines.
+        """Who failed, the deficit against the fund, and what must be closed, in words; several lines.
+
+        >>> print(adl.stress(adl.examples.paper().book, {"BTC": 0.3}, fund=1000.0).summary())
+        move: BTC +30 %
+        insolvent: 2 of 4 accounts, owing B 58,000, D 23,799 (quote currency)
+        deficit: 81,799; the fund pays 1,000, uncovered 80,799 (quote currency)
+        BTC: the insolvent hold -17 net; missing 17: no solvent longs are left to close (contracts)
+        ETH: the insolvent hold 228.7 net; close 228.7 of solvent shorts, who hold 649.2 (contracts)
         """
         after, assets = self.marked, self.before.assets
         broke = np.flatnonzero(after.equity <= 0)
@@ -143,24 +162,31 @@ class Stress:
 
 
 def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:
-    """Mark `book` at moved prices: who becomes insolvent, what the fund cannot pay, and the Event for the
-    solvent accounts opposite.
+    """Mark a book at moved prices: who becomes insolvent, what the fund cannot pay, what must be closed.
 
-    move: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move.
-    0.05 is 5 %, and a move above 1, which more than doubles a price, is asked about unless meant=True. An
-    account's equity changes by the sum of position x price x move; it is insolvent if its equity is then <=
-    0. `fund` (quote currency >= 0) pays their deficits first. Positions of the insolvent offset asset by
-    asset; what remains net long is closed against solvent shorts, net short against solvent longs, at the
-    moved price. The event is the same whether or not the fund covers the deficit: someone must hold the other
-    side of every position (and insolvent accounts never offset one another in every asset, for then they
-    would have kept the equity they had). If the opposite side is too small, the event requires all of it and
-    `missing` says how much remains. Remainders below 1e-12 of the contracts netted are rounding and count as
-    0.
+    - `book`: a Book of solvent accounts
+    - `move`: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move;
+      0.05 is 5 %
+    - `fund`: quote currency >= 0, which pays deficits first
+    - `meant`: True says that a move above 1, which more than doubles a price, is right, which is asked about
+      else
 
-    The columns profit_ratio and realized_closed belong to the old prices and are left out of the marked book.
-    Raises EventError for accounts that are insolvent before the move (book.solvent() leaves them out, §8),
-    unknown assets, moves that are not finite or <= -1, a negative fund, and prices or equities beyond what a
-    float holds.
+    An account's equity changes by the sum of position x price x move; it is insolvent if its equity is then
+    <= 0. Positions of the insolvent offset asset by asset; what remains net long is closed against solvent
+    shorts, net short against solvent longs, at the moved price. The event is the same whether or not the fund
+    covers the deficit: someone must hold the other side of every position (and insolvent accounts never
+    offset one another in every asset, for then they would have kept the equity they had). If the opposite
+    side is too small, the event requires all of it and `missing` says how much remains. Remainders below
+    1e-12 of the contracts netted are rounding and count as 0. The columns profit_ratio and realized_closed
+    belong to the old prices and are left out of the marked book.
+
+    Returns a Stress. Raises EventError for accounts that are insolvent before the move (book.solvent() leaves
+    them out, §8), unknown assets, moves that are not finite or <= -1, a negative fund, and prices or equities
+    beyond what a float holds.
+
+    >>> after = adl.stress(adl.examples.paper().book, {"BTC": 0.2, "ETH": -0.1}, fund=1000.0)
+    >>> adl.gross_water_filling(after.event).certificate.status
+    'certified'
     """
     need_solvent(book)
     return shocked(book, relative_moves(book, move, meant=meant), checked_fund(fund))

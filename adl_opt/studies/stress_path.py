@@ -31,22 +31,30 @@ def stress_path(
     *,
     meant: bool = False,
 ) -> pd.DataFrame:
-    """What a price path costs the exchange under each policy: `stress` step by step, the state carried
-    forward. One line a policy.
+    """What a price path costs the exchange under each policy: `stress`, step by step.
 
-    moves: a row a step, a column an asset, relative moves (above 1 only if meant=True, as in `stress`). In
-    every step the book is marked, the insolvent leave (the fund pays their deficit, then the exchange), and
-    the policy (Event -> Allocation; default: water-filling, of gross leverage in cross margin, and pro rata)
-    closes solvent positions at mark: equities stay, positions shrink. What no solvent account can take is
-    closed at mark outside the book, and its event counts as not filled.
+    - `book`, `fund`, `meant`: as of `stress`
+    - `moves`: a DataFrame, a row a step, a column an asset, relative moves
+    - `policies`: as of `compare` (default: water-filling, of gross leverage in cross margin, and pro rata)
 
-    Columns: lost (quote currency, by the exchange beyond the fund), deficit, fund left, accounts insolvent,
-    events, events not filled, closed notional (quote currency, at the prices of closing), and `contracts of X
-    closed` for the assets in which a policy closed any. With one asset and isolated margin water-filling
-    loses at most what any other policy does in the step after the first event, on every path (Thm 1). Further
-    on it can lose more, even on average over symmetric paths: it keeps alive whom another policy lets fail
-    early and cheaply (tested). Raises as `stress`, naming the step, and AllocationError if a
+    The state is carried forward: in every step the book is marked, the insolvent leave (the fund pays their
+    deficit, then the exchange), and the policy closes solvent positions at mark: equities stay, positions
+    shrink. What no solvent account can take is closed at mark outside the book, and its event counts as not
+    filled.
+
+    Returns a DataFrame, a line a policy: lost (quote currency, by the exchange beyond the fund), deficit,
+    fund left, accounts insolvent, events, events not filled, closed notional (quote currency, at the prices
+    of closing), and `contracts of X closed` for the assets in which a policy closed any. With one asset and
+    isolated margin water-filling loses at most what any other policy does in the step after the first event,
+    on every path. Further on it can lose more, even on average over symmetric paths: it keeps alive whom
+    another policy lets fail early and cheaply. Raises as `stress`, naming the step, and AllocationError if a
     policy does not return an Allocation of its event that clears.
+
+    Source: Thm 1; THEORY 3.6.
+
+    >>> moves = pd.DataFrame({"BTC": [0.2, 0.0], "ETH": [-0.1, 0.4]})
+    >>> adl.stress_path(adl.examples.paper().book, moves)["lost"].round().to_dict()  # quote currency
+    {'gross_water_filling': 37661.0, 'pro_rata': 35337.0}
     """
     import pandas as pd
 

@@ -28,10 +28,13 @@ def names() -> list[str]:
 
 
 def load(name: str | Path) -> Model:
-    """The Model of a file: `load("expected_loss")` from models/, `load("my_models/mine.py")` from anywhere.
+    """The Model of a file: one of ours by its name, yours by its path.
 
-    Raises ModelError if there is no such file, it fails on import, or it does not hold one MODEL =
-    adl.Model(...).
+    `name`: "expected_loss" for models/expected_loss.py, "my_models/mine.py" from anywhere. Raises ModelError
+    if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
+
+    >>> adl.load("cross_margin").problem().solve().certificate.status
+    'certified'
     """
     if not isinstance(name, (str, Path)):
         raise ModelError(

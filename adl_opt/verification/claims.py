@@ -29,12 +29,23 @@ def claim(
     seeds: int | Sequence[int] | None = None,
     n: int | None = None,
 ) -> Callable[[Callable[..., Any]], Claim]:
-    """Decorate a check(model) -> violation into a Claim named after the function; its docstring is the
-    statement if none is given.
+    """Make a function that measures violations into a Claim about a model; used as a decorator.
 
-    seeds: check(model, event) is asked of the model's events of these seeds (a number: 0, 1, ...) with n
-    accounts (default: its smallest size). None: there is nothing to ask of this event; if that is so of half
-    of them, the claim fails. Raises ModelError without a statement or source.
+    - `statement`: what is claimed; None: the function's docstring. `source`: where from
+    - `tolerance`: the violation (pure number) up to which it holds; `fails`: stated to be false
+    - `seeds`: the function is check(model, event), asked of the model's events of these seeds (a number: 0,
+      1, ...) with `n` accounts (default: its smallest size). None: it is check(model)
+
+    The function returns or yields violations >= 0, or None where there is nothing to ask of this event; if
+    that is so of half of them, the claim fails. Raises ModelError without a statement or source.
+
+    >>> @adl.claim(source="a triviality", tolerance=1e-12, seeds=2)
+    ... def no_worse(model, event):
+    ...     "Nobody ends above the highest leverage before."
+    ...     before, after = model.policy(event).leverages()
+    ...     return max(after.max() - before.max(), 0.0)
+    >>> no_worse.violation(adl.load("expected_loss"))
+    0.0
     """
 
     def made(check: Callable[..., Any]) -> Claim:
@@ -53,7 +64,15 @@ def claims(
     seeds: int | Sequence[int] | None = None,
     n: int | None = None,
 ) -> tuple[Claim, ...]:
-    """Claims whose checks are one line, as a table: rows of name, statement, source, tolerance, check."""
+    """Claims whose checks are one line, as a table.
+
+    `rows`: name, statement, source, tolerance, check; `fails`, `seeds`, `n` as of `claim`, for all of them.
+    Returns a tuple of Claims.
+
+    >>> row = "one_event", "the event is one", "a triviality", 0.0, lambda model: abs(len(model.sizes) - 1)
+    >>> [claim.name for claim in adl.claims(row)]
+    ['one_event']
+    """
     return tuple(
         replace(claim(statement, source, tolerance, fails, seeds=seeds, n=n)(check), name=name)
         for name, statement, source, tolerance, check in rows
@@ -83,8 +102,13 @@ def serves_every_law(
     seed: int = 1,
     laws: Sequence[Law] | None = None,
 ) -> Claim:
-    """The claim that the model's closed form is certified under eight unlike laws, or others, for each of
-    these measures, those that a function of the event gives, or the model's objective.
+    """The claim that a model's closed form is certified under eight unlike laws, or others.
+
+    `measures`: for each of these, those that a function of the event gives, or the model's objective; `laws`:
+    Laws, or None; `seed`: of the event; the others as of `claim`. Returns a Claim.
+
+    >>> bool(adl.serves_every_law().violation(adl.load("expected_loss")) < 1e-9)
+    True
     """
 
     @claim(statement, source, tolerance, seeds=(seed,))
@@ -107,8 +131,14 @@ def methods_agree(
     source: str = "independent definitions",
     problem: Callable[[Model, Event], Problem] | None = None,
 ) -> Claim:
-    """The claim of every model with a closed form: the solver, which knows no theorem, finds the same value,
-    and both are certified. problem: of an event, another one than the model's.
+    """The claim that solver, formula and policy of a model find the same value, and all are certified.
+
+    It is of every model with a closed form: the solver knows no theorem. `seeds`, `tolerance` (relative to
+    pro rata), `statement`, `source`: as of `claim`; `problem`: a function (model, event) -> Problem, of
+    another one than the model's. Returns a Claim.
+
+    >>> bool(adl.methods_agree(seeds=1).violation(adl.load("leverage_square")) < 1e-7)
+    True
     """
 
     @claim(statement, source, tolerance, seeds=seeds)
@@ -127,11 +157,17 @@ def methods_agree(
 def value_by_hand(
     statement: str, source: str, tolerance: float = 1e-9
 ) -> Callable[[Callable[[Event, Array], float]], Claim]:
-    """Decorate formula(event, amount) -> value, a line of numpy that uses nothing of the library's objective
-    or law, into the claim that the value is that.
+    """Make a line of numpy into the claim that the objective's value is that; used as a decorator.
 
-    Asked of two events each at pro rata and at the closed form (else at gross_water_filling); the violation
-    is relative.
+    The function is formula(event, amount) -> value, amount (legs,) contracts, and uses nothing of the
+    library's objective or law. It is asked of two events each at pro rata and at the closed form (else at
+    gross_water_filling); the violation is relative. `statement`, `source`, `tolerance`: as of `claim`.
+
+    >>> @adl.value_by_hand("the squares of leverages, weighted by equity", "the definition")
+    ... def by_hand(event, amount):
+    ...     return (event.book.equity * adl.examples.leverages(event, amount) ** 2).sum()
+    >>> bool(by_hand.violation(adl.load("leverage_square")) < 1e-9)
+    True
     """
 
     def made(formula: Callable[[Event, Array], float]) -> Claim:

@@ -32,13 +32,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A statement about a model. check(model) returns a violation >= 0, a pure number; it holds up to
-    `tolerance` (rounding).
+    """A statement about a model, with the check that measures how far it is violated.
 
-    Several numbers, returned (arrays, tuples) or yielded: the largest counts, below 0 is 0. None: there is
-    nothing to ask of this model. A claim is true for every seed it was given; one that finds its
-    counterexample reports how badly it fails. fails: the statement is known to be false of this model; it
-    stays in sight with its measured violation, which must exceed the tolerance.
+    - `name`, `statement`, `source`: text
+    - `check`: a function model -> violation >= 0, a pure number, several of them, returned (arrays, tuples)
+      or yielded (the largest counts, below 0 is 0), or None where there is nothing to ask of this model
+    - `tolerance`: the violation up to which it holds (rounding)
+    - `fails`: the statement is known to be false of this model; it stays in sight with its measured
+      violation, which must exceed the tolerance
+
+    `adl.claim` makes one of a function. A claim is true for every seed it was given; one that finds its
+    counterexample reports how badly it fails.
+
+    >>> said = {"name": "sized", "statement": "it has sizes", "source": "me", "tolerance": 0.0}
+    >>> adl.Claim(check=lambda model: not model.sizes, **said).violation(adl.load("cvar"))
+    0.0
     """
 
     name: str
@@ -49,7 +57,14 @@ class Claim:
     fails: bool = False
 
     def violation(self, model: Model) -> float | None:
-        """What check(model) finds, as one number. Raises ModelError if that is not numbers, or none."""
+        """What the check finds, as one number; None where there is nothing to ask.
+
+        `model`: a Model. Raises ModelError if it finds no numbers.
+
+        >>> model = adl.load("expected_loss")
+        >>> bool(model.claims[0].violation(model) <= model.claims[0].tolerance)
+        True
+        """
         found = self.check(model)
         if found is None:
             return None
@@ -100,11 +115,21 @@ OF_EVERY_MODEL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model: an objective, a law, a family of events event(n, seed) with n accounts, and claims about it.
+    """An objective, a law and a family of events, with what is claimed of them; one file in models/.
 
-    closed_form: a policy that solves it, if there is one; sizes: numbers of accounts for tests (the first)
-    and benchmarks; demo: whether `adl-opt demo` shows it. Raises ModelError without sizes or claims, or for
-    two claims of one name.
+    - `name`, `title`, `source`: text
+    - `objective`: an Objective; `law`: a Law or None
+    - `event`: a function (n, seed) -> Event with n accounts
+    - `sizes`: numbers of accounts for tests (the first) and benchmarks
+    - `claims`: Claims
+    - `closed_form`: a policy that solves it, if there is one
+    - `demo`: whether `adl-opt demo` shows it
+
+    Raises ModelError without sizes or claims, or for two claims of one name.
+
+    >>> model = adl.load("expected_loss")
+    >>> model.title, len(model.claims) > 3, model.problem(n=4).solve().method
+    ('expected loss in isolated margin: one common leverage, for every law', True, 'closed-form')
     """
 
     name: str
@@ -128,7 +153,13 @@ class Model:
             )
 
     def problem(self, n: int | None = None, seed: int = 0) -> Problem:
-        """The model's problem with n accounts (default: its smallest size)."""
+        """The model's problem.
+
+        `n`: how many accounts (default: its smallest size); `seed`: of the event. Returns a Problem.
+
+        >>> adl.load("cvar").problem(n=5, seed=1).solve().certificate.status
+        'certified'
+        """
         return Problem(self.objective, self.event(self.sizes[0] if n is None else n, seed), self.law)
 
     @property
@@ -238,8 +269,15 @@ def verdicts(model: Model) -> Iterator[Verdict]:
 
 
 def verify(model: Model) -> pd.DataFrame:
-    """Check every claim of a model: model, claim, statement, source, violation (pure number), tolerance,
-    holds, as_stated (some are stated to fail).
+    """Check every claim of a model: a table, a line a claim.
+
+    `model`: a Model. Returns a DataFrame model, claim, statement, source, violation (pure number), tolerance,
+    holds, as_stated (some claims are stated to fail), trouble. Of every model it also asks whether the
+    objective in CVXPY and in numpy is one, gaps are gaps and shadow prices are slopes. Raises ModelError for
+    what is no Model.
+
+    >>> bool(adl.verify(adl.load("minimax_leverage"))["as_stated"].all())
+    True
     """
     import pandas as pd
 

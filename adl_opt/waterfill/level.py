@@ -1,5 +1,12 @@
-"""The exact water level with caps: everyone above one leverage is brought down to it (THEORY 1). numpy
-only.
+"""The exact water level with caps: everyone above one leverage is brought down to it. numpy only.
+
+For arrays, without a book: `water_level` of one asset, `water_levels` of many.
+
+Source: Thm 1; THEORY 1.
+
+>>> level, closed = adl.waterfill.water_level([10.0, 10.0, 10.0], [5.0, 40.0, 2.5], 15.0)
+>>> round(level, 4), closed.round(4).tolist()  # 10 / 5 and 10 / 2.5 end at two thirds
+(0.6667, [6.6667, 0.0, 8.3333])
 """
 
 from __future__ import annotations
@@ -24,17 +31,23 @@ _FEW = 256  # accounts up to which a sort is faster than passes over memory
 def water_level(size: Array, equity: Array, required: float, cap: Array | None = None) -> tuple[float, Array]:
     """The common leverage after closing `required`, and what each account closes.
 
-    size (n,) >= 0 and required in one unit; equity (n,) > 0 in the same unit of account, so that size /
-    equity is a leverage (contracts with equity / price will do). Returns the level (x of equity) and closed
-    (n,), 0 <= closed <= size, with `math.fsum(closed) == required`. Accounts above the level end on it, the
-    others are untouched; equal leverages are reduced in proportion to equity. cap (n,), 0 <= cap <= size: the
-    most that each may close; accounts that would have to close more end above the level.
+    - `size` (n,) >= 0 and `required` in one unit, such as contracts; `equity` (n,) > 0 in the same unit of
+      account, so that size / equity is a leverage (contracts with equity / price will do)
+    - `cap` (n,), 0 <= cap <= size: the most that each may close; accounts that would have to close more end
+      above the level
 
-    With required = 0 the level is the highest leverage; with required = capacity the highest at which all is
-    closed that may be, 0 without a cap. Raises EventError if required is negative or above the capacity
-    `math.fsum(size)`, of the caps if there are, or an entry is out of its range. Source: Campbell et al.
-    (2026), Thm 1 and the depth form of THEORY 1. Depths are measured from the account at the cut: a reference
-    at the top loses all digits when leverages span many decades.
+    Returns the level (x of equity) and closed (n,), 0 <= closed <= size, with `math.fsum(closed) ==
+    required`. Accounts above the level end on it, the others are untouched; equal leverages are reduced in
+    proportion to equity. With required = 0 the level is the highest leverage; with required = capacity the
+    highest at which all is closed that may be, 0 without a cap. Depths are measured from the account at the
+    cut: a reference at the top loses all digits when leverages span many decades. Raises EventError if
+    required is negative or above the capacity `math.fsum(size)`, of the caps if there are, or an entry is out
+    of its range.
+
+    Source: Campbell et al. (2026), arXiv 2603.15963, Thm 1 and the depth form of THEORY 1.
+
+    >>> adl.waterfill.water_level([4.0, 1.0], [1.0, 1.0], 2.0)  # 4 comes down to 2
+    (2.0, array([2., 0.]))
     """
     size, equity = _floats("size", size), _floats("equity", equity)
     required = float(_floats("required", required))
@@ -97,8 +110,14 @@ def filled(size: Array, equity: Array, required: float, cap: Array | None = None
 def water_levels(
     size: Array, equity: Array, required: Array, cap: Array | None = None
 ) -> tuple[Array, Array]:
-    """`water_level` of K assets that m accounts each hold: size, equity, cap, closed (K, m), required, level
-    (K,).
+    """`water_level` of K assets that m accounts each hold.
+
+    `size`, `equity`, `cap` (K, m) and `required` (K,), as there. Returns level (K,) and closed (K, m).
+
+    >>> size, equity = np.array([[4.0, 1.0], [3.0, 3.0]]), np.ones((2, 2))
+    >>> level, closed = adl.waterfill.water_levels(size, equity, np.array([2.0, 2.0]))
+    >>> level.tolist(), closed.tolist()
+    ([2.0, 2.0], [[2.0, 0.0], [1.0, 1.0]])
     """
     inside = (required > 0) & (required < size.sum(axis=1) * (1 - _NEAR))
     plain = (

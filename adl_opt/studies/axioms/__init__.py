@@ -1,5 +1,11 @@
-"""Rules on trial: which promises a policy keeps, and the smallest counterexample where it does not (THEORY
-3).
+"""Rules on trial: which promises a policy keeps, and the smallest counterexample where it does not.
+
+`adl.axioms.check` of a policy.
+
+Source: THEORY 3.
+
+>>> adl.axioms.check("uniform", books=5).columns.tolist()
+['axiom', 'holds', 'counterexample']
 """
 
 from adl_opt.studies.axioms.search import check

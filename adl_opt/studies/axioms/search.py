@@ -22,15 +22,24 @@ _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinki
 
 
 def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> pd.DataFrame:
-    """Which axioms a policy keeps: one line an axiom, columns axiom, holds, counterexample.
+    """Which promises a policy keeps: a table, a line a promise, with a counterexample where it breaks one.
 
-    policy: any function Event -> Allocation, or a name that adl.policy knows. Searched are the known
-    instances of THEORY 3, then `books` random and degenerate one-asset books of shorts (identical accounts,
-    tied scores, no profit; the same seed, the same books) with 2 to 5 accounts. holds False comes with a
-    counterexample that was made as small as the search could: few accounts, round numbers, in contracts and
-    quote currency. holds True means that none was found, which is no proof; None that the policy refused
-    every book. "needs no law" reads whether the allocations were computed with a law, which an Event does not
-    hold. Raises AdlError for what is not a policy or does not clear.
+    - `policy`: any function Event -> Allocation, or a name that `adl.policy` knows
+    - `seed`, `books`: the known instances of THEORY 3 are searched, then `books` random and degenerate
+      one-asset books of shorts (identical accounts, tied scores, no profit; the same seed, the same books)
+      with 2 to 5 accounts
+
+    Returns a DataFrame axiom, holds, counterexample. holds False comes with a counterexample that was made as
+    small as the search could: few accounts, round numbers, in contracts and quote currency. holds True means
+    that none was found, which is no proof; None that the policy refused every book. "needs no law" reads
+    whether the allocations were computed with a law, which an Event does not hold. Raises AdlError for what
+    is not a policy or does not clear.
+
+    Source: THEORY 3.
+
+    >>> kept = adl.axioms.check("pro_rata", books=5).set_index("axiom")["holds"]
+    >>> kept[~kept.astype(bool)].index.tolist()
+    ['least maximal leverage']
     """
     import pandas as pd
 

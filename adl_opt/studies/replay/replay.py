@@ -39,8 +39,14 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What `replay` found. frame: see `to_frame`; required: wave, asset, side, required (contracts), and what
+    """What policies would have done in an event, wave by wave; made by `replay`.
+
+    `waves`: the event; `frame`: see `to_frame`; `required`: wave, asset, side, required (contracts), and what
     each policy could not find ("missing <policy>").
+
+    >>> result = adl.replay(adl.examples.twin(scale=0.005), ["pro_rata"])
+    >>> result.total()["touched"].to_dict()  # accounts
+    {'realized': 97, 'pro_rata': 97}
     """
 
     waves: Waves
@@ -50,24 +56,35 @@ class Replay:
     _legs: Index
 
     def to_frame(self) -> pd.DataFrame:
-        """One line a wave and policy, "realized" first (units in attrs["units"]).
+        """A table, a line a wave and policy, "realized" first; units in `attrs["units"]`.
 
-        required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it, or
-        1e-13 of all that was ever held of the asset, it is rounding and not counted), overtaken, dropped
-        (what a policy held more than reality of positions that the data then show on the other side):
-        notional, quote currency. accounts: in the book of the wave; touched, wholly_closed: how many of them
-        closed something, or everything (1e-12 of what a position ever was is nothing). contracts_closed,
-        notional_closed. leverage_max, leverage_p99, leverage_median: gross, after, over the accounts of the
-        book (closed ones have 0). elsewhere: half the distance (sum of absolute differences of notional)
-        between what was closed and what was realized, with what is missing as a place of its own, over the
-        required: 0 the same, 1 wholly different. With a law, each measure after the wave, and its certified
-        gap.
+        - required, missing (the requirement beyond what the policy's accounts still held; below 1e-9 of it,
+          or 1e-13 of all that was ever held of the asset, it is rounding and not counted), overtaken, dropped
+          (what a policy held more than reality of positions that the data then show on the other side):
+          notional, quote currency
+        - accounts: in the book of the wave; touched, wholly_closed: how many of them closed something, or
+          everything (1e-12 of what a position ever was is nothing)
+        - contracts_closed; notional_closed (quote currency); leverage_max, leverage_p99, leverage_median:
+          gross, after, over the accounts of the book (closed ones have 0)
+        - elsewhere: half the distance (sum of absolute differences of notional) between what was closed and
+          what was realized, with what is missing as a place of its own, over the required: 0 the same, 1
+          wholly different
+        - with a law, each measure after the wave, and its certified gap
+
+        >>> result = adl.replay(adl.examples.twin(scale=0.001), ["pro_rata"])
+        >>> result.to_frame()["policy"].unique().tolist()
+        ['realized', 'pro_rata']
         """
         return self.frame
 
     def closed(self, policy: str) -> pd.DataFrame:
-        """wave, account, asset, closed (contracts, signed like the position) of one policy, or "realized";
-        what closes nothing is left out. AdlError for another name.
+        """What one policy closed: a table wave, account, asset, closed (contracts, signed like the position).
+
+        `policy`: its name, or "realized"; what closes nothing is left out. Raises AdlError for another name.
+
+        >>> result = adl.replay(adl.examples.twin(scale=0.001), ["pro_rata"])
+        >>> result.closed("pro_rata").columns.tolist()
+        ['wave', 'account', 'asset', 'closed']
         """
         import pandas as pd
 
@@ -86,8 +103,15 @@ class Replay:
         ).infer_objects()
 
     def total(self) -> pd.DataFrame:
-        """One line a policy over all waves: notional closed, missing, overtaken and dropped (quote currency),
-        accounts touched, leverage after the last wave, elsewhere by position."""
+        """A table over all waves, a line a policy.
+
+        Notional closed, missing, overtaken and dropped (quote currency), accounts touched, leverage after the
+        last wave (x of equity), elsewhere by position (as in `to_frame`).
+
+        >>> result = adl.replay(adl.examples.twin(scale=0.005), ["pro_rata"])
+        >>> result.total()["elsewhere"].round(2).to_dict()
+        {'realized': 0.0, 'pro_rata': 0.09}
+        """
         import pandas as pd
 
         lines = []
@@ -117,17 +141,24 @@ def replay(
     prove: bool = False,
     progress: bool = True,
 ) -> Replay:
-    """Each policy on every wave of an event, on its own carried-forward state, beside what was realized
-    (adl_opt/studies/replay/state.py says how state is carried, and what is ignored).
+    """Each policy on every wave of a real event, on its own carried-forward state, beside what was realized.
 
-    policies: callables Event -> Allocation, or names that adl.policy knows (default: pro rata and
-    water-filling, of gross leverage in cross margin). An asset that was closed on both sides in one wave is
-    two events: shorts first, then longs. measures: objectives valued after each wave under `law` (default:
-    ExpectedLoss, if there is a law); "<measure> gap" is the relative distance to the proved optimum of that
-    wave on the policy's own state: in isolated margin always, in cross margin if prove=True (a solve a wave
-    and policy), nan otherwise and after two events. progress: a bar on a terminal, where it takes longer than
-    a few seconds. Raises EventError for accounts without positive equity (§8), SolveError naming the wave
-    where a policy fails, AllocationError where one does not clear.
+    - `waves`: Waves
+    - `policies`: as of `compare`; an asset that was closed on both sides in one wave is two events: shorts
+      first, then longs
+    - `measures`: objectives valued after each wave under `law` (default: ExpectedLoss, if there is a law);
+      "<measure> gap" is the relative distance to the proved optimum of that wave on the policy's own state:
+      in isolated margin always, in cross margin if `prove` (a solve a wave and policy), nan otherwise and
+      after two events
+    - `progress`: a bar on a terminal, where it takes longer than a few seconds
+
+    Returns a Replay; `adl_opt/studies/replay/state.py` says how state is carried, and what is ignored. Raises
+    EventError for accounts without positive equity (§8), SolveError naming the wave where a policy fails,
+    AllocationError where one does not clear.
+
+    >>> result = adl.replay(adl.examples.twin(scale=0.001), ["pro_rata", "gross_water_filling"])
+    >>> result.to_frame().shape[0]  # 9 waves, each realized and by two policies
+    27
     """
     import pandas as pd
 
