@@ -45,6 +45,7 @@ class RiskMeasure(Objective, template=True):
     """
 
     monotone = True
+    _hooks = (*Objective._hooks, "worst_weights")
 
     def value(self, m: SymbolsAt) -> float:
         return self.of(m.loss, m.probability)

@@ -38,7 +38,7 @@ def without_remainders(
     - `time_limit`: seconds
 
     A mixed-integer linear program, solved by HiGHS. Returns an Allocation whose certificate is that of the
-    problem *without* this condition, with a bound that is proved by us: its gap says what the condition costs
+    problem without this condition, with a bound that is proved by us: its gap says what the condition costs
     at most, and is rarely closed. Raises EventError for minima that are not positive numbers, SolveError
     where no such allocation clears exactly, the book is too large, or the time is up before one is found.
 
