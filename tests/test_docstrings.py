@@ -111,7 +111,9 @@ def test_a_docstring_can_fail():
     assert "NameError" in failures("Adds.\n\n>>> unknown", "raises")
     assert "example" in misshapen("Adds.") and "sentence" in misshapen(good.replace("Adds.\n", "Adds\n"))
     assert "order" in misshapen(good.replace("Raises none. ", "") + "\n\nRaises none.")
-    assert "columns" in misshapen("A" * LONGEST + good) and "Markdown" in misshapen(good[:5] + "(x)_+" + good[5:])
+    assert "columns" in misshapen("A" * LONGEST + good) and "Markdown" in misshapen(
+        good[:5] + "(x)_+" + good[5:]
+    )
 
 
 @pytest.mark.parametrize("name", ["CVaR", "Entropic", "WorstCase", "MeanSemideviation", "LeverageSquare"])

@@ -15,8 +15,8 @@ import adl_opt as adl
 
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
-    "errors, arrays, renamed, shown < text, inputs, progress, threads, numerics < data | laws < evaluation "
-    "< waterfill < objectives | examples < certificates < methods < problem < policies "
+    "errors, arrays, renamed, presented < text, inputs, progress, threads, numerics < data | laws "
+    "< evaluation < waterfill < objectives | examples < certificates < methods < problem < policies "
     "< studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level
 LEVEL = {

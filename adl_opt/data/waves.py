@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book, columns_of
 from adl_opt.data.columns import refuse_meanings
+from adl_opt.data.consistent_waves import check_waves
 from adl_opt.data.tables import (
     clock_column,
     factorize,
@@ -188,55 +189,8 @@ class Waves(ReadOnly):
             number["realized_closed"],
             {name: number[name] for name in OPTIONAL if name in number},
         )
-        self._check()
+        check_waves(self)
         return self
-
-    def _check(self) -> None:
-        n, d = len(self.accounts), len(self.assets)
-        leg = (self.wave * n + self.account) * d + self.asset
-        order = np.argsort(leg, kind="stable")
-        again = order[1:][np.diff(leg[order]) == 0]
-        self._refuse(again, "repeat a wave, account and asset", lambda j: "add them up or remove one (§9)")
-        self._refuse(
-            np.flatnonzero(self.price <= 0), "have no positive price", lambda j: f"{self.price[j]:.6g} (§9)"
-        )
-        self._one(self.wave * d + self.asset, self.price, "price", "asset")
-        self._one(self.wave * n + self.account, self.equity, "equity", "account")
-        against = np.flatnonzero(self.realized * np.sign(self.position) < 0)
-        self._refuse(
-            against,
-            "close against their position",
-            lambda j: (
-                f"{self.realized[j]:.9g} closed of {self.position[j]:.9g}; "
-                "realized_closed is signed like the position (§1)"
-            ),
-        )
-        beyond = np.flatnonzero(np.abs(self.realized) > np.abs(self.position))
-        self._refuse(
-            beyond,
-            "close more than was held",
-            lambda j: f"{float(self.realized[j])!r} of {float(self.position[j])!r} (§5)",
-        )
-
-    def _one(self, group: Index, values: Array, name: str, what: str) -> None:
-        """One value a group, or BookError."""
-        _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-        said = values[first][inverse]
-        self._refuse(
-            np.flatnonzero(values != said),
-            f"have another {name} than their {what} had earlier in the same wave",
-            lambda j: f"{float(said[j])!r} and {float(values[j])!r}; one wave, one {what}, one {name} (§9)",
-        )
-
-    def _refuse(self, rows: Index, what: str, number: Any) -> None:
-        if rows.size:
-            j = int(rows.min())
-            raise BookError(
-                f"{rows.size:,} of {len(self.wave):,} rows {what}, first row {j + 1}: wave "
-                f"{self.labels[self.wave[j]]}, "
-                f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}: "
-                f"{number(j)}"
-            )
 
     def book(self, wave: Any) -> Book:
         """The Book that the rows of one wave make, with the column realized_closed.

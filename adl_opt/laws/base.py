@@ -7,7 +7,6 @@ shortfall of accounts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,17 +16,15 @@ from numpy.typing import ArrayLike
 
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
-from adl_opt.inputs import SUM_TO_ONE, ask_moves
+from adl_opt.inputs import ask_moves
+from adl_opt.laws.price_tables import price_table, probabilities, refuse_prices
 from adl_opt.laws.sampling import frame_like, inverse, sobol
 from adl_opt.laws.validation import distinct, frozen, listing, numbers_of, set_fields, whole_number
 from adl_opt.numerics.readonly import ReadOnly
 from adl_opt.numerics.tail_integrals import UNIT
-from adl_opt.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_TYPICAL_MOVE, _HISTORY = 2.0, 20  # so many rows, all positive and half of them above 200 %, are prices
 
 
 _HOOKS = (
@@ -37,7 +34,7 @@ _HOOKS = (
 )  # fmt: skip
 
 
-class Law(ReadOnly, metaclass=Shown):
+class Law(ReadOnly):
     """How prices may move together until the exchange acts again: relative moves, one an asset.
 
     A law can be put in the order of a book's assets by label, made finite (`sample`, `quadrature`), and,
@@ -274,32 +271,9 @@ class Scenarios(Law):
             )
         distinct(assets, "moves")
         if not meant:
-            _refuse_prices(table)
+            refuse_prices(table)
             ask_moves(table, assets)
-        weight = (
-            np.full(len(table), 1 / len(table))
-            if probability is None
-            else numbers_of(probability, "probability")
-        )
-        if weight.shape != (len(table),):
-            raise LawError(
-                f"{len(table)} moves need {len(table)} probabilities, not an array of shape {weight.shape}"
-            )
-        if (weight < 0).any():
-            first = int(np.argmax(weight < 0))
-            raise LawError(
-                f"{(weight < 0).sum()} of {len(weight)} probabilities are negative, first number "
-                f"{first + 1}: {weight[first]:.6g}"
-            )
-        if abs(math.fsum(weight) - 1) > SUM_TO_ONE:
-            raise LawError(
-                f"the {len(weight)} probabilities sum to {math.fsum(weight):.12g}, not to 1; divide them "
-                "by their sum"
-            )
-        total = math.fsum(weight)
-        weight = (
-            weight / total if abs(total - 1) > 1e-14 else weight
-        )  # a rounding of the user's is none of the law
+        weight = probabilities(probability, len(table))
         set_fields(
             self,
             moves=frozen(table),
@@ -320,26 +294,7 @@ class Scenarios(Law):
         >>> adl.Scenarios.from_prices(prices).moves.round(6).tolist()
         [[0.1], [-0.1]]
         """
-        ordered = hasattr(prices, "to_numpy") and getattr(prices.index.dtype, "kind", "O") in "iufM"
-        if ordered and not prices.index.is_monotonic_increasing:
-            raise LawError(
-                "the rows of prices are not in the order of their index; sort them: prices.sort_index()"
-            )
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
-            raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
-        table = numbers_of(prices, "prices")
-        table = table[:, None] if table.ndim == 1 else table
-        if steps < 1 or len(table) <= steps:
-            raise LawError(
-                f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 "
-                "and below the number of rows"
-            )
-        if (table <= 0).any():
-            row, column = np.argwhere(table <= 0)[0]
-            raise LawError(
-                f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column "
-                f"{column + 1}: {table[row, column]:.6g}"
-            )
+        table = price_table(prices, steps)
         assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
         return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
 
@@ -382,17 +337,6 @@ class Scenarios(Law):
 
     def _draw(self, uniforms: Array) -> Array:
         return self.moves[inverse(self.probability, uniforms[:, 0])]
-
-
-def _refuse_prices(table: Array) -> None:
-    prices = (table > 0).all(axis=0) & (np.median(table, axis=0) > _TYPICAL_MOVE) & (len(table) >= _HISTORY)
-    if prices.any():
-        k = int(np.argmax(prices))
-        raise LawError(
-            f"column {k + 1} of the moves is positive throughout with median "
-            f"{float(np.median(table[:, k])):.6g}: these are prices, "
-            "not moves (0.05 is 5 %); use Scenarios.from_prices"
-        )
 
 
 def described(law: Law) -> str:

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from adl_opt.presented import Presented
+
 Kept = TypeVar("Kept")
 
 
@@ -36,7 +38,7 @@ def _own(value: Any) -> Any:
     return value if base is None else fixed(np.array(value))  # a view of what can be written into is not safe
 
 
-class ReadOnly:
+class ReadOnly(metaclass=Presented):
     """Whose arrays stay read-only in its copies: numpy does not keep that through pickle and deepcopy."""
 
     def __setstate__(self, state: dict[str, Any]) -> None:

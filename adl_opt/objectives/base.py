@@ -28,7 +28,7 @@ from adl_opt.objectives.hooks import (
     minorant_of,
     number_of,
 )
-from adl_opt.shown import Shown
+from adl_opt.presented import Presented
 from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
@@ -40,7 +40,7 @@ _PROOFS = (
 )  # fmt: skip
 
 
-class Objective(metaclass=Shown):
+class Objective(metaclass=Presented):
     """What is minimised over the allocations of an event; make a subclass to state your own.
 
     Say it twice: `express(m)` in CVXPY (convex) and `value(m)` in numpy; after every solve the two must agree

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,12 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
-from adl_opt.data.limits import LIMITS
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.problem import stored
+from adl_opt.problem import stored, written
 from adl_opt.renamed import renamed
 from adl_opt.waterfill.isolated import gross_levels
 
@@ -313,52 +311,8 @@ class Allocation:
         >>> adl.Allocation.load("allocation.json").certificate.proof.split(":")[0]
         'recorded'
         """
-        if not isinstance(path, (str, Path)):
-            raise AllocationError(
-                f"an allocation is saved to a path ending in .json, not to {type(path).__name__}"
-            )
-        path = Path(path)
-        if path.suffix.lower() != ".json":
-            raise AllocationError(
-                f"{str(path)!r}: an allocation is saved as .json; allocation.to_frame().to_csv(...) writes "
-                "a table"
-            )
-        if path.exists() and not overwrite:
-            raise AllocationError(
-                f"{str(path)!r} exists and is not overwritten; choose another name or say overwrite=True"
-            )
-        book = self.event.book
-        content = {
-            "format": stored.FORMAT,
-            "book": {
-                "accounts": book.accounts.tolist(),
-                "assets": list(book.assets),
-                "price": book.price.tolist(),
-                "equity": book.equity.tolist(),
-                "account": book.account.tolist(),
-                "asset": book.asset.tolist(),
-                "position": book.position.tolist(),
-                "extra": {name: column.tolist() for name, column in book.extra.items()},
-                "unused": list(book.unused),
-            },
-            "short": self.event.short,
-            "long": self.event.long,
-            **self.event.given_limits,
-            "amount": self.amount.tolist(),
-            "method": self.method,
-            "objective": self.objective_name,
-            "certificate": {stored.WRITTEN.get(k, k): _plain(v) for k, v in asdict(self.certificate).items()},
-            "price": [_plain(p) for p in self.shadow_price_by_asset.tolist()],
-            "parts": dict(self.parts),
-            "unique": self._known_unique(),
-            "price_range": None
-            if (ends := self._known_ends()) is None
-            else [[_plain(p) for p in end.tolist()] for end in ends],
-        }
-        try:
-            path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-        except OSError as error:
-            raise AllocationError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+        place = written.place_of(path, overwrite)
+        written.write(place, self, self._known_unique(), self._known_ends())
 
     @classmethod
     def load(cls, path: str | Path) -> Allocation:
@@ -383,24 +337,7 @@ class Allocation:
 
     @classmethod
     def _restored(cls, content: dict[str, Any]) -> Allocation:
-        book = stored.book_of(content.get("book"))
-        limits = {
-            kind.name: content[kind.name] for kind in LIMITS if kind.name in content
-        }  # or an older file
-        event = Event(book, short=content["short"], long=content["long"], **limits)
-        amount = stored.numbers(content, "amount", len(book.position))
-        certificate = stored.reviewed(event, amount, stored.certificate_of(content.get("certificate")))
-        return cls(
-            event,
-            amount,
-            stored.text(content, "method"),
-            stored.text(content, "objective"),
-            certificate,
-            stored.numbers(content, "price", len(book.assets), missing=True),
-            stored.parts_of(content),
-            stored.unique_of(content) if certificate.certified else None,
-            stored.ends_of(content, len(book.assets)),
-        )
+        return cls(*stored.fields_of(content))
 
     def __repr__(self) -> str:
         c = self.certificate
@@ -410,10 +347,3 @@ class Allocation:
             f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} "
             f"closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
         )
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no infinities or nan."""
-    if isinstance(value, float) and not np.isfinite(value):
-        return None if np.isnan(value) else ("inf" if value > 0 else "-inf")
-    return value

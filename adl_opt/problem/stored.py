@@ -16,6 +16,7 @@ from adl_opt.certificates.certificate import Certificate, check_tolerance, verdi
 from adl_opt.certificates.feasibility import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
+from adl_opt.data.limits import LIMITS
 from adl_opt.errors import AllocationError, UncertifiedWarning
 
 FORMAT, RECORDED = "adl_opt allocation 1", "recorded"
@@ -42,6 +43,26 @@ def content_of(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise AllocationError(f"{str(path)!r} is not an allocation saved by adl_opt ({FORMAT!r} expected)")
     return content
+
+
+def fields_of(content: dict[str, Any]) -> tuple[Any, ...]:
+    """The fields of an Allocation, in its order, of a file's content."""
+    book = book_of(content.get("book"))
+    limits = {kind.name: content[kind.name] for kind in LIMITS if kind.name in content}  # or an older file
+    event = Event(book, short=content["short"], long=content["long"], **limits)
+    amount = numbers(content, "amount", len(book.position))
+    certificate = reviewed(event, amount, certificate_of(content.get("certificate")))
+    return (
+        event,
+        amount,
+        text(content, "method"),
+        text(content, "objective"),
+        certificate,
+        numbers(content, "price", len(book.assets), missing=True),
+        parts_of(content),
+        unique_of(content) if certificate.certified else None,
+        ends_of(content, len(book.assets)),
+    )
 
 
 def book_of(stored: Any) -> Book:

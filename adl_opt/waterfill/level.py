@@ -1,8 +1,6 @@
 """The exact water level with caps: everyone above one leverage is brought down to it. numpy only.
 
-For arrays, without a book: `water_level` of one asset, `water_levels` of many.
-
-Source: Thm 1; THEORY 1.
+`water_level` of one asset, `water_levels` of many. Source: Thm 1; THEORY 1.
 
 >>> level, closed = adl.waterfill.water_level([10.0, 10.0, 10.0], [5.0, 40.0, 2.5], 15.0)
 >>> round(level, 4), closed.round(4).tolist()  # 10 / 5 and 10 / 2.5 end at two thirds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABCMeta
 
 
-class Shown(ABCMeta):
+class Presented(ABCMeta):
     """The type of classes whose names without an underscore are shown, their hooks where they are explained.
 
     A hook, a name in `_hooks`, is what the library may ask of a class and a user seldom does: it is shown of
