@@ -2,8 +2,6 @@
 account of it is real (§14).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from adl_opt.arrays import Array, Index

@@ -33,11 +33,12 @@ from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
 _SAYS = ("value", "express", "money", "of")
-_PROOFS = (
+PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
     "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost", "monotone", "unit",
     "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
+HOOKS = (*PROOFS, "weighted_parts")  # what the library may ask of an objective
 
 
 class Objective(metaclass=Presented):
@@ -80,7 +81,7 @@ class Objective(metaclass=Presented):
     # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
     expected_loss_weight: float | None = None
     _template: ClassVar[bool] = True
-    _hooks = (*_PROOFS, "weighted_parts")
+    _hooks = HOOKS
 
     def __init_subclass__(cls, template: bool = False, **keywords: Any) -> None:
         """Proofs, closed forms and names belong to a value: none is inherited past the class that says the
@@ -94,7 +95,7 @@ class Objective(metaclass=Presented):
         first = {name: k for k, base in reversed(list(enumerate(cls.__mro__))) for name in vars(base)}
         said = min(first[name] for name in _SAYS if name in first)
         default = next((base for base in cls.__mro__ if vars(base).get("_template")), Objective)
-        for name in _PROOFS:
+        for name in PROOFS:
             if name in first and first[name] > said and not vars(cls.__mro__[first[name]]).get("_template"):
                 setattr(cls, name, vars(default).get(name, getattr(Objective, name, None)))
 

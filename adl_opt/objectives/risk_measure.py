@@ -21,7 +21,7 @@ from adl_opt.evaluation.minorants import Dual, Minorant, scenario_support
 from adl_opt.evaluation.rounding import measure_rounding, scenario_rounding
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.inputs import SUM_TO_ONE
-from adl_opt.objectives.base import Objective
+from adl_opt.objectives.base import HOOKS, Objective
 from adl_opt.objectives.hooks import dual_of
 
 _ROUNDING = 1e-9  # relative, when a dual is held against its measure
@@ -45,7 +45,7 @@ class RiskMeasure(Objective, template=True):
     """
 
     monotone = True
-    _hooks = (*Objective._hooks, "worst_weights")
+    _hooks = (*HOOKS, "worst_weights")
 
     def value(self, m: SymbolsAt) -> float:
         return self.of(m.loss, m.probability)
