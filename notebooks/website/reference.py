@@ -70,7 +70,8 @@ class Reference:
 
     def index(self) -> str:
         """Markdown of the page that lists every name."""
-        lines = ["# Reference", "", "`import adl_opt as adl`; every name below is `adl.NAME`.", ""]
+        given = "`import adl_opt as adl, numpy as np, pandas as pd` is given to every example"
+        lines = ["# Reference", "", f"Every name below is `adl.NAME`; {given}.", ""]
         for folder, names in self.by_folder.items():
             if names:
                 lines += [f"## {folder}", f"{FOLDERS[folder]}.", "", "| name | what it is |", "|---|---|"]
