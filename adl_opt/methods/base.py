@@ -27,7 +27,7 @@ class Request:
 
     compiled: the normalised objective under a law (aligned, or None), with the programs compiled so far;
     tolerance: the relative gap that counts as certified; solver, time_limit (seconds): for conic programs;
-    progress: whether a bar is wanted; written: the objective as the user wrote it, for messages.
+    written: the objective as the user wrote it, for messages.
     """
 
     compiled: "Compiled"
@@ -35,7 +35,6 @@ class Request:
     tolerance: float = TOLERANCE
     solver: str | None = None
     time_limit: float | None = None
-    progress: bool = False
     written: Objective | None = None
 
     @property

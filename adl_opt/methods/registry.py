@@ -9,7 +9,7 @@ from adl_opt.methods.base import INTERRUPTED, Found, Method, Request
 from adl_opt.methods.closed_form import ClosedForm
 from adl_opt.methods.conic.solve import ConicMethod
 from adl_opt.methods.snapping import assess_at_ends
-from adl_opt.progress import bar
+from adl_opt.progress import falling
 
 
 class Separable(Method):
@@ -26,7 +26,7 @@ class Separable(Method):
 
     def solve(self, request: Request) -> Found:
         problem, tol = (request.objective, request.event, request.law), request.tolerance
-        with bar(request.progress, f"{len(request.event.book.accounts):,} accounts", tol) as watch:
+        with falling("the gap", tol) as watch:
             amount, evidence, interrupted = separable.solve(*problem, tol, watch)
         if separable.piece_by_piece(*problem):
             proof = assess(*problem, amount, evidence, tol)

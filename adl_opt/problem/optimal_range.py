@@ -11,6 +11,7 @@ import numpy as np
 
 from adl_opt.errors import SolveError
 from adl_opt.problem.problem import Problem
+from adl_opt.progress import waiting
 from adl_opt.threads import unheard
 
 if TYPE_CHECKING:
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 
 def optimal_range(
-    problem: Problem, *, short: Mapping[str, Any] | None = None, long: Mapping[str, Any] | None = None
+    problem: Problem,
+    *,
+    short: Mapping[str, Any] | None = None,
+    long: Mapping[str, Any] | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """How much each position can close at an optimum, the others following: a table, a line a leg.
 
     - `problem`: a Problem
     - `short`, `long`: another requirement, as in `Problem.solve`
+    - `progress`: a bar on a terminal
 
     Returns a DataFrame account, asset, least, most (contracts, signed like the position). Isolated margin: in
     closed form for ExpectedLoss, MaxLeverage, leverage powers and, with one asset to decide, every risk
@@ -49,7 +55,7 @@ def optimal_range(
             f"optimal_range takes a Problem, not {problem!r}: adl.optimal_range(adl.Problem(objective, "
             "event, law))"
         )
-    with unheard():
+    with unheard(), waiting("the optimum", progress):
         best = problem.solve(short=short, long=long)
     if not best.certificate.certified:
         raise SolveError(
@@ -57,7 +63,8 @@ def optimal_range(
             f"{best.certificate.gap:.2g}; "
             f"{best.certificate.proof}), so that its ranges cannot be told; see problem.solve()"
         )
-    least, most, how, within = problem.optima(best).ranges()
+    with waiting("what else is optimal", progress):
+        least, most, how, within = problem.optima(best).ranges()
     book = best.event.book
     sign = np.sign(book.position)
     frame = pd.DataFrame(

@@ -27,6 +27,7 @@ from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
 from adl_opt.problem.shadow_prices import price_ranges
 from adl_opt.problem.sweep import line, requirements
+from adl_opt.progress import counted, waiting
 from adl_opt.threads import uncertified
 
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ class Problem:
           the sense of LeverageSquare; the default where a closed form gives it), "fewest-accounts" (as few
           accounts reduced as can be) or "keep-hedges" (least notional closed of positions against the rest of
           their account)
-        - `progress`: a bar on stderr where the separable method takes its steps; an interrupt (Ctrl-C) during
-          them keeps the best allocation so far, with what is proved about it
+        - `progress`: a bar on a terminal (stderr); where the separable method takes its steps, it shows how
+          far the gap has come down, and an interrupt (Ctrl-C) keeps the best allocation so far, with what is
+          proved about it
 
         Returns an Allocation. An open gap is a UncertifiedWarning and status "uncertified", never silence;
         below a millionth of the objective at pro rata it is the status "negligible", without a warning.
@@ -132,8 +134,9 @@ class Problem:
             raise SolveError(f"prefer = {prefer!r} is not known; there are {', '.join(PREFER)}")
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         solver = None if solver is None else solver.upper()
-        request = Request(self._compiled, event, tol, solver, time_limit, progress, self.objective)
-        amount, proof, answered_by = answer(request, method)
+        request = Request(self._compiled, event, tol, solver, time_limit, self.objective)
+        with waiting(f"{len(event.book.accounts):,} accounts", progress):
+            amount, proof, answered_by = answer(request, method)
         if proof.certificate.status == "infeasible":
             raise SolveError(
                 f"closed_form of {self.objective} {proof.certificate.proof}; it must return contracts "
@@ -174,12 +177,13 @@ class Problem:
         method: str = AUTO,
         tol: float = TOLERANCE,
         loading: Any = None,
+        progress: bool = False,
     ) -> pd.DataFrame:
         """The problem solved for one requirement after the other: a table, a line each.
 
         `short`, `long`: asset -> a list of requirements (contracts; lists of one length, numbers are
-        repeated), replacing the event's whole requirement as in `solve`; `method`, `tol` as there; `loading`
-        as in `factor_water_filling`.
+        repeated), replacing the event's whole requirement as in `solve`; `method`, `tol`, `progress` as
+        there; `loading` as in `factor_water_filling`.
 
         Returns a DataFrame: the requirement (contracts), status, method, objective (its value), gap, shadow
         price by asset (quote currency per contract), highest leverage and, for at most 100 accounts, the
@@ -199,9 +203,10 @@ class Problem:
         factor = (
             None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
         )
-        points = requirements(short, long)
-        solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in points)
-        return pd.DataFrame([line(allocation, factor) for allocation in solved])
+        points = list(requirements(short, long))
+        with counted(points, "requirements", progress) as asked:
+            solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in asked)
+            return pd.DataFrame([line(allocation, factor) for allocation in solved])
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""

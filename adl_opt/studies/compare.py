@@ -20,6 +20,7 @@ from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.registry import default_policies, policy
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import Problem
+from adl_opt.progress import counted
 from adl_opt.studies.burden import bearing
 from adl_opt.threads import unheard
 
@@ -32,6 +33,8 @@ def compare(
     law: Law | None = None,
     policies: Sequence[Policy | str] | None = None,
     measures: Sequence[Objective] | None = None,
+    *,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Policies beside the optimum of each measure: what they cost, and who bears it; a table.
 
@@ -40,12 +43,13 @@ def compare(
       knows, in a list, or in a dict by name (default: pro rata, and water-filling, of gross leverage in cross
       margin)
     - `measures`: objectives (default: MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare)
+    - `progress`: a bar on a terminal
 
     Returns a DataFrame, a row a policy and a row "optimum of ..." a measure. For each measure: its value
     (quote currency, or x of equity), "... excess" above the proved lower bound (what the rule costs at most,
     in the same unit) and "... gap" (relative, §11). Then who bears it: accounts reduced, wholly closed, share
     of the most levered tenth, Gini coefficient. A policy that does not clear or leaves its box is named "...
-    (infeasible)" and has no excess. Raises AdlError for what is no policy or measure.
+    (infeasible)" and has no excess. `attrs["units"]` names units. Raises AdlError for what is no policy or measure.
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> adl.compare(event)[["MaxLeverage", "MaxLeverage excess", "accounts reduced"]].round(4)
@@ -75,10 +79,11 @@ def compare(
             "__str__ that tells them apart"
         )
     aligned = None if law is None else law.for_book(event.book)
-    rows: list[tuple[str, Allocation]] = [(named(rule), applied(rule, event)) for rule in chosen]
+    with counted(chosen, "policies", progress, named) as rules_:
+        rows = [(named(rule), applied(rule, event)) for rule in rules_]
     bounds: dict[str, float] = {}
-    with unheard():  # the gap stands in the table
-        for measure in wanted:
+    with unheard(), counted(wanted, "the optimum of", progress, str) as asked:  # the gap stands in the table
+        for measure in asked:
             # A measure that can only be valued has the bound of one below it, and no optimum to show.
             under = measure.lower_bound_objective()
             best = Problem(measure if under is None else under, event, law).solve()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from adl_opt.errors import AllocationError, EventError
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.water_filling import gross_water_filling, water_filling
+from adl_opt.progress import counted
 from adl_opt.studies.compare import named, rules
 from adl_opt.studies.stress import checked_fund, need_solvent, relative_moves, shocked
 
@@ -30,12 +31,14 @@ def stress_path(
     fund: float = 0.0,
     *,
     meant: bool = False,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """What a price path costs the exchange under each policy: `stress`, step by step.
 
     - `book`, `fund`, `meant`: as of `stress`
     - `moves`: a DataFrame, a row a step, a column an asset, relative moves
     - `policies`: as of `compare` (default: water-filling, of gross leverage in cross margin, and pro rata)
+    - `progress`: a bar on a terminal
 
     The state is carried forward: in every step the book is marked, the insolvent leave (the fund pays their
     deficit, then the exchange), and the policy closes solvent positions at mark: equities stay, positions
@@ -80,7 +83,11 @@ def stress_path(
             f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own "
             "__name__"
         )
-    rows = [_walked(book, steps, policy, checked_fund(fund)) for policy in chosen]
+    money, rows = checked_fund(fund), []
+    with counted(chosen, "the path under", progress, named) as policies_:
+        for policy in policies_:
+            with counted(steps, "steps") as walk:
+                rows.append(_walked(book, walk, policy, money))
     contracts = np.array([closed for _, closed in rows])
     table = pd.DataFrame([line for line, _ in rows], index=pd.Index(names, name="policy"))
     for k in np.flatnonzero(contracts.any(axis=0)) if rows else ():
@@ -89,7 +96,7 @@ def stress_path(
 
 
 def _walked(
-    start: Book, steps: Sequence[Array], policy: Policy, fund: float
+    start: Book, steps: Iterable[Array], policy: Policy, fund: float
 ) -> tuple[dict[str, float], Array]:
     book: Book | None = start
     lost, deficits, notional = [0.0], [0.0], [0.0]

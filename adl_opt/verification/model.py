@@ -24,6 +24,7 @@ from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
+from adl_opt.progress import counted
 from adl_opt.verification import soundness
 
 if TYPE_CHECKING:
@@ -260,19 +261,19 @@ def checked(model: Model, one: Claim) -> Verdict | None:
     return None if violation is None else Verdict(model=model.name, claim=one, violation=violation)
 
 
-def verdicts(model: Model) -> Iterator[Verdict]:
-    """Check claim after claim, as they are asked for: the model's own, then those of every model."""
-    for one in (*model.claims, *OF_EVERY_MODEL):
-        verdict = checked(model, one)
-        if verdict is not None:
-            yield verdict
+def verdicts(model: Model, progress: bool = False) -> list[Verdict]:
+    """The verdicts on all claims: the model's own, then those of every model."""
+    claims = (*model.claims, *OF_EVERY_MODEL)
+    with counted(claims, f"checking {model.name}", progress, lambda one: one.name) as asked:
+        found = [checked(model, one) for one in asked]
+    return [verdict for verdict in found if verdict is not None]
 
 
-def verify(model: Model) -> pd.DataFrame:
+def verify(model: Model, *, progress: bool = False) -> pd.DataFrame:
     """Check every claim of a model: a table, a line a claim.
 
-    `model`: a Model. Returns a DataFrame model, claim, statement, source, violation (pure number), tolerance,
-    holds, as_stated (some claims are stated to fail), trouble. Of every model it also asks whether the
+    `model`: a Model; `progress`: a bar on a terminal. Returns a DataFrame model, claim, statement, source,
+    violation (pure number), tolerance, holds, as_stated (some claims are stated to fail), trouble. Of every model it also asks whether the
     objective in CVXPY and in numpy is one, gaps are gaps and shadow prices are slopes. Raises ModelError for
     what is no Model.
 
@@ -297,5 +298,5 @@ def verify(model: Model) -> pd.DataFrame:
             "as_stated": v.as_stated,
             "trouble": v.trouble,
         }
-        for v in verdicts(model)
+        for v in verdicts(model, progress)
     )

@@ -27,6 +27,7 @@ from adl_opt.methods.conic.program import Program, clearing_rows
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, evaluate
+from adl_opt.progress import counted
 from adl_opt.threads import SHARED, shared
 
 WITHIN = 1e-8  # of the optimum: how far above it allocations count as optimal if these are no polyhedron
@@ -176,7 +177,8 @@ def _ends_of_each(costs: Any, least: Callable[[Array], float]) -> tuple[Array, A
     """(least, largest) value of each row of `costs` (K, free legs), given the least value of a cost."""
     table: Any = sp.csr_array(costs)
     rows = (table[[k]].toarray().ravel() for k in range(table.shape[0]))
-    ends = np.array([(least(row), -least(-row)) for row in rows])
+    with counted(range(table.shape[0]), "two programs a position") as numbers:
+        ends = np.array([(least(row), -least(-row)) for _, row in zip(numbers, rows)])
     return ends[:, 0], ends[:, 1]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from adl_opt.errors import AdlError, EventError
 from adl_opt.policies.base import Policy
+from adl_opt.progress import counted
 from adl_opt.studies.axioms.cases import SEEDS, Choice, Probe, State, random_state
 from adl_opt.studies.axioms.catalogue import AXIOMS, Axiom, Found
 
@@ -21,13 +22,16 @@ if TYPE_CHECKING:
 _BOOKS, _MOST_SHRUNK = 100, 400  # random books an axiom; evaluations of shrinking
 
 
-def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> pd.DataFrame:
+def check(
+    policy: Policy | str, seed: int = 1, books: int = _BOOKS, *, progress: bool = False
+) -> pd.DataFrame:
     """Which promises a policy keeps: a table, a line a promise, with a counterexample where it breaks one.
 
     - `policy`: any function Event -> Allocation, or a name that `adl.policy` knows
     - `seed`, `books`: the known instances of THEORY 3 are searched, then `books` random and degenerate
       one-asset books of shorts (identical accounts, tied scores, no profit; the same seed, the same books)
       with 2 to 5 accounts
+    - `progress`: a bar on a terminal
 
     Returns a DataFrame axiom, holds, counterexample. holds False comes with a counterexample that was made as
     small as the search could: few accounts, round numbers, in contracts and quote currency. holds True means
@@ -47,17 +51,19 @@ def check(policy: Policy | str, seed: int = 1, books: int = _BOOKS) -> pd.DataFr
         raise AdlError(f"seed = {seed!r}: a whole number, at least 0; the same seed, the same books")
     probe = Probe(policy)
     rows, counts = [], {}
-    for number, axiom in enumerate(AXIOMS):
-        broken, asked, refused = _search(probe, axiom, np.random.default_rng([seed, number]), books)
-        counts[axiom.name] = asked
-        holds = None if not asked else broken is None
-        said = "" if asked else f"not tested: {refused or 'no book could be asked'}"
-        if broken is not None:
-            state, choice = _shrunk(probe, axiom, *broken)
-            found = axiom.breaks(probe, state, choice)
-            assert found is not None  # only what breaks is kept
-            said = f"{state}: {found[1]}"
-        rows.append((axiom.name, holds, said))
+    axioms = tuple(enumerate(AXIOMS))
+    with counted(axioms, "looking for counterexamples", progress, lambda pair: pair[1].name) as looked:
+        for number, axiom in looked:
+            broken, asked, refused = _search(probe, axiom, np.random.default_rng([seed, number]), books)
+            counts[axiom.name] = asked
+            holds = None if not asked else broken is None
+            said = "" if asked else f"not tested: {refused or 'no book could be asked'}"
+            if broken is not None:
+                state, choice = _shrunk(probe, axiom, *broken)
+                found = axiom.breaks(probe, state, choice)
+                assert found is not None  # only what breaks is kept
+                said = f"{state}: {found[1]}"
+            rows.append((axiom.name, holds, said))
     frame = pd.DataFrame(rows, columns=["axiom", "holds", "counterexample"]).astype({"holds": object})
     frame.attrs["says"] = {axiom.name: axiom.says for axiom in AXIOMS}
     frame.attrs["asked"] = counts  # books that the policy did not refuse, up to the first counterexample

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def replay(
       "<measure> gap" is the relative distance to the proved optimum of that wave on the policy's own state:
       in isolated margin always, in cross margin if `prove` (a solve a wave and policy), nan otherwise and
       after two events
-    - `progress`: a bar on a terminal, where it takes longer than a few seconds
+    - `progress`: a bar on a terminal, where it takes longer than a second
 
     Returns a Replay; `adl_opt/studies/replay/state.py` says how state is carried, and what is ignored. Raises
     EventError for accounts without positive equity (§8), SolveError naming the wave where a policy fails,
@@ -171,27 +171,33 @@ def replay(
     states = {name: State(len(tape.legs)) for name in chosen}
     lines, required = [], []
     closed: dict[str, list[tuple[Index, Array]]] = {name: [] for name in chosen}
-    for w in counted(range(len(waves.labels)), "replaying waves", progress):
-        tape.turn(w)
-        need = tape.required()
-        missing: dict[str, Array] = {}
-        for name, policy in chosen.items():
-            done = states[name].step(
-                tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove
-            )
-            missing[name] = done.missing
-            lines.append({"wave": waves.labels[w], "policy": name, **done.line})
-            hit = np.flatnonzero(done.closed)
-            closed[name].append((tape.seen[hit], done.closed[hit]))
-        for side, asset in zip(*np.nonzero(need)):
-            short = {
-                f"missing {name}": value[side, asset] for name, value in missing.items() if name != REALIZED
-            }
-            said = {"wave": waves.labels[w], "asset": waves.assets[asset], "side": ("short", "long")[side]}
-            required.append({**said, "required": need[side, asset], **short})
+    with counted(range(len(waves.labels)), "replaying waves", progress) as numbers:
+        for w in numbers:
+            tape.turn(w)
+            need = tape.required()
+            missing: dict[str, Array] = {}
+            for name, policy in chosen.items():
+                done = states[name].step(
+                    tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove
+                )
+                missing[name] = done.missing
+                lines.append({"wave": waves.labels[w], "policy": name, **done.line})
+                hit = np.flatnonzero(done.closed)
+                closed[name].append((tape.seen[hit], done.closed[hit]))
+            required += _required(waves, w, need, missing)
     frame = pd.DataFrame(lines)
     frame.attrs["units"] = UNITS
     return Replay(waves, frame, pd.DataFrame(required), closed, tape.legs)
+
+
+def _required(waves: Waves, w: int, need: Array, missing: dict[str, Array]) -> list[dict[str, Any]]:
+    """A line a side and asset of wave number w: what was required, and what each policy left missing."""
+    lines = []
+    for side, asset in zip(*np.nonzero(need)):
+        said = {"wave": waves.labels[w], "asset": waves.assets[asset], "side": ("short", "long")[side]}
+        short = {f"missing {name}": left[side, asset] for name, left in missing.items() if name != REALIZED}
+        lines.append({**said, "required": need[side, asset], **short})
+    return lines
 
 
 def _chosen(waves: Waves, given: list[Policy] | None) -> dict[str, Policy | None]:
