@@ -75,7 +75,7 @@ def separable_is_conic(model):
 
 MODEL = adl.Model(
     name="cross_margin",
-    title="expected loss in cross margin: the paper's four hedged accounts",
+    title="expected loss in cross margin: the paper's four accounts",
     source="Campbell et al. (2026), cross-margin example",
     objective=adl.ExpectedLoss(), law=LAW, sizes=(4, 40, 400), demo=True,
     event=lambda n, seed: adl.examples.paper() if n == 4 else adl.examples.like_the_four(n, seed),

@@ -74,7 +74,7 @@ def value_by_hand(start, amount):
 
 MODEL = adl.Model(
     name="cvar",
-    title="CVaR in isolated margin: any allocation that stays above a leverage cutoff",
+    title="CVaR in isolated margin: anything above a leverage cutoff",
     source="Campbell et al. (2026), CVaR; Thm 2",
     objective=adl.CVaR(LEVEL), law=LAW, closed_form=adl.water_filling, sizes=(20, 500),
     event=lambda n, seed: adl.examples.random_shorts(n, seed, share=0.2, leverage=15.0),

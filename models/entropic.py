@@ -59,7 +59,7 @@ def value_by_hand(start, amount):
 
 MODEL = adl.Model(
     name="entropic",
-    title="entropic risk in isolated margin: the same optima as the expected loss, at every risk aversion",
+    title="entropic risk in isolated margin: optima of the expected loss",
     source="Campbell et al. (2026), monotone risk measures; Thm 2",
     objective=adl.Entropic(1e-6), law=LAW, closed_form=adl.water_filling, sizes=(20, 200),
     event=lambda n, seed: adl.examples.random_shorts(n, seed, leverage=8.0),

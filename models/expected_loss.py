@@ -68,7 +68,7 @@ def merging_can_help(model):
 
 MODEL = adl.Model(
     name="expected_loss",
-    title="expected loss in isolated margin: one common leverage, for every law",
+    title="expected loss in isolated margin: one leverage, for every law",
     source="Campbell et al. (2026), Thm 1",
     objective=adl.ExpectedLoss(), law=LAW, closed_form=adl.water_filling,
     event=adl.examples.random_shorts, sizes=(30, 1_000, 100_000),

@@ -75,7 +75,7 @@ EXAMPLES = adl.claims(
 
 MODEL = adl.Model(
     name="factor",
-    title="one factor, several assets: level factor leverage as far as clearing allows",
+    title="one factor, several assets: level factor leverage",
     source="Campbell et al. (2026), single factor; Thm 3",
     objective=adl.FactorLeverageSquare(),
     law=adl.OneFactor(LOADING, adl.Scenarios([-0.3, -0.1, 0.0, 0.1, 0.4])),

@@ -57,7 +57,7 @@ def limit_of_samples(model, start):
 
 MODEL = adl.Model(
     name="gaussian",
-    title="expected loss in cross margin under Gaussian moves: exact, without scenarios",
+    title="cross margin under Gaussian moves: exact, without scenarios",
     source="Campbell et al. (2026), elliptical laws",
     law=adl.Gaussian({a: dict(zip(PRICE, row)) for a, row in zip(PRICE, COVARIANCE.tolist())}),
     objective=adl.ExpectedLoss(), event=event, sizes=(8, 50),

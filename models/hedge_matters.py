@@ -56,7 +56,7 @@ def in_a_crowd(model, start):
 
 MODEL = adl.Model(
     name="hedge_matters",
-    title="gross leverage misleads: of two accounts with one gross leverage, close the unhedged",
+    title="of two accounts with one gross leverage, close the unhedged",
     source="Campbell et al. (2026), cross margin",
     objective=adl.ExpectedLoss(), event=event, sizes=(2, 50),
     law=adl.Gaussian({a: dict(zip(PRICE, row)) for a, row in zip(PRICE, COVARIANCE.tolist())}),

@@ -78,7 +78,7 @@ def bound_is_attained(model):
 
 MODEL = adl.Model(
     name="lots",
-    title="whole lots after water-filling: exact clearing, and what rounding costs at most",
+    title="whole lots after water-filling, and what rounding costs",
     source="ours; the optimum without lots: Campbell et al. (2026), Thm 1",
     objective=adl.ExpectedLoss(), law=adl.Gaussian({"BTC": {"BTC": 0.05**2}}), closed_form=adl.water_filling,
     event=lambda n, seed: adl.examples.random_shorts(n, seed, digits=3), sizes=(30, 1_000, 10_000),

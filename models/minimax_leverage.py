@@ -34,7 +34,7 @@ def unique(model, start):
 
 MODEL = adl.Model(
     name="minimax_leverage",
-    title="the least highest leverage: water-filling is its only minimiser",
+    title="least highest leverage: water-filling is its only minimiser",
     source="Campbell et al. (2026), minimax leverage; Thm 1",
     objective=adl.MaxLeverage(),
     law=None,

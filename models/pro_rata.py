@@ -52,7 +52,7 @@ FALSE = adl.claims(
 
 MODEL = adl.Model(
     name="pro_rata",
-    title="everyone closes the same fraction: proof against splits and mergers, blind to leverage",
+    title="one fraction for all: proof against splits and mergers",
     source="ours; promises: THEORY 3",
     objective=ClosedEvenly(), law=None, closed_form=adl.pro_rata,
     event=adl.examples.random_shorts, sizes=(30, 1_000, 100_000),

@@ -73,7 +73,7 @@ BROKEN = adl.claims(
 )  # fmt: skip
 MODEL = adl.Model(
     name="queue",
-    title="a ranking queue: the knapsack that it solves, and the promises that it breaks",
+    title="a ranking queue: what it minimises, which promises it breaks",
     source="ours; promises: THEORY 3",
     objective=Ranked(), law=None, closed_form=QUEUE, sizes=(30, 1_000, 100_000),
     event=adl.examples.random_shorts,

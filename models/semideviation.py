@@ -51,7 +51,7 @@ def value_by_hand(start, amount):
 
 MODEL = adl.Model(
     name="semideviation",
-    title="mean and semideviation: water-filling up to weight 1, not above",
+    title="mean and semideviation: water-filling up to weight 1 only",
     source="Campbell et al. (2026), corrected",
     objective=adl.MeanSemideviation(0.5),
     law=LAW,

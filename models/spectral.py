@@ -46,8 +46,7 @@ def programs_agree(model, start):
 
 MODEL = adl.Model(
     name="spectral",
-    title="spectral risk in isolated margin: optimal under every spectrum, free where the spectrum does not "
-    "look",
+    title="spectral risk in isolated margin: every spectrum is served",
     source="Campbell et al. (2026), spectral risk; Thm 2",
     objective=adl.Spectral(WEIGHTS), law=LAW, closed_form=adl.water_filling, sizes=(20, 500),
     event=lambda n, seed: adl.examples.random_shorts(n, seed, leverage=8.0),

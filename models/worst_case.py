@@ -35,7 +35,7 @@ def one_move_decides(model, start):
 
 MODEL = adl.Model(
     name="worst_case",
-    title="the worst case in isolated margin: the largest move decides alone",
+    title="worst case in isolated margin: the largest move alone decides",
     source="Campbell et al. (2026), monotone risk measures; cutoff theorem",
     objective=adl.WorstCase(),
     law=LAW,

@@ -31,7 +31,7 @@ from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
+from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, unit_of, values
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.waterfill.isolated import fill
@@ -71,7 +71,7 @@ def assess(
     clearing, box = _violation(event, amount)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
-        status="infeasible", objective_name=str(measured), unit=_unit(measured), value=value,
+        status="infeasible", objective_name=str(measured), unit=unit_of(measured), value=value,
         bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box,
         reference=reference, rounding=0.0, tolerance=tolerance, proof="",
     )  # fmt: skip
@@ -107,14 +107,6 @@ def _for_every_law(
         return gap, "certified", f"optimal for every law (Thm 1), {shown}"
     departs = f"leverages depart from the water level by up to {gap:.2g} (relative)"
     return gap, "uncertified", f"{departs}: not optimal for every law"
-
-
-def _unit(measured: Objective) -> str:
-    named = {
-        part.unit or ("quote currency" if part.money else "pure number")
-        for _, part in measured.weighted_parts()
-    }
-    return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
 
 
 def _infeasible(event: Event, amount: Array, clearing: Array, box: float) -> str:

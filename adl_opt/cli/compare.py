@@ -47,7 +47,8 @@ def compare(
     chosen = [*(["realized"] if realized else []), *(policies or [])]
     plain = default_policies(event.book.isolated)
     wanted = None if measures is None else [objective_of(name, None) for name in measures]
-    frame = compare_policies(event, law, chosen + (plain if policies is None else []), wanted)
+    rules = chosen + (plain if policies is None else [])
+    frame = compare_policies(event, law, rules, wanted, progress=True)
     files = save_frame(frame.reset_index(), output)
     if plot is not None:
         from adl_opt import plots

@@ -3,9 +3,9 @@
 import math
 
 from adl_opt.certificates.certificate import Certificate
-from adl_opt.data.tables import figure
+from adl_opt.text import figure
 
-_ROUNDING = 1e-14  # relative: a difference of doubles below this is none
+_ROUNDING = 1e-15  # gaps and violations, pure numbers, below this are rounding
 _MOST_DIGITS = 10
 
 
@@ -14,18 +14,13 @@ def proved(number: float, certificate: Certificate) -> str:
     nothing is proved.
     """
     c = certificate
-    if not c.certified or c.bound is None or not math.isfinite(number) or number == 0:
+    if not c.certified or c.bound is None or not math.isfinite(number):
         return figure(number)
-    open_ = max(abs(c.value - c.bound), c.rounding) / abs(c.value or number)
-    digits = min(max(-math.ceil(math.log10(max(open_, 1e-300))), 1), _MOST_DIGITS)
-    return figure(number, digits)
+    apart = max(abs(c.value - c.bound), c.rounding) / (abs(c.value) or 1.0)
+    digits = min(max(-math.ceil(math.log10(max(apart, 1e-300))), 1), _MOST_DIGITS)
+    return figure(number, digits, noise=c.rounding)
 
 
-def share(gap: float | None) -> str:
+def share(number: float | None) -> str:
     """A gap or a violation, relative and a pure number: two digits, 0 where it is rounding."""
-    return "none" if gap is None else "0" if abs(gap) < _ROUNDING else f"{gap:.2g}"
-
-
-def beyond(number: float, scale: float) -> str:
-    """What exceeds something of size `scale`: seven digits, 0 where it is rounding."""
-    return "0" if abs(number) <= _ROUNDING * abs(scale) else figure(number)
+    return "none" if number is None else figure(number, 2, noise=_ROUNDING)

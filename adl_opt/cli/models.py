@@ -1,105 +1,151 @@
 """Commands about models and made-up books: verify, models, generate."""
 
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from adl_opt import __version__, examples
-from adl_opt.cli.options import Force  # fmt: skip
-from adl_opt.cli.output import console, table_of, writable, write_frame, written_as
-from adl_opt.cli.parsing import parameters
+from adl_opt import examples
+from adl_opt.cli.figures import share
+from adl_opt.cli.options import Force
+from adl_opt.cli.output import console, say, say_command, writable, write_frame, written_as
+from adl_opt.cli.parsing import LAW_TO_BEGIN_WITH, parameters
+from adl_opt.cli.tables import Sheet
+from adl_opt.progress import waiting
 from adl_opt.verification import catalog
-from adl_opt.verification.model import verdicts
+from adl_opt.verification.model import OF_EVERY_MODEL, Claim, Model, Verdict, verdicts
+
+_WIDEST = 100  # columns of text that are read easily
 
 
 def verify(
     models: Annotated[
-        list[str] | None, typer.Argument(help="names or .py files; default: all", show_default=False)
+        list[str] | None,
+        typer.Argument(help="names or .py files [default: all]", metavar="[MODEL]...", show_default=False),
     ] = None,
 ) -> None:
     """Check every claim of the models; exit 1 if one fails."""
     chosen = [catalog.load(name) for name in (models or catalog.names())]
     failed = total = refuted = 0
     for model in chosen:
-        table = table_of(
-            f"{model.name}: {model.title}", "holds", "violation", "allowed", "claim", left=("holds", "claim")
-        )
-        with console.status(f"checking {model.name}") as status:
-            for verdict in verdicts(model):
-                total, failed, refuted = (
-                    total + 1,
-                    failed + (not verdict.as_stated),
-                    refuted + verdict.claim.fails,
-                )
-                status.update(f"checking {model.name}: {verdict.claim.name} done")
-                said = verdict.claim
-                holds = (
-                    ("[yellow]no, as stated[/]" if said.fails else "[green]yes[/]")
-                    if verdict.as_stated
-                    else "[red]NO[/]"
-                )
-                if said.fails and not verdict.as_stated:
-                    holds = "[red]YES, against what is stated[/]"
-                trouble = f" [red]{escape(verdict.trouble)}[/]" if verdict.trouble else ""
-                table.add_row(
-                    holds,
-                    f"{verdict.violation:.2g}",
-                    f"{said.tolerance:.0e}",
-                    f"{said.statement} [dim]({said.source})[/]{trouble}",
-                )
+        title = f"{model.name}: {escape(model.title)}"
+        table = Sheet(title, "holds", "violation", "allowed", "claim", left=("holds", "claim"))
+        for verdict in verdicts(model, progress=True):
+            total, failed = total + 1, failed + (not verdict.as_stated)
+            refuted += verdict.claim.fails
+            table.add_row(*_cells(verdict))
         console.print(table)
     stated = (
         f"{total - failed} of {total} claims are as stated, {refuted} of them stated to fail"
         if refuted
         else f"{total - failed} of {total} claims hold"
     )
-    console.print(f"{stated} (violation: worst found, a pure number, 0 = holds exactly)")
+    say(["", f"{stated} (violation: worst found, a pure number, 0 = holds exactly)"])
     raise typer.Exit(1 if failed else 0)
 
 
+def _cells(verdict: Verdict) -> tuple[str, ...]:
+    said = verdict.claim
+    if said.fails:
+        holds = "[yellow]no, as stated[/]" if verdict.as_stated else "[red]YES, against what is stated[/]"
+    else:
+        holds = "[green]yes[/]" if verdict.as_stated else "[red]NO[/]"
+    trouble = f" [red]{escape(verdict.trouble)}[/]" if verdict.trouble else ""
+    violation = share(verdict.violation) if verdict.holds else f"{verdict.violation:.2g}"
+    return holds, violation, share(said.tolerance), _stated(said) + trouble
+
+
+def _stated(claim: Claim) -> str:
+    return f"{escape(claim.statement)} [dim]({escape(claim.source)})[/]"
+
+
 def generate(
-    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write")],
-    accounts: Annotated[int, typer.Option(help="how many accounts")] = 100_000,
-    assets: Annotated[int, typer.Option(help="how many assets")] = 3,
-    legs: Annotated[int, typer.Option(help="positions an account, at most")] = 3,
-    seed: Annotated[int, typer.Option("--seed", help="of the random book")] = 1,
+    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write", metavar="FILE")],
+    accounts: Annotated[int, typer.Option(help="how many accounts", metavar="N")] = 100_000,
+    assets: Annotated[int, typer.Option(help="how many assets", metavar="N")] = 3,
+    legs: Annotated[int, typer.Option(help="positions an account, at most", metavar="N")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="of the random book", metavar="N")] = 1,
     force: Force = False,
 ) -> None:
     """Write a made-up cross-margin book, to try how far the methods go."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    book = examples.book(accounts, assets, legs, seed)
-    with console.status(f"writing {len(book.position):,} positions"):
+    with waiting(f"making and writing {output}"):
+        book = examples.book(accounts, assets, legs, seed)
         write_frame(book.to_frame(), output)
-    console.print(
-        f"wrote {output}: {accounts:,} accounts, {len(book.assets)} assets, {len(book.position):,} "
-        "positions\n"
-        f"try: adl-opt solve {output} --short {book.assets[0]}=30% --volatility all=0.8 --correlation 0.7 "
-        "--horizon 1/365 --law gaussian",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
-
-
-def models() -> None:
-    """The models there are."""
-    table = table_of(
-        "models",
-        "name",
-        "what it says",
-        "objective",
-        "--set",
-        "claims",
-        left=("name", "what it says", "objective", "--set"),
+    say(
+        [
+            f"wrote {output}: {accounts:,} accounts, {len(book.assets)} assets, "
+            f"{len(book.position):,} positions"
+        ]
     )
-    for model in map(catalog.load, catalog.names()):
-        table.add_row(
-            model.name,
-            f"{model.title} ({model.source})",
-            str(model.objective),
-            ", ".join(parameters(model.objective)),
-            str(len(model.claims)),
-        )
+    words = ["adl-opt", "solve", str(output), "--short", f"{book.assets[0]}=30%", *LAW_TO_BEGIN_WITH]
+    say_command("try:", words)
+
+
+def models(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="a name or .py file, of which all is shown", metavar="[MODEL]", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """The models there are, a line each; all of one that is named."""
+    if model is None:
+        _list()
+    else:
+        _show(catalog.load(model), catalog.path_of(model))
+
+
+def _list() -> None:
+    names = catalog.names()
+    wide = max(map(len, names)) + 2
+    with waiting("reading the models"):
+        titles = {name: catalog.load(name).title for name in names}
+    lines = [
+        f"{name:{wide}}{textwrap.shorten(title, console.width - wide, placeholder=' ...')}"
+        for name, title in titles.items()
+    ]
+    say(lines)
+    say(["", "adl-opt models NAME shows all of one, adl-opt verify NAME checks its claims"])
+
+
+def _show(model: Model, path: Path) -> None:
+    """The program, and what is said of it."""
+    console.print(f"[bold]{model.name}[/]: {escape(model.title)}\n")
+    width = min(console.width, _WIDEST)
+    for block in catalog.program_of(path).split("\n\n"):
+        if not block.startswith("Source:"):
+            say([*_paragraph(block, width), ""])
+    values = [f"{name} = {getattr(model.objective, name)}" for name in parameters(model.objective)]
+    facts = {
+        "source": model.source,
+        "objective": str(model.objective),
+        "parameters": f"{', '.join(values)} (--set changes them)" if values else "none",
+        "law": "none" if model.law is None else repr(model.law),
+        "accounts": f"{', '.join(f'{n:,}' for n in model.sizes)} in its events",
+        "file": str(path),
+    }
+    for name, said in facts.items():
+        indent = " " * 13
+        say(textwrap.wrap(f"{name + ':':13}{said}", width, subsequent_indent=indent, break_long_words=False))
+    table = Sheet("claims", "claim", "what it says", "allowed", left=("claim", "what it says"))
+    for one in (*model.claims, *OF_EVERY_MODEL):
+        fails = "[yellow]fails, as stated:[/] " if one.fails else ""
+        table.add_row(one.name, fails + _stated(one), share(one.tolerance))
     console.print(table)
-    console.print(f"adl-opt {__version__}; files in {catalog.folder()}", soft_wrap=True)
+    say(["", "allowed: the violation up to which a claim holds, a pure number"])
+
+
+def _paragraph(block: str, width: int) -> Iterator[str]:
+    """A paragraph folded at the width; formulas, which are indented, keep their lines."""
+    lines = block.splitlines() if block.startswith(" ") else [" ".join(block.split())]
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())]
+        yield from textwrap.wrap(
+            line, width, subsequent_indent=indent * 2, break_long_words=False, break_on_hyphens=False
+        )

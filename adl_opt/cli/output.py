@@ -3,22 +3,25 @@ numbers with units (§15).
 """
 
 import math
-from collections.abc import Iterable
+import os
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.cli.figures import proved, share
+from adl_opt.cli.tables import Sheet
 from adl_opt.data.event import Event
-from adl_opt.data.tables import figure
 from adl_opt.errors import AdlError
 from adl_opt.evaluation.counting import reduced
 from adl_opt.problem.allocation import Allocation
+from adl_opt.progress import waiting
+from adl_opt.text import NOISE, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,18 +34,39 @@ _QUICK = 500  # positions to decide up to which uniqueness is worth two more pro
 _SHOWN = 20  # accounts printed; -o writes them all
 
 
-def table_of(title: str, *columns: str, left: tuple[str, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        text = column in left
-        table.add_column(column, justify="left" if text else "right", overflow="fold", no_wrap=not text)
-    return table
+def _read_by_a_person() -> bool:
+    """Whether sentences are folded at the width: on a terminal, and where COLUMNS says one; a pipe gets each
+    on a line of its own.
+    """
+    return console.is_terminal or "COLUMNS" in os.environ
 
 
-def say(lines: Iterable[str]) -> None:
-    """Lines as they are, one each."""
+def say(lines: Iterable[str], markup: bool = False) -> None:
+    """Sentences, each from a new line on, folded between words."""
     for line in lines:
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=not _read_by_a_person(), highlight=False, markup=markup)
+
+
+def folded(before: str, words: Sequence[str], width: int | None) -> str:
+    """A command line that a shell takes as it stands: lines of at most `width` that a backslash joins; an
+    option stays with its value.
+    """
+    lines, parts = [before], list[str]()
+    for word, last in zip(words, ["", *words]):
+        if last.startswith("--") and not word.startswith("-"):
+            parts[-1] += f" {shlex.quote(word)}"
+        else:
+            parts.append(shlex.quote(word))
+    for part in parts:
+        if width is not None and len(lines[-1]) + len(part) + 3 > width and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += f" {part}" if lines[-1] else part
+    return " \\\n".join(lines)
+
+
+def say_command(before: str, words: Sequence[str]) -> None:
+    width = console.width if _read_by_a_person() else None
+    console.print(folded(before, words, width), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
@@ -62,25 +86,19 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
         ]
     )
     say([said])
-    proved = f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"
-    console.print(proved, soft_wrap=True, highlight=False)
-    proof = table_of("certificate", "quantity", "value", left=("quantity",))
-    proof.add_row(
-        escape(f"{c.objective_name} ({c.unit})"),
-        f"{c.value:,.9f}" if 1e-3 < abs(c.value) < 1e9 else f"{c.value:.12g}",
-    )
+    say([f"[bold {colour}]{c.status}[/] by {allocation.method}: {escape(c.proof)}"], markup=True)
+    proof = Sheet("certificate", "quantity", "value", left=("quantity",))
+    proof.add_row(escape(f"{c.objective_name} ({c.unit})"), proved(c.value, c))
     if c.bound is not None:
-        proof.add_row(
-            "proved lower bound", f"{c.bound:,.9f}" if 1e-3 < abs(c.bound) < 1e9 else f"{c.bound:.12g}"
-        )
+        proof.add_row(f"proved lower bound ({c.unit})", proved(c.bound, c))
         how = " (or of its rounding / tolerance)" if c.rounding else ""
-        proof.add_row(f"gap (fraction of the value){how}", f"{c.gap:.2g}")
-    proof.add_row(escape(f"{c.objective_name} at pro rata"), figure(c.reference))
-    proof.add_row("clearing error (contracts)", f"{c.clearing_error:.2g}")
-    if event.free.sum() <= _QUICK or allocation.method == "closed-form":
-        said = {True: "yes", False: "no (adl-opt range)", None: "not determined"}
-        proof.add_row("the only optimum", said[allocation.unique])
-    ends = allocation.shadow_price_range if event.free.sum() <= _QUICK else None
+        proof.add_row(f"gap (fraction of the value){how}", share(c.gap))
+    proof.add_row(escape(f"{c.objective_name} at pro rata ({c.unit})"), figure(c.reference))
+    proof.add_row("clearing error (contracts)", figure(c.clearing_error, 2))
+    with waiting("what else is optimal"):
+        only, ends = _what_else(event, allocation)
+    if only:
+        proof.add_row("the only optimum", only)
     for k, asset in enumerate(event.book.assets):
         if event.side[k] and allocation.shadow_price_by_asset[k] == allocation.shadow_price_by_asset[k]:
             said = figure(allocation.shadow_price_by_asset[k])
@@ -94,6 +112,14 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
     console.print(_accounts(event, allocation))
 
 
+def _what_else(event: Event, allocation: Allocation) -> "tuple[str, pd.DataFrame | None]":
+    """Whether there is another optimum, in words, and the ends of the shadow prices; of small events only."""
+    quick = event.free.sum() <= _QUICK
+    said = {True: "yes", False: "no (adl-opt range)", None: "not determined"}
+    only = said[allocation.unique] if quick or allocation.method == "closed-form" else ""
+    return only, allocation.shadow_price_range if quick else None
+
+
 def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) -> None:
     """The positions with most freedom first."""
     least, most = (abs(frame[name].to_numpy()) for name in ("least", "most"))
@@ -103,24 +129,19 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
     moving = int((freedom[closable] > _FREE * (event.size * notional)[closable]).sum())
     order = closable[np.lexsort((-(most * notional)[closable], -freedom[closable]))]
     shown = order[:_SHOWN]
-    console.print(
-        f"optima of {objective}; {len(event.book.accounts):,} accounts; {law}\n"
-        + (
-            f"{moving:,} of {len(closable):,} closable positions can close more or less"
-            if moving
-            else "there is one optimum"
-        )
-        + f"; {frame.attrs['how']}",
-        soft_wrap=True,
-        highlight=False,
-        markup=False,
+    freely = f"{moving:,} of {len(closable):,} closable positions can close more or less"
+    say(
+        [
+            f"optima of {objective}; {len(event.book.accounts):,} accounts; {law}",
+            f"{freely if moving else 'there is one optimum'}; {frame.attrs['how']}",
+        ]
     )
     more = (
         f", the {_SHOWN} with most freedom of {len(order):,} (-o writes all)"
         if len(order) > len(shown)
         else ""
     )
-    table = table_of(
+    table = Sheet(
         f"what each position can close at an optimum{more}; contracts, long > 0",
         "account",
         "asset",
@@ -139,12 +160,12 @@ def print_ranges(event: Event, frame: "pd.DataFrame", objective: str, law: str) 
     console.print(table)
 
 
-def _accounts(event: Event, allocation: Allocation) -> Table:
+def _accounts(event: Event, allocation: Allocation) -> Sheet:
     closing = reduced(event, allocation.amount).nonzero()[0]
     notional = allocation.amount * event.book.price[event.book.asset]
     shown = closing[(-notional[closing]).argsort(kind="stable")][:_SHOWN]
     more = f", the {_SHOWN} largest of {len(closing):,} (-o writes all)" if len(closing) > len(shown) else ""
-    table = table_of(
+    table = Sheet(
         f"closed positions{more}; positions in contracts, long > 0, leverage in x of equity",
         "account",
         "asset",
@@ -166,21 +187,21 @@ def _accounts(event: Event, allocation: Allocation) -> Table:
 def print_comparison(frame: "pd.DataFrame") -> None:
     """A table a measure, cheapest first, and one of who bears it."""
     for measure in (str(c).removesuffix(" excess") for c in frame.columns if str(c).endswith(" excess")):
-        unit = "x of equity" if measure == "MaxLeverage" else "quote currency, or as the measure says"
-        title = (
-            f"{escape(measure)} ({unit}); excess over the proved least; gap: excess as a share of the value"
-        )
-        table = table_of(title, "policy", "value", "excess", "gap", left=("policy",))
+        unit = frame.attrs["units"][measure]
+        title = f"{measure} ({unit}); excess over the proved least; gap: excess as a share of the value"
+        table = Sheet(escape(title), "policy", "value", "excess", "gap", left=("policy",))
         for name, row in frame.sort_values(measure, kind="stable").iterrows():
-            cells = (figure(row[measure]), figure(row[f"{measure} excess"]), f"{row[f'{measure} gap']:.2g}")
+            value, excess, gap = row[measure], row[f"{measure} excess"], row[f"{measure} gap"]
+            cells = figure(value), figure(excess, noise=NOISE * abs(value)), figure(gap, 2, noise=NOISE)
             table.add_row(escape(str(name)), *cells)
         console.print(table)
     bearing = [str(c) for c in frame.columns[-4:]]
-    table = table_of(
+    table = Sheet(
         "who bears it (accounts; shares of the notional closed)", "policy", *bearing, left=("policy",)
     )
     for name, row in frame.iterrows():
-        cells = (f"{row[c]:.3f}" if c in ("top tenth bears", "Gini") else f"{int(row[c]):,}" for c in bearing)
+        shares = ("top tenth bears", "Gini")
+        cells = (figure(row[c], 3, noise=NOISE) if c in shares else f"{int(row[c]):,}" for c in bearing)
         table.add_row(escape(str(name)), *cells)
     console.print(table)
 

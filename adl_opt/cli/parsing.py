@@ -1,7 +1,6 @@
 """How numbers are written on the command line: 0.6, 60%, 10/365, BTC=10."""
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from fractions import Fraction
@@ -15,6 +14,7 @@ from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.policies.realized import realized_event
+from adl_opt.progress import waiting
 from adl_opt.verification import catalog
 
 _GROUPED = re.compile(r"[+-]?\d{1,3}([,' \u00a0\u202f]\d{3})+(\.\d+)?%?")
@@ -24,6 +24,11 @@ _EXAMPLES = {
     "--move": "ASSET=NUMBER, such as BTC=-0.15",
     "": "ASSET=NUMBER, such as BTC=10",
 }
+# Fat tails over ten days: something can be lost; no scenarios, so that a large book is solved in seconds.
+LAW_TO_BEGIN_WITH = (
+    *("--volatility", "all=0.8", "--correlation", "0.7", "--horizon", "10/365"),
+    *("--law", "student", "--dof", "3"),
+)
 _CONTRACTS = ("--short", "--long")  # their percents are shares of the capacity, which the event knows
 
 
@@ -118,7 +123,8 @@ def book_of(path: Path, solvent: bool) -> tuple[Book, list[str]]:
     """The book of a file, without accounts of no positive equity if `solvent`, and in words what is left
     out.
     """
-    book = Book.read(path)
+    with waiting(f"reading {path}"):
+        book = Book.read(path)
     if not solvent:
         return book, []
     broke = book.equity <= 0
@@ -149,25 +155,14 @@ def parameters(objective: Objective) -> list[str]:
     return [field.name for field in fields(objective) if field.init] if is_dataclass(objective) else []
 
 
-def next_command(event: Event, file: Path) -> str:
+def next_command(event: Event, file: Path) -> list[str]:
     """The solve of `event` on the book written to `file`; cross margin is given a law to begin with."""
     words = ["adl-opt", "solve", str(file)]
     for option, amounts in (("--short", event.short), ("--long", event.long)):
         for asset, amount in amounts.items():
             whole = amount == event.capacities[event.book.number_of[asset]]
             words += [option, f"{asset}=all" if whole else f"{asset}={amount!r}"]
-    if not event.book.isolated:
-        words += [
-            "--volatility",
-            "all=0.8",
-            "--correlation",
-            "0.7",
-            "--horizon",
-            "1/365",
-            "--law",
-            "gaussian",
-        ]
-    return shlex.join(words)
+    return words if event.book.isolated else [*words, *LAW_TO_BEGIN_WITH]
 
 
 def needs_law(objective: Objective, event: Event, law: Law | None) -> None:

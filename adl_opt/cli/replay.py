@@ -13,14 +13,17 @@ from rich.markup import escape
 from adl_opt import examples
 from adl_opt.cli.law_options import LawOptions
 from adl_opt.cli.options import Force, Table, one_by_one
-from adl_opt.cli.output import console, figure, save_frame, say, table_of, writable, write_frame, written_as
+from adl_opt.cli.output import console, save_frame, say, say_command, writable, write_frame, written_as
 from adl_opt.cli.parsing import fraction
+from adl_opt.cli.tables import Sheet
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError
 from adl_opt.plots.studies import replay as draw
 from adl_opt.policies.registry import POLICIES
+from adl_opt.progress import waiting
 from adl_opt.studies.replay.replay import Replay
 from adl_opt.studies.replay.replay import replay as replay_waves
+from adl_opt.text import figure
 
 Event = Annotated[
     Path | None,
@@ -77,10 +80,11 @@ def replay(
     written_as(plot, ".png", ".pdf", ".svg")
     if twin == (event is not None):
         raise AdlError("replay takes a file of waves or --twin, one of them")
-    if event is None:
-        waves = examples.twin(law_options.seed, fraction(scale, "--scale"))
-    else:
-        waves = Waves.from_hyperreplay(event, every) if hyperreplay else Waves.read(event)
+    with waiting("making the twin" if event is None else f"reading {event}"):
+        if event is None:
+            waves = examples.twin(law_options.seed, fraction(scale, "--scale"))
+        else:
+            waves = Waves.from_hyperreplay(event, every) if hyperreplay else Waves.read(event)
     notes = []
     if solvent:
         gone, whole = waves.insolvent(), waves
@@ -113,23 +117,26 @@ def twin(
     """Write the made-up twin of 10 October 2025, which `replay` reads."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
-    waves = examples.twin(seed, fraction(scale, "--scale"))
-    write_frame(waves.to_frame(), output)
-    console.print(
-        f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, "
-        f"{len(waves.accounts):,} accounts, "
-        f"{len(waves.assets)} assets, all made up\ntry: adl-opt replay {output}",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
+    with waiting(f"making and writing {output}"):
+        waves = examples.twin(seed, fraction(scale, "--scale"))
+        write_frame(waves.to_frame(), output)
+    say(
+        [
+            f"wrote {output}: {len(waves.wave):,} closings in {len(waves.labels)} waves, "
+            f"{len(waves.accounts):,} accounts, {len(waves.assets)} assets, all made up"
+        ]
+    )
+    say_command("try:", ["adl-opt", "replay", str(output)])
 
 
 def _print(result: Replay, law: str) -> None:
     waves, frame = result.waves, result.to_frame()
-    console.print(
-        f"{len(waves.wave):,} rows in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
-        f"{len(waves.assets)} assets; {law}",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
+    say(
+        [
+            f"{len(waves.wave):,} rows in {len(waves.labels)} waves, {len(waves.accounts):,} accounts, "
+            f"{len(waves.assets)} assets; {law}"
+        ]
+    )
     names = [str(name) for name in frame.columns]
     # Gaps only where they were asked for.
     measures = [name for name in names[names.index("elsewhere") + 1 :] if bool(frame[name].notna().any())]
@@ -138,12 +145,12 @@ def _print(result: Replay, law: str) -> None:
         if measures
         else ["required", "wholly_closed", "leverage_max", "leverage_p99", "elsewhere"]
     )
-    short = {"wholly_closed": "wholly", "leverage_max": "max", "leverage_p99": "99 %"}
-    table = table_of(
+    short = {"wholly_closed": "wholly closed", "leverage_max": "highest leverage", "leverage_p99": "99 %"}
+    table = Sheet(
         "required (quote currency); accounts wholly closed; gross leverage after (x of equity): highest, "
         "99th percentile; elsewhere: fraction not closed where it was realized",
         "wave", "policy", *(short.get(c, "gap" if c.endswith(" gap") else c) for c in (*columns, *measures)),
-        left=("policy",),
+        left=("wave", "policy"),
     )  # fmt: skip
     for _, row in frame.iterrows():
         table.add_row(
@@ -158,14 +165,11 @@ def _print(result: Replay, law: str) -> None:
 
 
 def _print_total(result: Replay, columns: Sequence[str]) -> None:
-    total = result.total()
-    table = table_of(
-        "all waves; leverage after the last", "", *(str(name) for name in total.index), left=("",)
-    )
+    total, units = result.total(), result.to_frame().attrs["units"]
+    table = Sheet("all waves; leverage after the last", "", *(str(name) for name in total.index), left=("",))
     for column in columns:  # a line a figure: policies have long names
-        table.add_row(
-            column.replace("_", " "), *(_cell(column, total.loc[name, column]) for name in total.index)
-        )
+        cells = (_cell(column, total.loc[name, column]) for name in total.index)
+        table.add_row(f"{column.replace('_', ' ')} ({units[column]})", *cells)
     console.print(table)
 
 

@@ -11,11 +11,13 @@ from rich.markup import escape
 
 from adl_opt.cli.law_options import Meant
 from adl_opt.cli.options import BookFile, Force, Fund, Move, Solvent, SolventBook, Table  # fmt: skip
-from adl_opt.cli.output import console, save_frame, say, table_of, writable, write_frame, written_as
+from adl_opt.cli.output import console, save_frame, say, say_command, writable, write_frame, written_as
 from adl_opt.cli.parsing import book_of, next_command, number, pairs
+from adl_opt.cli.tables import Sheet
 from adl_opt.errors import AdlError
 from adl_opt.policies.queue import QueueRule
 from adl_opt.policies.registry import policy
+from adl_opt.progress import waiting
 from adl_opt.studies import axioms
 from adl_opt.studies.stress import stress
 
@@ -35,11 +37,10 @@ def axioms_command(
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     chosen = policy(rule)
-    with console.status(f"searching for counterexamples to {rule}"):
-        frame = axioms.check(chosen, seed)
+    frame = axioms.check(chosen, seed, progress=True)
     files = save_frame(frame, output)
-    table = table_of(
-        f"{rule}: {frame.attrs['how']}",
+    table = Sheet(
+        escape(f"{rule}: {frame.attrs['how']}"),
         "axiom",
         "holds",
         "counterexample",
@@ -82,7 +83,8 @@ def stress_command(
             "moves; "
             f"--move {first}=0 marks the book where it stands"
         )
-    found = stress(before, pairs(move, "--move"), number(fund, "--fund"), meant=meant)
+    with waiting("marking the book"):
+        found = stress(before, pairs(move, "--move"), number(fund, "--fund"), meant=meant)
     files = []
     if output is not None and found.book is not None:
         write_frame(found.book.to_frame(), output)
@@ -91,5 +93,5 @@ def stress_command(
     if found.book is None:
         say(["no account is solvent: there is nobody to deleverage, and no book to write"])
     if found.event is not None:
-        hint = "" if output is not None else "   (-o after.csv writes that book)"
-        say([f"next: {next_command(found.event, output or Path('after.csv'))}{hint}"])
+        say_command("next:", next_command(found.event, output or Path("after.csv")))
+        say([] if output is not None else ["(-o after.csv writes that book)"])

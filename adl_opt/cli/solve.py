@@ -26,7 +26,6 @@ from adl_opt.cli.options import (
     one_by_one,
 )
 from adl_opt.cli.output import (
-    console,
     exit_code,
     print_allocation,
     print_ranges,
@@ -57,9 +56,9 @@ def demo(
     written_as(plot, ".png", ".pdf", ".svg")
     model = next(m for m in map(catalog.load, catalog.names()) if m.demo)
     problem = model.problem()
-    allocation = problem.solve()
+    allocation = problem.solve(progress=True)
     drawn = save_allocation(allocation, None, plot)
-    console.print(f"[bold]{model.title}[/]\n{model.source}\n")
+    say([f"[bold]{model.title}[/]", model.source, ""], markup=True)
     _print(allocation, f"law: {model.law!r}", drawn)
 
 
@@ -95,7 +94,7 @@ def solve(
     problem = Problem(objective, event, law)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
-        allocation = problem.solve(method=method, prefer=prefer, progress=console.is_terminal)
+        allocation = problem.solve(method=method, prefer=prefer, progress=True)
     reasons = [allocation.explain(account) for account in explain or ()]
     files = save_allocation(allocation, output, plot)
     say(notes)
@@ -123,8 +122,7 @@ def range_(
     law = law_options.law(event.book)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
-    with console.status("two programs a position, unless there is a closed form"):
-        frame = optimal_range(Problem(objective, event, law))
+    frame = optimal_range(Problem(objective, event, law), progress=True)
     files = save_frame(frame, output)
     say(notes)
     print_ranges(event, frame, str(objective), _law_in_words(law))

@@ -10,7 +10,7 @@ from rich.text import Text
 _BETWEEN = 2  # columns of space between two cells
 
 
-class Table:
+class Sheet:
     """A title and rows of cells, in rich's markup; columns named in `left` hold text, the others numbers."""
 
     def __init__(self, title: str, *columns: str, left: tuple[str, ...] = ()) -> None:
@@ -28,20 +28,23 @@ class Table:
         yield self._grid(widths) if widths else self._row_by_row()
 
     def _widths(self, room: int) -> list[int]:
-        """The width of each column, the widest narrowed first; empty where words or numbers do not fit."""
-        least, widths = [], []
+        """The width of each column, headers narrowed before cells and the widest first; empty where words or
+        numbers do not fit.
+        """
+        least, widths, wholes = [], [], []
         for k, (name, text) in enumerate(zip(self.columns, self.text)):
             cells = [row[k] for row in self.rows]
             whole = max((cell.cell_len for cell in cells), default=0)
             longest = max((_longest_word(cell.plain) for cell in cells), default=0) if text else whole
             least.append(max(longest, _longest_word(name)))
             widths.append(max(whole, len(name)))
+            wholes.append(whole)
         room -= _BETWEEN * (len(widths) - 1)
         if sum(least) > room:
             return []
         while sum(widths) > room:
-            k = max((k for k in range(len(widths)) if widths[k] > least[k]), key=lambda k: widths[k])
-            widths[k] -= 1
+            spare = [k for k in range(len(widths)) if widths[k] > least[k]]
+            widths[max(spare, key=lambda k: (widths[k] > wholes[k], widths[k]))] -= 1
         return widths
 
     def _grid(self, widths: list[int]) -> Grid:

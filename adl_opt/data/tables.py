@@ -249,15 +249,6 @@ def _from_arrow(array: Any) -> NDArray[Any]:
     return np.array(np.from_dlpack(array)) if len(array) else np.zeros(0)
 
 
-def figure(value: float, digits: int = 7) -> str:
-    """Significant digits with thousands separators; exponents only beyond 1e15 and below 1e-4."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e15:
-        return f"{value:.{digits}g}"
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(value, min(places, 0)):,.{max(places, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def clock_column(values: Any, name: str, accounts: Any) -> tuple[Array | Index, list[Any]]:
     """The order of the rows, and what each is called: whole numbers, numbers, or timestamps as text."""
     import pyarrow as pa

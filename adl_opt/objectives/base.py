@@ -300,6 +300,15 @@ class Sum(Objective):
         return " + ".join(str(part) if w == 1 else f"{w:g} * {part}" for w, part in self.terms)
 
 
+def unit_of(objective: Objective) -> str:
+    """The unit of an objective's value, in words; of a sum that mixes them, all."""
+    named = {
+        part.unit or ("quote currency" if part.money else "pure number")
+        for _, part in objective.weighted_parts()
+    }
+    return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
+
+
 def normalised(objective: Objective) -> tuple[float, Objective]:
     """(factor, other): objective = factor x other, with nothing rounded in `other`, so that no verdict
     depends on a weight (THEORY 11.1).

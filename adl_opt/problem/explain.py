@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-from adl_opt.data.tables import figure
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import finished, reduced
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -18,6 +17,7 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import minorant_of
+from adl_opt.text import figure
 
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
 

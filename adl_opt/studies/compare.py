@@ -12,7 +12,7 @@ from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective
+from adl_opt.objectives.base import Objective, unit_of
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
@@ -91,7 +91,9 @@ def compare(
             if under is None or str(under) not in names:
                 rows.append((f"optimum of {measure if under is None else under}", best))
     lines = [_line(name, event, allocation, wanted, aligned, bounds) for name, allocation in rows]
-    return pd.DataFrame(lines).set_index("policy")
+    frame = pd.DataFrame(lines).set_index("policy")
+    frame.attrs["units"] = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
+    return frame
 
 
 def _line(

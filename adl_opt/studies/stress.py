@@ -14,11 +14,10 @@ import numpy as np
 from adl_opt.arrays import Array, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
-from adl_opt.data.tables import figure
 from adl_opt.errors import EventError
 from adl_opt.inputs import MOST_MOVE, plain
 from adl_opt.numerics.groups import Groups
-from adl_opt.text import nearest
+from adl_opt.text import figure, nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,6 +4,7 @@ anyone's by path.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib.util
 import sys
@@ -27,15 +28,8 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.py") if not path.stem.startswith("_"))
 
 
-def load(name: str | Path) -> Model:
-    """The Model of a file: one of ours by its name, yours by its path.
-
-    `name`: "expected_loss" for models/expected_loss.py, "my_models/mine.py" from anywhere. Raises ModelError
-    if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
-
-    >>> adl.load("cross_margin").problem().solve().certificate.status
-    'certified'
-    """
+def path_of(name: str | Path) -> Path:
+    """The file of a model, given its name or that file. Raises ModelError if there is none."""
     if not isinstance(name, (str, Path)):
         raise ModelError(
             f"a model is named by a text or a path, not by {type(name).__name__}; there are "
@@ -56,6 +50,24 @@ def load(name: str | Path) -> Model:
             )
     if not path.is_file():
         raise ModelError(f"there is no file {str(path)!r}")
+    return path
+
+
+def program_of(name: str | Path) -> str:
+    """What the file of a model says at its top: the program in mathematics."""
+    return ast.get_docstring(ast.parse(path_of(name).read_text(encoding="utf-8"))) or ""
+
+
+def load(name: str | Path) -> Model:
+    """The Model of a file: one of ours by its name, yours by its path.
+
+    `name`: "expected_loss" for models/expected_loss.py, "my_models/mine.py" from anywhere. Raises ModelError
+    if there is no such file, it fails on import, or it does not hold one MODEL = adl.Model(...).
+
+    >>> adl.load("cross_margin").problem().solve().certificate.status
+    'certified'
+    """
+    path = path_of(name)
     spec = importlib.util.spec_from_file_location(f"adl_opt_model_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # a path ending in .py always has a loader
     module = importlib.util.module_from_spec(spec)
