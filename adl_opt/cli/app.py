@@ -10,6 +10,7 @@ import typer
 
 from adl_opt import __version__
 from adl_opt.cli import compare, models, replay, rules, solve
+from adl_opt.cli.helps import GroupedCommand
 from adl_opt.cli.output import console
 from adl_opt.cli.pipes import outlived
 from adl_opt.errors import AdlError
@@ -51,21 +52,25 @@ def options(
     """Auto-deleveraging as convex optimization: proved allocations."""
 
 
-COMMANDS = {
-    "demo": solve.demo,
-    "solve": solve.solve,
-    "range": solve.range_,
-    "compare": compare.compare,
-    "verify": models.verify,
-    "generate": models.generate,
-    "models": models.models,
-    "axioms": rules.axioms_command,
-    "stress": rules.stress_command,
-    "replay": replay.replay,
-    "twin": replay.twin,
+_PRICES = "--volatility all=0.7 --correlation 0.85 --horizon 10/365"
+COMMANDS = {  # what it runs, and an example
+    "demo": (solve.demo, "--plot demo.png"),
+    "solve": (solve.solve, f"book.csv --short BTC=10 {_PRICES} -o closed.csv"),
+    "range": (
+        solve.range_,
+        f"book.csv --short BTC=10 {_PRICES} --quadrature 20 --model cvar --set level=0.99",
+    ),
+    "compare": (compare.compare, f"book.csv --short BTC=10 {_PRICES} --policy pro_rata --policy uniform"),
+    "verify": (models.verify, "cvar"),
+    "generate": (models.generate, "made.parquet --accounts 20000"),
+    "models": (models.models, "cvar"),
+    "axioms": (rules.axioms_command, "bitmex"),
+    "stress": (rules.stress_command, "book.csv --move BTC=20% --move ETH=-10% --fund 1000 -o after.csv"),
+    "replay": (replay.replay, "--twin --scale 1% --plot waves.png"),
+    "twin": (replay.twin, "twin.parquet --scale 1%"),
 }
-for name, command in COMMANDS.items():
-    app.command(name)(command)
+for name, (command, words) in COMMANDS.items():
+    app.command(name, cls=GroupedCommand, epilog=f"adl-opt {name} {words}")(command)
 
 
 def main() -> None:

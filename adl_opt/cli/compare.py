@@ -38,7 +38,7 @@ def compare(
     plot: ComparisonPlot = None,
     force: Force = False,
 ) -> None:
-    """What each policy costs, with its gap to the proved optimum, and who bears it."""
+    """What policies cost beside the proved optimum, and who bears it."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
 
+from adl_opt.cli.options import PRICES, Strings, option
 from adl_opt.cli.parsing import fraction, number, pairs
 from adl_opt.data.book import Book
 from adl_opt.data.tables import read_columns
@@ -16,13 +16,7 @@ from adl_opt.laws.elliptical import Gaussian, StudentT
 from adl_opt.laws.lognormal import LogNormal
 
 LAWS = ("lognormal", "gaussian", "student")
-Meant = Annotated[
-    bool,
-    typer.Option(
-        "--meant",
-        help="moves above 100 % or below -100 %, volatilities and horizons that look like slips are meant",
-    ),
-]
+Meant = Annotated[bool, option("--meant", None, "what looks like a slip (80 for 80 %) is meant", PRICES)]
 
 
 @dataclass(frozen=True)
@@ -30,50 +24,26 @@ class LawOptions:
     """The options that say how prices may move, alike in every command; `law(book)` is what they say."""
 
     volatility: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--volatility",
-            help=(
-                "ASSET=YEARLY, 0.6 or 60%; all=YEARLY: every asset alike; the number alone for a book of "
-                "one asset"
-            ),
-            show_default=False,
-        ),
+        Strings,
+        option("--volatility", "ASSET=0.6", "a year, or 60%; all=0.6: all assets; repeatable", PRICES),
     ] = None
     correlation: Annotated[
-        str | None,
-        typer.Option(
-            "--correlation", help="one number for all pairs of assets, 0.85 or 85%", show_default=False
-        ),
+        str | None, option("--correlation", "NUMBER", "of all pairs of assets: 0.85 or 85%", PRICES)
     ] = None
-    horizon: Annotated[
-        str | None, typer.Option("--horizon", help="years, such as 10/365", show_default=False)
-    ] = None
-    scenarios: Annotated[
-        Path | None,
-        typer.Option(
-            "--scenarios",
-            help="CSV or Parquet of relative price moves, a column an asset (and probability)",
-            show_default=False,
-        ),
+    horizon: Annotated[str | None, option("--horizon", "YEARS", "such as 10/365", PRICES)] = None
+    law_name: Annotated[str, option("--law", "NAME", "lognormal, gaussian, student", PRICES)] = "lognormal"
+    dof: Annotated[
+        float | None, option("--dof", "NUMBER", "degrees of freedom of --law student, above 2", PRICES)
     ] = None
     quadrature: Annotated[
-        int | None,
-        typer.Option(
-            "--quadrature", help="nodes per asset of a Gauss-Hermite rule for the law", show_default=False
-        ),
+        int | None, option("--quadrature", "N", "nodes per asset of a Gauss-Hermite rule", PRICES)
     ] = None
-    sample: Annotated[
-        int | None,
-        typer.Option("--sample", help="number of Sobol scenarios drawn from the law", show_default=False),
-    ] = None
-    seed: Annotated[int, typer.Option("--seed", help="of --sample")] = 1
-    law_name: Annotated[
-        str, typer.Option("--law", help="of --volatility: lognormal | gaussian | student (with --dof)")
-    ] = "lognormal"
-    dof: Annotated[
-        float | None,
-        typer.Option("--dof", help="degrees of freedom of --law student, above 2", show_default=False),
+    sample: Annotated[int | None, option("--sample", "N", "Sobol scenarios drawn from the law", PRICES)] = (
+        None
+    )
+    seed: Annotated[int, option("--seed", "N", "of --sample", PRICES)] = 1
+    scenarios: Annotated[
+        Path | None, option("--scenarios", "FILE", "instead: moves, a column an asset, probability", PRICES)
     ] = None
     meant: Meant = False
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from adl_opt import examples
 from adl_opt.cli.figures import share
-from adl_opt.cli.options import Force
+from adl_opt.cli.options import Force, Strings, argument, option
 from adl_opt.cli.output import console, say, say_command, writable, write_frame, written_as
 from adl_opt.cli.parsing import LAW_TO_BEGIN_WITH, parameters
 from adl_opt.cli.tables import Sheet
@@ -18,14 +18,12 @@ from adl_opt.progress import waiting
 from adl_opt.verification import catalog
 from adl_opt.verification.model import OF_EVERY_MODEL, Claim, Model, Verdict, verdicts
 
+BOOK = "The book"
 _WIDEST = 100  # columns of text that are read easily
 
 
 def verify(
-    models: Annotated[
-        list[str] | None,
-        typer.Argument(help="names or .py files [default: all]", metavar="[MODEL]...", show_default=False),
-    ] = None,
+    models: Annotated[Strings, argument("MODEL", "names or .py files  [default: all]")] = None,
 ) -> None:
     """Check every claim of the models; exit 1 if one fails."""
     chosen = [catalog.load(name) for name in (models or catalog.names())]
@@ -63,14 +61,14 @@ def _stated(claim: Claim) -> str:
 
 
 def generate(
-    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write", metavar="FILE")],
-    accounts: Annotated[int, typer.Option(help="how many accounts", metavar="N")] = 100_000,
-    assets: Annotated[int, typer.Option(help="how many assets", metavar="N")] = 3,
-    legs: Annotated[int, typer.Option(help="positions an account, at most", metavar="N")] = 3,
-    seed: Annotated[int, typer.Option("--seed", help="of the random book", metavar="N")] = 1,
+    output: Annotated[Path, argument("FILE", ".parquet or .csv to write")],
+    accounts: Annotated[int, option("--accounts", "N", "how many accounts", BOOK)] = 100_000,
+    assets: Annotated[int, option("--assets", "N", "how many assets", BOOK)] = 3,
+    legs: Annotated[int, option("--legs", "N", "positions an account, at most", BOOK)] = 3,
+    seed: Annotated[int, option("--seed", "N", "of the random book", BOOK)] = 1,
     force: Force = False,
 ) -> None:
-    """Write a made-up cross-margin book, to try how far the methods go."""
+    """Write a made-up cross-margin book, to try the methods on."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     with waiting(f"making and writing {output}"):
@@ -87,14 +85,9 @@ def generate(
 
 
 def models(
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            help="a name or .py file, of which all is shown", metavar="[MODEL]", show_default=False
-        ),
-    ] = None,
+    model: Annotated[str | None, argument("MODEL", "a name or .py file: all of it is shown")] = None,
 ) -> None:
-    """The models there are, a line each; all of one that is named."""
+    """The models, a line each; all of one that is named."""
     if model is None:
         _list()
     else:

@@ -11,135 +11,63 @@ import typer
 
 from adl_opt.problem.problem import PREFER
 
-BookFile = Annotated[
-    Path, typer.Argument(help="CSV or Parquet: account, asset, position, price, equity", show_default=False)
-]
+EVENT, AIM, RULES = "The event", "What is minimised", "What is compared"  # groups of options
+PRICES, OUTPUT = "How prices may move", "Output"
+
+
+def option(name: str, takes: str | None, says: str, group: str = OUTPUT, *short: str) -> Any:
+    """An option of one group in --help; takes: what stands for its value there, None for a flag."""
+    return typer.Option(name, *short, metavar=takes, help=says, rich_help_panel=group)
+
+
+def argument(takes: str, says: str) -> Any:
+    return typer.Argument(metavar=takes, help=says, show_default=False)
+
+
+Strings = list[str] | None
+BookFile = Annotated[Path, argument("BOOK", "CSV or Parquet: account, asset, position, price, equity")]
 Short = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--short",
-        help=(
-            "ASSET=CONTRACTS of shorts to close; ASSET=35%: that share of the capacity; ASSET=all: the "
-            "capacity"
-        ),
-        show_default=False,
-    ),
+    Strings, option("--short", "ASSET=SIZE", "shorts to close: 10, 35%, all; repeatable", EVENT)
 ]
-Long = Annotated[list[str] | None, typer.Option("--long", help="the same of longs", show_default=False)]
-Realized = Annotated[
-    bool,
-    typer.Option(
-        "--realized", help="require what was really closed (column realized_closed), and compare it too"
-    ),
-]
-Policies = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--policy",
-        help="a policy by name, several times; default: pro_rata and (gross_)water_filling",
-        show_default=False,
-    ),
-]
-Measures = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model",
-        help=(
-            "measures: a model's objective by name, several times; default: MaxLeverage and ExpectedLoss, "
-            "without a law LeverageSquare"
-        ),
-        show_default=False,
-    ),
-]
-Solvent = Annotated[
-    bool, typer.Option("--solvent", help="leave out accounts without positive equity, and say so")
-]
+Long = Annotated[Strings, option("--long", "ASSET=SIZE", "longs to close (contracts, share or all)", EVENT)]
+Realized = Annotated[bool, option("--realized", None, "require what column realized_closed says", EVENT)]
+Solvent = Annotated[bool, option("--solvent", None, "leave out accounts without positive equity", EVENT)]
 Protect = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--protect", help="an account of which nothing may be closed, repeatable", show_default=False
-    ),
+    Strings, option("--protect", "ACCOUNT", "of which nothing may be closed; repeatable", EVENT)
 ]
 Cap = Annotated[
-    str | None,
-    typer.Option(
-        "--cap",
-        help="the most that may be closed of each position, as a fraction: 0.5 or 50%",
-        show_default=False,
+    str | None, option("--cap", "SHARE", "that may be closed of each position: 0.5 or 50%", EVENT)
+]
+ModelName = Annotated[str, option("--model", "MODEL", "a name or .py file", AIM)]
+Settings = Annotated[Strings, option("--set", "NAME=NUMBER", "a parameter of the objective; repeatable", AIM)]
+Prefer = Annotated[str | None, option("--prefer", "WHICH", f"of several: {', '.join(PREFER)}", AIM)]
+Policies = Annotated[
+    Strings, option("--policy", "NAME", "repeatable  [default: pro_rata, (gross_)water_filling]", RULES)
+]
+Measures = Annotated[
+    Strings,
+    option(
+        "--model", "MODEL",
+        "whose objective measures; repeatable  [default: MaxLeverage and ExpectedLoss, or LeverageSquare "
+        "without a law]",
+        RULES,
     ),
-]
-ModelName = Annotated[
-    str, typer.Option("--model", help="whose objective to minimise: a name (adl-opt models) or a .py file")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        help=(
-            "PARAMETER=NUMBER of the objective (level=0.99 or 99%), or NUMBER,NUMBER,... "
-            "(weights=0.1,0.2,0.7); adl-opt models names them"
-        ),
-        show_default=False,
-    ),
-]
-Explain = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--explain", help="an account, repeatable: why it was reduced or spared", show_default=False
-    ),
-]
-Prefer = Annotated[
-    str | None,
-    typer.Option(
-        "--prefer", help="which optimum, if there are several: " + " | ".join(PREFER), show_default=False
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="overwrite existing output files")]
+]  # fmt: skip
+Explain = Annotated[Strings, option("--explain", "ACCOUNT", "why it was reduced or spared; repeatable")]
+Force = Annotated[bool, option("--force", None, "overwrite existing files")]
 Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="write every leg to .csv, .parquet or (with the proof) .json",
-        show_default=False,
-    ),
+    Path | None, option("--output", "FILE", "all legs: .csv, .parquet, or .json with the proof", OUTPUT, "-o")
 ]
-Table = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="write the whole table to .csv or .parquet", show_default=False),
-]
-Move = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--move",
-        help="ASSET=RELATIVE price move, repeatable: BTC=-0.15 or BTC=-15% is down; others do not move",
-        show_default=False,
-    ),
-]
-Fund = Annotated[
-    str, typer.Option("--fund", help="what the insurance fund holds, quote currency, such as 1e6")
-]
+Table = Annotated[Path | None, option("--output", "FILE", "the whole table: .csv, .parquet", OUTPUT, "-o")]
+Move = Annotated[Strings, option("--move", "ASSET=MOVE", "-0.15 or -15% is down; repeatable", PRICES)]
+Fund = Annotated[str, option("--fund", "MONEY", "of the insurance fund (quote currency)", EVENT)]
 SolventBook = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        help="write the solvent accounts after the move to .csv or .parquet",
-        show_default=False,
-    ),
+    Path | None, option("--output", "FILE", "the solvent accounts after it: .csv, .parquet", OUTPUT, "-o")
 ]
 ComparisonPlot = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot", help="picture of what policies exceed the optimum by (.png, .pdf, .svg)", show_default=False
-    ),
+    Path | None, option("--plot", "FILE", "what each exceeds the optimum by: .png, .pdf, .svg")
 ]
-Plot = Annotated[
-    Path | None,
-    typer.Option(
-        "--plot", help="picture of leverage before and after (.png, .pdf, .svg)", show_default=False
-    ),
-]
+Plot = Annotated[Path | None, option("--plot", "FILE", "leverage before and after: .png, .pdf, .svg")]
 
 
 def one_by_one(command: Callable[..., None]) -> Callable[..., None]:

@@ -53,7 +53,7 @@ def folded(before: str, words: Sequence[str], width: int | None) -> str:
     """
     lines, parts = [before], list[str]()
     for word, last in zip(words, ["", *words]):
-        if last.startswith("--") and not word.startswith("-"):
+        if last.startswith("-") and not word.startswith("-"):
             parts[-1] += f" {shlex.quote(word)}"
         else:
             parts.append(shlex.quote(word))

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.markup import escape
 
 from adl_opt import examples
 from adl_opt.cli.law_options import LawOptions
-from adl_opt.cli.options import Force, Table, one_by_one
+from adl_opt.cli.options import EVENT, PRICES, RULES, Force, Strings, Table, argument, one_by_one, option
 from adl_opt.cli.output import console, save_frame, say, say_command, writable, write_frame, written_as
 from adl_opt.cli.parsing import fraction
 from adl_opt.cli.tables import Sheet
@@ -25,28 +24,19 @@ from adl_opt.studies.replay.replay import Replay
 from adl_opt.studies.replay.replay import replay as replay_waves
 from adl_opt.text import figure
 
-Event = Annotated[
-    Path | None,
-    typer.Argument(
-        help="CSV or Parquet: wave, account, asset, position, equity, price, realized_closed",
-        show_default=False,
-    ),
-]
-Scale = Annotated[str, typer.Option("--scale", help="of the twin: the share of 34,983 closings, 0.1 or 10%")]
-TwinSeed = Annotated[int, typer.Option("--seed", help="of the twin")]
-Picture = Annotated[
-    Path | None, typer.Option("--plot", help="picture of the waves (.png, .pdf, .svg)", show_default=False)
-]
-Chosen = Annotated[
-    list[str] | None, typer.Option("--policy", help="repeatable: " + " | ".join(POLICIES), show_default=False)
-]
+_COLUMNS = "CSV or Parquet: wave, account, asset, position, equity, price, realized_closed"
+Event = Annotated[Path | None, argument("EVENT", _COLUMNS)]
+Scale = Annotated[str, option("--scale", "SHARE", "of the twin's 34,983 closings", EVENT)]
+TwinSeed = Annotated[int, option("--seed", "N", "of the twin", EVENT)]
+Picture = Annotated[Path | None, option("--plot", "FILE", "of the waves: .png, .pdf, .svg")]
+Chosen = Annotated[Strings, option("--policy", "NAME", f"repeatable: {', '.join(POLICIES)}", RULES)]
 
 
 @dataclass(frozen=True)
 class ReplayLawOptions(LawOptions):
     """The same options; the seed is the twin's too."""
 
-    seed: Annotated[int, typer.Option("--seed", help="of the twin and of --sample")] = 1
+    seed: Annotated[int, option("--seed", "N", "of the twin and of --sample", PRICES)] = 1
 
 
 NO_LAW = ReplayLawOptions()
@@ -55,18 +45,17 @@ NO_LAW = ReplayLawOptions()
 @one_by_one
 def replay(
     event: Event = None,
-    twin: Annotated[bool, typer.Option("--twin", help="replay the made-up twin of 10 October 2025")] = False,
+    twin: Annotated[bool, option("--twin", None, "the made-up twin of 10 October 2025", EVENT)] = False,
     scale: Scale = "1",
     hyperreplay: Annotated[
-        bool, typer.Option("--hyperreplay", help="EVENT is HyperReplay's adl_detailed_analysis_REALTIME.csv")
+        bool, option("--hyperreplay", None, "EVENT is its adl_detailed_analysis_REALTIME.csv", EVENT)
     ] = False,
-    every: Annotated[float, typer.Option("--every", help="seconds in a wave of --hyperreplay")] = 60.0,
+    every: Annotated[float, option("--every", "SECONDS", "in a wave of --hyperreplay", EVENT)] = 60.0,
     solvent: Annotated[
-        bool,
-        typer.Option("--solvent", help="leave out accounts without positive equity in some wave, and say so"),
+        bool, option("--solvent", None, "leave out accounts without positive equity", EVENT)
     ] = False,
     isolated: Annotated[
-        bool, typer.Option("--isolated", help="each position its own account, with its share of the equity")
+        bool, option("--isolated", None, "each position an account with its share of equity", EVENT)
     ] = False,
     policies: Chosen = None,
     law_options: ReplayLawOptions = NO_LAW,
@@ -74,7 +63,7 @@ def replay(
     plot: Picture = None,
     force: Force = False,
 ) -> None:
-    """A real event wave by wave: what each policy would have done, beside what was realized."""
+    """A real event in waves: what policies do, beside what was realized."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")
@@ -109,7 +98,7 @@ def replay(
 
 
 def twin(
-    output: Annotated[Path, typer.Argument(help=".parquet or .csv to write")],
+    output: Annotated[Path, argument("FILE", ".parquet or .csv to write")],
     scale: Scale = "1",
     seed: TwinSeed = 1,
     force: Force = False,

@@ -6,11 +6,10 @@ Commands that app.py registers; they print and compute nothing.
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from rich.markup import escape
 
 from adl_opt.cli.law_options import Meant
-from adl_opt.cli.options import BookFile, Force, Fund, Move, Solvent, SolventBook, Table  # fmt: skip
+from adl_opt.cli.options import BookFile, Force, Fund, Move, Solvent, SolventBook, Table, argument, option
 from adl_opt.cli.output import console, save_frame, say, say_command, writable, write_frame, written_as
 from adl_opt.cli.parsing import book_of, next_command, number, pairs
 from adl_opt.cli.tables import Sheet
@@ -23,17 +22,12 @@ from adl_opt.studies.stress import stress
 
 
 def axioms_command(
-    rule: Annotated[
-        str,
-        typer.Argument(
-            help="a policy or an exchange's ranking rule by name, such as water_filling or bitmex"
-        ),
-    ],
-    seed: Annotated[int, typer.Option("--seed", help="of the random books")] = 1,
+    rule: Annotated[str, argument("RULE", "a policy or exchange by name, such as water_filling or bitmex")],
+    seed: Annotated[int, option("--seed", "N", "of the random books", "The search")] = 1,
     output: Table = None,
     force: Force = False,
 ) -> None:
-    """Which promises a rule keeps, with the smallest counterexample found."""
+    """Which promises a rule keeps, and the smallest counterexamples."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     chosen = policy(rule)
@@ -72,7 +66,7 @@ def stress_command(
     output: SolventBook = None,
     force: Force = False,
 ) -> None:
-    """A price shock: who fails, what the fund cannot pay, and what solvent accounts must close."""
+    """A price shock: who fails, and what solvent accounts must close."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     before, notes = book_of(book, solvent)

@@ -9,6 +9,7 @@ import typer
 
 from adl_opt.cli.law_options import NO_LAW, LawOptions
 from adl_opt.cli.options import (
+    AIM,
     BookFile,
     Cap,
     Explain,
@@ -24,6 +25,7 @@ from adl_opt.cli.options import (
     Solvent,
     Table,
     one_by_one,
+    option,
 )
 from adl_opt.cli.output import (
     exit_code,
@@ -46,9 +48,9 @@ from adl_opt.verification import catalog
 
 
 def demo(
-    plot: Annotated[
-        Path, typer.Option("--plot", help="picture of leverage before and after (.png, .pdf, .svg)")
-    ] = Path("adl-opt-demo.png"),
+    plot: Annotated[Path, option("--plot", "FILE", "leverage before and after: .png, .pdf, .svg")] = Path(
+        "adl-opt-demo.png"
+    ),
     force: Force = False,
 ) -> None:
     """The paper's four accounts: solve, prove, draw."""
@@ -72,7 +74,7 @@ def solve(
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
-    method: Annotated[str, typer.Option("--method", help=" | ".join(NAMES))] = "auto",
+    method: Annotated[str, option("--method", "NAME", ", ".join(NAMES), AIM)] = "auto",
     prefer: Prefer = None,
     law_options: LawOptions = NO_LAW,
     output: Output = None,
@@ -115,7 +117,7 @@ def range_(
     output: Table = None,
     force: Force = False,
 ) -> None:
-    """The least and the most that each position can close without leaving the optimum."""
+    """What each position closes at an optimum, at least and at most."""
     writable([output], force)
     written_as(output, ".csv", ".parquet")
     event, notes = event_of(book, short, long, solvent, protect=protect, cap=cap)
