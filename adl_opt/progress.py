@@ -45,7 +45,7 @@ class _Display:
                 self.progress = self.timer = None
 
 
-_DISPLAY = _Display()
+DISPLAY = _Display()
 
 
 def _drawn() -> Any:
@@ -78,10 +78,10 @@ def _line(wanted: bool | None, what: str, total: float | None) -> Iterator[Calla
     """update(description=, completed=, said=) of one line, None where there is none. wanted None: where a bar
     shows already, below it, from the first update after a second on.
     """
-    if not (_DISPLAY.lines if wanted is None else wanted and _seen()):
+    if not (DISPLAY.lines if wanted is None else wanted and _seen()):
         yield None
         return
-    begun, progress = time.monotonic(), _DISPLAY.open()
+    begun, progress = time.monotonic(), DISPLAY.open()
     try:
         task = progress.add_task(what, total=total, said="", visible=bool(wanted))
 
@@ -93,7 +93,7 @@ def _line(wanted: bool | None, what: str, total: float | None) -> Iterator[Calla
         finally:
             progress.remove_task(task)
     finally:
-        _DISPLAY.close()
+        DISPLAY.close()
 
 
 @contextmanager

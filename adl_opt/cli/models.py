@@ -99,10 +99,8 @@ def _list() -> None:
     wide = max(map(len, names)) + 2
     with waiting("reading the models"):
         titles = {name: catalog.load(name).title for name in names}
-    lines = [
-        f"{name:{wide}}{textwrap.shorten(title, console.width - wide, placeholder=' ...')}"
-        for name, title in titles.items()
-    ]
+    fit = {"width": console.width - wide, "placeholder": " ...", "break_on_hyphens": False}
+    lines = [f"{name:{wide}}{textwrap.shorten(title, **fit)}" for name, title in titles.items()]
     say(lines)
     say(["", "adl-opt models NAME shows all of one, adl-opt verify NAME checks its claims"])
 

@@ -27,9 +27,9 @@ def argument(takes: str, says: str) -> Any:
 Strings = list[str] | None
 BookFile = Annotated[Path, argument("BOOK", "CSV or Parquet: account, asset, position, price, equity")]
 Short = Annotated[
-    Strings, option("--short", "ASSET=SIZE", "shorts to close: 10, 35%, all; repeatable", EVENT)
+    Strings, option("--short", "ASSET=SIZE", "contracts of shorts: 10, 35%, all; repeatable", EVENT)
 ]
-Long = Annotated[Strings, option("--long", "ASSET=SIZE", "longs to close (contracts, share or all)", EVENT)]
+Long = Annotated[Strings, option("--long", "ASSET=SIZE", "contracts of longs", EVENT)]
 Realized = Annotated[bool, option("--realized", None, "require what column realized_closed says", EVENT)]
 Solvent = Annotated[bool, option("--solvent", None, "leave out accounts without positive equity", EVENT)]
 Protect = Annotated[

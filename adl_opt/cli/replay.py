@@ -63,7 +63,7 @@ def replay(
     plot: Picture = None,
     force: Force = False,
 ) -> None:
-    """A real event in waves: what policies do, beside what was realized."""
+    """A real event in waves: each policy beside what was realized."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")

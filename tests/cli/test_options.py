@@ -250,7 +250,7 @@ def test_helps_say_what_options_do():
     )
     for name in ("solve", "range", "compare"):
         assert help_of(name)["--seed"] == "of --sample"
-        assert help_of(name)["--short"].startswith("ASSET=CONTRACTS of shorts to close; ASSET=35%")
+        assert help_of(name)["--short"].startswith("contracts of shorts: 10, 35%, all")
     assert "LeverageSquare" in help_of("compare")["--model"] and "exceed" in help_of("compare")["--plot"]
     for name in typer.main.get_command(cli.app).commands:  # type: ignore[attr-defined]
         assert all(help_of(name).values()), name
