@@ -49,7 +49,8 @@ def compare(
     (quote currency, or x of equity), "... excess" above the proved lower bound (what the rule costs at most,
     in the same unit) and "... gap" (relative, §11). Then who bears it: accounts reduced, wholly closed, share
     of the most levered tenth, Gini coefficient. A policy that does not clear or leaves its box is named "...
-    (infeasible)" and has no excess. `attrs["units"]` names units. Raises AdlError for what is no policy or measure.
+    (infeasible)" and has no excess. `attrs["units"]` names units. Raises AdlError for what is no policy or
+    measure.
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> adl.compare(event)[["MaxLeverage", "MaxLeverage excess", "accounts reduced"]].round(4)

@@ -273,9 +273,9 @@ def verify(model: Model, *, progress: bool = False) -> pd.DataFrame:
     """Check every claim of a model: a table, a line a claim.
 
     `model`: a Model; `progress`: a bar on a terminal. Returns a DataFrame model, claim, statement, source,
-    violation (pure number), tolerance, holds, as_stated (some claims are stated to fail), trouble. Of every model it also asks whether the
-    objective in CVXPY and in numpy is one, gaps are gaps and shadow prices are slopes. Raises ModelError for
-    what is no Model.
+    violation (pure number), tolerance, holds, as_stated (some claims are stated to fail), trouble. Of every
+    model it also asks whether the objective in CVXPY and in numpy is one, gaps are gaps and shadow prices are
+    slopes. Raises ModelError for what is no Model.
 
     >>> bool(adl.verify(adl.load("minimax_leverage"))["as_stated"].all())
     True
