@@ -130,7 +130,7 @@ class Model:
 
     >>> model = adl.load("expected_loss")
     >>> model.title, len(model.claims) > 3, model.problem(n=4).solve().method
-    ('expected loss in isolated margin: one common leverage, for every law', True, 'closed-form')
+    ('expected loss in isolated margin: one leverage, for every law', True, 'closed-form')
     """
 
     name: str
