@@ -2,8 +2,11 @@
 
 import difflib
 import math
+import textwrap
 from collections.abc import Iterable
+from typing import Any
 
+_WIDTH = 100  # columns of a repr, which has two lines at most
 NOISE = 1e-12  # of the numbers that a difference is taken of: a smaller difference is their rounding
 
 
@@ -25,3 +28,37 @@ def figure(value: float, digits: int = 7, noise: float = 0.0) -> str:
         return f"{value:.{digits}g}"
     text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def clipped(text: Any, most: int = 24) -> str:
+    """A name that someone gave, on one line and not longer than `most`."""
+    line = one_line(text)
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
+def counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def several(names: Iterable[Any], most: int = 3) -> str:
+    """The first few names, and how many there are."""
+    given = [clipped(name) for name in names]
+    return ", ".join(given[:most]) + (f", ... ({len(given):,} in all)" if len(given) > most else "")
+
+
+def one_line(text: Any) -> str:
+    return " ".join(str(text).split())
+
+
+def two_lines(text: str) -> str:
+    """A repr: one line, or two, of at most 100 columns; what does not fit is left out and said to be."""
+    return "\n".join(
+        textwrap.wrap(
+            one_line(text),
+            _WIDTH,
+            subsequent_indent="    ",
+            max_lines=2,
+            placeholder=" ...)",
+            break_on_hyphens=False,
+        )
+    )

@@ -31,9 +31,10 @@ from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, unit_of, values
+from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
 from adl_opt.objectives.hooks import minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
+from adl_opt.objectives.words import unit_of
 from adl_opt.waterfill.isolated import fill
 
 _AS_GOOD = 1e-12  # of the value: of bounds this close the first, which proves in the simplest way, is named

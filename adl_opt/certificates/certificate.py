@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adl_opt import html
 from adl_opt.arrays import Array
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.renamed import renamed
+from adl_opt.text import clipped, figure, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6  # relative gap up to which an allocation counts as certified (§11)
 MATERIAL = 1e-6  # of the objective at pro rata: an open gap below it is negligible (§11)
+_ROUNDING = 1e-15  # a relative gap below it is the last digit of a float
 # Of a value that is possible, of another: a bound so much above it is of another objective (§17)
 _AGREES, _ABOVE = 1e-6, 1e-9
 
@@ -86,7 +89,7 @@ class Certificate:
         >>> certificate.to_frame().loc["status", "value"]
         'certified'
         """
-        import pandas as pd
+        from adl_opt.table import Table
 
         rows = {
             "status": (self.status, "certified: gap at most the tolerance"),
@@ -100,7 +103,44 @@ class Certificate:
             "reference": (self.reference, f"{self.unit}, at pro rata"),
             "rounding": (self.rounding, f"{self.unit}, what the gap may be by rounding alone"),
         }
-        return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "unit"])
+        return Table(list(rows.values()), index=list(rows), columns=["value", "unit"])
+
+    def __repr__(self) -> str:
+        return two_lines(f"Certificate({self.status}: {self.in_words()})")
+
+    def in_words(self) -> str:
+        """Value, gap and clearing error, with units."""
+        proof = "no bound" if self.gap is None else f"gap {self.gap:.2g}"
+        said = f"{clipped(self.objective_name, 40)} {figure(self.value, 9)} ({self.unit}), {proof}"
+        return f"{said}, clearing error {self.clearing_error:.2g} contracts"
+
+    def _repr_html_(self) -> str:
+        return html.panel(f"Certificate: {self.status}", html.facts(self.facts()))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What is proved, as names and words."""
+        proved = self.bound is not None and self.gap is not None
+        size = (
+            "0, but for rounding"
+            if (self.gap or 0.0) < _ROUNDING
+            else f"{figure(self.gap or 0.0, 2)} of the value"
+        )
+        gap = f"{size}; certified up to {self.tolerance:.0e}"
+        unit, rounding, outside = self.unit, figure(self.rounding, 3), figure(self.box_violation, 2)
+        return [
+            ("objective", self.objective_name),
+            ("value", f"{figure(self.value, 10)} {unit}"),
+            ("no allocation has less than", f"{figure(self.bound or 0.0, 10)} {unit}" if proved else ""),
+            ("gap between them", gap if proved else ""),
+            (
+                "rounding",
+                f"{rounding} {unit}: the gap may be this by rounding alone" if self.rounding else "",
+            ),
+            ("value at pro rata", f"{figure(self.reference, 7)} {unit}"),
+            ("clearing error", f"{figure(self.clearing_error, 2)} contracts"),
+            ("beyond a position", f"{outside} of it, at most" if self.box_violation else ""),
+            ("proof", self.proof),
+        ]
 
     def times(self, factor: float, name: str) -> Certificate:
         """The certificate of factor x the objective, under another name."""

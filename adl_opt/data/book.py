@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adl_opt import html
 from adl_opt.arrays import Array, Index
 from adl_opt.data.columns import ranked_by, refuse_meanings
 from adl_opt.data.magnitudes import check_book
@@ -31,6 +32,7 @@ from adl_opt.data.tables import (
 from adl_opt.errors import BookError
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
+from adl_opt.text import counted, figure, several, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,11 +172,22 @@ class Book(ReadOnly):
         )
 
     def __repr__(self) -> str:
-        return (
-            f"Book({len(self.accounts):,} accounts, {len(self.assets)} asset{'s' * (len(self.assets) > 1)} "
-            f"({', '.join(self.assets[:6])}"
-            f"{', ...' if len(self.assets) > 6 else ''}), {len(self.position):,} positions, equity "
-            f"{self.equity.sum():.6g} quote currency)"
+        equity = figure(self.equity.sum(), 6)
+        return two_lines(
+            f"Book({counted(len(self.accounts), 'account')} in {several(self.assets)}; "
+            f"{counted(len(self.position), 'position')}, equity {equity} quote currency)"
+        )
+
+    def _repr_html_(self) -> str:
+        among = f"{counted(len(self.position), 'position')} in {counted(len(self.assets), 'asset')}"
+        money = {"equity": self.equity.sum(), "gross notional": self.gross_notional.sum()}
+        facts = [(name, f"{figure(value, 6)} quote currency in all") for name, value in money.items()]
+        held, shown = len(self.accounts), len(set(self.account[: html.SHOWN].tolist()))
+        return html.panel(
+            f"Book: {counted(held, 'account')}, {among}",
+            html.facts([*facts, ("margin", "isolated" if self.isolated else "cross")]),
+            self.to_frame().head(html.SHOWN).to_panel(),
+            html.line(html.shown(held, "accounts", shown)),
         )
 
     @cached_property
@@ -233,7 +246,7 @@ class Book(ReadOnly):
         0       A   BTC      -8.0  67000.0
         1       A   ETH    -323.0   1900.0
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         columns = {
             "account": self.accounts[self.account],
@@ -242,7 +255,7 @@ class Book(ReadOnly):
             "price": self.price[self.asset],
             "equity": self.equity[self.account],
         }
-        return pd.DataFrame({**columns, **self.extra})
+        return with_units({**columns, **self.extra})
 
     def solvent(self) -> Book:
         """The book of the accounts with positive equity; the same assets.
@@ -263,11 +276,11 @@ class Book(ReadOnly):
 
     def insolvent(self) -> pd.DataFrame:
         """account, equity, gross_notional (quote currency) of the accounts whose equity is not positive."""
-        import pandas as pd
+        from adl_opt.table import with_units
 
         broke = self.equity <= 0
         gross = self.gross_notional
-        return pd.DataFrame(
+        return with_units(
             {"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]}
         )
 

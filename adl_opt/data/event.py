@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adl_opt import html
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.limits import LIMITS
@@ -18,7 +19,7 @@ from adl_opt.inputs import plain
 from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed
-from adl_opt.text import nearest
+from adl_opt.text import clipped, figure, nearest, one_line, several, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -252,13 +253,32 @@ class Event(ReadOnly):
         return Event(self.book, short=short, long=long, **self.given_limits)
 
     def __repr__(self) -> str:
-        def side(name: str, amounts: dict[str, float]) -> list[str]:
-            return [f"{name} {amount:.6g} of {asset}" for asset, amount in amounts.items()]
-
         limits = "".join(f"{words}; " for words in self.limits)
-        return (
-            f"Event(close {', '.join(side('short', self.short) + side('long', self.long))} (contracts); "
-            f"{limits}{self.book!r})"
+        return two_lines(f"Event(close {self.in_words()} (contracts); {limits}{self.book!r})")
+
+    def in_words(self) -> str:
+        """What is closed: side, contracts and asset of the first few requirements."""
+        sides = (("short", self.short), ("long", self.long))
+        return several(f"{side} {q:.6g} of {clipped(a)}" for side, closed in sides for a, q in closed.items())
+
+    def _repr_html_(self) -> str:
+        number = np.flatnonzero(self.side)
+        k = number[: html.SHOWN]
+        most, price = self.capacities[k], self.book.price[k]
+        share = 100 * np.divide(self.required[k], most, out=np.zeros(len(k)), where=most > 0)
+        numbers = {
+            ("to close", "contracts"): self.required[k], ("of at most", "contracts"): most,
+            ("share", "%"): share, ("notional", "quote currency"): self.required[k] * price,
+        }  # fmt: skip
+        columns = [
+            html.words("asset", [self.book.assets[j] for j in k]),
+            html.words("side", ["shorts" if self.side[j] < 0 else "longs" for j in k]),
+            *(html.Column(*name, [figure(x, 6) for x in values]) for name, values in numbers.items()),
+        ]
+        return html.panel(
+            f"Event: close positions of {len(self.book.accounts):,} accounts",
+            html.table(columns, html.shown(len(number), "requirements")),
+            html.facts([("limits", "; ".join(self.limits)), ("book", one_line(self.book))]),
         )
 
 

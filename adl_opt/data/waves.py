@@ -28,6 +28,7 @@ from adl_opt.data.tables import (
 )
 from adl_opt.errors import BookError
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
+from adl_opt.text import two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -279,13 +280,13 @@ class Waves(ReadOnly):
         """What `solvent` leaves out, one line an account: account, least equity, realized_notional (quote
         currency, closed in all waves).
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         gone = np.unique(self.account[self.equity <= 0])
         least = np.full(len(self.accounts), np.inf)
         np.minimum.at(least, self.account, self.equity)
         closed = np.bincount(self.account, np.abs(self.realized) * self.price, len(self.accounts))
-        return pd.DataFrame(
+        return with_units(
             {"account": self.accounts[gone], "equity": least[gone], "realized_notional": closed[gone]}
         )
 
@@ -314,7 +315,7 @@ class Waves(ReadOnly):
         >>> adl.examples.twin(scale=0.001).to_frame().columns.tolist()
         ['wave', 'account', 'asset', 'position', 'equity', 'price', 'realized_closed']
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         columns = {
             "wave": np.array(self.labels, dtype=object)[self.wave],
@@ -325,10 +326,10 @@ class Waves(ReadOnly):
             "price": self.price,
             "realized_closed": self.realized,
         }
-        return pd.DataFrame({**columns, **self.extra}).infer_objects()
+        return with_units({**columns, **self.extra}).infer_objects()
 
     def __repr__(self) -> str:
-        return (
+        return two_lines(
             f"Waves({len(self.labels)} waves from {self.labels[0]} to {self.labels[-1]}, "
             f"{len(self.wave):,} rows, {len(self.accounts):,} accounts, "
             f"{len(self.assets)} assets, {(np.abs(self.realized) * self.price).sum():.6g} quote currency "

@@ -17,11 +17,13 @@ from numpy.typing import ArrayLike
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_moves
+from adl_opt.laws.panel import Facts, Numbers, Shown, described, in_percent
 from adl_opt.laws.price_tables import price_table, probabilities, refuse_prices
 from adl_opt.laws.sampling import frame_like, inverse, sobol
 from adl_opt.laws.validation import distinct, frozen, listing, numbers_of, set_fields, whole_number
 from adl_opt.numerics.readonly import ReadOnly
 from adl_opt.numerics.tail_integrals import UNIT
+from adl_opt.text import two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +36,7 @@ _HOOKS = (
 )  # fmt: skip
 
 
-class Law(ReadOnly):
+class Law(Shown, ReadOnly):
     """How prices may move together until the exchange acts again: relative moves, one an asset.
 
     A law can be put in the order of a book's assets by label, made finite (`sample`, `quadrature`), and,
@@ -307,7 +309,10 @@ class Scenarios(Law):
         return self.moves.shape[1]
 
     def __repr__(self) -> str:
-        return f"Scenarios({len(self.moves):,} moves of {described(self)})"
+        return two_lines(f"Scenarios({len(self.moves):,} moves of {described(self)})")
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        return [("scenarios", f"{len(self.moves):,} moves")], in_percent(self.moves, self.probability)
 
     @property
     def _uniforms(self) -> int:
@@ -337,10 +342,6 @@ class Scenarios(Law):
 
     def _draw(self, uniforms: Array) -> Array:
         return self.moves[inverse(self.probability, uniforms[:, 0])]
-
-
-def described(law: Law) -> str:
-    return listing(law.assets) if law.assets else f"{law.dimension} unlabelled assets"
 
 
 def scenario_count(law: Law | None) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from adl_opt.arrays import TINY, Array
 from adl_opt.errors import LawError
 from adl_opt.inputs import SUM_TO_ONE
+from adl_opt.laws.panel import Facts, Numbers, Shown, percent
 from adl_opt.laws.validation import (
     distinct,
     entry,
@@ -29,10 +30,11 @@ from adl_opt.numerics.readonly import ReadOnly
 # A least eigenvalue, of a matrix with a diagonal of ones, from which it counts as positive definite.
 REGULAR = 1e-12
 _ASYMMETRY = 1e-9  # relative to the largest entry: rounding of a symmetric matrix
+_FACTORS = 3  # whose loadings are shown
 _PSD_SLACK = 1e-10  # relative to the largest entry: rounding of an exactly singular matrix
 
 
-class FactorModel(ReadOnly):
+class FactorModel(Shown, ReadOnly):
     """A covariance of many assets by a few factors, which no d x d matrix need hold.
 
     It is `loading loading' + diag(specific)`, for the covariance of Gaussian or the scale matrix of StudentT.
@@ -71,7 +73,20 @@ class FactorModel(ReadOnly):
 
     def __repr__(self) -> str:
         d, f = self.loading.shape
-        return f"FactorModel({d} assets, {f} factor{'s' * (f > 1)})"
+        return f"FactorModel({d:,} assets, {f:,} factor{'s' * (f > 1)})"
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        d, f = self.loading.shape
+        spread = np.sqrt(np.square(self.loading).sum(axis=1) + self.specific)
+        by_asset: Numbers = {
+            "standard deviation": ("%", percent(spread)),
+            "of its own": ("%", percent(np.sqrt(self.specific))),
+        }
+        shown = range(min(f, _FACTORS))
+        by_asset |= {
+            f"factor {k + 1}": ("% per standard deviation", percent(self.loading[:, k])) for k in shown
+        }
+        return [("covariance", f"of {d:,} assets by {f:,} factor{'s' * (f > 1)}")], by_asset
 
 
 def matrix_of(values: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:

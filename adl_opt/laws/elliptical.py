@@ -13,10 +13,19 @@ import numpy as np
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.laws.base import Law, Scenarios, described
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import REGULAR, matrix_of
+from adl_opt.laws.panel import (
+    Facts,
+    Numbers,
+    correlation_of_covariance,
+    correlations,
+    described,
+    numbers,
+    percent,
+)
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root
-from adl_opt.laws.validation import frozen, listing, set_fields, vector_of
+from adl_opt.laws.validation import frozen, set_fields, vector_of
 from adl_opt.numerics import lapack
 from adl_opt.numerics.tail_integrals import (
     UNIT,
@@ -26,6 +35,7 @@ from adl_opt.numerics.tail_integrals import (
     student_excess,
     student_tail,
 )
+from adl_opt.text import two_lines
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -72,8 +82,15 @@ class Gaussian(Law):
         return self.scale
 
     def __repr__(self) -> str:
-        width = listing(f"{sd:.3g}" for sd in np.sqrt(np.diag(self.scale)))
-        return f"{type(self).__name__}({described(self)}; {self._spread} {width})"
+        return two_lines(f"{type(self).__name__}({self._words()})")
+
+    def _words(self) -> str:
+        return f"{described(self)}; {self._spread} {numbers(np.sqrt(np.diag(self.scale)))}"
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        spread = {"mean": self.mean, self._spread: np.sqrt(np.diag(self.scale))}
+        by_asset: Numbers = {name: ("% of the price", percent(values)) for name, values in spread.items()}
+        return [], by_asset | correlations(self, correlation_of_covariance(self.scale))
 
     def quadrature(self, order: int) -> Scenarios:
         """Tensor Gauss-Hermite with order^d nodes, d <= 3; exact for polynomials of degree 2 order - 1."""
@@ -281,8 +298,11 @@ class StudentT(Gaussian):
             )
         return self.scale * self.dof / (self.dof - 2)
 
-    def __repr__(self) -> str:
-        return super().__repr__()[:-1] + f"; {self.dof:g} degrees of freedom)"
+    def _words(self) -> str:
+        return f"{super()._words()}; {self.dof:g} degrees of freedom"
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        return [("degrees of freedom", f"{self.dof:g}")], super()._said()[1]
 
     def quadrature(self, order: int) -> Scenarios:
         return Law.quadrature(self, order)

@@ -15,11 +15,13 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
 from adl_opt.laws import black_scholes
-from adl_opt.laws.base import Law, Scenarios, described
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import REGULAR, correlation_of
+from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
-from adl_opt.laws.validation import entry, frozen, labels_of, listing, numbers_of, set_fields, whole_number
+from adl_opt.laws.validation import entry, frozen, labels_of, numbers_of, set_fields, whole_number
 from adl_opt.numerics import lapack
+from adl_opt.text import two_lines
 
 _REPLICATES = 8  # independent scrambles whose spread is the error of an estimate
 
@@ -94,10 +96,18 @@ class LogNormal(Law):
         return self.volatility * math.sqrt(self.horizon)
 
     def __repr__(self) -> str:
-        return (
-            f"LogNormal({described(self)}; volatility {listing(f'{v:g}' for v in self.volatility)} a year, "
+        return two_lines(
+            f"LogNormal({described(self)}; volatility {numbers(self.volatility)} a year, "
             f"horizon {self.horizon:.4g} years)"
         )
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        days = f"{365 * self.horizon:.4g} days ({self.horizon:.4g} years)"
+        by_asset: Numbers = {
+            "volatility": ("% a year", percent(self.volatility)),
+            "standard deviation": ("% over the horizon, of the log price", percent(self.deviation)),
+        }
+        return [("horizon", days)], by_asset | correlations(self, self.correlation)
 
     def quadrature(self, order: int) -> Scenarios:
         """The law as order^d weighted moves by Gauss-Hermite's rule, in d <= 3 assets.

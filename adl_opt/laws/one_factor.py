@@ -13,9 +13,11 @@ import numpy as np
 from adl_opt.arrays import TINY, Array, Index
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_spread
-from adl_opt.laws.base import Law, Scenarios, described
+from adl_opt.laws.base import Law, Scenarios
+from adl_opt.laws.panel import Facts, Numbers, described
 from adl_opt.laws.sampling import frame_like, inverse
 from adl_opt.laws.validation import frozen, labels_of, numbers_of, set_fields, whole
+from adl_opt.text import two_lines
 
 _INTEGRATED = 1e-8  # relative error of an integral of the factor beyond which it is refused
 _CHUNK = 2_000  # accounts at once
@@ -82,10 +84,19 @@ class OneFactor(Law):
         return len(self.loading)
 
     def __repr__(self) -> str:
-        return (
-            f"OneFactor({described(self)}; factor "
-            f"{getattr(getattr(self.factor, 'dist', None), 'name', 'scenarios')})"
-        )
+        return two_lines(f"OneFactor({described(self)}; factor {self._factor_in_words()})")
+
+    def _factor_in_words(self) -> str:
+        kind = getattr(getattr(self.factor, "dist", None), "name", None)
+        if kind is None:
+            return f"{len(self.factor.moves):,} scenarios" if isinstance(self.factor, Scenarios) else "given"
+        given = [f"{x:g}" for x in self.factor.args if np.isscalar(x)]
+        given += [f"{name}={x:g}" for name, x in self.factor.kwds.items() if np.isscalar(x)]
+        return f"{kind}({', '.join(given)})"
+
+    def _said(self) -> tuple[Facts, Numbers]:
+        loading: Numbers = {"loading": ("moves per unit of the factor", self.loading)}
+        return [("moves", "loading × factor"), ("factor", self._factor_in_words())], loading
 
     def quadrature(self, order: int) -> Scenarios:
         """Scenario factors exactly (order does not matter); else `order` Gauss-Legendre nodes in probability,

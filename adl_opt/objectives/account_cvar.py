@@ -40,6 +40,7 @@ class AccountCVaR(Objective):
     """
 
     level: float = 0.95
+    formula = "Σᵢ CVaR at {0.level:g} of (lossᵢ − equityᵢ)₊"
 
     def __post_init__(self) -> None:
         CVaR(self.level)

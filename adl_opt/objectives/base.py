@@ -28,6 +28,7 @@ from adl_opt.objectives.hooks import (
     minorant_of,
     number_of,
 )
+from adl_opt.objectives.words import panel, short
 from adl_opt.presented import Presented
 from adl_opt.waterfill.isolated import fill
 
@@ -36,7 +37,7 @@ _SAYS = ("value", "express", "money", "of")
 PROOFS = (
     "closed_form", "minorant", "scenario_weights", "leverage_band", "loss_ceiling", "fixes_leverage", "dual",
     "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost", "monotone", "unit",
-    "value_rounding", "measure_rounding", "__str__",
+    "formula", "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
 HOOKS = (*PROOFS, "weighted_parts")  # what the library may ask of an objective
 
@@ -78,6 +79,7 @@ class Objective(metaclass=Presented):
     money: int = 1
     monotone: bool = False
     unit: str = ""
+    formula: ClassVar[str] = ""  # the value in symbols, such as "E L + {0.c:g} E(L − E L)₊"
     # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
     expected_loss_weight: float | None = None
     _template: ClassVar[bool] = True
@@ -206,8 +208,7 @@ class Objective(metaclass=Presented):
         )
         return type(self).__name__ + (f"({settings})" if settings else "")
 
-    def __repr__(self) -> str:
-        return f"<objective {self}>"
+    __repr__, _repr_html_ = short, panel
 
 
 @dataclass(frozen=True, repr=False)
@@ -298,15 +299,6 @@ class Sum(Objective):
 
     def __str__(self) -> str:
         return " + ".join(str(part) if w == 1 else f"{w:g} * {part}" for w, part in self.terms)
-
-
-def unit_of(objective: Objective) -> str:
-    """The unit of an objective's value, in words; of a sum that mixes them, all."""
-    named = {
-        part.unit or ("quote currency" if part.money else "pure number")
-        for _, part in objective.weighted_parts()
-    }
-    return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
 
 
 def normalised(objective: Objective) -> tuple[float, Objective]:

@@ -36,6 +36,7 @@ class OCE(RiskMeasure):
     """
 
     above: float = 4.0
+    formula = "min over t of t + E[{0.above:g} (L − t)₊ − {0.below:g} (t − L)₊]"
     below: float = 0.5
 
     def __post_init__(self) -> None:
@@ -128,6 +129,7 @@ class MonotoneMeanVariance(RiskMeasure):
     """
 
     scale: float = 1e4
+    formula = "min over t of t + E[(1 + (L − t) / {0.scale:,g})₊² − 1] {0.scale:,g} / 2"
 
     def __post_init__(self) -> None:
         need(

@@ -61,6 +61,7 @@ class CVaR(RiskMeasure):
     """
 
     level: float = 0.95
+    formula = "min over t of t + E(L − t)₊ / (1 − {0.level:g})"
 
     def __post_init__(self) -> None:
         need(

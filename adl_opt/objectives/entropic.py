@@ -55,6 +55,7 @@ class Entropic(RiskMeasure):
     """
 
     aversion: float = 1e-4
+    formula = "log E exp({0.aversion:g} L) / {0.aversion:g}"
 
     def __post_init__(self) -> None:
         need(

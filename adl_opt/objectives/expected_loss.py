@@ -32,6 +32,7 @@ class ExpectedLoss(Objective):
 
     monotone = True
     expected_loss_weight = 1.0
+    formula = "E L"
 
     def express(self, m: ProgramSymbols) -> Any:
         return m.expected_loss

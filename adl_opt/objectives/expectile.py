@@ -35,6 +35,7 @@ class Expectile(RiskMeasure):
     """
 
     level: float = 0.9
+    formula = "the t with {0.level:g} E(L − t)₊ = (1 − {0.level:g}) E(t − L)₊"
 
     def __post_init__(self) -> None:
         need(

@@ -60,6 +60,7 @@ class MaxLeverage(_GrossLeverage):
     """
 
     money = 0
+    formula = "max over i of ℓᵢ"
     unit = "x of equity"
     closed_form = _GrossLeverage.closed_form
     value_rounding = _GrossLeverage.value_rounding
@@ -108,6 +109,7 @@ class LeveragePower(_GrossLeverage):
     """
 
     p: float = 2.0
+    formula = "Σᵢ equityᵢ ℓᵢ^{0.p:g}"
     closed_form = _GrossLeverage.closed_form
     value_rounding = _GrossLeverage.value_rounding
 
@@ -160,6 +162,7 @@ class LeverageSquare(LeveragePower):
     """
 
     p: float = field(default=2.0, init=False)
+    formula = "Σᵢ equityᵢ ℓᵢ²"
 
     def __str__(self) -> str:
         return "LeverageSquare"
@@ -180,6 +183,8 @@ class FactorLeverageSquare(Objective):
     >>> print(f"{allocation.certificate.value:,.0f} quote currency, {allocation.certificate.status}")
     11,276,527 quote currency, certified
     """
+
+    formula = "Σᵢ equityᵢ (loading · exposureᵢ / equityᵢ)²"
 
     def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp

@@ -40,6 +40,7 @@ class MeanSemideviation(RiskMeasure):
     """
 
     c: float = 0.5
+    formula = "E L + {0.c:g} E(L − E L)₊"
 
     def __post_init__(self) -> None:
         need(
@@ -111,6 +112,7 @@ class MeanVariance(_ValueOnly):
     """
 
     aversion: float = 1e-4
+    formula = "E L + {0.aversion:g} Var L"
     _why = "a larger loss where it is small lowers the variance"
 
     def __post_init__(self) -> None:
@@ -150,6 +152,7 @@ class MeanDeviation(_ValueOnly):
     """
 
     c: float = 1.0
+    formula = "E L + {0.c:g} · standard deviation of L"
     _why = "a larger loss where it is small lowers the standard deviation"
 
     def __post_init__(self) -> None:

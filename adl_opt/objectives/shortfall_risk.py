@@ -33,6 +33,7 @@ class ShortfallRisk(RiskMeasure):
     """
 
     scale: float = 1e4
+    formula = "the least t with E (1 + (L − t) / {0.scale:,g})₊² ≤ 1"
 
     def __post_init__(self) -> None:
         need(

@@ -36,6 +36,7 @@ class Spectral(RiskMeasure):
     """
 
     weights: tuple[float, ...] = (0.05, 0.1, 0.15, 0.3, 0.4)
+    formula = "mean of the quantiles of L, weighted as {0}"
 
     def __post_init__(self) -> None:
         given = self.weights

@@ -27,6 +27,8 @@ class WorstCase(RiskMeasure):
     10.0
     """
 
+    formula = "max L over the scenarios"
+
     def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
 

@@ -23,6 +23,8 @@ from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.problem.allocation import Allocation
+from adl_opt.problem.panels import allocation_panel
+from adl_opt.text import two_lines
 
 Counts = Index
 _EPS = float(np.finfo(float).eps)
@@ -68,7 +70,7 @@ class LotBound:
             if self.loss is None
             else f"expected loss rises by at most {self.loss:.6g} quote currency"
         )
-        return (
+        return two_lines(
             f"LotBound({said}; {self.less.sum():.6g} quote currency closed less, leverage rises by at most "
             f"{self.leverage:.3g} x of equity)"
         )
@@ -106,8 +108,13 @@ class LotAllocation(Allocation):
     lots: Counts
     bound: LotBound
 
-    def __repr__(self) -> str:
-        return f"Lot{super().__repr__()[:-1]}; {int(self.lots.sum()):,} lots; {self.bound!r})"
+    def _in_words(self) -> str:
+        return f"{self.lots.sum():,} lots, {super()._in_words()}"
+
+    def _repr_html_(self) -> str:
+        return allocation_panel(
+            self, ("lots closed", f"{self.lots.sum():,}"), ("cost of rounding", repr(self.bound))
+        )
 
 
 def round_to_lots(allocation: Allocation, lot: Any, law: Law | None = None) -> LotAllocation:

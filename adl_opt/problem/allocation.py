@@ -19,7 +19,9 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.problem import stored, written
+from adl_opt.problem.panels import allocation_panel
 from adl_opt.renamed import renamed
+from adl_opt.text import two_lines
 from adl_opt.waterfill.isolated import gross_levels
 
 if TYPE_CHECKING:
@@ -27,19 +29,6 @@ if TYPE_CHECKING:
 
 
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
-UNITS = {
-    "position": "contracts, long > 0",
-    "closed": "contracts, signed like position",
-    "left": "contracts, long > 0",
-    "leverage_before": "x of equity, gross",
-    "leverage_after": "x of equity, gross",
-    "equity": "quote currency",
-    "gross_before": "quote currency",
-    "gross_after": "quote currency",
-    "closed_notional": "quote currency",
-    "fraction_closed": "fraction",
-    "shadow_price": "quote currency per contract",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,11 +154,12 @@ class Allocation:
         >>> adl.Problem(adl.ExpectedLoss(), event, law).solve().shadow_price_range.round(6).to_dict("index")
         {'BTC': {'least': 0.0, 'most': 50.0}}
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         required = self.event.side != 0
         table = {name: end[required] for name, end in zip(("least", "most"), self._ends)}
-        return pd.DataFrame(table, index=self.event.required_assets)
+        units = dict.fromkeys(table, f"{self.certificate.unit} per contract")
+        return with_units(table, units, index=self.event.required_assets)
 
     def explain(self, account: object) -> str:
         """Why an account was reduced or spared, in words.
@@ -239,10 +229,10 @@ class Allocation:
         0      a0     -10.0    -2.5  -7.5
         1      a1     -10.0    -2.5  -7.5
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
-        frame = pd.DataFrame(
+        return with_units(
             {
                 "account": book.accounts[book.account],
                 "asset": np.array(book.assets, dtype=object)[book.asset],
@@ -253,8 +243,6 @@ class Allocation:
                 "leverage_after": m.leverage[book.account],
             }
         )
-        frame.attrs["units"] = {name: UNITS[name] for name in frame.columns if name in UNITS}
-        return frame
 
     def by_account(self) -> pd.DataFrame:
         """The allocation as a table, a row an account.
@@ -268,13 +256,13 @@ class Allocation:
         0      a0            250.0          1.5000
         1      a1            250.0          0.1875
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
         gross = book.gross_notional
         after = book.per_account(np.abs(m.notional))
         closed = book.per_account(self.amount * book.price[book.asset])
-        frame = pd.DataFrame(
+        return with_units(
             {
                 "account": book.accounts,
                 "equity": book.equity,
@@ -286,8 +274,6 @@ class Allocation:
                 "leverage_after": m.leverage,
             }
         )
-        frame.attrs["units"] = {name: UNITS[name] for name in frame.columns if name in UNITS}
-        return frame
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.
@@ -340,10 +326,12 @@ class Allocation:
         return cls(*stored.fields_of(content))
 
     def __repr__(self) -> str:
-        c = self.certificate
-        proof = "no bound" if c.bound is None else f"bound {c.bound:.9g}, gap {c.gap:.2g}"
-        return (
-            f"Allocation({c.status} by {self.method}: {c.objective_name} {c.value:.9g} ({c.unit}), {proof}; "
-            f"{int(reduced(self.event, self.amount).sum()):,} of {int(self.event.closable.sum()):,} "
-            f"closable positions reduced, clearing error {c.clearing_error:.2g} contracts)"
-        )
+        return two_lines(f"{type(self).__name__}({self._in_words()})")
+
+    def _in_words(self) -> str:
+        c, closing = self.certificate, reduced(self.event, self.amount).sum()
+        among = f"{closing:,} of {self.event.closable.sum():,} closable positions reduced"
+        return f"{c.status} by {self.method}; {among}; {c.in_words()}"
+
+    def _repr_html_(self) -> str:
+        return allocation_panel(self)

@@ -48,7 +48,7 @@ def optimal_range(
     1      a1   BTC    0.0  -2.5
     2      a2   BTC   -7.5 -10.0
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     if not isinstance(problem, Problem):
         raise SolveError(
@@ -67,7 +67,7 @@ def optimal_range(
         least, most, how, within = problem.optima(best).ranges()
     book = best.event.book
     sign = np.sign(book.position)
-    frame = pd.DataFrame(
+    frame = with_units(
         {
             "account": book.accounts[book.account],
             "asset": np.array(book.assets, dtype=object)[book.asset],
@@ -75,9 +75,5 @@ def optimal_range(
             "most": sign * most + 0.0,
         }
     )
-    frame.attrs |= {
-        "units": {"least": "contracts, signed like position", "most": "contracts, signed like position"},
-        "how": how,
-        "within": within,
-    }
+    frame.attrs |= {"how": how, "within": within}
     return frame

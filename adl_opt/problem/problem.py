@@ -23,11 +23,14 @@ from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.registry import AUTO, NAMES, answer, named
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks
+from adl_opt.objectives.words import unit_of
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
+from adl_opt.problem.panels import problem_panel
 from adl_opt.problem.shadow_prices import price_ranges
-from adl_opt.problem.sweep import line, requirements
+from adl_opt.problem.sweep import line, requirements, units
 from adl_opt.progress import counted, waiting
+from adl_opt.text import clipped, several, two_lines
 from adl_opt.threads import uncertified
 
 if TYPE_CHECKING:
@@ -198,7 +201,7 @@ class Problem:
         1       15.0  certified        0.6667
         2       25.0  certified        0.1053
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         factor = (
             None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
@@ -206,7 +209,8 @@ class Problem:
         points = list(requirements(short, long))
         with counted(points, "requirements", progress) as asked:
             solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in asked)
-            return pd.DataFrame([line(allocation, factor) for allocation in solved])
+            lines = [line(allocation, factor) for allocation in solved]
+        return with_units(lines, units(lines, unit_of(self.objective)))
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
@@ -217,7 +221,13 @@ class Problem:
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
-        return f"Problem(minimise {self.objective}; {self.event!r}; {law})"
+        book = self.event.book
+        what = f"minimise {clipped(self.objective, 40)}; close {self.event.in_words()} (contracts)"
+        whose = "; ".join([f"{len(book.accounts):,} accounts in {several(book.assets)}", *self.event.limits])
+        return two_lines(f"Problem({what} of {whose}; {law})")
+
+    def _repr_html_(self) -> str:
+        return problem_panel(self.objective, self.event, self.law)
 
     def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
         """A certificate of this objective, held against every value seen (`conic.agreement`)."""

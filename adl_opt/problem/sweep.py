@@ -49,3 +49,19 @@ def line(solved: Allocation, factor: OneFactor | None) -> dict[str, Any]:
             leverages = zip(accounts, m.factor_leverage)
             found |= {f"factor leverage {account}": float(x) for account, x in leverages}
     return found
+
+
+def units(lines: list[dict[str, Any]], unit: str) -> dict[str, str]:
+    """The unit of each column of `lines`; unit: of the objective."""
+    by_start = {
+        "short ": "contracts", "long ": "contracts", "objective": unit, "gap": "fraction of the value",
+        "shadow price ": f"{unit} per contract", "max leverage": "x of equity, gross",
+        "leverage ": "x of equity, gross", "factor leverage ": "x of equity",
+    }  # fmt: skip
+    starts = tuple(by_start)
+    return {
+        name: next(by_start[start] for start in starts if name.startswith(start))
+        for line in lines
+        for name in line
+        if name.startswith(starts)
+    }

@@ -37,7 +37,7 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.Dat
     0      a0            250.0       5.0          False
     1      a1            250.0       5.0          False
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     if not isinstance(allocation, Allocation):
         raise EventError(
@@ -46,16 +46,15 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.Dat
     event, book = allocation.event, allocation.event.book
     gone = (book.price - closing_prices(event, price))[book.asset]
     closing = reduced(event, allocation.amount)
-    frame = pd.DataFrame(
+    return with_units(
         {
             "account": book.accounts,
             "closed_notional": book.per_account(allocation.amount * book.price[book.asset]),
             "transfer": book.per_account(allocation.closed_by_leg * gone),
             "wholly_closed": accounts(event, closing) & ~accounts(event, left(event, allocation.amount)),
-        }
+        },
+        {"transfer": "quote currency, given up > 0"},
     )
-    frame.attrs["units"] = {"closed_notional": "quote currency", "transfer": "quote currency, given up > 0"}
-    return frame
 
 
 def bearing(allocation: Allocation) -> dict[str, float]:

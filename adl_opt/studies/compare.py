@@ -12,10 +12,11 @@ from adl_opt.certificates.certificate import relative_gap
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective, unit_of
+from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
+from adl_opt.objectives.words import unit_of
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.registry import default_policies, policy
 from adl_opt.problem.allocation import Allocation
@@ -26,6 +27,8 @@ from adl_opt.threads import unheard
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PROVED = 1e-9  # of the value: a smaller excess is shown as 0; the gap beside it tells it
 
 
 def compare(
@@ -61,7 +64,7 @@ def compare(
     optimum of LeverageSquare       0.6667              0.0000                 2
     optimum of MaxLeverage          0.6667              0.0000                 2
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
@@ -92,9 +95,14 @@ def compare(
             if under is None or str(under) not in names:
                 rows.append((f"optimum of {measure if under is None else under}", best))
     lines = [_line(name, event, allocation, wanted, aligned, bounds) for name, allocation in rows]
-    frame = pd.DataFrame(lines).set_index("policy")
-    frame.attrs["units"] = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
-    return frame
+    units = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
+    units |= {f"{one} gap": "fraction of the value" for one in wanted}
+    shares = {"top tenth bears": "fraction closed", "Gini": "fraction, 0: all alike"}
+    counts = dict.fromkeys(("accounts reduced", "wholly closed"), "accounts")
+    table = with_units(lines, units | shares | counts).set_index("policy")
+    sizes = {f"{one} excess": _PROVED * float(table[str(one)].abs().max()) for one in wanted}
+    table.attrs["noise"] = sizes
+    return table
 
 
 def _line(

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adl_opt import html
 from adl_opt.arrays import Array, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.inputs import MOST_MOVE, plain
 from adl_opt.numerics.groups import Groups
-from adl_opt.text import figure, nearest
+from adl_opt.text import figure, nearest, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ class Stress:
         0       B  58000.0
         1       D  23799.0
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         after = self.marked
         broke = np.flatnonzero(after.equity <= 0)
@@ -78,7 +79,8 @@ class Stress:
             "deficit": 0.0 - now,
             "gross_notional": gross[broke],
         }
-        return pd.DataFrame({"account": after.accounts[broke], **columns})
+        units = dict.fromkeys(columns, "quote currency")
+        return with_units({"account": after.accounts[broke], **columns}, units)
 
     @property
     def deficit(self) -> float:
@@ -157,7 +159,15 @@ class Stress:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"Stress({self.summary().replace(chr(10), '; ')})"
+        return two_lines(f"Stress({self.summary().replace(chr(10), '; ')})")
+
+    def _repr_html_(self) -> str:
+        said = [line.partition(": ") for line in self.summary().splitlines()]
+        facts = html.facts((name, text) if text else ("so", name) for name, _, text in said)
+        broke = self.insolvent
+        below = html.line(html.shown(len(broke), "insolvent accounts, the worst first"))
+        worst = broke.head(html.SHOWN).to_panel() + below if len(broke) else ""
+        return html.panel(f"Stress of {len(self.before.accounts):,} accounts", facts, worst)
 
 
 def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:

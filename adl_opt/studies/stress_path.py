@@ -61,6 +61,8 @@ def stress_path(
     """
     import pandas as pd
 
+    from adl_opt.table import with_units
+
     need_solvent(book)
     if not isinstance(moves, pd.DataFrame) or not len(moves):
         raise EventError(
@@ -89,10 +91,12 @@ def stress_path(
             with counted(steps, "steps") as walk:
                 rows.append(_walked(book, walk, policy, money))
     contracts = np.array([closed for _, closed in rows])
-    table = pd.DataFrame([line for line, _ in rows], index=pd.Index(names, name="policy"))
+    lines = [line for line, _ in rows]
     for k in np.flatnonzero(contracts.any(axis=0)) if rows else ():
-        table[f"contracts of {book.assets[k]} closed"] = contracts[:, k]
-    return table
+        for line, closed in zip(lines, contracts[:, k]):
+            line[f"contracts of {book.assets[k]} closed"] = closed
+    money = ("lost", "deficit", "fund left", "closed notional")
+    return with_units(lines, dict.fromkeys(money, "quote currency"), index=pd.Index(names, name="policy"))
 
 
 def _walked(

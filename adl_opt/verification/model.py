@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from adl_opt import html
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
@@ -19,12 +20,14 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.examples.events import closings, shorts
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
+from adl_opt.objectives.words import symbols, where
 from adl_opt.policies.water_filling import gross_water_filling
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
 from adl_opt.progress import counted
+from adl_opt.text import clipped, figure, one_line, several, two_lines
 from adl_opt.verification import soundness
 
 if TYPE_CHECKING:
@@ -56,6 +59,11 @@ class Claim:
     check: Callable[[Model], Any]
     tolerance: float
     fails: bool = False
+
+    def __repr__(self) -> str:
+        kind = "is false" if self.fails else "holds"
+        said = f"{clipped(self.name, 40)} {kind} up to {self.tolerance:g}: {self.statement}"
+        return two_lines(f"Claim({said}; {self.source})")
 
     def violation(self, model: Model) -> float | None:
         """What the check finds, as one number; None where there is nothing to ask.
@@ -152,6 +160,29 @@ class Model:
             raise ModelError(
                 f"model {self.name!r} has two claims named {next(n for n in names if names.count(n) > 1)!r}"
             )
+
+    def __repr__(self) -> str:
+        said = f"{self.name}: {self.title}; {self.source}; {len(self.claims)} claims; {self.objective}"
+        return two_lines(f"Model({said})")
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("minimise", f"{symbols(self.objective)}\n{self.objective}"),
+            ("where", where(self.objective)),
+            ("under", "every law" if self.law is None else one_line(self.law)),
+            ("source", self.source),
+            ("sizes", f"{several((f'{n:,}' for n in self.sizes), 6)} accounts"),
+        ]
+        claims = self.claims
+        columns = [
+            html.words("claim", [claim.name for claim in claims]),
+            html.words("says", [claim.statement for claim in claims]),
+            html.words("source", [claim.source for claim in claims]),
+            html.words("stated to", ["fail" if claim.fails else "hold" for claim in claims]),
+            html.Column("up to", "pure number", [figure(claim.tolerance, 2) for claim in claims]),
+        ]
+        more = f"and {len(OF_EVERY_MODEL)} claims that are made of every model; adl.verify checks all"
+        return html.panel(f"Model {self.name}: {self.title}", html.facts(facts), html.table(columns, more))
 
     def problem(self, n: int | None = None, seed: int = 0) -> Problem:
         """The model's problem.
@@ -280,13 +311,13 @@ def verify(model: Model, *, progress: bool = False) -> pd.DataFrame:
     >>> bool(adl.verify(adl.load("minimax_leverage"))["as_stated"].all())
     True
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     if not isinstance(model, Model):
         raise ModelError(
             f"verify takes a Model, not {type(model).__name__}: adl.verify(adl.load({str(model)!r}))"
         )
-    return pd.DataFrame(
+    lines = [
         {
             "model": v.model,
             "claim": v.claim.name,
@@ -299,4 +330,5 @@ def verify(model: Model, *, progress: bool = False) -> pd.DataFrame:
             "trouble": v.trouble,
         }
         for v in verdicts(model, progress)
-    )
+    ]
+    return with_units(lines, {"violation": "pure number", "tolerance": "pure number"})

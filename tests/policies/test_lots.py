@@ -174,7 +174,7 @@ def test_by_hand():
         and rounded.bound.under(adl.Scenarios([-0.3])) == 0
     )
     assert rounded.bound.leverage == pytest.approx(1 / 3) and rounded.bound.loss is None
-    assert "6 lots" in repr(rounded) and "closed less" in repr(rounded)
+    assert "6 lots" in repr(rounded) and "closed less" in repr(rounded.bound)
 
 
 def test_the_bound_is_attained():

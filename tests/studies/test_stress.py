@@ -158,7 +158,7 @@ def test_what_is_missing_is_said():
         nobody.event is None
         and nobody.missing["X"] == 10
         and nobody.book is not None
-        and "no solvent shorts" in repr(nobody)
+        and "no solvent shorts" in nobody.summary()
     )
 
 

@@ -45,7 +45,7 @@ def check(
     >>> kept[~kept.astype(bool)].index.tolist()
     ['least maximal leverage']
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise AdlError(f"seed = {seed!r}: a whole number, at least 0; the same seed, the same books")
@@ -64,7 +64,8 @@ def check(
                 assert found is not None  # only what breaks is kept
                 said = f"{state}: {found[1]}"
             rows.append((axiom.name, holds, said))
-    frame = pd.DataFrame(rows, columns=["axiom", "holds", "counterexample"]).astype({"holds": object})
+    units = {"counterexample": "contracts, quote currency"}
+    frame = with_units(rows, units, columns=["axiom", "holds", "counterexample"]).astype({"holds": object})
     frame.attrs["says"] = {axiom.name: axiom.says for axiom in AXIOMS}
     frame.attrs["asked"] = counts  # books that the policy did not refuse, up to the first counterexample
     frame.attrs["how"] = (

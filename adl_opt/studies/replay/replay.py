@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adl_opt import html
 from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.words import unit_of
 from adl_opt.policies.base import Policy
 from adl_opt.policies.realized import realized
 from adl_opt.policies.registry import default_policies
 from adl_opt.progress import counted
 from adl_opt.studies.compare import check_law, named, rules
 from adl_opt.studies.replay.state import State, Tape
+from adl_opt.text import several, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,14 +89,14 @@ class Replay:
         >>> result.closed("pro_rata").columns.tolist()
         ['wave', 'account', 'asset', 'closed']
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         if policy not in self._closed:
             raise AdlError(f"{policy!r} was not replayed; there are {', '.join(self._closed)}")
         waves, d = self.waves, len(self.waves.assets)
         parts = self._closed[policy]
         leg = self._legs[np.concatenate([legs for legs, _ in parts])]
-        return pd.DataFrame(
+        return with_units(
             {
                 "wave": np.repeat(np.array(waves.labels, dtype=object), [len(legs) for legs, _ in parts]),
                 "account": waves.accounts[leg // d],
@@ -112,7 +115,7 @@ class Replay:
         >>> result.total()["elsewhere"].round(2).to_dict()
         {'realized': 0.0, 'pro_rata': 0.09}
         """
-        import pandas as pd
+        from adl_opt.table import with_units
 
         lines = []
         for name, group in self.frame.groupby("policy", sort=False):
@@ -127,10 +130,14 @@ class Replay:
                 group["required"].sum(), TINY
             )
             lines.append(line)
-        return pd.DataFrame(lines).set_index("policy")
+        return with_units(lines, UNITS).set_index("policy")
 
     def __repr__(self) -> str:
-        return f"Replay({len(self.waves.labels)} waves, policies {', '.join(self._closed)}; {self.waves!r})"
+        rules = several(self._closed, 6)
+        return two_lines(f"Replay({len(self.waves.labels)} waves, policies {rules}; {self.waves!r})")
+
+    def _repr_html_(self) -> str:
+        return html.panel(f"Replay of {len(self.waves.labels)} waves", self.total().to_panel())
 
 
 def replay(
@@ -160,7 +167,7 @@ def replay(
     >>> result.to_frame().shape[0]  # 9 waves, each realized and by two policies
     27
     """
-    import pandas as pd
+    from adl_opt.table import with_units
 
     _check(waves)
     check_law("replay", law)
@@ -185,9 +192,10 @@ def replay(
                 hit = np.flatnonzero(done.closed)
                 closed[name].append((tape.seen[hit], done.closed[hit]))
             required += _required(waves, w, need, missing)
-    frame = pd.DataFrame(lines)
-    frame.attrs["units"] = UNITS
-    return Replay(waves, frame, pd.DataFrame(required), closed, tape.legs)
+    frame = with_units(lines, UNITS | {str(measure): unit_of(measure) for measure in wanted})
+    contracts = {name: "contracts" for line in required for name in line if name.startswith("missing ")}
+    asked = with_units(required, {"required": "contracts", **contracts})
+    return Replay(waves, frame, asked, closed, tape.legs)
 
 
 def _required(waves: Waves, w: int, need: Array, missing: dict[str, Array]) -> list[dict[str, Any]]:
