@@ -172,7 +172,8 @@ class _Lines:
 
 def _lines(column: html.Column) -> _Lines:
     cells = [textwrap.wrap(text, _WORDS) or [""] if column.words else [text] for text in column.texts]
-    head = [column.name, *textwrap.wrap(column.unit, _UNIT)]
+    unit = column.unit.replace(", ", ",\n").splitlines()
+    head = [column.name, *chain(*(textwrap.wrap(part, _UNIT) for part in unit))]
     if column.words:  # stand left
         width = max(map(len, [*head, *chain(*cells)]))
         head, cells = [text.ljust(width) for text in head], [[t.ljust(width) for t in cell] for cell in cells]

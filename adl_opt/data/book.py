@@ -242,9 +242,11 @@ class Book(ReadOnly):
         optional ones.
 
         >>> adl.examples.paper().book.to_frame().head(2)[["account", "asset", "position", "price"]]
-          account asset  position    price
-        0       A   BTC      -8.0  67000.0
-        1       A   ETH    -323.0   1900.0
+        account asset   position          price
+                      contracts, quote currency
+                        long > 0   per contract
+        A       BTC           -8         67,000
+        A       ETH         -323          1,900
         """
         from adl_opt.table import with_units
 

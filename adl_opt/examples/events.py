@@ -294,9 +294,9 @@ def closings(event: Event, amount: ArrayLike) -> pd.DataFrame:
 
     >>> event = adl.examples.shorts([10, 10], [500, 4000], 6)
     >>> adl.examples.closings(event, [5.0, 1.0])
-      account asset  closed
-    0      a0   BTC    -5.0
-    1      a1   BTC    -1.0
+    account asset closed
+    a0      BTC       -5
+    a1      BTC       -1
     """
     table = event.book.to_frame()[["account", "asset"]]
     return table.assign(closed=np.sign(event.book.position) * np.asarray(amount))

@@ -225,9 +225,12 @@ class Allocation:
 
         >>> frame = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).to_frame()
         >>> frame[["account", "position", "closed", "left"]]
-          account  position  closed  left
-        0      a0     -10.0    -2.5  -7.5
-        1      a1     -10.0    -2.5  -7.5
+        account   position      closed       left
+                contracts,  contracts, contracts,
+                  long > 0 signed like   long > 0
+                              position
+        a0             -10        -2.5       -7.5
+        a1             -10        -2.5       -7.5
         """
         from adl_opt.table import with_units
 
@@ -252,9 +255,11 @@ class Allocation:
 
         >>> frame = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)).by_account()
         >>> frame[["account", "closed_notional", "leverage_after"]]
-          account  closed_notional  leverage_after
-        0      a0            250.0          1.5000
-        1      a1            250.0          0.1875
+        account closed_notional leverage_after
+                 quote currency   x of equity,
+                                         gross
+        a0                  250            1.5
+        a1                  250         0.1875
         """
         from adl_opt.table import with_units
 

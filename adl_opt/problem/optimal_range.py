@@ -43,10 +43,13 @@ def optimal_range(
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> law = adl.Scenarios({"BTC": [0.0, 1.0]}, [0.9, 0.1])
     >>> adl.optimal_range(adl.Problem(adl.WorstCase(), event, law)).round(6)
-      account asset  least  most
-    0      a0   BTC   -5.0  -7.5
-    1      a1   BTC    0.0  -2.5
-    2      a2   BTC   -7.5 -10.0
+    account asset       least        most
+                   contracts,  contracts,
+                  signed like signed like
+                     position    position
+    a0      BTC            -5        -7.5
+    a1      BTC             0        -2.5
+    a2      BTC          -7.5         -10
     """
     from adl_opt.table import with_units
 

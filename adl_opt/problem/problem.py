@@ -196,10 +196,12 @@ class Problem:
         >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
         >>> table = adl.Problem(adl.MaxLeverage(), event).sweep(short={"BTC": [5, 15, 25]})
         >>> table[["short BTC", "status", "max leverage"]].round(4)
-           short BTC     status  max leverage
-        0        5.0  certified        2.0000
-        1       15.0  certified        0.6667
-        2       25.0  certified        0.1053
+        short BTC status    max leverage
+        contracts           x of equity,
+                                   gross
+                5 certified            2
+               15 certified       0.6667
+               25 certified       0.1053
         """
         from adl_opt.table import with_units
 

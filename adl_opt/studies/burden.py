@@ -33,9 +33,11 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.Dat
 
     >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
     >>> adl.burden(allocation, {"BTC": 102.0})
-      account  closed_notional  transfer  wholly_closed
-    0      a0            250.0       5.0          False
-    1      a1            250.0       5.0          False
+    account closed_notional        transfer wholly_closed
+             quote currency quote currency,
+                               given up > 0
+    a0                  250               5 no
+    a1                  250               5 no
     """
     from adl_opt.table import with_units
 

@@ -57,12 +57,13 @@ def compare(
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> adl.compare(event)[["MaxLeverage", "MaxLeverage excess", "accounts reduced"]].round(4)
-                               MaxLeverage  MaxLeverage excess  accounts reduced
+                              MaxLeverage MaxLeverage excess accounts reduced
+                              x of equity        x of equity         accounts
     policy
-    water_filling                   0.6667              0.0000                 2
-    pro_rata                        2.0000              1.3333                 3
-    optimum of LeverageSquare       0.6667              0.0000                 2
-    optimum of MaxLeverage          0.6667              0.0000                 2
+    water_filling                  0.6667                  0                2
+    pro_rata                            2             1.3333                3
+    optimum of LeverageSquare      0.6667                  0                2
+    optimum of MaxLeverage         0.6667                  0                2
     """
     from adl_opt.table import with_units
 

@@ -61,9 +61,10 @@ class Stress:
         move).
 
         >>> adl.stress(adl.examples.paper().book, {"BTC": 0.3}).insolvent[["account", "deficit"]].round(2)
-          account  deficit
-        0       B  58000.0
-        1       D  23799.0
+        account        deficit
+                quote currency
+        B               58,000
+        D               23,799
         """
         from adl_opt.table import with_units
 
