@@ -174,6 +174,10 @@ def test_every_while_has_a_bound():
             "studies/axioms/search.py",
             "better and tried < _MOST_SHRUNK",
         ): "a round that finds nothing better ends it, and each counts its tries",
+        (
+            "cli/tables.py",
+            "sum(widths) > room",
+        ): "the least widths fit, and each round takes a column off one",
         ("methods/conic/narrowing.py", "found.programs < most"): "each round counts a program",
         (
             "numerics/readonly.py",

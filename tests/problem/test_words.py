@@ -98,7 +98,7 @@ def same_counts(allocation, told):
         return book.per_account(legs.astype(float)) > 0
 
     assert f"; {told.sum():,} of {event.closable.sum():,} closable positions reduced" in repr(allocation)
-    assert show._accounts(event, allocation).row_count == min(told.sum(), show._SHOWN)
+    assert len(show._accounts(event, allocation).rows) == min(told.sum(), show._SHOWN)
     counts = bearing(allocation)
     whole = who(event.closable) & ~who(remains & event.closable)
     assert (counts["accounts reduced"], counts["wholly closed"]) == (who(told).sum(), whole.sum())
