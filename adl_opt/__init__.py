@@ -26,9 +26,10 @@ from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import Symbols
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import FactorModel
-from adl_opt.laws.elliptical import Gaussian, StudentT
+from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
 from adl_opt.laws.one_factor import OneFactor
+from adl_opt.laws.student_t import StudentT
 from adl_opt.objectives.account_cvar import AccountCVaR
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.certainty_equivalent import OCE, MonotoneMeanVariance

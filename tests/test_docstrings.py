@@ -27,7 +27,9 @@ METHODS = {
     "Problem": "cvxpy solve sweep",
     "Replay": "to_frame closed total",
     "RiskMeasure": "of worst_weights",
-    "Scenarios": "from_prices",
+    "Scenarios": "from_prices from_returns read",
+    "Gaussian": "annual",
+    "StudentT": "annual",
     "Stress": "insolvent summary",
     "Waves": "read from_frame from_hyperreplay book to_frame",
 }  # what a user meets first of a class

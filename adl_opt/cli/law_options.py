@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-
 from adl_opt.cli.options import PRICES, Strings, option
 from adl_opt.cli.parsing import fraction, number, pairs
 from adl_opt.data.book import Book
 from adl_opt.data.tables import read_columns
 from adl_opt.errors import AdlError
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.elliptical import Gaussian, StudentT
+from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
+from adl_opt.laws.student_t import StudentT
 
 LAWS = ("lognormal", "gaussian", "student")
 Meant = Annotated[bool, option("--meant", None, "what looks like a slip (80 for 80 %) is meant", PRICES)]
@@ -81,7 +80,7 @@ class LawOptions:
         return law if self.sample is None else law.sample(self.sample, self.seed)
 
     def _parametric(self, book: Book, volatility: list[str]) -> Law:
-        """The lognormal law, or the elliptical one with its volatilities and correlations."""
+        """The law of volatilities a year, correlations and a horizon."""
         if self.horizon is None:
             raise AdlError("--volatility needs --horizon, in years, such as 10/365")
         if len(volatility) == 1 and "=" not in volatility[0]:
@@ -95,25 +94,15 @@ class LawOptions:
         if set(given) == {"all"}:
             given = dict.fromkeys(book.assets, given["all"])
         rho = None if self.correlation is None else fraction(self.correlation, "--correlation")
-        law = LogNormal(given, rho, number(self.horizon, "--horizon"), meant=self.meant)
-        return law if self.law_name == "lognormal" else _elliptical(law, self.dof, self.meant)
+        horizon = number(self.horizon, "--horizon")
+        if self.law_name == "lognormal":
+            return LogNormal(given, rho, horizon, meant=self.meant)
+        if self.dof is None:
+            return Gaussian.annual(given, rho, horizon, meant=self.meant)
+        return StudentT.annual(given, rho, horizon, dof=self.dof, meant=self.meant)
 
 
 NO_LAW = LawOptions()
-
-
-def _elliptical(law: LogNormal, dof: float | None, meant: bool) -> Law:
-    """The Gaussian or Student t law of relative moves with the same volatilities and correlations over the
-    horizon.
-    """
-    import pandas as pd
-
-    labels = list(law.assets or ())
-    covariance = law.correlation * np.outer(law.deviation, law.deviation)
-    frame = pd.DataFrame(covariance, index=labels, columns=labels)
-    return (
-        Gaussian(frame, meant=meant) if dof is None else StudentT(frame * (dof - 2) / dof, dof, meant=meant)
-    )
 
 
 def scenarios_of(path: Path, meant: bool = False) -> Scenarios:

@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike
 from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_moves
+from adl_opt.laws.histories import FromHistory
 from adl_opt.laws.panel import Facts, Numbers, Shown, described, in_percent
-from adl_opt.laws.price_tables import price_table, probabilities, refuse_prices
+from adl_opt.laws.price_tables import probabilities, refuse_prices
 from adl_opt.laws.sampling import frame_like, inverse, sobol
 from adl_opt.laws.validation import distinct, frozen, listing, numbers_of, set_fields, whole_number
 from adl_opt.numerics.readonly import ReadOnly
@@ -26,7 +27,7 @@ from adl_opt.numerics.tail_integrals import UNIT
 from adl_opt.text import two_lines
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 _HOOKS = (
@@ -225,7 +226,7 @@ class Law(Shown, ReadOnly):
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class Scenarios(Law):
+class Scenarios(FromHistory, Law):
     """Finitely many joint price moves with their probabilities.
 
     - `moves` (S, d): relative moves as fractions (0.05 is 5 %), a row a scenario: a DataFrame or a dict of
@@ -283,22 +284,6 @@ class Scenarios(Law):
             assets=assets,
             loading=None if loading is None else frozen(loading),
         )
-
-    @classmethod
-    def from_prices(cls, prices: pd.DataFrame, steps: int = 1) -> Scenarios:
-        """The moves that a price history shows, each equally likely.
-
-        `prices`: a DataFrame, rows in time order, a column an asset, quote currency > 0; `steps`: rows that a
-        move spans (moves overlap). Returns Scenarios of len(prices) - steps moves. Raises LawError for a
-        price that is missing, infinite or not positive, rows out of order, or fewer than steps + 1 rows.
-
-        >>> prices = pd.DataFrame({"BTC": [100.0, 110.0, 99.0]})
-        >>> adl.Scenarios.from_prices(prices).moves.round(6).tolist()
-        [[0.1], [-0.1]]
-        """
-        table = price_table(prices, steps)
-        assets = tuple(str(c) for c in prices.columns) if hasattr(prices, "columns") else None
-        return cls(frame_like(table[steps:] / table[:-steps] - 1, assets), meant=True)
 
     @property
     def scenarios(self) -> Scenarios:

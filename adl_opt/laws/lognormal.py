@@ -12,14 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
-from adl_opt.errors import LawError
-from adl_opt.inputs import MOST_VOLATILE, MOST_YEARS
 from adl_opt.laws import black_scholes
+from adl_opt.laws.annual import annual
 from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.covariance import REGULAR, correlation_of
+from adl_opt.laws.covariance import REGULAR
 from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
 from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
-from adl_opt.laws.validation import entry, frozen, labels_of, numbers_of, set_fields, whole_number
+from adl_opt.laws.validation import frozen, set_fields, whole_number
 from adl_opt.numerics import lapack
 from adl_opt.text import two_lines
 
@@ -58,32 +57,13 @@ class LogNormal(Law):
     def __init__(
         self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False
     ) -> None:
-        assets = labels_of(volatility)
-        vol = np.atleast_1d(numbers_of(volatility, "volatility"))
-        if vol.ndim != 1 or vol.size == 0:
-            raise LawError(f"volatility must be one number an asset, not of shape {vol.shape}")
-        if horizon is None:
-            raise LawError("horizon is missing: give a time in years, such as 10/365")
-        horizon = numbers_of(horizon, "horizon")
-        if not meant and (vol > MOST_VOLATILE).any():
-            first = int(np.argmax(vol > MOST_VOLATILE))
-            raise LawError(
-                f"volatility {entry(assets, first)} is {vol[first]:.6g}, {100 * vol[first]:,.0f} % a year; "
-                "write 0.6 for 60 %, or say meant=True"
-            )
-        if (vol <= 0).any():
-            first = int(np.argmax(vol <= 0))
-            raise LawError(
-                f"{(vol <= 0).sum()} of {len(vol)} volatilities are not positive, first "
-                f"{entry(assets, first)}: {vol[first]:.6g}"
-            )
-        if np.ndim(horizon) or not horizon > 0:
-            raise LawError(f"horizon = {horizon}: give a positive time in years, such as 10/365")
-        if not meant and horizon > MOST_YEARS:
-            raise LawError(f"horizon = {horizon:g} years: write 10/365 for ten days, or say meant=True")
-        matrix, assets = correlation_of(correlation, len(vol), assets)
+        given = annual(volatility, correlation, horizon, meant)
         set_fields(
-            self, volatility=frozen(vol), correlation=frozen(matrix), horizon=float(horizon), assets=assets
+            self,
+            volatility=frozen(given.volatility),
+            correlation=frozen(given.correlation),
+            horizon=given.horizon,
+            assets=given.assets,
         )
 
     @property

@@ -38,31 +38,6 @@ def probabilities(given: Any, count: int) -> Array:
     return weight
 
 
-def price_table(prices: Any, steps: int) -> Array:
-    """A price history (rows, d) of which moves over `steps` rows can be made. Raises LawError."""
-    ordered = hasattr(prices, "to_numpy") and getattr(prices.index.dtype, "kind", "O") in "iufM"
-    if ordered and not prices.index.is_monotonic_increasing:
-        raise LawError(
-            "the rows of prices are not in the order of their index; sort them: prices.sort_index()"
-        )
-    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
-        raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
-    table = numbers_of(prices, "prices")
-    table = table[:, None] if table.ndim == 1 else table
-    if steps < 1 or len(table) <= steps:
-        raise LawError(
-            f"{len(table)} rows of prices give no move over steps={steps}; steps must be at least 1 "
-            "and below the number of rows"
-        )
-    if (table <= 0).any():
-        row, column = np.argwhere(table <= 0)[0]
-        raise LawError(
-            f"{(table <= 0).sum()} prices are not positive, first in row {row + 1}, column "
-            f"{column + 1}: {table[row, column]:.6g}"
-        )
-    return table
-
-
 def refuse_prices(table: Array) -> None:
     prices = (table > 0).all(axis=0) & (np.median(table, axis=0) > _TYPICAL_MOVE) & (len(table) >= _HISTORY)
     if prices.any():

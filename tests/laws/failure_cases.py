@@ -110,10 +110,49 @@ CASES = [
         adl.LawError,
     ),
     Case(
-        r"dates belong in the index \(set_index\)",
+        "1 of 2 prices are missing, first A at 2026-01-02 00:00:00; leave the rows out .prices.dropna",
         lambda _: adl.Scenarios.from_prices(
-            pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "A": [1.0, 2.0]})
+            pd.DataFrame({"day": pd.to_datetime(["2026-01-01", "2026-01-02"]), "A": [1.0, None]})
         ),
+        adl.LawError,
+    ),
+    Case(
+        "prices have 2 columns of dates, day and night: keep one",
+        lambda _: adl.Scenarios.from_prices(
+            pd.DataFrame(
+                {
+                    "day": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+                    "night": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+                    "A": [1.0, 2.0],
+                }
+            )
+        ),
+        adl.LawError,
+    ),
+    Case(
+        "the column date of prices holds no dates",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"date": ["soon", "later"], "A": [1.0, 2.0]})),
+        adl.LawError,
+    ),
+    Case(
+        r"1 returns lose everything or more, first in row 2, column 1: -1; give fractions, or log=True",
+        lambda _: adl.Scenarios.from_returns(pd.DataFrame({"A": [0.1, -1.0]})),
+        adl.LawError,
+    ),
+    Case(
+        "half_life = 0: a number of rows above 0, or None",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}), half_life=0),
+        adl.LawError,
+    ),
+    Case(
+        "block = 3: the history has 2 moves, so many at most",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), bootstrap=5, block=3),
+        adl.LawError,
+    ),
+    Case("'none.csv' cannot be read", lambda _: adl.Scenarios.read("none.csv"), adl.LawError),
+    Case(
+        "dof = 2: a volatility needs more than 2 degrees of freedom",
+        lambda _: adl.StudentT.annual(0.6, None, 10 / 365, dof=2),
         adl.LawError,
     ),
     Case(
