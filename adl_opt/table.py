@@ -44,7 +44,7 @@ _MOST_ROWS, _MOST_COLUMNS = 60, 30  # shown whole; of longer ones the first ten 
 _WORDS, _UNIT, _WIDTH = 60, 16, 100  # columns of text that words, units and tables are broken into
 _DIGITS, _DIGITS_OF_ONE, _TINY = 6, 10, 1e-4  # in a column of numbers; of one among words, if it is not tiny
 # By how a unit begins: digits, and what is rounding. Of gaps and violations the size is all that matters.
-_KINDS = {"fraction of the value": (2, 1e-15), "pure number": (2, 1e-15), "fraction": (3, 0.0)}
+_KINDS = {"fraction of the value": (2, 1e-15), "pure number, 0 = holds": (2, 1e-15), "fraction": (3, 0.0)}
 
 
 class Table(pd.DataFrame):

@@ -30,10 +30,9 @@ def _():
     import pandas as pd
 
     import adl_opt as adl
-    from adl_opt.evaluation.symbols import SymbolsAt
     from adl_opt.methods import separable
 
-    return Path, SymbolsAt, adl, mo, np, pd, plt, separable
+    return Path, adl, mo, np, pd, plt, separable
 
 
 @app.cell(hide_code=True)
@@ -146,12 +145,12 @@ def _(mo):
 
 
 @app.cell
-def _(SymbolsAt, adl, deviation, events, np, pd):
+def _(adl, deviation, events, np, pd):
     drawn = adl.StudentT(np.outer(deviation, deviation) * (0.3 * np.eye(3) + 0.7), dof=3).sample(
         1_000, seed=1
     )
     tail = adl.Problem(adl.CVaR(0.95), events[2_000], drawn).solve(method="separable")
-    lost = SymbolsAt(events[2_000], drawn, tail.amount).loss  # USD, by scenario
+    lost = tail.losses()["loss"].to_numpy()  # USD, by scenario
     weights = adl.CVaR(0.95).worst_weights(lost, drawn.probability)
     shown = {"CVaR, USD": round(tail.certificate.value), "certified": tail.certificate.certified}
     pd.Series(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
 _ROUNDING = 1e-12  # a gap below it is shown as that
+_TITLE_WIDTH = 88  # letters
 LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to which each has its own
 
 
@@ -54,7 +56,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
         axes.set_yscale("log")
         axes.set_xlabel("account, by rank of leverage before")
     for k, level in zip(event.free_assets, gross_levels(event, event.free_assets)):
-        name = "water level" if book.isolated else "levelling gross leverage alone (blind to hedges)"
+        name = "water level" if book.isolated else "levelling gross leverage (blind to hedges)"
         which = f" of {book.assets[k]}" if len(event.free_assets) > 1 else ""
         axes.axhline(
             level,
@@ -67,20 +69,29 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     if len(order) <= LABELLED:
         _label_closings(axes, allocation, order, before)
     axes.set_title(_title(allocation), fontsize=10, loc="left")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3 if book.isolated else 2, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return saved(figure, path)
 
 
 def _label_closings(axes: Any, allocation: Allocation, order: Index, before: Array) -> None:
-    """Over the bar of each reduced account the part that it closes of what it could close."""
-    event = allocation.event
-    moved, held = (event.book.per_account(x * event.closable)[order] for x in (allocation.amount, event.size))
-    for place, (part, whole) in enumerate(zip(moved, held), start=1):
-        if part > 0:
-            share = f"closes\n{part / whole:.0%}" if part < whole else "closes\nall"
-            axes.text(place, before[place - 1], share, ha="center", va="bottom", fontsize=8, color=LEVEL)
+    """Over the bar of each reduced account the part that it closes of the notional that it could close."""
+    event, book = allocation.event, allocation.event.book
+    legs = book.price[book.asset] * event.closable
+    moved, held = (book.per_account(size * legs)[order] for size in (allocation.amount, event.size))
+    paying = accounts(event, reduced(event, allocation.amount))[order]
+    for place in np.flatnonzero(paying):
+        axes.text(
+            place + 1, before[place], f"closes\n{_share(moved[place], held[place])}",
+            ha="center", va="bottom", fontsize=8, color=LEVEL,
+        )  # fmt: skip
     axes.margins(y=0.12)
+
+
+def _share(part: float, whole: float) -> str:
+    """Of the whole, in percent that never round to nothing or to all."""
+    share = part / whole
+    return "all" if part >= whole else "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
 
 
 def _title(allocation: Allocation) -> str:
@@ -100,7 +111,8 @@ def _title(allocation: Allocation) -> str:
         if levelled and event.book.isolated
         else f"{c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})"
     )
-    return f"To close {asked}, {pays} accounts are reduced\n{proof}" + _gap(c.gap)
+    lines = f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)
+    return "\n".join(textwrap.fill(line, _TITLE_WIDTH) for line in lines)
 
 
 def _gap(gap: float | None) -> str:

@@ -232,20 +232,9 @@ class Allocation:
         a0             -10        -2.5       -7.5
         a1             -10        -2.5       -7.5
         """
-        from adl_opt.table import with_units
+        from adl_opt.problem.allocation_frames import positions
 
-        book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
-        return with_units(
-            {
-                "account": book.accounts[book.account],
-                "asset": np.array(book.assets, dtype=object)[book.asset],
-                "position": book.position,
-                "closed": self.closed_by_leg,
-                "left": m.left,
-                "leverage_before": m.leverage_before[book.account],
-                "leverage_after": m.leverage[book.account],
-            }
-        )
+        return positions(self.event, self.amount)
 
     def by_account(self) -> pd.DataFrame:
         """The allocation as a table, a row an account.
@@ -261,24 +250,27 @@ class Allocation:
         a0                  250            1.5
         a1                  250         0.1875
         """
-        from adl_opt.table import with_units
+        from adl_opt.problem.allocation_frames import accounts
 
-        book, m = self.event.book, SymbolsAt(self.event, None, self.amount)
-        gross = book.gross_notional
-        after = book.per_account(np.abs(m.notional))
-        closed = book.per_account(self.amount * book.price[book.asset])
-        return with_units(
-            {
-                "account": book.accounts,
-                "equity": book.equity,
-                "gross_before": gross,
-                "gross_after": after,
-                "closed_notional": closed,
-                "fraction_closed": np.divide(closed, gross, out=np.zeros_like(gross), where=gross > 0),
-                "leverage_before": m.leverage_before,
-                "leverage_after": m.leverage,
-            }
-        )
+        return accounts(self.event, self.amount)
+
+    def losses(self, law: Law | None = None, by_account: bool = False) -> pd.DataFrame:
+        """What is lost beyond equity in each scenario, once this is closed.
+
+        - `law`: scenarios, or a law that is one; default: that of the solve
+        - `by_account`: a column for each account that loses in some scenario besides
+
+        Returns a table, a row a scenario: probability, loss (of all, quote currency), and accounts by id.
+        Measures of it: `adl.CVaR(0.99).of(table["loss"].to_numpy(), table["probability"].to_numpy())`. Raises
+        LawError where there is no law, or it is no set of scenarios (`law.sample(4096, seed=1)` makes one).
+
+        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> allocation.losses(adl.Scenarios([-0.5, 1.0], [0.9, 0.1]))["loss"].tolist()
+        [0.0, 250.0]
+        """
+        from adl_opt.problem.allocation_frames import losses
+
+        return losses(self.event, self.amount, self.law if law is None else law, by_account)
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.

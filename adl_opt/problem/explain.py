@@ -101,7 +101,9 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
         return f"{did}; there is no shadow price (a policy, or no law)"
     at = f"the shadow price {figure(price)} ({unit} per contract)"
     if support is None:
-        return f"{did}; {at}; what one of its contracts saves is not recorded (solve the Problem again)"
+        return (
+            f"{did}; {at}; what one of its contracts saves is not known (for this objective, or after load)"
+        )
     more, last = -float(support.high[j]) / held, -float(support.low[j]) / held
     slack = _SAME * max(abs(price), abs(more), abs(last))
     if some and not all_of_it:

@@ -331,4 +331,4 @@ def verify(model: Model, *, progress: bool = False) -> pd.DataFrame:
         }
         for v in verdicts(model, progress)
     ]
-    return with_units(lines, {"violation": "pure number", "tolerance": "pure number"})
+    return with_units(lines, dict.fromkeys(("violation", "tolerance"), "pure number, 0 = holds"))

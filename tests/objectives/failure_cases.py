@@ -35,6 +35,20 @@ class PlainMeasure(adl.RiskMeasure):
 
 
 @dataclass(frozen=True, repr=False)
+class Shapes(Plain):
+    """Legs over something else."""
+
+    def express(self, m: Any) -> Any:
+        return sum(m.closed / np.ones(99))
+
+
+class Builtin(Plain):
+    """Python's max of CVXPY's."""
+
+    def express(self, m: Any) -> Any:
+        return np.max(m.leverage)
+
+
 class Field(Plain):
     closed_form: float = 0.5
 
@@ -209,5 +223,7 @@ CASES = [
     Case("value of Saying gives 'x'", solve(saying(value="x"))),
     Case(r"value of Saying gives 1j", solve(saying(value=1j))),
     Case("value of Saying gives a int", solve(saying(value=10**400))),
+    Case("express of Shapes fails: ValueError: .*legs, accounts and scenarios differ", solve(Shapes())),
+    Case("express of Builtin fails: TypeError: .*cp.max for max", solve(Builtin())),
     Case("worst weights of CVaR.level=0.9. are of losses", lambda _: adl.CVaR(0.9).worst_weights("x", [1.0])),
 ]

@@ -101,7 +101,7 @@ def test_plot_draws_the_level(solved, tmp_path):
     figure = solved.plot(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5_000
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert any("levelling gross leverage alone (blind to hedges): 4.7 x" in text for text in texts) and {
+    assert any("levelling gross leverage (blind to hedges): 4.7 x" in text for text in texts) and {
         "before",
         "after",
     } <= set(texts)

@@ -80,8 +80,8 @@ def bound_counts(compiled: Compiled, event: Event, amount: Array, point: "Point"
 
 def _disagree(compiled: Compiled, event: Event, value: float, other: float, who: str) -> NoReturn:
     why = (
-        "express and value disagree, or the objective is not convex (money and pure numbers in one class? "
-        "Add two objectives)"
+        "express and value disagree (in express an amount of money is divided by m.unit), or the "
+        "objective is not convex (money and pure numbers in one class? Add two objectives)"
     )
     unit = compiled.program(event).symbols.unit
     if value * other > 0 and min(abs(np.log(value / other / u)) for u in (unit, 1 / unit)) < 1e-6:
