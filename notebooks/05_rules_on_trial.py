@@ -112,12 +112,13 @@ def _(mo):
 
 
 @app.cell
-def _(adl, pd):
+def _(adl, mo, pd):
     judged = {
         name: adl.axioms.check(adl.policy(name))
         for name in ("water_filling", "pro_rata", "leverage_queue", "bitmex")
     }
-    pd.DataFrame({name: found.set_index("axiom")["holds"] for name, found in judged.items()})
+    kept = pd.DataFrame({name: found.set_index("axiom")["holds"] for name, found in judged.items()})
+    mo.Html(kept.to_html())  # all of them
     return (judged,)
 
 
