@@ -103,7 +103,7 @@ def _for_every_law(
     """(gap, status, proof) where LeverageSquare stands for all laws: a small gap of its is not enough, the
     allocation itself must be water-filling.
     """
-    gap = max(gap, _departure(event, m))
+    gap = max(gap, departure(event, m))
     if gap <= tolerance:
         return gap, "certified", f"optimal for every law (Thm 1), {shown}"
     departs = f"leverages depart from the water level by up to {gap:.2g} (relative)"
@@ -231,7 +231,7 @@ def _underflows(m: SymbolsAt, value: float) -> bool:
 
 
 def _without_digits(measured: Objective, event: Event, m: SymbolsAt, tolerance: float) -> tuple[str, str]:
-    if measured.monotone and event.book.isolated and _departure(event, m) <= tolerance:
+    if measured.monotone and event.book.isolated and departure(event, m) <= tolerance:
         return "certified", "water-filling is optimal for every law (Thm 1)"
     return "negligible", "the objective is below 1e-300 of an account, where allocations are not told apart"
 
@@ -248,7 +248,7 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
     return objective, False
 
 
-def _departure(event: Event, m: SymbolsAt) -> float:
+def departure(event: Event, m: SymbolsAt) -> float:
     """How far the leverages are from water-filling's, relative, the worst account."""
     water = SymbolsAt(event, None, fill(event)[0]).leverage
     scale = np.maximum(np.maximum(water, m.leverage), TINY)

@@ -119,7 +119,7 @@ class Certificate:
 
     def facts(self) -> list[tuple[str, str]]:
         """What is proved, as names and words."""
-        proved = self.bound is not None and self.gap is not None
+        proved = self.bound is not None and self.gap is not None and math.isfinite(self.bound)
         size = (
             "0, but for rounding"
             if (self.gap or 0.0) < _ROUNDING
@@ -130,7 +130,10 @@ class Certificate:
         return [
             ("objective", self.objective_name),
             ("value", f"{figure(self.value, 10)} {unit}"),
-            ("no allocation has less than", f"{figure(self.bound or 0.0, 10)} {unit}" if proved else ""),
+            (
+                "no allocation has less than",
+                f"{figure(self.bound or 0.0, 10)} {unit}" if proved else "not known",
+            ),
             ("gap between them", gap if proved else ""),
             (
                 "rounding",

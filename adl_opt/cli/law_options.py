@@ -7,7 +7,6 @@ from typing import Annotated
 from adl_opt.cli.options import PRICES, Strings, option
 from adl_opt.cli.parsing import fraction, number, pairs
 from adl_opt.data.book import Book
-from adl_opt.data.tables import read_columns
 from adl_opt.errors import AdlError
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.elliptical import Gaussian
@@ -67,7 +66,7 @@ class LawOptions:
                     "--scenarios is a law by itself: leave out --volatility, --correlation, --horizon, "
                     "--quadrature and --sample"
                 )
-            return scenarios_of(self.scenarios, self.meant)
+            return Scenarios.read(self.scenarios, meant=self.meant)
         if not self.volatility:
             if any(option is not None for option in others):
                 raise AdlError("a lognormal law needs --volatility ASSET=0.6 (a year)")
@@ -103,9 +102,3 @@ class LawOptions:
 
 
 NO_LAW = LawOptions()
-
-
-def scenarios_of(path: Path, meant: bool = False) -> Scenarios:
-    columns = {name: values.to_pandas() for name, values in read_columns(path, "--scenarios")[0].items()}
-    weight = columns.pop("probability", None)
-    return Scenarios(columns, weight, meant=meant)

@@ -147,14 +147,8 @@ class ProgramSymbols(Symbols, Protocol):
 
 
 class SymbolsAt:
-    """What an allocation looks like: amount (legs,) >= 0 is what each leg closes, in contracts; law aligned
-    or None.
-
-    equity (n,), left (legs,), closed (legs,) signed contracts, fraction (legs,) of the position in [0, 1],
-    exposure (n, d) signed notional, leverage (n,) gross and leverage_before (n,), x of equity,
-    factor_leverage (n,), expected_shortfall (n,), shortfall (n, S), loss (S,), probability (S,),
-    expected_loss; money in quote currency (unit = 1). Raises LawError for a symbol that the law does not
-    give.
+    """The Symbols at an allocation, in numpy: amount (legs,) >= 0 is what each leg closes, in contracts; law
+    aligned or None. Raises LawError for a symbol that the law does not give.
     """
 
     unit: float = 1.0

@@ -95,8 +95,6 @@ class Law(Shown, ReadOnly):
         0.1
         """
         n = whole_number(n)
-        if isinstance(seed, (int, np.integer)) and seed < 0:
-            raise LawError(f"seed = {seed}: a seed is a whole number, at least 0")
         return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets), meant=True)
 
     def quadrature(self, order: int) -> Scenarios:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.errors import LawError
-from adl_opt.laws.sampling import frame_like
+from adl_opt.data.tables import read_columns
+from adl_opt.errors import BookError, LawError
+from adl_opt.laws.sampling import frame_like, generator
 from adl_opt.laws.validation import numbers_of, whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_DATES = ("date", "time", "timestamp", "datetime")  # names of columns that hold dates, whatever their case
 
 
 class FromHistory:
@@ -28,7 +33,7 @@ class FromHistory:
         half_life: float | None = None,
         bootstrap: int | None = None,
         block: int = 1,
-        seed: int = 1,
+        seed: int | np.random.Generator = 1,
     ) -> Self:
         """The moves that a price history shows.
 
@@ -63,7 +68,7 @@ class FromHistory:
         half_life: float | None = None,
         bootstrap: int | None = None,
         block: int = 1,
-        seed: int = 1,
+        seed: int | np.random.Generator = 1,
     ) -> Self:
         """The moves of a history of returns, a row a period.
 
@@ -86,7 +91,7 @@ class FromHistory:
                 f"{(table <= -1).sum()} returns lose everything or more, first in row {row + 1}, column "
                 f"{column + 1}: {table[row, column]:.6g}; give fractions, or log=True for log returns"
             )
-        _check_steps(len(table) + 1, steps)
+        _check_steps(len(table), steps, "returns", 1)
         single = np.exp(table) if log else 1 + table
         whole = np.lib.stride_tricks.sliding_window_view(single, steps, axis=0).prod(axis=-1)
         return cls._from_growth(single, whole, assets, steps, half_life, bootstrap, block, seed)
@@ -102,15 +107,18 @@ class FromHistory:
         >>> adl.Scenarios.read("moves.csv").probability.tolist()
         [0.75, 0.25]
         """
-        import pandas as pd
-
-        path = Path(path)
         try:
-            table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else pd.read_csv(path)
-        except (OSError, ValueError, ImportError) as error:
-            raise LawError(f"{str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
-        weight = table.pop("probability").to_numpy() if "probability" in table else None
-        return cls(table, weight, meant=meant)  # type: ignore[call-arg]
+            columns = {
+                name: values.to_pandas() for name, values in read_columns(path, "scenarios")[0].items()
+            }
+        except BookError as error:
+            raise LawError(str(error)) from None
+        return cls._made(columns, columns.pop("probability", None), meant)
+
+    @classmethod
+    def _made(cls, moves: Any, probability: Any, meant: bool) -> Self:
+        # cls is Scenarios, whose arguments these are.
+        return cls(moves, probability, meant=meant)  # type: ignore[call-arg]
 
     @classmethod
     def _from_growth(
@@ -122,16 +130,17 @@ class FromHistory:
         half_life: float | None,
         bootstrap: int | None,
         block: int,
-        seed: int,
+        seed: int | np.random.Generator,
     ) -> Self:
         """From what a price is multiplied by over one row (rows, d), and over `steps` of them."""
-        if half_life is not None and not (isinstance(half_life, (int, float)) and half_life > 0):
+        real = isinstance(half_life, Real) and not isinstance(half_life, bool)
+        if half_life is not None and not (real and half_life > 0):
             raise LawError(f"half_life = {half_life!r}: a number of rows above 0, or None")
         if bootstrap is None:
             weight = None if half_life is None else _fading(len(whole), half_life)
         else:
             whole, weight = _blocks(single, steps, half_life, bootstrap, block, seed), None
-        return cls(frame_like(whole - 1, assets), weight, meant=True)  # type: ignore[call-arg]
+        return cls._made(frame_like(whole - 1, assets), weight, True)
 
 
 def _fading(count: int, half_life: float) -> Array:
@@ -140,21 +149,21 @@ def _fading(count: int, half_life: float) -> Array:
     return weight / weight.sum()
 
 
-def _blocks(single: Array, steps: int, half_life: float | None, count: int, block: int, seed: int) -> Array:
+def _blocks(single: Array, steps: int, half_life: float | None, count: int, block: int, seed: Any) -> Array:
     """(count, d) products of `steps` rows drawn in blocks of successive ones."""
     count, block = whole_number(count), whole_number(block)
     if block > len(single):
         raise LawError(f"block = {block}: the history has {len(single)} moves, so many at most")
     starts = len(single) - block + 1
     weight = None if half_life is None else _fading(starts, half_life)
-    drawn = np.random.default_rng(seed).choice(starts, size=(count, -(-steps // block)), p=weight)
+    drawn = generator(seed).choice(starts, size=(count, -(-steps // block)), p=weight)
     rows = (drawn[:, :, None] + np.arange(block)).reshape(count, -1)[:, :steps]
     return single[rows].prod(axis=1)
 
 
 def _prices(given: Any, steps: int) -> tuple[Array, tuple[str, ...] | None]:
     table, assets = _table(given, "prices")
-    _check_steps(len(table), steps)
+    _check_steps(len(table), steps, "prices", 0)
     if (table <= 0).any():
         row, column = np.argwhere(table <= 0)[0]
         raise LawError(
@@ -189,9 +198,15 @@ def _dated(given: Any, what: str) -> Any:
     """A DataFrame whose one column of dates, if it has one, is the index."""
     if not hasattr(given, "columns"):
         return given
-    dates = [name for name in given.columns if getattr(given[name].dtype, "kind", "O") == "M"]
-    named = [name for name in given.columns if str(name).lower() in ("date", "time", "timestamp", "datetime")]
-    chosen = dates or named
+    kinds = {name: getattr(given[name].dtype, "kind", "O") for name in given.columns}
+    named = [name for name in given.columns if str(name).lower() in _DATES]
+    number = [name for name in named if kinds[name] in "iuf"]
+    if number:
+        raise LawError(
+            f"the column {number[0]} of {what} holds numbers: a time belongs in the index "
+            f"({what}.set_index({str(number[0])!r})), an asset of that name needs another one"
+        )
+    chosen = [name for name in given.columns if kinds[name] == "M"] or named
     if len(chosen) > 1:
         raise LawError(f"{what} have {len(chosen)} columns of dates, {chosen[0]} and {chosen[1]}: keep one")
     if not chosen:
@@ -205,11 +220,12 @@ def _dated(given: Any, what: str) -> Any:
     return given.drop(columns=chosen[0]).set_index(pd.Index(index))
 
 
-def _check_steps(rows: int, steps: int) -> None:
+def _check_steps(rows: int, steps: int, what: str, more: int) -> None:
+    """Of a table of so many rows, which `more` rows of prices made."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
         raise LawError(f"steps = {steps!r}: moves are over a whole number of rows")
-    if steps < 1 or rows <= steps:
+    if steps < 1 or rows + more <= steps:
         raise LawError(
-            f"{rows} rows of prices give no move over steps={steps}; steps must be at least 1 "
-            "and below the number of rows"
+            f"{rows} rows of {what} give no move over steps={steps}; steps must be at least 1 and at most "
+            f"{rows + more - 1}"
         )

@@ -17,7 +17,7 @@ from adl_opt.laws.annual import annual
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import REGULAR
 from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
-from adl_opt.laws.sampling import frame_like, gauss_hermite, root, sobol
+from adl_opt.laws.sampling import frame_like, gauss_hermite, generator, root, sobol
 from adl_opt.laws.validation import frozen, set_fields, whole_number
 from adl_opt.numerics import lapack
 from adl_opt.text import two_lines
@@ -174,7 +174,7 @@ class LogNormal(Law):
         value, error = np.zeros(len(equity)), np.zeros(len(equity))
         held = np.count_nonzero(exposure, axis=1)
         order = np.argsort(exposure == 0, axis=1, kind="stable")
-        rng = np.random.default_rng(seed)
+        rng = generator(seed)
         for m in np.unique(held[held > 0]):
             rows = np.flatnonzero(held == m)
             asset = order[rows, :m]

@@ -37,10 +37,18 @@ def gauss_hermite(order: int, d: int) -> tuple[Array, Array]:
     return grid, probability / probability.sum()
 
 
+def generator(seed: Any) -> np.random.Generator:
+    """Of a whole number >= 0, the same for the same; a Generator stays what it is. Raises LawError."""
+    number = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0
+    if not number and not isinstance(seed, np.random.Generator):
+        raise LawError(f"seed = {seed!r}: a seed is a whole number, at least 0")
+    return np.random.default_rng(seed)
+
+
 def sobol(n: int, d: int, seed: int | np.random.Generator) -> Array:
     from scipy.stats import qmc
 
-    engine = qmc.Sobol(d, scramble=True, rng=np.random.default_rng(seed))
+    engine = qmc.Sobol(d, scramble=True, rng=generator(seed))
     # A whole power of two is drawn and cut: the balance warning is for numbers that are not.
     points = engine.random_base2(math.ceil(math.log2(n)) if n > 1 else 0)[:n]
     return np.clip(points, 2.0**-60, 1 - 2.0**-53)

@@ -15,7 +15,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-from adl_opt.errors import ObjectiveError
+from adl_opt.errors import AdlError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import perturbed_rounding
 from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
@@ -30,6 +30,7 @@ from adl_opt.objectives.hooks import (
 )
 from adl_opt.objectives.words import panel, short
 from adl_opt.presented import Presented
+from adl_opt.text import one_line
 from adl_opt.waterfill.isolated import fill
 
 _PACKAGE = __name__.partition(".")[0]
@@ -333,8 +334,22 @@ def foreign_part(objective: Objective) -> Objective | None:
 
 
 def evaluate(objective: Objective, m: Any) -> float:
-    """objective.value(m) as a float; ObjectiveError if it is not one real number, finite or not."""
-    return number_of(objective.value(m), f"value of {objective}")
+    """objective.value(m) as a float; ObjectiveError if it fails or is not one real number, finite or not."""
+    return number_of(asked(objective, "value", m), f"value of {objective}")
+
+
+def asked(objective: Objective, what: str, m: Any) -> Any:
+    """What `express` or `value` of an objective says of the symbols; ObjectiveError where it fails."""
+    try:
+        return getattr(objective, what)(m)
+    except AdlError:
+        raise
+    except (ValueError, TypeError, NotImplementedError, AttributeError, IndexError, KeyError) as error:
+        hint = "; CVXPY has functions of its own (cp.max for max)" if what == "express" else ""
+        raise ObjectiveError(
+            f"{what} of {objective} fails: {type(error).__name__}: {one_line(error)} (accounts, legs and "
+            f"scenarios differ in number{hint})"
+        ) from error
 
 
 def values(objective: Objective, m: Any) -> Mapping[str, float]:

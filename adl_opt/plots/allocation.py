@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array, Index
-from adl_opt.evaluation.counting import accounts, reduced
+from adl_opt.certificates.assess import departure
+from adl_opt.evaluation.counting import NOTHING, accounts, reduced
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
 from adl_opt.problem.allocation import Allocation
@@ -17,6 +18,7 @@ from adl_opt.waterfill.isolated import gross_levels
 
 _ROUNDING = 1e-12  # a gap below it is shown as that
 _TITLE_WIDTH = 88  # letters
+_LEVEL = 1e-9  # relative: leverages this close to the water level are on it
 LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to which each has its own
 
 
@@ -91,7 +93,15 @@ def _label_closings(axes: Any, allocation: Allocation, order: Index, before: Arr
 def _share(part: float, whole: float) -> str:
     """Of the whole, in percent that never round to nothing or to all."""
     share = part / whole
-    return "all" if part >= whole else "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
+    return (
+        "all"
+        if part >= whole * (1 - NOTHING)
+        else "<1%"
+        if share < 0.01
+        else ">99%"
+        if share > 0.99
+        else f"{share:.0%}"
+    )
 
 
 def _title(allocation: Allocation) -> str:
@@ -105,10 +115,12 @@ def _title(allocation: Allocation) -> str:
     pays = (
         f"{int(accounts(event, reduced(event, allocation.amount)).sum()):,} of {len(event.book.accounts):,}"
     )
-    levelled = c.certified and c.objective_name == "LeverageSquare"  # what the water level alone minimises
+    m = SymbolsAt(event, None, allocation.amount)
+    # LeverageSquare does not feel dust: what is best for every law is the water level of every account.
+    every_law = event.book.isolated and c.certified and departure(event, m) <= _LEVEL
     proof = (
         "proved best for every law of price moves (Thm 1)"
-        if levelled and event.book.isolated
+        if every_law and c.objective_name == "LeverageSquare"
         else f"{c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})"
     )
     lines = f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)

@@ -258,9 +258,9 @@ class Allocation:
         """What is lost beyond equity in each scenario, once this is closed.
 
         - `law`: scenarios, or a law that is one; default: that of the solve
-        - `by_account`: a column for each account that loses in some scenario besides
+        - `by_account`: besides, a column "loss ID" for each account that loses in some scenario
 
-        Returns a table, a row a scenario: probability, loss (of all, quote currency), and accounts by id.
+        Returns a table, a row a scenario: probability, loss (of all accounts, quote currency).
         Measures of it: `adl.CVaR(0.99).of(table["loss"].to_numpy(), table["probability"].to_numpy())`. Raises
         LawError where there is no law, or it is no set of scenarios (`law.sample(4096, seed=1)` makes one).
 

@@ -52,8 +52,10 @@ def losses(event: Event, amount: Array, law: Law | None, by_account: bool) -> Ta
     m = SymbolsAt(event, scenarios, amount)
     columns = {"probability": scenarios.probability, "loss": m.loss}
     if by_account:
-        for a, _, argument in m.arguments():
-            for i in a + np.flatnonzero((argument > 0).any(axis=1)):
-                columns[str(event.book.accounts[i])] = np.maximum(argument[i - a], 0.0)
+        losing = [
+            (a + np.flatnonzero((x > 0).any(axis=1)), x[(x > 0).any(axis=1)]) for a, _, x in m.arguments()
+        ]
+        names = [f"loss {account}" for rows, _ in losing for account in event.book.accounts[rows]]
+        columns |= dict(zip(names, np.maximum(np.concatenate([x for _, x in losing]), 0.0)))
     money = dict.fromkeys(list(columns)[1:], "quote currency")
     return with_units(columns, {"probability": "of the scenario"} | money)

@@ -107,7 +107,7 @@ def test_the_other_options_run(line, run):
 
 
 def test_every_option_of_every_command_is_run():
-    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_group(cli.app).commands
     for name, command in commands.items():
         said = {word for line in [*RUN, HYPER] if line.split()[0] == name for word in line.split()}
         options = {
@@ -235,7 +235,7 @@ def test_names_with_brackets_are_shown_as_they_are(run):
 
 
 def help_of(name: str) -> dict[str, str]:
-    command = typer.main.get_command(cli.app).commands[name]  # type: ignore[attr-defined]
+    command = typer.main.get_group(cli.app).commands[name]
     return {max(one.opts, key=len): one.help or "" for one in command.params if one.opts[0].startswith("-")}
 
 
@@ -252,7 +252,7 @@ def test_helps_say_what_options_do():
         assert help_of(name)["--seed"] == "of --sample"
         assert help_of(name)["--short"].startswith("contracts of shorts: 10, 35%, all")
     assert "LeverageSquare" in help_of("compare")["--model"] and "exceed" in help_of("compare")["--plot"]
-    for name in typer.main.get_command(cli.app).commands:  # type: ignore[attr-defined]
+    for name in typer.main.get_group(cli.app).commands:
         assert all(help_of(name).values()), name
 
 

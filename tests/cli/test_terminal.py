@@ -125,7 +125,7 @@ def test_digits_that_are_proved():
     assert (share(1e-17), share(0.0), share(3.4e-9), share(None)) == ("0", "0", "3.4e-09", "none")
 
 
-COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+COMMANDS = typer.main.get_group(cli.app).commands
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 import adl_opt as adl
-from adl_opt.cli.law_options import scenarios_of
 from tests.data.tables import LEGS
 
 
@@ -82,7 +81,9 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("reader", [adl.Book.read, adl.Waves.read, adl.Waves.from_hyperreplay, scenarios_of])
+@pytest.mark.parametrize(
+    "reader", [adl.Book.read, adl.Waves.read, adl.Waves.from_hyperreplay, adl.Scenarios.read]
+)
 def test_files_are_named_as_what_they_are_whatever_their_name(kind, reader, tmp_path):
     content = bytes_of(kind, tmp_path)
     for name in (

@@ -140,6 +140,21 @@ CASES = [
         adl.LawError,
     ),
     Case(
+        "the column TIME of prices holds numbers: a time belongs in the index",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"TIME": [1.0, 2.0], "A": [1.0, 2.0]})),
+        adl.LawError,
+    ),
+    Case(
+        "1 rows of returns give no move over steps=2; steps must be at least 1 and at most 1",
+        lambda _: adl.Scenarios.from_returns(pd.DataFrame({"A": [0.1]}), steps=2),
+        adl.LawError,
+    ),
+    Case(
+        "seed = -1: a seed is a whole number, at least 0",
+        lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), bootstrap=5, seed=-1),
+        adl.LawError,
+    ),
+    Case(
         "half_life = 0: a number of rows above 0, or None",
         lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0]}), half_life=0),
         adl.LawError,
@@ -149,7 +164,7 @@ CASES = [
         lambda _: adl.Scenarios.from_prices(pd.DataFrame({"A": [1.0, 2.0, 3.0]}), bootstrap=5, block=3),
         adl.LawError,
     ),
-    Case("'none.csv' cannot be read", lambda _: adl.Scenarios.read("none.csv"), adl.LawError),
+    Case("there is no file 'none.csv'", lambda _: adl.Scenarios.read("none.csv"), adl.LawError),
     Case(
         "dof = 2: a volatility needs more than 2 degrees of freedom",
         lambda _: adl.StudentT.annual(0.6, None, 10 / 365, dof=2),

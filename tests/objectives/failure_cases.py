@@ -42,6 +42,13 @@ class Shapes(Plain):
         return sum(m.closed / np.ones(99))
 
 
+class WrongValue(Plain):
+    """Legs over something else, in numpy."""
+
+    def value(self, m: Any) -> float:
+        return float(np.sum(m.closed / np.ones(99)))
+
+
 class Builtin(Plain):
     """Python's max of CVXPY's."""
 
@@ -223,7 +230,11 @@ CASES = [
     Case("value of Saying gives 'x'", solve(saying(value="x"))),
     Case(r"value of Saying gives 1j", solve(saying(value=1j))),
     Case("value of Saying gives a int", solve(saying(value=10**400))),
-    Case("express of Shapes fails: ValueError: .*legs, accounts and scenarios differ", solve(Shapes())),
+    Case(
+        "express of Shapes fails: ValueError: .*accounts, legs and scenarios differ in number",
+        solve(Shapes()),
+    ),
+    Case("value of WrongValue fails: ValueError: operands could not be broadcast", solve(WrongValue())),
     Case("express of Builtin fails: TypeError: .*cp.max for max", solve(Builtin())),
     Case("worst weights of CVaR.level=0.9. are of losses", lambda _: adl.CVaR(0.9).worst_weights("x", [1.0])),
 ]

@@ -1,6 +1,9 @@
 """Pictures of policies and sweeps say what their numbers are (§15)."""
 
+import dataclasses
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import adl_opt as adl
@@ -91,3 +94,24 @@ def test_a_picture_of_the_waves(tmp_path):
     assert figure.axes[2].lines[0].get_ydata().tolist() == [
         line(result, w, "water_filling")["leverage_max"] for w in (1, 2)
     ]
+
+
+def test_a_picture_says_best_for_every_law_of_water_filling_alone():
+    """A certified LeverageSquare does not feel dust off the level; the picture does."""
+    event = adl.examples.shorts([1e-10, 1000.0], [1e-12, 1e6], 500.0, price=100.0)
+    level, dust = adl.water_filling(event), np.array([0.0, 500.0])  # leaves the dust account at 10,000 x
+    proof = adl.certify(adl.LeverageSquare(), event, None, adl.examples.closings(event, dust))
+    off = dataclasses.replace(level, amount=dust, certificate=proof)
+    assert proof.certified and level.certificate.certified
+    titles = [adl.plots.allocation(one).axes[0].get_title(loc="left") for one in (level, off)]
+    assert "proved best for every law" in titles[0] and "every law" not in titles[1]
+
+
+def test_what_an_account_closes_is_of_its_notional():
+    """Contracts of unlike assets are not added."""
+    frame = pd.DataFrame(
+        {"account": "bob", "asset": ["BTC", "SOL"], "position": [-3.0, -200.0], "price": [67_000.0, 150.0]}
+    )
+    event = adl.Event(adl.Book.from_frame(frame.assign(equity=60_000.0)), short={"BTC": 3.0, "SOL": 2.0})
+    labels = [text.get_text() for text in adl.plots.allocation(adl.pro_rata(event)).axes[0].texts]
+    assert labels == [f"closes\n{(3 * 67_000 + 300) / (3 * 67_000 + 30_000):.0%}"]

@@ -1,6 +1,7 @@
 """What is lost by scenario, once an allocation is closed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import adl_opt as adl
@@ -15,7 +16,10 @@ def test_the_losses_of_a_solve_have_its_value(paper, law):
         value = objective.of(loss, probability) if isinstance(objective, adl.CVaR) else loss @ probability
         assert value == pytest.approx(solved.certificate.value, rel=TOL.formula)
         assert np.abs(table.iloc[:, 2:].sum(axis=1) - loss).max() <= TOL.formula * loss.max()
-        assert set(table.columns[2:]) <= set("ABCD") and table.attrs["units"]["loss"] == "quote currency"
+        assert (
+            set(table.columns[2:]) <= {f"loss {name}" for name in "ABCD"}
+            and table.attrs["units"]["loss"] == "quote currency"
+        )
 
 
 def test_another_law_is_aligned_by_label_and_none_is_said(paper):
@@ -30,3 +34,15 @@ def test_another_law_is_aligned_by_label_and_none_is_said(paper):
         rule.losses()
     with pytest.raises(adl.LawError, match="is not a set of scenarios"):
         rule.losses(adl.Gaussian(np.eye(2) / 100))
+
+
+def test_accounts_may_bear_any_name():
+    """An account called loss does not take the place of the total."""
+    book = pd.DataFrame({"account": ["loss", "probability"], "asset": "BTC", "position": [-10.0, -5.0]})
+    event = adl.Event(adl.Book.from_frame(book.assign(price=100.0, equity=[100.0, 60.0])), short={"BTC": 5.0})
+    table = adl.pro_rata(event).losses(adl.Scenarios([1.0, 2.0]), by_account=True)
+    assert table.columns.tolist() == ["probability", "loss", "loss loss", "loss probability"]
+    assert table["probability"].tolist() == [0.5, 0.5]
+    assert (table["loss"] == table["loss loss"] + table["loss probability"]).all()
+    none = adl.pro_rata(event).losses(adl.Scenarios([0.0]), by_account=True)
+    assert none.columns.tolist() == ["probability", "loss"] and none["loss"].tolist() == [0.0]

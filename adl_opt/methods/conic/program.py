@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import Array, Index
 from adl_opt.certificates.conic_dual import dual_bound
 from adl_opt.data.event import Event
-from adl_opt.errors import AdlError, ObjectiveError, SolveError
+from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.laws.base import Law
 
@@ -28,8 +28,7 @@ from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.solvers import solver_options
 from adl_opt.methods.conic.symbols import ConicSymbols
-from adl_opt.objectives.base import Objective, foreign_part
-from adl_opt.text import one_line
+from adl_opt.objectives.base import Objective, asked, foreign_part
 from adl_opt.threads import SHARED, alone, filtered, shared
 
 
@@ -93,15 +92,7 @@ class Program:
         """Convex on plain symbols: explicit epigraph variables can make a non-convex program look legal
         (§17).
         """
-        try:
-            expression = _scalar(objective, objective.express(m))
-        except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
-            if isinstance(error, AdlError):
-                raise
-            raise ObjectiveError(
-                f"express of {objective} fails: {type(error).__name__}: {one_line(error)}; legs, accounts "
-                "and scenarios differ in length, and CVXPY has functions of its own (cp.max for max)"
-            ) from error
+        expression = _scalar(objective, asked(objective, "express", m))
         if not expression.is_convex():
             kind = "concave" if expression.is_concave() else "not convex"
             raise ObjectiveError(
