@@ -100,7 +100,8 @@ class _Html:
 
 def with_units(data: Any, units: Mapping[str, str] | None = None, **options: Any) -> Table:
     """A Table of what DataFrame takes. units: by column, beside those that names have everywhere (UNITS).
-    `attrs["noise"]` may say by column what is rounding and shown as 0.
+    `attrs["differences"]` may say by column (of, share, least): up to that share of column `of`, in its row,
+    it is rounding and shown as 0; up to `least` where that column is not there.
     """
     frame = Table(data, **options)
     known = UNITS | dict(units or {})
@@ -113,11 +114,10 @@ def _column(frame: pd.DataFrame, k: int, most: int) -> html.Column:
     unit = frame.attrs.get("units", {}).get(name, "")
     if values.dtype.kind not in "iuf":
         return html.Column(name, unit, [_cell(value) for value in values], words=True)
-    of = _OF.get(name)
+    of, share, alone = frame.attrs.get("differences", {}).get(name, (_OF.get(name), NOISE, 0.0))
     known = of in frame.columns and frame[of].dtype.kind in "iuf"
-    noise = NOISE * np.abs(frame[of].to_numpy()[:most]) if known else np.zeros(len(values))
+    noise = share * np.abs(frame[of].to_numpy()[:most]) if known else np.full(len(values), alone)
     digits, least = next((kind for start, kind in _KINDS.items() if unit.startswith(start)), (_DIGITS, 0.0))
-    least = frame.attrs.get("noise", {}).get(name, least)
     texts = [_number(value, digits, max(least, floor)) for value, floor in zip(values, noise)]
     return html.Column(name, unit, texts)
 

@@ -192,3 +192,24 @@ def test_one_formatter_of_numbers(value, digits, said):
 def test_what_does_not_fit_is_said_to_be_left_out():
     assert two_lines("short") == "short" and two_lines("word " * 90).endswith(" ...)")
     assert html.facts([("nothing", "")]) == html.facts([])
+
+
+def test_what_is_rounding_is_so_in_its_own_row_and_asset():
+    """A huge value elsewhere in the column, or a dear asset, does not make a small number 0."""
+    dust = adl.examples.shorts([1e-6, 10.0], [1e-8, 1e3], 5.0, price=100.0)
+    table = adl.compare(
+        dust, None, [lambda event: adl.examples.closings(event, np.array([0.0, 5.0]))], [adl.MaxLeverage()]
+    )
+    small = table.iloc[[0]].assign(**{"MaxLeverage": 0.5, "MaxLeverage excess": 1e-6})
+    shown = pd.concat([table, small])
+    shown.attrs = table.attrs
+    assert "1e-06" in str(shown) and table["MaxLeverage"].max() == pytest.approx(1e4)
+    cheap = pd.DataFrame({"account": ["a", "b"] * 2, "asset": ["BTC"] * 2 + ["PEPE"] * 2})
+    cheap = cheap.assign(
+        position=[-8.0, -8.0, -1e9, -2e9], price=[67e3, 67e3, 1e-5, 1e-5], equity=[2e5, 1.5e5] * 2
+    )
+    event = adl.Event(adl.Book.from_frame(cheap), short={"BTC": 8.0, "PEPE": 1e9})
+    solved = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian([[0.01, 0.005], [0.005, 0.02]])).solve()
+    assert 0 < solved.shadow_prices["PEPE"] < 1e-6
+    row = solved._repr_html_().split(">PEPE<")[-1].split("</tr>")[0]
+    assert f"{solved.shadow_prices['PEPE']:.6g}<" in row

@@ -72,8 +72,8 @@ def _prices(allocation: Any) -> str:
     event, price = allocation.event, allocation.shadow_price_by_asset
     number = np.flatnonzero(event.side)
     k = number[: html.SHOWN]
-    noise = NOISE * float(np.nanmax(np.abs(price), initial=0.0))
-    told = [figure(x, 6, noise) if np.isfinite(x) else "not determined" for x in price[k]]
+    noise = NOISE * event.book.price[k]  # what closing saves, beside what a contract is worth
+    told = [figure(x, 6, n) if np.isfinite(x) else "not determined" for x, n in zip(price[k], noise)]
     columns = [
         html.words("asset", [event.book.assets[j] for j in k]),
         html.Column("closed", "contracts", [figure(x) for x in event.required[k]]),

@@ -101,8 +101,9 @@ def compare(
     shares = {"top tenth bears": "fraction closed", "Gini": "fraction, 0: all alike"}
     counts = dict.fromkeys(("accounts reduced", "wholly closed"), "accounts")
     table = with_units(lines, units | shares | counts).set_index("policy")
-    sizes = {f"{one} excess": _PROVED * float(table[str(one)].abs().max()) for one in wanted}
-    table.attrs["noise"] = sizes
+    table.attrs["differences"] = {
+        f"{one} excess": (str(one), _PROVED, _PROVED * float(table[str(one)].abs().min())) for one in wanted
+    }
     return table
 
 
