@@ -8,6 +8,12 @@ from types import ModuleType
 
 from adl_opt import examples
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.constraints.base import Constraint
+from adl_opt.constraints.group_share import GroupShare
+from adl_opt.constraints.keep_hedged import KeepHedged
+from adl_opt.constraints.leverage_at_most import LeverageAtMost
+from adl_opt.constraints.loss_at_most import LossAtMost
+from adl_opt.constraints.turnover import Turnover
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.data.waves import Waves
@@ -15,7 +21,9 @@ from adl_opt.errors import (
     AdlError,
     AllocationError,
     BookError,
+    ConstraintError,
     EventError,
+    InfeasibleError,
     LawError,
     ModelError,
     ObjectiveError,
@@ -71,18 +79,19 @@ from adl_opt.waterfill import level as waterfill
 __version__ = "0.1.0"
 __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
-    "Certificate", "Claim", "Entropic", "Event", "EventError", "ExpectedLoss", "Expectile",
-    "FactorLeverageSquare", "FactorModel", "Gaussian", "Law", "LawError", "LeveragePower",
-    "LeverageSquare", "LogNormal", "LotAllocation", "LotBound", "MaxLeverage", "MeanDeviation",
-    "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError", "MonotoneMeanVariance",
-    "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule", "Replay", "RiskMeasure",
-    "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress", "StudentT", "Symbols",
-    "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden", "certify", "claim", "claims",
-    "compare", "drift_charge", "examples", "factor_targets", "factor_water_filling",
-    "gross_water_filling", "load", "methods_agree", "optimal_range", "policy", "pro_rata",
-    "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay", "round_to_lots",
-    "serves_every_law", "stress", "stress_path", "uniform", "value_by_hand", "verify", "water_filling",
-    "water_filling_at", "waterfill", "without_remainders",
+    "Certificate", "Claim", "Constraint", "ConstraintError", "Entropic", "Event", "EventError",
+    "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
+    "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
+    "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
+    "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError",
+    "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
+    "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
+    "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden",
+    "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",
+    "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy",
+    "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay",
+    "round_to_lots", "serves_every_law", "stress", "stress_path", "uniform", "value_by_hand", "verify",
+    "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

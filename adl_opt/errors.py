@@ -64,6 +64,27 @@ class SolveError(AdlError):
     """
 
 
+class ConstraintError(AdlError):
+    """A constraint that is not convex, contradicts itself, or does not fit the book.
+
+    >>> adl.LeverageAtMost(-1)
+    Traceback (most recent call last):
+        ...
+    adl_opt.errors.ConstraintError: LeverageAtMost(-1): the leverage, x of equity is a number, at least 0, ...
+    """
+
+
+class InfeasibleError(SolveError):
+    """No allocation of the event holds the constraints; it says which of them conflict, and the least that
+    their limits would have to be raised.
+
+    >>> adl.Problem(adl.LeverageSquare(), adl.examples.paper(), subject_to=[adl.LeverageAtMost(1)]).solve()
+    Traceback (most recent call last):
+        ...
+    adl_opt.errors.InfeasibleError: no allocation of this event holds LeverageAtMost(1): ...
+    """
+
+
 class AllocationError(AdlError):
     """An allocation, or a file or picture of one, that does not belong to the event.
 

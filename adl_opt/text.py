@@ -30,6 +30,16 @@ def figure(value: float, digits: int = 7, noise: float = 0.0) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def rounded_up(value: float, digits: int = 6) -> float:
+    """The least number of so many significant digits that is at least `value` >= 0."""
+    if value == 0:
+        return 0.0
+    place = digits - 1 - math.floor(math.log10(value))
+    scale = 10.0 ** abs(place)
+    steps = math.ceil(value * scale if place >= 0 else value / scale)
+    return steps / scale if place >= 0 else steps * scale
+
+
 def clipped(text: Any, most: int = 24) -> str:
     """A name that someone gave, on one line and not longer than `most`."""
     line = one_line(text)

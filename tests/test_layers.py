@@ -16,7 +16,7 @@ import adl_opt as adl
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
     "errors, arrays, renamed, presented, text, html < inputs, progress, threads, numerics, table "
-    "< data < laws < evaluation < waterfill < objectives | examples < certificates < methods < problem "
+    "< data < laws < evaluation < waterfill < objectives | examples < constraints < certificates < methods < problem "
     "< policies < studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level
 LEVEL = {

@@ -24,15 +24,23 @@ from adl_opt.certificates.certificate import (
 from adl_opt.certificates.feasibility import FEASIBLE, allowed_error, clearing_errors
 from adl_opt.certificates.knapsack import knapsack, one_sided
 from adl_opt.certificates.pathwise import pathwise_bounds
-from adl_opt.certificates.trials import believed, check_monotone, try_expected_loss, try_minorant
+from adl_opt.certificates.trials import (
+    believed,
+    check_monotone,
+    try_constraints,
+    try_expected_loss,
+    try_minorant,
+)
+from adl_opt.constraints.base import HOLDS
+from adl_opt.constraints.constrained import constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective, evaluate, normalised, trusted, values
-from adl_opt.objectives.hooks import minorant_of
+from adl_opt.objectives.base import Objective, evaluate, foreign_part, normalised, trusted, values
+from adl_opt.objectives.hooks import closed_form_of, minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.objectives.words import unit_of
 from adl_opt.waterfill.isolated import fill
@@ -70,16 +78,22 @@ def assess(
     try_expected_loss(measured, m)
     reference = evaluate(measured, SymbolsAt(event, law, event.pro_rata_amount))
     clearing, box = _violation(event, amount)
+    limits = constrained(measured)
+    broken = {} if limits is None else limits.violations(m)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
         status="infeasible", objective_name=str(measured), unit=unit_of(measured), value=value,
         bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box,
+        constraint_violation=max(broken.values(), default=0.0),
         reference=reference, rounding=0.0, tolerance=tolerance, proof="",
     )  # fmt: skip
     if box > FEASIBLE or (clearing > allowed_error(event)).any():
         return Proof(replace(said, proof=_infeasible(event, amount, clearing, box)), nothing, parts)
+    if said.constraint_violation > HOLDS:
+        return Proof(replace(said, proof=_violated(broken)), nothing, parts)
 
-    below, bounds = _bounds(measured, event, law, m, value, evidence or Evidence(), tolerance)
+    evidence = evidence or Evidence()
+    below, bounds = _bounds(measured, event, law, m, value, evidence, tolerance)
     bound, how, price = _best(bounds, value, tolerance)
     _refuse_contradiction(m, measured, value, reference, bound, how)
     rounding = 0.0
@@ -89,21 +103,29 @@ def assess(
             rounding = 0.0
     gap, status = verdict(value, bound, rounding, reference, tolerance)
     if stands_for:
-        gap, status, how = _for_every_law(event, m, gap, tolerance, f"shown on {measured}: {how}")
+        water = None if limits is None else closed_form_of(measured, event, law)
+        shown = f"shown on {measured}: {how}"
+        gap, status, how = _for_every_law(event, m, gap, tolerance, shown, water)
     elif status == "certified" and event.free.any() and _of_losses(measured) and _underflows(m, value):
         status, how = _without_digits(measured, event, m, tolerance)
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price. And no -0.0.
-    return Proof(certificate, nothing if stands_for else one_sided(event, m, below, price) + 0.0, parts)
+    price = nothing if stands_for else one_sided(event, m, below, price) + 0.0
+    return Proof(certificate, price, parts, () if stands_for else evidence.dual.limits)
+
+
+def _violated(broken: dict[str, float]) -> str:
+    worst = sorted((x, name) for name, x in broken.items() if x > HOLDS)[::-1]
+    return f"violates {', '.join(f'{name} by {x:.3g} (relative)' for x, name in worst)}"
 
 
 def _for_every_law(
-    event: Event, m: SymbolsAt, gap: float, tolerance: float, shown: str
+    event: Event, m: SymbolsAt, gap: float, tolerance: float, shown: str, water: Array | None
 ) -> tuple[float, str, str]:
     """(gap, status, proof) where LeverageSquare stands for all laws: a small gap of its is not enough, the
-    allocation itself must be water-filling.
+    allocation itself must be water-filling; water (legs,): under constraints, if there are any.
     """
-    gap = max(gap, departure(event, m))
+    gap = max(gap, departure(event, m, water))
     if gap <= tolerance:
         return gap, "certified", f"optimal for every law (Thm 1), {shown}"
     departs = f"leverages depart from the water level by up to {gap:.2g} (relative)"
@@ -138,8 +160,8 @@ def _bounds(
     """
     nothing = np.full(len(event.side), np.nan)
     below = minorant_of(measured, m, evidence.dual)
-    at_point = minorant_of(measured, m, Dual()) if evidence.dual else below
-    tried = try_minorant(measured, event, m, (below, at_point))
+    at_point = minorant_of(measured, m, evidence.dual.of_limits) if evidence.dual else below
+    tried = _tried(measured, event, m, evidence.dual, (below, at_point))
     bounds: list[tuple[float, str, Array]] = []
     if not event.free.any():
         bounds.append((value, "nothing to decide: every leg is fixed by the requirement", nothing))
@@ -150,6 +172,7 @@ def _bounds(
         if support is not None and event.free.any():
             gap, price = knapsack(event, m, support)
             how += " and water level" if event.book.isolated else " and knapsack"
+            how += ", multipliers of the constraints" * bool(evidence.dual.limits)
             bounds.append((value - gap, how + believed(measured, tried) * (tried > 0), price))
     if evidence.conic_bound is not None and math.isfinite(evidence.conic_bound):
         assumed = evidence.conic_assumed
@@ -158,6 +181,22 @@ def _bounds(
     if not bounds or relative_gap(value, max(one[0] for one in bounds)) > min(tolerance, TIGHT):
         bounds += pathwise_bounds(measured, event, law, m, value)
     return below, bounds or [(-math.inf, "none", nothing)]
+
+
+def _tried(
+    measured: Objective, event: Event, m: SymbolsAt, dual: Dual, supports: tuple[Minorant | None, ...]
+) -> int:
+    """`try_minorant`: of a constrained objective, what it is without constraints is held against its value,
+    and the constraints' own minorants against allocations that hold them.
+    """
+    limits = constrained(measured)
+    if limits is None:
+        return try_minorant(measured, event, m, supports)
+    inner = limits.inner
+    try_constraints(limits, event, m, dual)
+    if foreign_part(inner) is None:
+        return 0
+    return try_minorant(inner, event, m, (minorant_of(inner, m, Dual()),))
 
 
 def _best(bounds: list[tuple[float, str, Array]], value: float, tolerance: float) -> tuple[float, str, Array]:
@@ -187,6 +226,7 @@ def _refuse_contradiction(
     pro_rata = event.pro_rata_amount
     if (
         event.free.any()
+        and _holds(measured, event, law, pro_rata)
         and above(bound, reference, value)
         and bound - reference > rounding_at(measured, event, law, pro_rata)
     ):
@@ -195,6 +235,14 @@ def _refuse_contradiction(
             "which is feasible: "
             "the proof is of another objective (§17)"
         )
+
+
+def _holds(measured: Objective, event: Event, law: Law | None, amount: Array) -> bool:
+    """Whether an allocation that clears is one of those that the bound is about."""
+    limits = constrained(measured)
+    if limits is None:
+        return True
+    return max(limits.violations(SymbolsAt(event, law, amount)).values(), default=0.0) == 0
 
 
 def rounding_at(measured: Objective, event: Event, law: Law | None, amount: Array) -> float:
@@ -245,12 +293,24 @@ def _measured(objective: Objective, event: Event, law: Law | None) -> tuple[Obje
                 "adl.LogNormal(volatility, correlation, horizon).quadrature(20)"
             )
         return LeverageSquare(), True
+    limits = constrained(objective)
+    if law is None and limits is not None and limits.inner.monotone:
+        measured = replace(limits, inner=_measured(limits.inner, event, law)[0])
+        if closed_form_of(measured, event, law) is not None:
+            return measured, True
+        raise LawError(
+            f"{objective} subject to {', '.join(names_of(limits.subject_to))} depends on the law of price "
+            "moves (water-filling between ends, and under shares of nested groups in one asset, does not); "
+            "give a law"
+        )
     return objective, False
 
 
-def departure(event: Event, m: SymbolsAt) -> float:
-    """How far the leverages are from water-filling's, relative, the worst account."""
-    water = SymbolsAt(event, None, fill(event)[0]).leverage
+def departure(event: Event, m: SymbolsAt, amount: Array | None = None) -> float:
+    """How far the leverages are from water-filling's, relative, the worst account; amount (legs,): what
+    water-filling closes, where it is not `fill`'s.
+    """
+    water = SymbolsAt(event, None, fill(event)[0] if amount is None else amount).leverage
     scale = np.maximum(np.maximum(water, m.leverage), TINY)
     return float((np.abs(m.leverage - water) / scale).max(initial=0.0))
 

@@ -42,7 +42,7 @@ class Certificate:
       tolerance where the allocation is certified; neither depends on a positive weight, on the unit of money
       or on that of contracts
     - `clearing_error`: contracts, largest over assets; `box_violation`: fraction of a position, largest over
-      legs
+      legs; `constraint_violation`: of the problem's constraints, a pure number, largest over them
     - `proof`: how the bound was obtained, in words
 
     An infeasible allocation has neither bound nor gap (None).
@@ -63,6 +63,7 @@ class Certificate:
     gap: float | None
     clearing_error: float
     box_violation: float
+    constraint_violation: float
     reference: float
     rounding: float
     tolerance: float
@@ -100,6 +101,7 @@ class Certificate:
             "gap": (self.gap, "fraction of the value"),
             "clearing_error": (self.clearing_error, "contracts"),
             "box_violation": (self.box_violation, "fraction of a position"),
+            "constraint_violation": (self.constraint_violation, "pure number"),
             "reference": (self.reference, f"{self.unit}, at pro rata"),
             "rounding": (self.rounding, f"{self.unit}, what the gap may be by rounding alone"),
         }
@@ -166,15 +168,19 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Proof:
-    """A certificate with what was found on the way: shadow prices (d,) and the value of each part."""
+    """A certificate with what was found on the way: shadow prices (d,), the value of each part, and the
+    multipliers of the constraints by their rows.
+    """
 
     certificate: Certificate
     price: Array
     parts: Mapping[str, float]
+    limits: tuple[tuple[Array, ...], ...] = ()
 
     def times(self, factor: float, name: str) -> Proof:
         """The proof of factor x the objective, whose parts are the same."""
-        return Proof(self.certificate.times(factor, name), factor * self.price, self.parts)
+        limits = tuple(tuple(factor * row for row in rows) for rows in self.limits)
+        return Proof(self.certificate.times(factor, name), factor * self.price, self.parts, limits)
 
 
 def check_tolerance(tol: object) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import TINY, Array
+from adl_opt.constraints.base import own, violation_of
+from adl_opt.constraints.constrained import Constrained
 from adl_opt.data.event import Event
-from adl_opt.errors import ObjectiveError
-from adl_opt.evaluation.minorants import Minorant
+from adl_opt.errors import ConstraintError, ObjectiveError
+from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import LossSymbols, SymbolsAt
 from adl_opt.evaluation.vertices import queue, random_queue
 from adl_opt.laws.base import Scenarios
@@ -59,6 +61,31 @@ def try_minorant(
                         "allocation (§17)"
                     )
     return 3 * len(away)
+
+
+def try_constraints(limits: Constrained, event: Event, m: SymbolsAt, dual: Dual) -> None:
+    """Hold the minorants that a user's constraints state at `m` against random allocations that hold them,
+    where what they state cannot be above 0. Raises ConstraintError.
+    """
+    rng = np.random.default_rng(5)
+    for constraint, rows in zip(limits.subject_to, dual.limits):
+        below = constraint.minorant(m, rows) if own(constraint) and event.free.any() else None
+        if below is None:
+            continue
+        for _ in range(_QUEUES):
+            away = event.amount_from(random_queue(event, rng))
+            for way in (1.0, 10 ** rng.uniform(-2, 0), 10 ** rng.uniform(-5, -2)):
+                other = m.amount + way * (away - m.amount)
+                if violation_of(constraint, SymbolsAt(event, m.law, other)) > 0:
+                    continue
+                step = (other - m.amount) / np.where(event.held > 0, event.held, 1.0)
+                change = np.maximum(below.low * step, below.high * step)
+                stated = change.sum() - below.slack
+                if stated > _ROUNDING * max(np.abs(change).sum(), abs(below.slack), TINY):
+                    raise ConstraintError(
+                        f"minorant of {constraint} states {stated:.6g}, above 0, for one that holds "
+                        "it: it must lie below the constraint times its multipliers everywhere"
+                    )
 
 
 def try_expected_loss(objective: Objective, m: SymbolsAt) -> None:

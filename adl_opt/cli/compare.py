@@ -13,11 +13,12 @@ from adl_opt.cli.options import (
     Realized,
     Short,
     Solvent,
+    SubjectTo,
     Table,
     one_by_one,
 )
 from adl_opt.cli.output import print_comparison, save_frame, say, writable, written_as
-from adl_opt.cli.parsing import event_of, objective_of
+from adl_opt.cli.parsing import constraints_of, event_of, objective_of
 from adl_opt.policies.registry import default_policies
 from adl_opt.studies.compare import compare as compare_policies
 
@@ -29,6 +30,7 @@ def compare(
     long: Long = None,
     protect: Protect = None,
     cap: Cap = None,
+    subject_to: SubjectTo = None,
     realized: Realized = False,
     policies: Policies = None,
     measures: Measures = None,
@@ -48,7 +50,7 @@ def compare(
     plain = default_policies(event.book.isolated)
     wanted = None if measures is None else [objective_of(name, None) for name in measures]
     rules = chosen + (plain if policies is None else [])
-    frame = compare_policies(event, law, rules, wanted, progress=True)
+    frame = compare_policies(event, law, rules, wanted, subject_to=constraints_of(subject_to), progress=True)
     files = save_frame(frame.reset_index(), output)
     if plot is not None:
         from adl_opt import plots

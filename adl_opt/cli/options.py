@@ -38,6 +38,14 @@ Protect = Annotated[
 Cap = Annotated[
     str | None, option("--cap", "SHARE", "that may be closed of each position: 0.5 or 50%", EVENT)
 ]
+SubjectTo = Annotated[
+    Strings,
+    option(
+        "--subject-to", "LIMIT",
+        "leverage=3, turnover=50%, hedged, loss:cvar=1e6, share:a1,a7=30%, loss-share:a1,a7=30%; repeatable",
+        EVENT,
+    ),
+]  # fmt: skip
 ModelName = Annotated[str, option("--model", "MODEL", "a name or .py file", AIM)]
 Settings = Annotated[Strings, option("--set", "NAME=NUMBER", "a parameter of the objective; repeatable", AIM)]
 Prefer = Annotated[str | None, option("--prefer", "WHICH", f"of several: {', '.join(PREFER)}", AIM)]

@@ -16,6 +16,7 @@ from rich.markup import escape
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.cli.figures import proved, share
 from adl_opt.cli.tables import Sheet
+from adl_opt.constraints.constrained import names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.evaluation.counting import reduced
@@ -30,6 +31,7 @@ _FREE = 1e-9  # of a position: freedom that is more than rounding
 
 
 console = Console()
+_BINDS, _LIMITS = 1e-6, 5  # of the dearest: limits that do not bind; limits that are shown
 _QUICK = 500  # positions to decide up to which uniqueness is worth two more programs
 _SHOWN = 20  # accounts printed; -o writes them all
 
@@ -77,10 +79,12 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
         for a, q in m.items()
     ]
     colour = {"certified": "green", "negligible": "green", "uncertified": "yellow"}.get(c.status, "red")
+    limits = () if allocation.priced is None else names_of(allocation.priced.subject_to)
     said = "; ".join(
         [
             f"close {', '.join(required)} contracts",
             *event.limits,
+            *(f"subject to {name}" for name in limits),
             f"{len(event.book.accounts):,} accounts",
             law,
         ]
@@ -108,8 +112,18 @@ def print_allocation(event: Event, allocation: Allocation, law: str) -> None:
                 said = f"at most {figure(most)}, all is closed" if least == -math.inf else said
                 said = f"at least {figure(least)}, nothing is closed" if most == math.inf else said
             proof.add_row(escape(f"shadow price of {asset} ({c.unit} per contract)"), said)
+    for name, price in _dearest(allocation):
+        proof.add_row(escape(f"one more unit of {name} would save ({c.unit})"), figure(price))
     console.print(proof)
     console.print(_accounts(event, allocation))
+
+
+def _dearest(allocation: Allocation) -> list[tuple[str, float]]:
+    """The constraints that bind, the dearest first, and what a unit more of each limit would save."""
+    prices = allocation.constraint_prices.reset_index()
+    most = float(prices["price"].max()) if len(prices) else 0.0
+    binding = [(f"{name}{f' for {of}' if of else ''}", x) for name, of, x in prices.to_numpy()]
+    return sorted((one for one in binding if one[1] > _BINDS * most), key=lambda one: -one[1])[:_LIMITS]
 
 
 def _what_else(event: Event, allocation: Allocation) -> "tuple[str, pd.DataFrame | None]":

@@ -7,6 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from adl_opt.constraints.base import Constraint
+from adl_opt.constraints.group_share import GroupShare
+from adl_opt.constraints.keep_hedged import KeepHedged
+from adl_opt.constraints.leverage_at_most import LeverageAtMost
+from adl_opt.constraints.loss_at_most import LossAtMost
+from adl_opt.constraints.turnover import Turnover
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
@@ -148,6 +154,29 @@ def objective_of(name: str, settings: list[str] | None) -> Objective:
             + (f"the parameters {', '.join(known)}" if known else "no parameters")
         )
     return replace(objective, **changes) if changes else objective
+
+
+def constraints_of(given: list[str] | None) -> list[Constraint]:
+    """KIND[:OF][=LIMIT], several times, as the ready-made constraints."""
+    return [_constraint(text) for text in given or ()]
+
+
+def _constraint(text: str) -> Constraint:
+    name, sign, limit = text.partition("=")
+    kind, _, of = name.partition(":")
+    if kind == "hedged" and not of:
+        return KeepHedged(fraction(limit, "--subject-to hedged") if sign else 0.0)
+    if sign and kind in ("leverage", "turnover") and not of:
+        return (LeverageAtMost if kind == "leverage" else Turnover)(fraction(limit, f"--subject-to {kind}"))
+    if sign and of and kind == "loss":
+        return LossAtMost(objective_of(of, None), number(limit, "--subject-to loss"))
+    if sign and of and kind in ("share", "loss-share"):
+        measured = "loss" if kind == "loss-share" else "closed"
+        return GroupShare({of: of.split(",")}, fraction(limit, f"--subject-to {kind}"), measured)
+    raise AdlError(
+        f"--subject-to {text!r}: write leverage=3, turnover=50%, hedged, loss:MODEL=AMOUNT, share:a1,a7=30% "
+        "or loss-share:a1,a7=30%"
+    )
 
 
 def parameters(objective: Objective) -> list[str]:

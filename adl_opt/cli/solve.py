@@ -23,6 +23,7 @@ from adl_opt.cli.options import (
     Settings,
     Short,
     Solvent,
+    SubjectTo,
     Table,
     one_by_one,
     option,
@@ -37,7 +38,7 @@ from adl_opt.cli.output import (
     writable,
     written_as,
 )
-from adl_opt.cli.parsing import event_of, needs_law, objective_of
+from adl_opt.cli.parsing import constraints_of, event_of, needs_law, objective_of
 from adl_opt.errors import UncertifiedWarning
 from adl_opt.laws.base import Law
 from adl_opt.methods.registry import NAMES
@@ -71,6 +72,7 @@ def solve(
     long: Long = None,
     protect: Protect = None,
     cap: Cap = None,
+    subject_to: SubjectTo = None,
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
@@ -93,7 +95,7 @@ def solve(
     law = law_options.law(event.book)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
-    problem = Problem(objective, event, law)
+    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
         allocation = problem.solve(method=method, prefer=prefer, progress=True)
@@ -110,6 +112,7 @@ def range_(
     long: Long = None,
     protect: Protect = None,
     cap: Cap = None,
+    subject_to: SubjectTo = None,
     solvent: Solvent = False,
     model: ModelName = "expected_loss",
     settings: Settings = None,
@@ -124,7 +127,8 @@ def range_(
     law = law_options.law(event.book)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
-    frame = optimal_range(Problem(objective, event, law), progress=True)
+    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to))
+    frame = optimal_range(problem, progress=True)
     files = save_frame(frame, output)
     say(notes)
     print_ranges(event, frame, str(objective), _law_in_words(law))

@@ -25,15 +25,22 @@ class Dual:
     multipliers: (n, S) of the rows `shortfall >= loss - equity`, nan where the program has no such row; an
     array, or any object whose `[a:b]` gives rows a to b; None if they are not known. weights: for each part
     of the objective, by its number, the cost of a unit of loss in each scenario, (S,). total: (S,) or (n, S)
-    the scenario weights of which the multipliers are shares; None: those of the part itself.
+    the scenario weights of which the multipliers are shares; None: those of the part itself. limits: of a
+    problem with constraints, an array for each row that each of them says.
     """
 
     multipliers: Any = None
     weights: Mapping[int, Array] = field(default_factory=dict)
     total: Array | None = None
+    limits: tuple[tuple[Array, ...], ...] = ()
 
     def __bool__(self) -> bool:
         return self.multipliers is not None or bool(self.weights)
+
+    @property
+    def of_limits(self) -> Dual:
+        """What is known of the constraints alone."""
+        return Dual(limits=self.limits)
 
     def of(self, number: int, weight: float, total: Array | None = None) -> Dual:
         """What part `number` of a sum, weighted by `weight`, is told."""

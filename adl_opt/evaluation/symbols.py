@@ -118,6 +118,9 @@ class ProgramSymbols(Symbols, Protocol):
     """What a measure of the package may ask of a conic program besides (methods/conic/symbols.py)."""
 
     boxed: set[int]
+    number: int
+    event: Event
+    law: Law | None
 
     def part(self, number: int) -> ProgramSymbols:
         """The symbols of one term of a sum."""

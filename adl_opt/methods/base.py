@@ -81,13 +81,14 @@ class Found(NamedTuple):
         return np.inf if self.certificate.gap is None else self.certificate.gap
 
     @property
-    def rank(self) -> tuple[bool, float, float]:
-        """Least is best: a proof first, then the lower objective.
+    def rank(self) -> tuple[int, float, float]:
+        """Least is best: a proof first, then the lower objective; last what is no allocation.
 
         A bound holds for every allocation, so a smaller gap alone is no merit.
         """
         c = self.certificate
-        return (False, self.gap, c.value) if c.certified else (True, c.value, self.gap)
+        no_allocation = c.status == "infeasible"
+        return (0, self.gap, c.value) if c.certified else (1 + no_allocation, c.value, self.gap)
 
 
 def best_of(found: Iterable[Found]) -> Found:

@@ -4,13 +4,15 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
-from adl_opt.certificates.certificate import Proof
+from adl_opt.certificates.certificate import Evidence, Proof
+from adl_opt.constraints.constrained import constrained, names_of
 from adl_opt.data.event import Event, cleared
-from adl_opt.evaluation.symbols import loading_of
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import SymbolsAt, loading_of
 from adl_opt.laws.base import Law
 from adl_opt.methods.base import Found, Method, Request
 from adl_opt.methods.conic.agreement import check
-from adl_opt.objectives.leverage import FactorLeverageSquare
+from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.waterfill.level import clipped_level
 
 
@@ -22,6 +24,14 @@ class ClosedForm(Method):
     def refuses(self, request: Request) -> str | None:
         if request.nothing_to_decide or request.formula is not None or request.one_factor:
             return None
+        limits = constrained(request.objective)
+        if limits is not None:
+            return (
+                f"no closed form is known for {request.written} subject to "
+                f"{', '.join(names_of(limits.subject_to))}: there is one in isolated margin, where "
+                "water-filling is optimal without them, under limits of leverage and turnover, and of what "
+                "nested or disjoint groups close of one asset, if an allocation holds them; use method='auto'"
+            )
         why = (
             "it is neither monotone nor brings a closed form"
             if request.event.book.isolated
@@ -36,8 +46,21 @@ class ClosedForm(Method):
             # Levelled factor leverages are optimal for every move of the factor (Thm 3).
             amount = level_factor(event, law)[0] if formula is None else formula
             check(request.compiled, event, amount)
-        proof = assess(request.objective, event, law, amount, None, request.tolerance)
+        proof = assess(request.objective, event, law, amount, _evidence(request, amount), request.tolerance)
         return Found(amount, proof, self.name)
+
+
+def _evidence(request: Request, amount: Array) -> Evidence | None:
+    """Under constraints: the multipliers that prove most."""
+    limits = constrained(request.objective)
+    if limits is None or request.nothing_to_decide:
+        return None
+    from adl_opt.methods.conic.multipliers import best_multipliers
+
+    if request.law is None and limits.inner.monotone:
+        limits = limits.over(LeverageSquare())
+    multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, amount))
+    return None if multipliers is None else Evidence(Dual(limits=multipliers))
 
 
 def level_factor(event: Event, law: Law | None) -> tuple[Array, Proof]:

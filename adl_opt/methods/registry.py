@@ -3,6 +3,7 @@
 import contextlib
 
 from adl_opt.certificates.assess import assess
+from adl_opt.constraints.constrained import constrained
 from adl_opt.errors import LawError, SolveError
 from adl_opt.methods import separable
 from adl_opt.methods.base import INTERRUPTED, Found, Method, Request
@@ -18,6 +19,8 @@ class Separable(Method):
     name = "separable"
 
     def refuses(self, request: Request) -> str | None:
+        if constrained(request.objective) is not None:
+            return "method='separable' takes no constraints (subject_to): use method='conic'"
         reason = separable.applies(request.objective, request.event, request.law)
         return reason and f"method='separable' does not solve this problem: {reason}; use method='conic'"
 

@@ -40,7 +40,7 @@ PROOFS = (
     "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost", "monotone", "unit",
     "formula", "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
-HOOKS = (*PROOFS, "weighted_parts")  # what the library may ask of an objective
+HOOKS = (*PROOFS, "weighted_parts", "unconstrained")  # what the library may ask of an objective
 
 
 class Objective(metaclass=Presented):
@@ -171,6 +171,10 @@ class Objective(metaclass=Presented):
     def weighted_parts(self) -> tuple[tuple[float, Objective], ...]:
         """The weighted terms of which this objective is the sum."""
         return ((1.0, self),)
+
+    def unconstrained(self) -> Objective:
+        """The objective without the constraints of a problem; itself but for that."""
+        return self
 
     def __add__(self, other: Any) -> Sum:
         if not isinstance(other, Objective):
@@ -329,7 +333,7 @@ def foreign_part(objective: Objective) -> Objective | None:
     """What of a sum is a user's, to be tried; None if all of it is the library's."""
     foreign = tuple(term for term in objective.weighted_parts() if not trusted(term[1]))
     if len(foreign) == len(objective.weighted_parts()):
-        return objective
+        return objective.unconstrained()
     return Sum(foreign) if foreign else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.constraints.constrained import Constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import reduced
@@ -43,6 +44,7 @@ class Allocation:
       `shadow_prices`)
     - `uniqueness`, `price_ends`: what `unique` and `shadow_price_range` tell, or functions that find it out
     - `law` (aligned) and `objective`: what `explain` measures with; None after `load`
+    - `priced`: the objective under its constraints, with their multipliers; None without constraints
 
     Policies and `Problem.solve` make it, and the tables of it are its methods.
 
@@ -62,6 +64,8 @@ class Allocation:
     price_ends: tuple[Array, Array] | Callable[[], tuple[Array, Array]] | None = None
     law: Law | None = None
     objective: Objective | None = None
+    priced: Constrained | None = None
+    recorded_prices: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     price = renamed("shadow_price_by_asset")
     aim = renamed("objective")
@@ -133,6 +137,31 @@ class Allocation:
         )
 
     @cached_property
+    def constraint_prices(self) -> pd.Series:
+        """What one more unit of each constraint's limit would save, by constraint and what it limits: an
+        account, a group, or "".
+
+        Objective's unit per unit of the limit: per x of leverage, per 1 (100 %) of a share, per unit of
+        currency; of constraints of one's own, per unit of the rows as `express` writes them. 0 where a limit
+        does not bind; empty without constraints. One right price where several are.
+
+        Source: THEORY 11.3.
+
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> limit = adl.LeverageAtMost({"a0": 0.5})
+        >>> prices = adl.Problem(adl.LeverageSquare(), event, subject_to=[limit]).solve().constraint_prices
+        >>> prices.to_dict()  # leverage squared x equity, quote currency, per x of leverage
+        {('LeverageAtMost(1 account, 0.5 and more)', 'a0'): 500.0}
+        """
+        import pandas as pd
+
+        from adl_opt.problem.constraint_prices import prices_of
+
+        prices = dict(self.recorded_prices) or prices_of(self.event, self.law, self.amount, self.priced)
+        index = pd.MultiIndex.from_tuples(list(prices), names=["constraint", "of"]) if prices else None
+        return pd.Series(list(prices.values()), index=index, dtype=float, name="price")
+
+    @cached_property
     def _ends(self) -> tuple[Array, Array]:
         unknown = np.full(len(self.shadow_price_by_asset), np.nan)
         ends = self.price_ends() if callable(self.price_ends) else self.price_ends
@@ -180,7 +209,7 @@ class Allocation:
         return explained(
             self.event,
             self.law,
-            self.objective,
+            self.priced or self.objective,
             self.amount,
             self.shadow_price_by_asset,
             self.certificate.unit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance, with_bound
 from adl_opt.certificates.feasibility import cleared_first, said_first
+from adl_opt.constraints.base import Constraint
+from adl_opt.constraints.constrained import Constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, LawError, SolveError
 from adl_opt.laws.base import Law
@@ -29,6 +32,8 @@ def certify(
     law: Law | None,
     allocation: Allocation | pd.DataFrame,
     tol: float = TOLERANCE,
+    *,
+    subject_to: Iterable[Constraint] = (),
 ) -> Certificate:
     """A certificate for any allocation, from wherever it comes.
 
@@ -36,6 +41,7 @@ def certify(
     - `allocation`: one of ours, a policy's, or a table account, asset, closed (contracts, signed like the
       position); legs that a table does not list close nothing
     - `tol`: the relative gap that counts as certified
+    - `subject_to`: constraints beside clearing, as of Problem; an allocation that violates one is infeasible
 
     If the allocation does not prove itself, the problem is solved for its bound (for a value-only measure,
     that of a measure below it); the bound too is recomputed by us. What misses the requirement by little
@@ -52,9 +58,10 @@ def certify(
     ('uncertified', 0.222)
     """
     check_tolerance(tol)
-    problem = Problem(objective, event, law)
+    problem = Problem(objective, event, law, subject_to=subject_to)
+    measured = Constrained(objective, problem.subject_to) if problem.subject_to else objective
     amount, words = cleared_first(event, _amount(event, allocation))
-    own = assess(objective, event, problem.law, amount, tolerance=tol).certificate
+    own = assess(measured, event, problem.law, amount, tolerance=tol).certificate
     # Without a law only water-filling itself is optimal: no bound can help.
     if own.status in ("certified", "infeasible") or (law is None and objective.monotone):
         return said_first(words, problem.doubted(event, amount, own))
@@ -88,7 +95,8 @@ def _optimum(problem: Problem, own: Certificate, law: Law | None, tol: float) ->
     proved without one stands.
     """
     under = problem.objective.lower_bound_objective()
-    other = problem if under is None else Problem(under, problem.event, law)
+    limits = problem.subject_to
+    other = problem if under is None else Problem(under, problem.event, law, subject_to=limits)
     other.note(own.value, "the allocation to be certified")
     with unheard():
         try:

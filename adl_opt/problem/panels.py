@@ -2,6 +2,7 @@
 prices, and what is proved.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from adl_opt.text import NOISE, counted, figure, one_line
 _ASSETS = 5  # whose clearing is written out
 
 
-def problem_panel(objective: Objective, event: Event, law: Any) -> str:
+def problem_panel(objective: Objective, event: Event, law: Any, subject_to: Sequence[str] = ()) -> str:
     """minimise ... over ... subject to ... under ..., with the numbers of this problem."""
     name, value = str(objective), symbols(objective)
     closable = f"{counted(event.closable.sum(), 'closable one')} of {len(event.closable):,} positions"
@@ -27,6 +28,7 @@ def problem_panel(objective: Objective, event: Event, law: Any) -> str:
         ("over", f"xⱼ, contracts closed of position j: {closable}"),
         ("subject to", "\n".join(_clearing(event))),
         ("", f"0 ≤ xⱼ ≤ {'cap · ' if event.capped else ''}|positionⱼ|{limits}"),
+        *(("", limit) for limit in subject_to),
         ("under", "no law: the moves of prices are left open" if law is None else one_line(law)),
         ("book", one_line(event.book)),
     ]

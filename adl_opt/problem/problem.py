@@ -4,7 +4,7 @@ conic program; proved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import TOLERANCE, Certificate, check_tolerance
+from adl_opt.constraints.base import HOLDS, Constraint, constraints_of
+from adl_opt.constraints.constrained import Constrained, constrained, names_of
 from adl_opt.data.event import Event
-from adl_opt.errors import ObjectiveError, SolveError
+from adl_opt.errors import InfeasibleError, ObjectiveError, SolveError
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.methods.base import Found, Request
@@ -44,10 +46,11 @@ class Problem:
 
     - `objective`: what is minimised, an Objective; `event`: what must be closed, an Event
     - `law`: how prices may move, aligned with the book by label; None where the objective needs none
+    - `subject_to`: constraints beside clearing, a list: adl.LeverageAtMost(3), one of your own, ...
 
     Nothing is solved or compiled until asked. Threads may share a Problem: its programs are solved one after
     the other. Copies, by pickle or `copy`, compile anew. Raises LawError if the law does not fit,
-    ObjectiveError if `objective` is not an Objective.
+    ObjectiveError if `objective` is not an Objective, ConstraintError for a constraint that does not fit.
 
     Source: THEORY 9 (which method solves which problem).
 
@@ -57,7 +60,14 @@ class Problem:
     'certified'
     """
 
-    def __init__(self, objective: Objective, event: Event, law: Law | None = None) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        event: Event,
+        law: Law | None = None,
+        *,
+        subject_to: Iterable[Constraint] = (),
+    ) -> None:
         if not isinstance(objective, Objective):
             hint = (
                 f"; write {objective.__name__}()"
@@ -80,6 +90,11 @@ class Problem:
         self.law = None if law is None else law.for_book(event.book)
         # What is solved and proved; the weight comes back at the end.
         self._weight, self._inner = normalised(objective)
+        self.subject_to = constraints_of(subject_to)
+        for constraint in self.subject_to:
+            constraint.check(event, self.law)
+        if self.subject_to:
+            self._inner = Constrained(self._inner, self.subject_to)
         self._compiled = Compiled(self._inner, self.law)
 
     @property
@@ -137,9 +152,13 @@ class Problem:
             raise SolveError(f"prefer = {prefer!r} is not known; there are {', '.join(PREFER)}")
         event = self.event if short is None and long is None else self.event.with_requirement(short, long)
         solver = None if solver is None else solver.upper()
+        for constraint in self.subject_to:
+            constraint.check(event, self.law)
         request = Request(self._compiled, event, tol, solver, time_limit, self.objective)
         with waiting(f"{len(event.book.accounts):,} accounts", progress):
             amount, proof, answered_by = answer(request, method)
+        if proof.certificate.constraint_violation > HOLDS:
+            raise _not_held(event, proof.certificate, self.subject_to)
         if proof.certificate.status == "infeasible":
             raise SolveError(
                 f"closed_form of {self.objective} {proof.certificate.proof}; it must return contracts "
@@ -160,6 +179,8 @@ class Problem:
         event, weight = optima.event, self._scale
         name = found.certificate.objective_name if weight == 1.0 else str(self.objective)
         proof = found.proof.times(weight, name)
+        limits = constrained(self._inner)
+        priced = None if limits is None else replace(limits, inner=self.objective, multipliers=proof.limits)
 
         def ends() -> tuple[Array, Array]:
             low, high = price_ranges(
@@ -169,7 +190,7 @@ class Problem:
 
         return Allocation(
             event, found.amount, found.method, str(self.objective), proof.certificate, proof.price,
-            proof.parts, optima.unique, ends, self.law, self.objective,
+            proof.parts, optima.unique, ends, self.law, self.objective, priced,
         )  # fmt: skip
 
     def sweep(
@@ -226,10 +247,11 @@ class Problem:
         book = self.event.book
         what = f"minimise {clipped(self.objective, 40)}; close {self.event.in_words()} (contracts)"
         whose = "; ".join([f"{len(book.accounts):,} accounts in {several(book.assets)}", *self.event.limits])
-        return two_lines(f"Problem({what} of {whose}; {law})")
+        limits = "".join(f"; subject to {', '.join(names_of(self.subject_to))}" if self.subject_to else "")
+        return two_lines(f"Problem({what} of {whose}; {law}{limits})")
 
     def _repr_html_(self) -> str:
-        return problem_panel(self.objective, self.event, self.law)
+        return problem_panel(self.objective, self.event, self.law, names_of(self.subject_to))
 
     def doubted(self, event: Event, amount: Array, certificate: Certificate) -> Certificate:
         """A certificate of this objective, held against every value seen (`conic.agreement`)."""
@@ -267,6 +289,18 @@ class Problem:
                     f"there is no solver {solver!r}; installed are "
                     f"{', '.join(sorted(cp.installed_solvers()))}"
                 )
+
+
+def _not_held(event: Event, c: Certificate, subject_to: tuple[Constraint, ...]) -> SolveError:
+    """What was found holds no constraints: nothing is decided, or a solver left them."""
+    if event.free.any():
+        return SolveError(
+            f"the solver's allocation {c.proof}; try another solver=, or limits that leave more room"
+        )
+    return InfeasibleError(
+        f"no allocation of this event holds {' and '.join(names_of(subject_to))}: the requirement leaves "
+        f"nothing to decide, and what it closes {c.proof}"
+    )
 
 
 def _open_gap(allocation: Allocation) -> str:

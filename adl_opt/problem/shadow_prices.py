@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.certificates.conic_dual import given_bounds
+from adl_opt.constraints.constrained import constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -49,10 +50,11 @@ def price_ranges(
         support = minorant_of(compiled.objective, m, Dual())
     except LawError:
         return low, high
+    limits = constrained(compiled.objective)
     closable = event.book.per_account(event.closable.astype(float))
     free = event.book.per_account(event.free.astype(float))
     kinks = scenario_count(compiled.law) > 0
-    if support is not None and support.one_sided and not (kinks and (free > 1).any()):
+    if limits is None and support is not None and support.one_sided and not (kinks and (free > 1).any()):
         wanted = np.flatnonzero(event.side)
         if kinks and (closable > 1).any():
             wanted = event.free_assets

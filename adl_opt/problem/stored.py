@@ -62,6 +62,10 @@ def fields_of(content: dict[str, Any]) -> tuple[Any, ...]:
         parts_of(content),
         unique_of(content) if certificate.certified else None,
         ends_of(content, len(book.assets)),
+        None,
+        None,
+        None,
+        constraint_prices_of(content),
     )
 
 
@@ -202,6 +206,7 @@ def _older(stored: dict[str, Any]) -> dict[str, Any]:
     """Certificates of older files under today's names: a floor of the gap is a rounding over the
     tolerance.
     """
+    stored.setdefault("constraint_violation", 0.0)
     if (
         "floor" in stored
         and "rounding" in {field.name for field in fields(Certificate)}
@@ -247,6 +252,23 @@ def parts_of(content: Mapping[str, Any]) -> dict[str, float]:
     if odd:
         raise AllocationError(f"the part {odd[0]!r} is {_shown(parts[odd[0]])}, no number")
     return {name: float(value) for name, value in parts.items()}
+
+
+def constraint_prices_of(content: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """(constraint, what it limits) -> price; {} for a file without constraints."""
+    listed = content.get("constraint_prices", [])
+    if not isinstance(listed, list) or not all(
+        isinstance(one, list)
+        and len(one) == 3
+        and isinstance(one[0], str)
+        and isinstance(one[1], str)
+        and _is_number(one[2])
+        for one in listed
+    ):
+        raise AllocationError(
+            "constraint_prices is no list of [constraint, what it limits, price], texts and a number"
+        )
+    return {(one[0], one[1]): float(one[2]) for one in listed}
 
 
 def unique_of(content: Mapping[str, Any]) -> bool | None:

@@ -60,6 +60,7 @@ def write(path: Path, allocation: Any, unique: bool | None, ends: tuple[Array, A
         },
         "price": [_plain(p) for p in allocation.shadow_price_by_asset.tolist()],
         "parts": dict(allocation.parts),
+        **_constraints(allocation),
         "unique": unique,
         "price_range": None if ends is None else [[_plain(p) for p in end.tolist()] for end in ends],
     }
@@ -67,6 +68,13 @@ def write(path: Path, allocation: Any, unique: bool | None, ends: tuple[Array, A
         path.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise AllocationError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+
+
+def _constraints(allocation: Any) -> dict[str, Any]:
+    """What constraints the allocation holds, and their prices; nothing where there are none."""
+    prices = allocation.constraint_prices
+    listed = [[*key, float(price)] for key, price in prices.items()]
+    return {"constraint_prices": listed} if listed else {}
 
 
 def _plain(value: Any) -> Any:

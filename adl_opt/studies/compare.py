@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import relative_gap
+from adl_opt.constraints.base import HOLDS, Constraint, constraints_of, violation_of
+from adl_opt.constraints.constrained import names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
+from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -37,6 +40,7 @@ def compare(
     policies: Sequence[Policy | str] | None = None,
     measures: Sequence[Objective] | None = None,
     *,
+    subject_to: Iterable[Constraint] = (),
     progress: bool = False,
 ) -> pd.DataFrame:
     """Policies beside the optimum of each measure: what they cost, and who bears it; a table.
@@ -46,14 +50,15 @@ def compare(
       knows, in a list, or in a dict by name (default: pro rata, and water-filling, of gross leverage in cross
       margin)
     - `measures`: objectives (default: MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare)
+    - `subject_to`: constraints beside clearing, as of Problem: the optima hold them
     - `progress`: a bar on a terminal
 
     Returns a DataFrame, a row a policy and a row "optimum of ..." a measure. For each measure: its value
     (quote currency, or x of equity), "... excess" above the proved lower bound (what the rule costs at most,
     in the same unit) and "... gap" (relative, §11). Then who bears it: accounts reduced, wholly closed, share
     of the most levered tenth, Gini coefficient. A policy that does not clear or leaves its box is named "...
-    (infeasible)" and has no excess. `attrs["units"]` names units. Raises AdlError for what is no policy or
-    measure.
+    (infeasible)", one that violates a constraint "... (violates ...)"; neither has an excess.
+    `attrs["units"]` names units. Raises AdlError for what is no policy or measure.
 
     >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
     >>> adl.compare(event)[["MaxLeverage", "MaxLeverage excess", "accounts reduced"]].round(4)
@@ -83,7 +88,7 @@ def compare(
             f"two measures are named {next(n for n in names if names.count(n) > 1)!r}; give their class a "
             "__str__ that tells them apart"
         )
-    aligned = None if law is None else law.for_book(event.book)
+    aligned, limits = None if law is None else law.for_book(event.book), constraints_of(subject_to)
     with counted(chosen, "policies", progress, named) as rules_:
         rows = [(named(rule), applied(rule, event)) for rule in rules_]
     bounds: dict[str, float] = {}
@@ -91,11 +96,14 @@ def compare(
         for measure in asked:
             # A measure that can only be valued has the bound of one below it, and no optimum to show.
             under = measure.lower_bound_objective()
-            best = Problem(measure if under is None else under, event, law).solve()
+            best = Problem(measure if under is None else under, event, law, subject_to=limits).solve()
             bounds[str(measure)] = -np.inf if best.certificate.bound is None else best.certificate.bound
             if under is None or str(under) not in names:
                 rows.append((f"optimum of {measure if under is None else under}", best))
-    lines = [_line(name, event, allocation, wanted, aligned, bounds) for name, allocation in rows]
+    lines = [
+        _line(name + _violated(limits, event, aligned, allocation), allocation, wanted, aligned, bounds)
+        for name, allocation in rows
+    ]
     units = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
     units |= {f"{one} gap": "fraction of the value" for one in wanted}
     shares = {"top tenth bears": "fraction closed", "Gini": "fraction, 0: all alike"}
@@ -107,9 +115,15 @@ def compare(
     return table
 
 
+def _violated(limits: tuple[Constraint, ...], event: Event, law: Law | None, allocation: Allocation) -> str:
+    """The constraints that an allocation violates, in words to stand after its name."""
+    m = SymbolsAt(event, law, allocation.amount)
+    names = [name for name, one in zip(names_of(limits), limits) if violation_of(one, m) > HOLDS]
+    return f" (violates {', '.join(names)})" if names else ""
+
+
 def _line(
     name: str,
-    event: Event,
     allocation: Allocation,
     measures: Sequence[Objective],
     law: Law | None,
@@ -117,13 +131,14 @@ def _line(
 ) -> dict[str, Any]:
     """What an allocation costs by each measure, its excess and gap above the bounds, and who bears it."""
     line: dict[str, Any] = {"policy": name}
-    broken = False
+    event, broken, violated = allocation.event, False, " (violates " in name
     for measure in measures:
         c = assess(measure, event, law, allocation.amount).certificate
         line[str(measure)], bound = c.value, bounds[str(measure)]
         broken = c.status == "infeasible"
-        line[f"{measure} excess"] = np.nan if broken else max(c.value - bound, 0.0)
-        line[f"{measure} gap"] = np.nan if broken else relative_gap(c.value, bound, c.floor)
+        outside = broken or violated
+        line[f"{measure} excess"] = np.nan if outside else max(c.value - bound, 0.0)
+        line[f"{measure} gap"] = np.nan if outside else relative_gap(c.value, bound, c.floor)
     if broken:  # it does not clear, or leaves its box: its values are those of another problem
         line["policy"] = f"{name} (infeasible)"
     return line | bearing(allocation)

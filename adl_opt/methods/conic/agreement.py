@@ -10,6 +10,7 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.assess import rounding_at
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.certificates.values_seen import downhill, key_of
+from adl_opt.constraints.constrained import constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, ObjectiveError
 from adl_opt.evaluation.symbols import SymbolsAt
@@ -103,8 +104,9 @@ def doubted(compiled: Compiled, event: Event, amount: Array, certificate: Certif
     if c.status == "infeasible" or not event.free.any() or (law is None and objective.monotone):
         return c  # without a law another objective stands for a monotone one
     valued.note(event, c.value, "the answer")
-    valued.note(event, c.reference, "pro rata")
-    if not trusted(objective) and c.bound is not None:
+    if constrained(objective) is None:  # under constraints the others need not be allocations of the problem
+        valued.note(event, c.reference, "pro rata")
+    if not trusted(objective) and c.bound is not None and constrained(objective) is None:
         more, lowest = downhill(objective, event, law, amount)
         valued.note(event, lowest, "an allocation downhill from the answer")
     places = (amount, event.pro_rata_amount)

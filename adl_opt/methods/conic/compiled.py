@@ -13,6 +13,8 @@ from adl_opt.objectives.base import Objective
 from adl_opt.threads import alone
 
 if TYPE_CHECKING:
+    from adl_opt.constraints.constrained import Constrained
+    from adl_opt.methods.conic.possible import Relaxation
     from adl_opt.methods.conic.program import Program
 
 
@@ -27,6 +29,7 @@ class Compiled:
         self.lock = threading.RLock()
         self.trials: dict[bytes, Trial] = {}
         self.valued = Valued()
+        self.relaxations: dict[bytes, Relaxation] = {}
         self._programs: dict[tuple[bytes, ...], Program] = {}
         self._scaled: tuple[Event, Scales] | None = None
 
@@ -52,6 +55,19 @@ class Compiled:
         if key not in self._programs:
             self._programs[key] = Program(self.objective, event, self.law)
         return self._programs[key]
+
+    @alone
+    def possible(self, event: Event, limits: "Constrained") -> "Relaxation":
+        """The least relaxation of the constraints, once for each requirement. Raises InfeasibleError where
+        no allocation holds them, SolveError if no solver tells.
+        """
+        from adl_opt.methods.conic.possible import least_relaxation, refuse_impossible
+
+        key = key_of(event)
+        if key not in self.relaxations:
+            self.relaxations[key] = least_relaxation(self.program(event), limits, event, self.law)
+        refuse_impossible(self.relaxations[key], limits)
+        return self.relaxations[key]
 
     def scales(self, event: Event) -> Scales:
         """The units of the event's program, kept for the event last asked about."""

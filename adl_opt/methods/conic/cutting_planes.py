@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.constraints.constrained import over
 from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.laws.sampling import root
@@ -22,7 +23,8 @@ def cut_below(objective: Objective, law: Law | None, points: Sequence[SymbolsAt]
     form = None if law is None else law.elliptical_form()
     if form is None:
         return None
-    return with_expected_loss(objective, lambda: Cuts(form, [_place(m, form) for m in points]))
+    cuts = with_expected_loss(objective, lambda: Cuts(form, [_place(m, form) for m in points]))
+    return over(objective, cuts)
 
 
 def _place(m: SymbolsAt, law: Any) -> Array:

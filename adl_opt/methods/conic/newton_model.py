@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from adl_opt.arrays import Array
+from adl_opt.constraints.constrained import over
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import answers, batches
 from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt, needed
@@ -27,7 +28,8 @@ def newton_at(objective: Objective, m: SymbolsAt) -> Objective | None:
     """
     smooth = m.law is not None and m.law.scenarios is None
     try:
-        return with_expected_loss(objective, lambda: Newton(m)) if smooth else None
+        model = with_expected_loss(objective, lambda: Newton(m)) if smooth else None
+        return over(objective, model)
     except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
         return None
 

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import TINY, Array, Index
 from adl_opt.certificates.conic_dual import given_bounds
+from adl_opt.constraints.constrained import constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import SymbolsAt
@@ -205,6 +206,10 @@ def optimal_face(
             return _complementary(
                 event, program.problem, solver, program.fraction, "linear programs over the optimal face"
             )
+    if constrained(objective) is not None:
+        raise SolveError(
+            "the other optima under constraints are told where the objective and they are linear, not here"
+        )
     room = 1e-13 if exact else 1e-9
     with SHARED:
         curved = _constant(objective, event, law, amount, room)

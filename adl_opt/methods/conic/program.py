@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
 from adl_opt.certificates.conic_dual import dual_bound
+from adl_opt.constraints.constrained import constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import ObjectiveError, SolveError
 from adl_opt.evaluation.minorants import Dual
@@ -24,6 +25,7 @@ from adl_opt.laws.base import Law
 
 # Imported for what it does: HiGHS keeps its name to itself, here and wherever CVXPY calls it.
 from adl_opt.methods.conic import silence  # noqa: F401
+from adl_opt.methods.conic.limits import expressed_limits
 from adl_opt.methods.conic.own_rows import OwnRows
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.solvers import solver_options
@@ -65,14 +67,18 @@ class Program:
         self.fraction = cp.Variable(len(self._table.free), bounds=[0, 1], name="fraction")
         plain = ConicSymbols(self._table, self.fraction, plain=True)
         self._plain = self._check(objective, plain)
+        limits = constrained(objective)
+        self.plain_limits = [] if limits is None else expressed_limits(limits, plain)
         self.symbols = ConicSymbols(self._table, self.fraction, plain=False)
         expression = _scalar(objective, objective.express(self.symbols.part(0)))
         self.money = self._table.unit if objective.money else 1.0
         self.required = cp.Parameter(len(event.free_assets), nonneg=True, name="required")
         self.inverse = cp.Parameter(nonneg=True, name="inverse_scale")
         self.clearing = clearing_rows(event)[0] @ self.fraction == self.required
+        self.limits = [] if limits is None else expressed_limits(limits, self.symbols)
+        said = [row for rows in self.limits for row in rows]
         self.problem = cp.Problem(
-            cp.Minimize(self.inverse * expression), [self.clearing, *self.symbols.constraints]
+            cp.Minimize(self.inverse * expression), [self.clearing, *self.symbols.constraints, *said]
         )
         if not self.problem.is_dpp():
             raise ObjectiveError(
@@ -124,6 +130,18 @@ class Program:
         return float(np.ravel(self._plain.value)[0]) * self.money
 
     @alone
+    def limits_at(self, fraction: Array) -> list[float | None]:
+        """By how much what each constraint expresses is violated at a point, in its own unit; None where it
+        brings variables of its own.
+        """
+        self.fraction.value = np.clip(fraction, 0.0, 1.0)
+        found: list[float | None] = []
+        for rows in self.plain_limits:
+            known = all(v.id == self.fraction.id for row in rows for v in row.variables())
+            found.append(max([0.0, *(float(np.max(r.violation())) for r in rows)]) if known else None)
+        return found
+
+    @alone
     def held(self, event: Event, amount: Array, scale: float) -> float:
         """What `express` says at an allocation (legs,) contracts, minimised over its own variables if it has
         any; scale: a value of its size, its unit.
@@ -134,7 +152,7 @@ class Program:
         if (value := self.expressed(fraction)) is not None:
             return value
         self.set(event, scale)
-        fixed = [self.fraction == fraction, *self.problem.constraints[1:]]
+        fixed = [self.fraction == fraction, *self.symbols.constraints]
         try:
             with filtered("ignore", UserWarning):  # "may be inaccurate": whoever asks compares with `value`
                 program = cp.Problem(self.problem.objective, fixed)
@@ -202,7 +220,9 @@ class Program:
         bound = (found.opt_val - gap) * back
         # By CVXPY's rules of signs: where nothing is lost, rounding must not say less than nothing.
         bound = max(bound, 0.0) if self._plain.is_nonneg() else bound
-        dual = Dual(self._multipliers(found.dual_vars, back), self._weights(found.dual_vars, back))
+        duals = found.dual_vars
+        limits = self._limits(duals, back)
+        dual = Dual(self._multipliers(duals, back), self._weights(duals, back), limits=limits)
         price = np.full(len(event.side), np.nan)
         if found.dual_vars and self.clearing.id in found.dual_vars:
             k = event.free_assets
@@ -245,6 +265,10 @@ class Program:
         """Of a unit of the program's objective: how much in the objective's own unit."""
         return 1 / float(self.inverse.value) * self.money
 
+    def shortfall_multipliers(self, duals: Any) -> Array | None:
+        """Of a program whose objective is 1 in its own money: quote currency per quote currency."""
+        return self._multipliers(duals, self.symbols.unit)
+
     def _multipliers(self, duals: Any, back: float) -> Array | None:
         row = self.symbols.named.get("shortfall")
         if row is None:
@@ -259,6 +283,13 @@ class Program:
             )
         return table
 
+    def _limits(self, duals: Any, back: float) -> tuple[tuple[Array, ...], ...]:
+        """The multipliers of the constraints' rows, >= 0, per unit of what they say; 0 where none is told."""
+        return tuple(
+            tuple(_flat(duals.get(row.id) if duals else None, row) * back for row in rows)
+            for rows in self.limits
+        )
+
     def _weights(self, duals: Any, back: float) -> dict[int, Array]:
         """By part of the objective: the multipliers of the rows that it raised, per unit of quote
         currency.
@@ -269,6 +300,13 @@ class Program:
                 table = np.reshape(np.ravel(duals[row.id], order="F"), row.shape, order="F")
                 found[int(name.split()[1])] = np.maximum(table * back / self.symbols.unit, 0.0)
         return found
+
+
+def _flat(dual: Any, row: Any) -> Array:
+    """A constraint's multipliers, (size,); those of equations and cones are no weights of a minorant."""
+    if dual is None or not isinstance(row, cp.constraints.Inequality):
+        return np.zeros(row.size)
+    return np.maximum(np.ravel(dual, order="F"), 0.0)
 
 
 def clearing_rows(event: Event) -> tuple[Any, Index]:

@@ -15,7 +15,7 @@ from adl_opt.evaluation.symbols import SymbolsAt, needed
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.methods.base import Found, Request, best_of
 from adl_opt.methods.conic.agreement import bound_counts
-from adl_opt.methods.conic.attempts import amount_at, assessed, at_ends, at_pro_rata
+from adl_opt.methods.conic.attempts import amount_at, assessed, at_ends, at_pro_rata, somewhere
 from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.cutting_planes import cut_below
 from adl_opt.methods.conic.newton_model import newton_at
@@ -73,7 +73,7 @@ def _minimum_of_cuts(request: Request, below: Objective) -> Found:
     point = program.solve(event, reference, request.solver, 1e-10, request.time_limit)
     amount = amount_at(event, point)
     bound = point.bound if bound_counts(cuts, event, amount, point) else None
-    evidence = Evidence(conic_bound=bound, conic_assumed=point.assumed, price=point.price)
+    evidence = Evidence(point.dual.of_limits, bound, point.assumed, point.price)
     return at_ends(request, cleared(event, amount), evidence)
 
 
@@ -82,7 +82,7 @@ def by_newton(request: Request) -> Found | None:
     None where it does not apply.
     """
     event, law, objective = request.event, request.law, request.objective
-    amount = cleared(event, event.pro_rata_amount)
+    amount = somewhere(request)
     if newton_at(objective, SymbolsAt(event, law, amount)) is None:
         return None
     covariance = needed(law).covariance_of_moves()

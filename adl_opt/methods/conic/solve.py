@@ -7,16 +7,21 @@ from dataclasses import replace
 
 import numpy as np
 
+from adl_opt.certificates.assess import TIGHT, assess
 from adl_opt.certificates.certificate import Evidence
+from adl_opt.constraints.constrained import Constrained, constrained
 from adl_opt.data.event import cleared
-from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import scenarios_of
+from adl_opt.errors import InfeasibleError, SolveError
+from adl_opt.evaluation.minorants import Dual
+from adl_opt.evaluation.symbols import SymbolsAt, scenarios_of
 from adl_opt.laws.base import scenario_count
 from adl_opt.methods import separable
 from adl_opt.methods.base import Found, Method, Request, best_of
 from adl_opt.methods.conic.agreement import bound_counts
 from adl_opt.methods.conic.attempts import CONIC, amount_at, assessed, at_ends, at_pro_rata, first_answer
 from adl_opt.methods.conic.compiled import Compiled
+from adl_opt.methods.conic.limits import check_agreement, check_answer
+from adl_opt.methods.conic.multipliers import best_multipliers
 from adl_opt.methods.conic.refinement import refined
 from adl_opt.methods.conic.smooth_laws import by_cuts, by_newton, must_have_optimum
 from adl_opt.methods.piecewise_linear import polish
@@ -25,6 +30,7 @@ from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.worst_case import WorstCase
 
 _SMALL_LOSS = 1e-4  # of the mean account: divided by less, a program is hard
+_NEARLY = 1e-4  # a violation, by a user's own word, that no solver's rounding explains
 
 
 class ConicMethod(Method):
@@ -37,8 +43,38 @@ class ConicMethod(Method):
         return None
 
     def solve(self, request: Request) -> Found:
-        """Raises SolveError if no solver returns a point, ObjectiveError as in §17."""
-        return by_cuts(request) or by_newton(request) or _by_scenarios(request)
+        """Raises SolveError if no solver returns a point, InfeasibleError if no allocation holds the
+        constraints, ObjectiveError as in §17.
+        """
+        limits = constrained(request.objective)
+        if limits is None:
+            return _solve(request)
+        check_agreement(request.compiled.program(request.event), limits, request.event, request.law)
+        try:
+            found = _solve(request)
+        except InfeasibleError:
+            raise
+        except SolveError:
+            request.compiled.possible(request.event, limits)  # says so if that is why
+            raise
+        check_answer(limits, request.event, request.law, found.amount, _NEARLY)
+        return _sharpened(request, limits, found)
+
+
+def _solve(request: Request) -> Found:
+    return by_cuts(request) or by_newton(request) or _by_scenarios(request)
+
+
+def _sharpened(request: Request, limits: Constrained, found: Found) -> Found:
+    """What is found, proved by the best multipliers there are, where those of the solver leave a gap."""
+    if found.gap <= TIGHT or found.certificate.status == "infeasible":
+        return found
+    multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, found.amount))
+    if multipliers is None:
+        return found
+    evidence = Evidence(Dual(limits=multipliers))
+    proof = assess(limits, request.event, request.law, found.amount, evidence, request.tolerance)
+    return min(found, found._replace(proof=proof), key=lambda each: each.gap)
 
 
 def _by_scenarios(request: Request) -> Found:

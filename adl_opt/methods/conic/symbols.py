@@ -46,6 +46,16 @@ class ConicSymbols:
         other.__dict__.pop("loss", None)
         return other
 
+    @property
+    def plain(self) -> bool:
+        """Whether shortfalls are expressions, not variables above rows."""
+        return self._plain
+
+    @property
+    def number(self) -> int:
+        """The number of the part whose symbols these are."""
+        return self._part
+
     def level(self, low: float = 0.0) -> Any:
         """A number that an objective chooses, between `low` (at most 0) and the largest loss there can be."""
         level = cp.Variable(bounds=[low, self.largest_loss.max(initial=0.0)], name="level")
