@@ -156,9 +156,12 @@ def objective_of(name: str, settings: list[str] | None) -> Objective:
     return replace(objective, **changes) if changes else objective
 
 
-def constraints_of(given: list[str] | None) -> list[Constraint]:
-    """KIND[:OF][=LIMIT], several times, as the ready-made constraints."""
-    return [_constraint(text) for text in given or ()]
+def constraints_of(
+    given: list[str] | None, model: str = "expected_loss", event: Event | None = None
+) -> list[Constraint]:
+    """KIND[:OF][=LIMIT], several times, as the ready-made constraints; and those of a model."""
+    own = [] if event is None or model == "expected_loss" else catalog.load(model).limits(event)
+    return [*own, *(_constraint(text) for text in given or ())]
 
 
 def _constraint(text: str) -> Constraint:

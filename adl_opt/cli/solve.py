@@ -95,7 +95,7 @@ def solve(
     law = law_options.law(event.book)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
-    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to))
+    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to, model, event))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UncertifiedWarning)  # the status is printed and decides the exit code
         allocation = problem.solve(method=method, prefer=prefer, progress=True)
@@ -127,7 +127,7 @@ def range_(
     law = law_options.law(event.book)
     objective = objective_of(model, settings)
     needs_law(objective, event, law)
-    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to))
+    problem = Problem(objective, event, law, subject_to=constraints_of(subject_to, model, event))
     frame = optimal_range(problem, progress=True)
     files = save_frame(frame, output)
     say(notes)

@@ -98,7 +98,7 @@ class Constraint(metaclass=Presented):
     def check(self, event: Event, law: Law | None) -> None:
         """Raise ConstraintError where it does not fit the event: unknown accounts, say."""
 
-    def prices(self, event: Event, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
+    def prices(self, m: SymbolsAt, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
         """(what is limited, what one more unit of its limit would save) of each row, given the multipliers of
         the constraints that `express` says.
         """

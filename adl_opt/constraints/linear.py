@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,9 @@ class Rows:
 class LinearConstraint(Constraint):
     """A constraint that is linear in the fractions closed: children say its rows."""
 
+    @abstractmethod
     def rows(self, event: Event) -> Rows:
         """The rows of an event; rows that hold at every allocation may be left out."""
-        raise NotImplementedError
 
     def express(self, m: ProgramSymbols) -> Any:
         rows = self.rows(m.event)
@@ -59,8 +60,8 @@ class LinearConstraint(Constraint):
         slope = rows.matrix.T @ weight
         return Minorant(-float(weight @ rows.excess(m.fraction)), slope, slope)
 
-    def prices(self, event: Event, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
-        rows = self.rows(event)
+    def prices(self, m: SymbolsAt, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
+        rows = self.rows(m.event)
         if not len(rows.limit):
             return []
         prices = np.maximum(np.ravel(multipliers[0]), 0.0) / rows.size

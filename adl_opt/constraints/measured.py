@@ -30,8 +30,9 @@ class MeasuredConstraint(Constraint):
         ]
         return max([0.0, *excess])
 
-    def prices(self, event: Event, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
-        raise NotImplementedError  # `weights` has them, with the law
+    def prices(self, m: SymbolsAt, multipliers: Sequence[Array]) -> list[tuple[str, float]]:
+        listed = self.measured(m.event, m.law)
+        return list(zip((of for _, _, of in listed), self.weights(m, multipliers)))
 
     def weights(self, m: SymbolsAt, multipliers: Sequence[Array]) -> list[float]:
         """What one more unit of each limit would save, given the multipliers of the constraints said."""

@@ -15,6 +15,7 @@ from adl_opt.examples.by_hand import (
     cutoff_ends,
     inside,
     law_loss,
+    least_loss,
     least_whole_loss,
     left,
     leverages,
@@ -42,7 +43,7 @@ from adl_opt.examples.october_twin import twin
 
 __all__ = [
     "above", "any_allocation", "apart", "book", "closings", "coins", "cross_book", "cutoff_ends",
-    "eight_laws", "inside", "law_loss", "least_whole_loss", "left", "leverages",
+    "eight_laws", "inside", "law_loss", "least_loss", "least_whole_loss", "left", "leverages",
     "like_the_four", "losses", "normal_loss", "optimal_ends", "paper", "queue", "random_losses",
     "random_shorts", "rng_of", "shorts", "student_loss", "twin", "whole_shorts",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ objectives.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -193,3 +194,45 @@ def apart(event: Event, one: Array, other: Array) -> Array:
     [0.25, 0.25]
     """
     return np.abs(one - other) / np.maximum(event.size, TINY)
+
+
+def least_loss(
+    event: Event, moves: ArrayLike, low: ArrayLike = 0.0, most: Sequence[tuple[ArrayLike, float]] = ()
+) -> float:
+    """The least of the total losses of several moves together, quote currency, that isolated accounts can be
+    left with: a linear program that knows no theorem.
+
+    `moves` (S, d) or (S,): relative moves; `low` (legs,): the least that each leg closes, contracts; `most`:
+    pairs (weights (legs,), limit) of linear constraints weights . closed <= limit. One allocation is optimal
+    in every move exactly if the least of the sum is the sum of the least.
+
+    >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+    >>> round(adl.examples.least_loss(event, [1.0]), 6)  # all 5 are closed of the first: 500 - 500
+    0.0
+    """
+    from scipy.optimize import linprog
+
+    book, scenarios = event.book, np.asarray(moves, float).reshape(-1, len(event.book.assets))
+    legs, count = len(book.position), len(scenarios)
+    # Variables: closed (legs,), then the loss of each account in each move.
+    profit = book.notional * scenarios[:, book.asset]  # (S, legs) of whole positions
+    change = np.sign(book.position) * book.price[book.asset] * scenarios[:, book.asset]  # per contract closed
+    rows, right = [], []
+    for s in range(count):
+        for leg in range(legs):
+            row = np.zeros(legs + count * legs)
+            row[leg], row[legs + s * legs + leg] = change[s, leg], -1.0
+            rows.append(row)
+            right.append(profit[s, leg] + book.equity[book.account[leg]])
+    for weights, limit in most:
+        rows.append(np.concatenate([np.asarray(weights, float), np.zeros(count * legs)]))
+        right.append(limit)
+    wanted = [k for k in range(len(event.side)) if event.side[k]]
+    clear = np.zeros((len(wanted), legs + count * legs))
+    for row, k in enumerate(wanted):
+        clear[row, np.flatnonzero(event.closable & (book.asset == k))] = 1.0
+    high = np.concatenate([np.where(event.closable, event.size, 0.0), np.full(count * legs, np.inf)])
+    least = np.concatenate([np.broadcast_to(np.asarray(low, float), (legs,)), np.zeros(count * legs)])
+    cost = np.concatenate([np.zeros(legs), np.ones(count * legs)])
+    found = linprog(cost, rows, right, clear, event.required[wanted], np.column_stack([least, high]))
+    return float(found.fun) if found.status == 0 else math.inf

@@ -1,7 +1,7 @@
 """What one more unit of each constraint's limit would save, from the multipliers of a proof (THEORY 11.3)."""
 
 from adl_opt.arrays import Array
-from adl_opt.constraints.constrained import Constrained, measured_weights, names_of
+from adl_opt.constraints.constrained import Constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
@@ -15,12 +15,7 @@ def prices_of(
         return {}
     m, found = SymbolsAt(event, law, amount), {}
     for name, constraint, rows in zip(names_of(priced.subject_to), priced.subject_to, priced.multipliers):
-        listed = constraint.measured(event, law)
-        if listed:
-            pairs = list(zip((of for _, _, of in listed), measured_weights(constraint, m, rows)))
-        else:
-            pairs = constraint.prices(event, rows)
-        for of, price in pairs:
+        for of, price in constraint.prices(m, rows):
             again = sum(key == (name, of) or key == (name, f"{of} #2") for key in found)
             found[name, f"{of} #2" if again else of] = price
     return found

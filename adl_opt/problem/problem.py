@@ -245,10 +245,10 @@ class Problem:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
         law = "no law" if self.law is None else f"{self.law!r}, {how}"
         book = self.event.book
-        what = f"minimise {clipped(self.objective, 40)}; close {self.event.in_words()} (contracts)"
+        limits = f" subject to {clipped(', '.join(names_of(self.subject_to)), 60)}" if self.subject_to else ""
+        what = f"minimise {clipped(self.objective, 40)}{limits}; close {self.event.in_words()} (contracts)"
         whose = "; ".join([f"{len(book.accounts):,} accounts in {several(book.assets)}", *self.event.limits])
-        limits = "".join(f"; subject to {', '.join(names_of(self.subject_to))}" if self.subject_to else "")
-        return two_lines(f"Problem({what} of {whose}; {law}{limits})")
+        return two_lines(f"Problem({what} of {whose}; {law})")
 
     def _repr_html_(self) -> str:
         return problem_panel(self.objective, self.event, self.law, names_of(self.subject_to))

@@ -143,7 +143,9 @@ def methods_agree(
 
     @claim(statement, source, tolerance, seeds=seeds)
     def solver_agrees(model: Model, event: Event) -> Iterator[Any]:
-        asked = problem(model, event) if problem else Problem(model.objective, event, model.law)
+        limits = model.limits(event)
+        own = Problem(model.objective, event, model.law, subject_to=limits)
+        asked = problem(model, event) if problem else own
         found = [asked.solve(method=how).certificate for how in ("conic", "closed-form")]
         if model.closed_form is not None and problem is None:
             found.append(model.certify(event, model.closed_form(event)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from adl_opt import html
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
+from adl_opt.constraints.base import Constraint
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.evaluation.symbols import SymbolsAt
@@ -132,6 +133,7 @@ class Model:
     - `sizes`: numbers of accounts for tests (the first) and benchmarks
     - `claims`: Claims
     - `closed_form`: a policy that solves it, if there is one
+    - `subject_to`: a function event -> constraints beside clearing, if there are any
     - `demo`: whether `adl-opt demo` shows it
 
     Raises ModelError without sizes or claims, or for two claims of one name.
@@ -151,6 +153,7 @@ class Model:
     claims: tuple[Claim, ...]
     closed_form: Callable[[Event], Allocation] | None = None
     demo: bool = False
+    subject_to: Callable[[Event], Sequence[Constraint]] | None = None
 
     def __post_init__(self) -> None:
         if not self.sizes or not self.claims:
@@ -192,7 +195,12 @@ class Model:
         >>> adl.load("cvar").problem(n=5, seed=1).solve().certificate.status
         'certified'
         """
-        return Problem(self.objective, self.event(self.sizes[0] if n is None else n, seed), self.law)
+        event = self.event(self.sizes[0] if n is None else n, seed)
+        return Problem(self.objective, event, self.law, subject_to=self.limits(event))
+
+    def limits(self, event: Event) -> Sequence[Constraint]:
+        """The constraints beside clearing."""
+        return () if self.subject_to is None else self.subject_to(event)
 
     @property
     def policy(self) -> Callable[[Event], Allocation]:
@@ -224,14 +232,16 @@ class Model:
         self, event: Event, objective: Objective | None = None, law: Law | None = None, method: str = "auto"
     ) -> Allocation:
         """The optimum of an event, for the model's objective and law or others."""
-        return Problem(objective or self.objective, event, law or self.law).solve(method=method)
+        aim, limits = objective or self.objective, self.limits(event)
+        return Problem(aim, event, law or self.law, subject_to=limits).solve(method=method)
 
     def certify(
         self, event: Event, closed: Any, objective: Objective | None = None, law: Law | None = None
     ) -> Certificate:
         """The certificate of an allocation, or of what each leg closes (legs,) contracts >= 0, likewise."""
         given = closed if isinstance(closed, Allocation) else closings(event, closed)
-        return certify(objective or self.objective, event, law or self.law, given)
+        aim, limits = objective or self.objective, self.limits(event)
+        return certify(aim, event, law or self.law, given, subject_to=limits)
 
     def ends(self, event: Event, objective: Objective | None = None, by: str = "") -> Array:
         """Least and most (2, legs) contracts that optima close, of the model's objective or another.

@@ -6,14 +6,16 @@ ask. A problem on which the check could not fail, because all it would look at i
 """
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.constraints.base import Constraint
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import LawError, UncertifiedWarning
-from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.examples.events import any_allocation, closings, queue
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective, evaluate
@@ -104,14 +106,17 @@ def gaps_are_gaps(problem: Problem) -> float | None:
     event, law, above = problem.event, problem.law, problem.objective
     if not event.free.any() or (law is None and above.monotone):
         return None
-    lower = above.lower_bound_objective() or above
-    best = Problem(lower, event, law).solve()
-    return max(_gaps(objective, event, law, best) for objective in {lower, above})
+    lower, limits = above.lower_bound_objective() or above, problem.subject_to
+    best = Problem(lower, event, law, subject_to=limits).solve()
+    return max(_gaps(objective, event, law, best, limits) for objective in {lower, above})
 
 
-def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation) -> float:
+def _gaps(
+    objective: Objective, event: Event, law: Law | None, best: Allocation, limits: Sequence[Constraint]
+) -> float:
     proofs = [best.certificate] * (best.objective is objective)
-    proofs += [certify(objective, event, law, closings(event, amount)) for amount in allocations(event)]
+    for amount in _that_hold(allocations(event), limits, event, law):
+        proofs.append(certify(objective, event, law, closings(event, amount), subject_to=limits))
     if any(proof.gap is None or proof.bound is None for proof in proofs):
         return 1.0
     value, bound, said = np.array([(proof.value, proof.bound, proof.gap) for proof in proofs]).T
@@ -125,6 +130,34 @@ def _gaps(objective: Objective, event: Event, law: Law | None, best: Allocation)
     )
     called = [float(proof.certified != (gap <= proof.tolerance)) for proof, gap in zip(proofs, said)]
     return float(max(wrong.max(), slack.max(), *called))
+
+
+class _Cost(Objective):
+    """A random linear function of the fractions closed: its optima are vertices of what the constraints
+    leave.
+    """
+
+    money = 0
+
+    def __init__(self, cost: Array) -> None:
+        self._cost = cost
+
+    def express(self, m: ProgramSymbols) -> Any:
+        return self._cost @ m.fraction
+
+    def value(self, m: SymbolsAt) -> float:
+        return float(self._cost @ m.fraction)
+
+
+def _that_hold(
+    tried: list[Array], limits: Sequence[Constraint], event: Event, law: Law | None
+) -> list[Array]:
+    """The allocations tried; under constraints others, (legs,) contracts, that hold them."""
+    if not limits:
+        return tried
+    rng = np.random.default_rng(0)
+    costs = [_Cost(1 + rng.random(len(event.size))) for _ in tried]
+    return [Problem(cost, event, law, subject_to=limits).solve().amount for cost in costs]
 
 
 def prices_are_slopes(problem: Problem) -> float | None:

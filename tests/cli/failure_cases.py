@@ -35,6 +35,10 @@ CASES = [
     Case("there is no policy 'first'", command("replay --twin --scale 0.001 --policy first")),
     Case("say --force", command("twin book.csv")),
     Case("write ASSET=NUMBER", command("solve book.csv --short X")),
+    Case(
+        "--subject-to .leverage.: write leverage=3",
+        command("solve book.csv --short X=1 --subject-to leverage"),
+    ),
     Case("write ASSET=NUMBER, such as BTC=-0.15", command("stress book.csv --move X")),
     Case("say --force", command("stress book.csv --move X=-0.1 -o book.csv")),
     Case("the move names 'Z'", command("stress book.csv --move Z=-0.1")),

@@ -33,7 +33,11 @@ def case(seed: int):
     free = cp.Problem(cp.Minimize(plain.objective(objective)), plain.base)
     solved(free)
     there = float(np.max(worst.value))
-    most = least + (there - least) * rng.uniform(0.05, 1.1) if rng.random() < 0.7 else least * rng.uniform(0.3, 0.9)
+    most = (
+        least + (there - least) * rng.uniform(0.05, 1.1)
+        if rng.random() < 0.7
+        else least * rng.uniform(0.3, 0.9)
+    )
     if name == "by account":
         return event, law, objective, name, most * fair, least, most
     return event, law, objective, name, most, least, most
@@ -41,18 +45,21 @@ def case(seed: int):
 
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_optima_and_impossibilities_are_those_of_the_plain_program(number):
-    for k in count(500):
-        if k % len(NAMES) == number:
-            compare(k)
+    wanted, seed, said = len(count(500)) // len(NAMES) + 1, number, []
+    while len(said) < wanted:
+        said += filter(None, [compare(seed)])
+        seed += len(NAMES)
+    assert {"certified", "infeasible"} <= set(said) or number == 6 or wanted < 20, said
 
 
-def compare(seed: int) -> None:
+def compare(seed: int) -> str | None:
+    """What is found; None where the draw decides nothing, or decides by rounding."""
     event, law, objective, name, limit, least, most = case(seed)
     plain = Plain(event, law)
     if np.min(limit) < 0 or (name != "hedged" and np.min(limit) <= 0):
-        return  # no limit that one can write
+        return None  # no limit that one can write
     if name in ("loss", "loss share") and least < 1e-9:
-        return
+        return None
     constraint = ready_made(event, law, name, limit, plain.unit)
     problem = adl.Problem(OBJECTIVES[objective], event, law, subject_to=[constraint])
     if most < least - 1e-6 * max(1.0, least):
@@ -63,13 +70,19 @@ def compare(seed: int) -> None:
         # Of limits of 0 the share is of what counts as 1.
         expected = least / most - 1 if name != "hedged" else least - most
         assert share == pytest.approx(expected, rel=1e-4, abs=1e-6), (seed, name)
-        return
+        return "infeasible"
     if most < least + 1e-6 * max(1.0, least):
-        return  # possible or not by rounding
+        return None  # possible or not by rounding
     left, right = plain.limit(name, limit)
     value = solved(cp.Problem(cp.Minimize(plain.objective(objective)), [*plain.base, left <= right]))
     allocation = problem.solve()
     c = allocation.certificate
     assert c.certified and c.constraint_violation <= 1e-8, (seed, name, objective, c)
     ours = c.value / plain.unit if OBJECTIVES[objective].money else c.value
-    assert abs(ours - value) <= TOL.value * max(abs(value), c.reference / plain.unit), (seed, name, ours, value)
+    assert abs(ours - value) <= TOL.value * max(abs(value), c.reference / plain.unit), (
+        seed,
+        name,
+        ours,
+        value,
+    )
+    return "certified"

@@ -194,6 +194,7 @@ CASES = [
         "cannot be read as an allocation", lambda p: adl.Allocation.load(p / "none.json"), adl.AllocationError
     ),
     Case("is not an allocation saved by adl_opt", damaged(format="other"), adl.AllocationError),
+    Case("constraint_prices is no list", damaged(constraint_prices=[1]), adl.AllocationError),
     Case("damaged: amount must be a list of 2 numbers", damaged(amount=[1.0]), adl.AllocationError),
     Case("damaged: it has no 'accounts'", damaged(book={}), adl.AllocationError),
     Case("damaged: cannot close 99", damaged(short={"X": 99}), adl.AllocationError),

@@ -57,6 +57,17 @@ class Compiled:
         return self._programs[key]
 
     @alone
+    def of_limits(self, event: Event, limits: "Constrained") -> "Program":
+        """The program of the constraints alone, which needs no program of the objective."""
+        from adl_opt.methods.conic.possible import Nothing
+        from adl_opt.methods.conic.program import Program
+
+        key = (key_of(event),)
+        if key not in self._programs:
+            self._programs[key] = Program(limits.over(Nothing()), event, self.law)
+        return self._programs[key]
+
+    @alone
     def possible(self, event: Event, limits: "Constrained") -> "Relaxation":
         """The least relaxation of the constraints, once for each requirement. Raises InfeasibleError where
         no allocation holds them, SolveError if no solver tells.
@@ -65,7 +76,7 @@ class Compiled:
 
         key = key_of(event)
         if key not in self.relaxations:
-            self.relaxations[key] = least_relaxation(self.program(event), limits, event, self.law)
+            self.relaxations[key] = least_relaxation(self.of_limits(event, limits), limits, event, self.law)
         refuse_impossible(self.relaxations[key], limits)
         return self.relaxations[key]
 

@@ -1,6 +1,7 @@
 """Constraints in a program: what they express, checked; and held against their `violation` (THEORY 11.3)."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -15,9 +16,6 @@ from adl_opt.evaluation.vertices import random_queue
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.text import one_line
-
-if TYPE_CHECKING:
-    from adl_opt.methods.conic.program import Program
 
 _TRIED = 6  # random allocations at which the two definitions are compared
 _CLEAR = 1e-6  # a violation by CVXPY that is no rounding, of rows in numbers of order 1
@@ -59,15 +57,18 @@ def _expressed(constraint: Constraint, m: ConicSymbols) -> list[Any]:
     return listed
 
 
-def check_agreement(program: "Program", limits: Constrained, event: Event, law: Law | None) -> None:
-    """A user's `express` and `violation` say the same at pro rata and at random allocations. Raises
-    ConstraintError. Constraints with variables of their own are held against the answer alone.
+def check_agreement(
+    said_at: Callable[[Array], list[float | None]], limits: Constrained, event: Event, law: Law | None
+) -> None:
+    """A user's `express` (said_at: by how much each is violated, as `Program.limits_at`) and `violation` say
+    the same at pro rata and at random allocations. Raises ConstraintError. Constraints with variables of
+    their own are held against the answer alone.
     """
     rng = np.random.default_rng(6)
     tried = [event.pro_rata_fraction[event.free], *(random_queue(event, rng) for _ in range(_TRIED))]
     for fraction in tried:
         m = SymbolsAt(event, law, event.amount_from(fraction))
-        for constraint, said in zip(limits.subject_to, program.limits_at(fraction)):
+        for constraint, said in zip(limits.subject_to, said_at(fraction)):
             if said is not None and own(constraint):
                 _compare(constraint, said, violation_of(constraint, m), "an allocation tried")
 

@@ -16,9 +16,10 @@ from adl_opt.constraints.measured import MeasuredConstraint
 from adl_opt.data.event import Event, cleared
 from adl_opt.errors import InfeasibleError, SolveError
 from adl_opt.evaluation.minorants import Dual
-from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic.solvers import solver_options
+from adl_opt.objectives.base import Objective
 from adl_opt.text import figure
 from adl_opt.threads import SHARED, filtered
 
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 _COUNTS = 1e-6  # of all multipliers: constraints that weigh less do not conflict
 _MOST = 1e9  # a relaxation beyond it is none; a bounded variable is safe with HiGHS (THEORY 8.5)
 _ROUND_UP = 1e-6  # relative: by so much more than the least relaxation is told, that it is one
+
+
+class Nothing(Objective):
+    """0 everywhere: what is minimised where only the constraints matter."""
+
+    def express(self, m: ProgramSymbols) -> Any:
+        return cp.Constant(0.0)
+
+    def value(self, m: SymbolsAt) -> float:
+        return 0.0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import numpy as np
 
 from adl_opt.certificates.assess import TIGHT, assess
 from adl_opt.certificates.certificate import Evidence
+from adl_opt.constraints.base import own
 from adl_opt.constraints.constrained import Constrained, constrained
 from adl_opt.data.event import cleared
-from adl_opt.errors import InfeasibleError, SolveError
+from adl_opt.errors import SolveError
 from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import SymbolsAt, scenarios_of
 from adl_opt.laws.base import scenario_count
@@ -20,8 +21,6 @@ from adl_opt.methods.base import Found, Method, Request, best_of
 from adl_opt.methods.conic.agreement import bound_counts
 from adl_opt.methods.conic.attempts import CONIC, amount_at, assessed, at_ends, at_pro_rata, first_answer
 from adl_opt.methods.conic.compiled import Compiled
-from adl_opt.methods.conic.limits import check_agreement, check_answer
-from adl_opt.methods.conic.multipliers import best_multipliers
 from adl_opt.methods.conic.refinement import refined
 from adl_opt.methods.conic.smooth_laws import by_cuts, by_newton, must_have_optimum
 from adl_opt.methods.piecewise_linear import polish
@@ -49,16 +48,22 @@ class ConicMethod(Method):
         limits = constrained(request.objective)
         if limits is None:
             return _solve(request)
-        check_agreement(request.compiled.program(request.event), limits, request.event, request.law)
-        try:
-            found = _solve(request)
-        except InfeasibleError:
-            raise
-        except SolveError:
-            request.compiled.possible(request.event, limits)  # says so if that is why
-            raise
-        check_answer(limits, request.event, request.law, found.amount, _NEARLY)
-        return _sharpened(request, limits, found)
+        return _under_constraints(request, limits)
+
+
+def _under_constraints(request: Request, limits: Constrained) -> Found:
+    from adl_opt.methods.conic.limits import check_agreement, check_answer
+
+    event, law, compiled = request.event, request.law, request.compiled
+    if any(own(constraint) for constraint in limits.subject_to):
+        check_agreement(compiled.of_limits(event, limits).limits_at, limits, event, law)
+    try:
+        found = _solve(request)
+    except SolveError:
+        compiled.possible(event, limits)  # says so if that is why
+        raise
+    check_answer(limits, event, law, found.amount, _NEARLY)
+    return _sharpened(request, limits, found)
 
 
 def _solve(request: Request) -> Found:
@@ -69,6 +74,8 @@ def _sharpened(request: Request, limits: Constrained, found: Found) -> Found:
     """What is found, proved by the best multipliers there are, where those of the solver leave a gap."""
     if found.gap <= TIGHT or found.certificate.status == "infeasible":
         return found
+    from adl_opt.methods.conic.multipliers import best_multipliers
+
     multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, found.amount))
     if multipliers is None:
         return found
