@@ -11,7 +11,7 @@ from adl_opt.arrays import Array, Index
 from adl_opt.data.book import Book
 from adl_opt.errors import ConstraintError
 from adl_opt.objectives.hooks import is_number
-from adl_opt.text import rounded_up
+from adl_opt.text import clipped, rounded_up
 
 
 def limit_of(name: str, given: Any, what: str) -> float | dict[str, float]:
@@ -44,6 +44,14 @@ def by_account(name: str, given: float | dict[str, float], book: Book) -> Array:
     most = np.full(len(book.accounts), np.inf)
     most[numbers_of(book, list(given), name)] = list(given.values())
     return most
+
+
+def listed(limits: float | dict[str, float]) -> str:
+    """Limits in a name: the number, or the first few accounts with theirs."""
+    if not isinstance(limits, dict):
+        return f"{limits:.6g}"
+    few = ", ".join(f"{clipped(name)} {x:.6g}" for name, x in list(limits.items())[:3])
+    return few + (f", ... ({len(limits):,} in all)" if len(limits) > 3 else "")
 
 
 def raised(limit: float, share: float) -> float:

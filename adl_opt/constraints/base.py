@@ -15,9 +15,8 @@ from adl_opt.evaluation.symbols import ProgramSymbols, SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import is_number
-from adl_opt.objectives.words import short
 from adl_opt.presented import Presented
-from adl_opt.text import one_line
+from adl_opt.text import one_line, two_lines
 
 HOLDS = 1e-8  # a violation up to which a constraint counts as held: a solver's rounding, not an excess
 _PACKAGE = __name__.partition(".")[0]
@@ -111,7 +110,8 @@ class Constraint(metaclass=Presented):
         )
         return type(self).__name__ + (f"({settings})" if settings else "")
 
-    __repr__ = short
+    def __repr__(self) -> str:
+        return two_lines(f"<constraint {self}>")
 
 
 def constraints_of(subject_to: Any) -> tuple[Constraint, ...]:

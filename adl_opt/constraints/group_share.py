@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array, Index
-from adl_opt.constraints.accounts import groups_of, limit_of, numbers_of, raised
+from adl_opt.constraints.accounts import groups_of, limit_of, listed, numbers_of, raised
 from adl_opt.constraints.base import Constraint
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.constraints.measured import MeasuredConstraint
@@ -79,9 +79,7 @@ class GroupShare(Constraint):
         return GroupShare(self.groups, more, self.of)
 
     def __str__(self) -> str:
-        listed = ", ".join(f"{group} {x:.6g}" for group, x in list(self.shares().items())[:3])
-        more = f", ... ({len(self.groups)} groups)" if len(self.groups) > 3 else ""
-        return f"GroupShare({listed}{more} of the {'loss' if self.of == 'loss' else 'closing'})"
+        return f"GroupShare({listed(self.shares())} of the {'loss' if self.of == 'loss' else 'closing'})"
 
 
 class _OfClosed(GroupShare, LinearConstraint):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.constraints.accounts import by_account, limit_of
+from adl_opt.constraints.accounts import by_account, limit_of, listed
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
@@ -62,9 +62,4 @@ class LeverageAtMost(LinearConstraint):
         return LeverageAtMost(rounded_up(self.most * (1 + share)))
 
     def __str__(self) -> str:
-        if isinstance(self.most, dict):
-            count = len(self.most)
-            return (
-                f"LeverageAtMost({count:,} account{'s' * (count > 1)}, {min(self.most.values()):g} and more)"
-            )
-        return f"LeverageAtMost({self.most:g})"
+        return f"LeverageAtMost({listed(self.most)})"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.constraints.accounts import by_account, limit_of, raised
+from adl_opt.constraints.accounts import by_account, limit_of, listed, raised
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
@@ -57,7 +57,4 @@ class Turnover(LinearConstraint):
         return Turnover(raised(self.most, share))
 
     def __str__(self) -> str:
-        if isinstance(self.most, dict):
-            count = len(self.most)
-            return f"Turnover({count:,} account{'s' * (count > 1)}, {min(self.most.values()):g} and more)"
-        return f"Turnover({self.most:g})"
+        return f"Turnover({listed(self.most)})"

@@ -151,7 +151,7 @@ class Allocation:
         >>> limit = adl.LeverageAtMost({"a0": 0.5})
         >>> prices = adl.Problem(adl.LeverageSquare(), event, subject_to=[limit]).solve().constraint_prices
         >>> prices.to_dict()  # leverage squared x equity, quote currency, per x of leverage
-        {('LeverageAtMost(1 account, 0.5 and more)', 'a0'): 500.0}
+        {('LeverageAtMost(a0 0.5)', 'a0'): 500.0}
         """
         import pandas as pd
 

@@ -9,6 +9,7 @@ import cvxpy as cp
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.certificates.conic_dual import dual_bound
 from adl_opt.certificates.knapsack import knapsack
 from adl_opt.constraints.base import HOLDS, Constraint
 from adl_opt.constraints.constrained import Constrained, Multipliers, names_of, penalty
@@ -44,14 +45,15 @@ class Nothing(Objective):
 @dataclass(frozen=True)
 class Relaxation:
     """share: of their limits, by which all must be raised before an allocation holds them; negative:
-    the room there is. amount (legs,): that allocation. bound: below the share, proved by the multipliers.
-    conflict: numbers of the constraints that weigh in it.
+    the room there is. amount (legs,): that allocation. bound, conic_bound: below the share, proved by the
+    multipliers, or by the conic dual. conflict: numbers of the constraints that weigh in it.
     """
 
     share: float
     amount: Array
     multipliers: Multipliers
     bound: float
+    conic_bound: float
     conflict: list[int]
 
 
@@ -65,21 +67,22 @@ def least_relaxation(program: "Program", limits: Constrained, event: Event, law:
         rows = [row for each in said for row in each]
         fixed = [program.clearing, *program.symbols.constraints]
         problem = cp.Problem(cp.Minimize(share), [*fixed, *rows])
-        found = _solved(problem)
+        found, bound = _solved(problem)
         values, duals = found.primal_vars, found.dual_vars
         fraction = np.clip(np.asarray(values[program.fraction.id], float).ravel(), 0.0, 1.0)
         multipliers = tuple(tuple(_multiplier(row, duals) for row in each) for each in said)
         dual = Dual(program.shortfall_multipliers(duals), limits=multipliers)
     amount = cleared(event, event.amount_from(fraction))
     m = SymbolsAt(event, law, amount)
-    bounds = [-np.inf]
+    bounds = [-np.inf]  # of knapsacks, which are nearer to a textbook
     for told in (dual, dual.of_limits):
         below = penalty(limits, m, multipliers, told)
         if below is not None:
             bounds.append(-knapsack(event, m, below)[0])
     weight = [sum(float(np.sum(row)) for row in each) for each in multipliers]
     conflict = [j for j, w in enumerate(weight) if w > _COUNTS * max(sum(weight), 1e-300)]
-    return Relaxation(float(np.ravel(values[share.id])[0]), amount, multipliers, max(bounds), conflict)
+    least = float(np.ravel(values[share.id])[0])
+    return Relaxation(least, amount, multipliers, max(bounds), bound, conflict)
 
 
 def refuse_impossible(found: Relaxation, limits: Constrained) -> None:
@@ -90,19 +93,17 @@ def refuse_impossible(found: Relaxation, limits: Constrained) -> None:
     conflict = [names[j] for j in found.conflict] or names
     together = " and ".join(conflict)
     relaxed = [limits.subject_to[j].relaxed(found.share * (1 + _ROUND_UP)) for j in found.conflict]
-    least = " and ".join(str(one) for one in relaxed if one is not None)
-    remedy = (
-        f"the least that is possible{' together' if len(relaxed) > 1 else ''} is {least}"
-        if least and all(one is not None for one in relaxed)
-        else f"its rows lack {figure(found.share, 6)}, in their own units"
-    )
+    known = [str(one) for one in relaxed if one is not None]
+    if known and len(known) == len(relaxed):
+        possible = f"the least that is possible{' together' * (len(known) > 1)} is {' and '.join(known)}"
+        remedy = f"{possible}, limits raised by {figure(100 * found.share, 6)} %"
+    else:
+        remedy = f"raise each limit by {figure(found.share, 6)} of it, or of its rows' unit, at least"
     whose = "their" if len(conflict) > 1 else "its"
-    how = f"proved by {whose} multipliers" if found.bound > HOLDS else "by the conic program"
+    how = "as the conic program says" if found.conic_bound <= HOLDS else "proved by the conic dual"
+    how = f"proved by {whose} multipliers" if found.bound > HOLDS else how
     conflicts = " (they conflict)" if len(conflict) > 1 else ""
-    raise InfeasibleError(
-        f"no allocation of this event holds {together}{conflicts}: {how}; {remedy}, limits raised by "
-        f"{figure(100 * found.share, 6)} %"
-    )
+    raise InfeasibleError(f"no allocation of this event holds {together}{conflicts}: {how}; {remedy}")
 
 
 def _raised(row: Any, constraint: Constraint, event: Event, share: Any, k: int) -> Any:
@@ -130,8 +131,10 @@ def _multiplier(row: Any, duals: Any) -> Array:
     return np.maximum(np.ravel(dual, order="F"), 0.0)
 
 
-def _solved(problem: Any) -> Any:
-    """CVXPY's solution; without its assignment of values, which refuses the rounding of bounded variables."""
+def _solved(problem: Any) -> tuple[Any, float]:
+    """CVXPY's solution, without its assignment of values, which refuses the rounding of bounded variables;
+    and a bound from the conic dual.
+    """
     linear = all(c.is_dcp() and all(a.is_pwl() for a in c.args) for c in problem.constraints)
     last = "it says nothing"
     for name in ("HIGHS", "CLARABEL") if linear else ("CLARABEL",):
@@ -139,11 +142,13 @@ def _solved(problem: Any) -> Any:
         try:
             with filtered("ignore", UserWarning):
                 data, chain, inverse = problem.get_problem_data(name, solver_opts=options)
-                found = chain.invert(chain.solve_via_data(problem, data, solver_opts=dict(options)), inverse)
+                raw = chain.solve_via_data(problem, data, solver_opts=dict(options))
+                found = chain.invert(raw, inverse)
         except (cp.error.SolverError, ValueError) as error:
             last = str(error).splitlines()[0]
             continue
         if found.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return found
+            gap, assumed = dual_bound(data, raw)
+            return found, -np.inf if assumed else found.opt_val - gap
         last = f"it says {found.status}"
     raise SolveError(f"whether an allocation holds the constraints is not told by the solver: {last}")
