@@ -16,8 +16,8 @@ import adl_opt as adl
 PACKAGE = Path(adl.__file__).parent
 STRATA = (
     "errors, arrays, renamed, presented, text, html < inputs, progress, threads, numerics, table "
-    "< data < laws < evaluation < waterfill < objectives | examples < constraints < certificates < methods "
-    "< problem < policies < studies | verification < plots < cli < __main__"
+    "< executors, data < laws < evaluation < waterfill < objectives | examples < constraints < certificates "
+    "< methods < problem < policies < studies | verification < plots < cli < __main__"
 )  # what `,` or `|` stands between is on one level
 LEVEL = {
     name.strip(): number
