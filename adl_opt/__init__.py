@@ -68,9 +68,11 @@ from adl_opt.problem.problem import Problem
 from adl_opt.studies import axioms
 from adl_opt.studies.burden import burden
 from adl_opt.studies.compare import compare
+from adl_opt.studies.frontier import frontier
 from adl_opt.studies.replay.replay import Replay, replay
 from adl_opt.studies.stress import Stress, stress
 from adl_opt.studies.stress_path import stress_path
+from adl_opt.studies.sweep import sweep
 from adl_opt.verification.catalog import load
 from adl_opt.verification.claims import claim, claims, methods_agree, serves_every_law, value_by_hand
 from adl_opt.verification.model import Claim, Model, verify
@@ -78,20 +80,20 @@ from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"
 __all__ = [
-    "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
+    "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
     "Certificate", "Claim", "Constraint", "ConstraintError", "Entropic", "Event", "EventError",
     "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
     "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
     "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
     "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError",
-    "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
+    "MonotoneMeanVariance", "OCE", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
     "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
     "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden",
     "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",
-    "factor_water_filling", "gross_water_filling", "load", "methods_agree", "optimal_range", "policy",
-    "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay",
-    "round_to_lots", "serves_every_law", "stress", "stress_path", "uniform", "value_by_hand", "verify",
-    "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "factor_water_filling", "frontier", "gross_water_filling", "load", "methods_agree", "optimal_range",
+    "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay",
+    "round_to_lots", "serves_every_law", "stress", "stress_path", "sweep", "uniform", "value_by_hand",
+    "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

@@ -5,7 +5,9 @@ conic program; proved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from adl_opt.constraints.base import HOLDS, Constraint, constraints_of
 from adl_opt.constraints.constrained import Constrained, constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import InfeasibleError, ObjectiveError, SolveError
+from adl_opt.executors import check_executor
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.methods.base import Found, Request
@@ -25,15 +28,14 @@ from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.registry import AUTO, NAMES, answer, named
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks
-from adl_opt.objectives.words import unit_of
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
 from adl_opt.problem.panels import problem_panel
 from adl_opt.problem.shadow_prices import price_ranges
-from adl_opt.problem.sweep import line, requirements, units
-from adl_opt.progress import counted, waiting
+from adl_opt.problem.sweep import Line, answered, requirements, swept
+from adl_opt.progress import waiting
 from adl_opt.text import clipped, several, two_lines
-from adl_opt.threads import uncertified
+from adl_opt.threads import uncertified, unheard
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,12 +204,14 @@ class Problem:
         tol: float = TOLERANCE,
         loading: Any = None,
         progress: bool = False,
+        executor: Executor | None = None,
     ) -> pd.DataFrame:
         """The problem solved for one requirement after the other: a table, a line each.
 
         `short`, `long`: asset -> a list of requirements (contracts; lists of one length, numbers are
         repeated), replacing the event's whole requirement as in `solve`; `method`, `tol`, `progress` as
-        there; `loading` as in `factor_water_filling`.
+        there; `loading` as in `factor_water_filling`; `executor` as in `adl.sweep`, which sweeps over
+        anything.
 
         Returns a DataFrame: the requirement (contracts), status, method, objective (its value), gap, shadow
         price by asset (quote currency per contract), highest leverage and, for at most 100 accounts, the
@@ -224,16 +228,17 @@ class Problem:
                15 certified       0.6667
                25 certified       0.1053
         """
-        from adl_opt.table import with_units
-
+        check_executor("sweep", executor)
         factor = (
             None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
         )
         points = list(requirements(short, long))
-        with counted(points, "requirements", progress) as asked:
-            solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in asked)
-            lines = [line(allocation, factor) for allocation in solved]
-        return with_units(lines, units(lines, unit_of(self.objective)))
+        answer = partial(_answer, self, factor, method, tol)
+        return swept(answer, points, executor, "requirements", progress)
+
+    def beside(self, objective: Objective) -> Problem:
+        """Another objective over the same allocations, under the same law."""
+        return Problem(objective, self.event, self.law, subject_to=self.subject_to)
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
@@ -301,6 +306,13 @@ def _not_held(event: Event, c: Certificate, subject_to: tuple[Constraint, ...]) 
         f"no allocation of this event holds {' and '.join(names_of(subject_to))}: the requirement leaves "
         f"nothing to decide, and what it closes {c.proof}"
     )
+def _answer(
+    problem: Problem, factor: OneFactor | None, method: str, tol: float, point: tuple[Any, Any]
+) -> Line:
+    """The line of a sweep for one requirement, (short, long)."""
+    short, long = point
+    with unheard():  # the sweep tells of open gaps
+        return answered(problem.solve(short=short or None, long=long or None, method=method, tol=tol), factor)
 
 
 def _open_gap(allocation: Allocation) -> str:

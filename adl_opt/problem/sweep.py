@@ -1,16 +1,24 @@
-"""A sweep over requirements: what is asked point by point, and the line that tells of each answer."""
+"""Sweeps: what is asked point by point, the line that tells of each answer, and the table of the lines."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, TypeVar
 
 import numpy as np
 
+from adl_opt.arrays import Array
+from adl_opt.data.book import Book
 from adl_opt.data.event import requirement_pairs
 from adl_opt.errors import SolveError
 from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.executors import mapped
 from adl_opt.laws.one_factor import OneFactor
+from adl_opt.objectives.words import unit_of
 from adl_opt.problem.allocation import Allocation
+from adl_opt.threads import uncertified
 
+Point = TypeVar("Point")
+Line = tuple[dict[str, Any], str]  # the columns of one answer, and the unit of its objective
 _MOST_COLUMNS = 100  # accounts whose leverages are shown
 
 
@@ -43,12 +51,48 @@ def line(solved: Allocation, factor: OneFactor | None) -> dict[str, Any]:
     found |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
     found["max leverage"] = float(m.leverage.max())
     accounts = event.book.accounts
-    if len(accounts) <= _MOST_COLUMNS:
-        found |= {f"leverage {account}": float(x) for account, x in zip(accounts, m.leverage)}
-        if factor is not None:
-            leverages = zip(accounts, m.factor_leverage)
-            found |= {f"factor leverage {account}": float(x) for account, x in leverages}
+    found |= {name: float(column[0]) for name, column in leverages(event.book, m.leverage[None]).items()}
+    if factor is not None and len(accounts) <= _MOST_COLUMNS:
+        found |= {f"factor leverage {account}": float(x) for account, x in zip(accounts, m.factor_leverage)}
     return found
+
+
+def leverages(book: Book, leverage: Array) -> dict[str, Array]:
+    """Columns of leverages (lines, n) by account; none where there are more than 100 accounts."""
+    if len(book.accounts) > _MOST_COLUMNS:
+        return {}
+    return {f"leverage {account}": column for account, column in zip(book.accounts, leverage.T)}
+
+
+def swept(
+    answer: Callable[[Point], Line],
+    points: Sequence[Point],
+    executor: Executor | None,
+    what: str,
+    progress: bool,
+    name: Callable[[Point], str] | None = None,
+) -> Any:
+    """A Table of the lines of all answers, here or by an executor; UncertifiedWarning, once, where a gap is
+    open.
+    """
+    from adl_opt.table import with_units
+
+    found = mapped(answer, points, executor, what, progress, name)
+    lines = [columns for columns, _ in found]
+    open_gaps = [k for k, columns in enumerate(lines) if columns["status"] == "uncertified"]
+    if open_gaps:
+        first = open_gaps[0]
+        uncertified(
+            f"not certified: {len(open_gaps)} of {len(lines)} lines, first number {first + 1} with relative "
+            f"gap {lines[first]['gap']:.2g}; what is allocated there is feasible, its optimality is not "
+            "proved (§11)"
+        )
+    return with_units(lines, units(lines, " or ".join(dict.fromkeys(unit for _, unit in found))))
+
+
+def answered(solved: Allocation, factor: OneFactor | None = None) -> Line:
+    """The line of an answer; factor (aligned): its leverages too."""
+    return line(solved, factor), unit_of(solved.objective)
 
 
 def units(lines: list[dict[str, Any]], unit: str) -> dict[str, str]:
