@@ -80,13 +80,13 @@ from adl_opt.waterfill import level as waterfill
 
 __version__ = "0.1.0"
 __all__ = [
-    "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
+    "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
     "Certificate", "Claim", "Constraint", "ConstraintError", "Entropic", "Event", "EventError",
     "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
     "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
     "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
     "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError",
-    "MonotoneMeanVariance", "OCE", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
+    "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
     "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
     "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden",
     "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",

@@ -5,7 +5,7 @@ order.
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from adl_opt.errors import AdlError
@@ -43,8 +43,10 @@ def mapped(
     if executor is None:
         with counted(items, what, progress, name) as walked:
             return [function(item) for item in walked]
-    futures = _submitted(function, items, executor)
+    there, sent = _travelling(function, items, executor)
+    futures: list[Future[Result]] = []
     try:
+        futures += (executor.submit(there, item) for item in sent)
         with counted(list(zip(futures, items)), what, progress, name and (lambda one: name(one[1]))) as pairs:
             return [future.result() for future, _ in pairs]
     except BrokenExecutor as error:
@@ -57,14 +59,14 @@ def mapped(
             future.cancel()
 
 
-def _submitted(
+def _travelling(
     function: Callable[[Item], Result], items: Sequence[Item], executor: Executor
-) -> list[Future[Result]]:
+) -> tuple[Callable[[Any], Result], Sequence[Any]]:
+    """Function and items in the form in which this executor is given them."""
     if isinstance(executor, ThreadPoolExecutor):
-        return [executor.submit(function, item) for item in items]
-    there = _packed(function, "what is asked")
-    sent = [_packed(item, f"item {number} of {len(items)}") for number, item in enumerate(items, 1)]
-    return [executor.submit(_unpacked_call, there, item) for item in sent]
+        return function, items
+    there = partial(_unpacked_call, _packed(function, "what is asked"))
+    return there, [_packed(item, f"item {number} of {len(items)}") for number, item in enumerate(items, 1)]
 
 
 def _packed(thing: object, what: str) -> bytes:

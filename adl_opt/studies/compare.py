@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import relative_gap
 from adl_opt.constraints.base import HOLDS, Constraint, constraints_of, violation_of
@@ -14,6 +18,7 @@ from adl_opt.constraints.constrained import names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError
 from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.executors import check_executor, mapped
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -22,9 +27,7 @@ from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
 from adl_opt.objectives.words import unit_of
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.registry import default_policies, policy
-from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.problem import Problem
-from adl_opt.progress import counted
 from adl_opt.studies.burden import bearing
 from adl_opt.threads import unheard
 
@@ -42,6 +45,7 @@ def compare(
     *,
     subject_to: Iterable[Constraint] = (),
     progress: bool = False,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """Policies beside the optimum of each measure: what they cost, and who bears it; a table.
 
@@ -51,7 +55,7 @@ def compare(
       margin)
     - `measures`: objectives (default: MaxLeverage and, with a law, ExpectedLoss, else LeverageSquare)
     - `subject_to`: constraints beside clearing, as of Problem: the optima hold them
-    - `progress`: a bar on a terminal
+    - `progress`: a bar on a terminal; `executor`: as in `sweep`, a policy or measure each
 
     Returns a DataFrame, a row a policy and a row "optimum of ..." a measure. For each measure: its value
     (quote currency, or x of equity), "... excess" above the proved lower bound (what the rule costs at most,
@@ -72,6 +76,7 @@ def compare(
     """
     from adl_opt.table import with_units
 
+    check_executor("compare", executor)
     if not isinstance(event, Event):
         raise AdlError(f"compare takes an Event first, then a law, not {type(event).__name__}")
     check_law("compare", law)
@@ -89,21 +94,17 @@ def compare(
             "__str__ that tells them apart"
         )
     aligned, limits = None if law is None else law.for_book(event.book), constraints_of(subject_to)
-    with counted(chosen, "policies", progress, named) as rules_:
-        rows = [(named(rule), applied(rule, event)) for rule in rules_]
-    bounds: dict[str, float] = {}
-    with unheard(), counted(wanted, "the optimum of", progress, str) as asked:  # the gap stands in the table
-        for measure in asked:
-            # A measure that can only be valued has the bound of one below it, and no optimum to show.
-            under = measure.lower_bound_objective()
-            best = Problem(measure if under is None else under, event, law, subject_to=limits).solve()
-            bounds[str(measure)] = -np.inf if best.certificate.bound is None else best.certificate.bound
-            if under is None or str(under) not in names:
-                rows.append((f"optimum of {measure if under is None else under}", best))
-    lines = [
-        _line(name + _violated(limits, event, aligned, allocation), allocation, wanted, aligned, bounds)
-        for name, allocation in rows
+    rows = mapped(partial(_by_policy, event), chosen, executor, "policies", progress, named)
+    optimum = partial(_by_measure, event, law, limits)
+    optima = mapped(optimum, wanted, executor, "the optimum of", progress, str)
+    bounds = {name: bound for name, (_, bound) in zip(names, optima)}
+    # What is minimised in place of a measure that can only be valued has no row of its own if it is one too.
+    rows += [
+        replace(row, name=f"optimum of {row.name}")
+        for name, (row, _) in zip(names, optima)
+        if row.name == name or row.name not in names
     ]
+    lines = mapped(partial(_line, event, wanted, aligned, limits, bounds), rows, executor)
     units = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
     units |= {f"{one} gap": "fraction of the value" for one in wanted}
     shares = {"top tenth bears": "fraction closed", "Gini": "fraction, 0: all alike"}
@@ -115,33 +116,59 @@ def compare(
     return table
 
 
-def _violated(limits: tuple[Constraint, ...], event: Event, law: Law | None, allocation: Allocation) -> str:
+def _violated(limits: tuple[Constraint, ...], m: SymbolsAt) -> str:
     """The constraints that an allocation violates, in words to stand after its name."""
-    m = SymbolsAt(event, law, allocation.amount)
     names = [name for name, one in zip(names_of(limits), limits) if violation_of(one, m) > HOLDS]
     return f" (violates {', '.join(names)})" if names else ""
 
 
+@dataclass(frozen=True, eq=False)
+class _Row:
+    """An allocation by its name: amount (legs,) contracts, and who bears it; it travels between processes."""
+
+    name: str
+    amount: Array
+    bears: dict[str, float]
+
+
+def _by_policy(event: Event, rule: Policy) -> _Row:
+    allocation = applied(rule, event)
+    return _Row(named(rule), allocation.amount, bearing(allocation))
+
+
+def _by_measure(
+    event: Event, law: Law | None, limits: tuple[Constraint, ...], measure: Objective
+) -> tuple[_Row, float]:
+    """The optimum of a measure and its bound; for one that can only be valued, of one below it."""
+    under = measure.lower_bound_objective() or measure
+    with unheard():  # the gap stands in the table
+        best = Problem(under, event, law, subject_to=limits).solve()
+    bound = -np.inf if best.certificate.bound is None else best.certificate.bound
+    return _Row(str(under), best.amount, bearing(best)), bound
+
+
 def _line(
-    name: str,
-    allocation: Allocation,
+    event: Event,
     measures: Sequence[Objective],
     law: Law | None,
+    limits: tuple[Constraint, ...],
     bounds: dict[str, float],
+    row: _Row,
 ) -> dict[str, Any]:
     """What an allocation costs by each measure, its excess and gap above the bounds, and who bears it."""
+    violated = _violated(limits, SymbolsAt(event, law, row.amount))
+    name, broken = row.name + violated, False
     line: dict[str, Any] = {"policy": name}
-    event, broken, violated = allocation.event, False, " (violates " in name
     for measure in measures:
-        c = assess(measure, event, law, allocation.amount).certificate
+        c = assess(measure, event, law, row.amount).certificate
         line[str(measure)], bound = c.value, bounds[str(measure)]
         broken = c.status == "infeasible"
-        outside = broken or violated
+        outside = broken or bool(violated)
         line[f"{measure} excess"] = np.nan if outside else max(c.value - bound, 0.0)
         line[f"{measure} gap"] = np.nan if outside else relative_gap(c.value, bound, c.floor)
     if broken:  # it does not clear, or leaves its box: its values are those of another problem
         line["policy"] = f"{name} (infeasible)"
-    return line | bearing(allocation)
+    return line | row.bears
 
 
 def check_law(caller: str, law: object) -> None:

@@ -1,8 +1,8 @@
 """The Pareto frontier of two objectives: proved from within by allocations, from without by bounds of their
 weighted sums.
 
-Whatever weights were solved, no allocation of objectives f and g lies below the lines f + weight x g = bound;
-whatever allocations were found, mixtures of neighbours are allocations, no higher than the chord between them.
+Whatever weights were solved, no allocation has f + weight x g below the bound of that sum; whatever
+allocations were found, mixtures of neighbours are allocations, no higher than the chord between them.
 """
 
 from __future__ import annotations
@@ -52,26 +52,30 @@ def frontier(
     - `tol`: the gap up to which a point is certified; `progress`: a bar on a terminal
     - `executor`: as in `sweep`
 
-    Weighted sums of the two are minimised, each between the two neighbours that leave most undecided; where
-    the frontier is proved to be straight, mixtures of its ends fill it.
+    Weighted sums of the two are minimised, where the frontier is least known first; where it is proved to be
+    straight, mixtures of its ends fill it.
 
-    Returns a DataFrame, a line a point, from the least of the problem's objective to the least of the other:
-    the value of each (columns named after them), the `weight` at which the point minimises
-    `objective + weight * other`, which is the slope there (infinite: `other` alone), and three proven gaps. `gap`: no allocation is lower in both by more
-    than this; "<name> gap": none is lower in that one, and not higher in the other, by more. Each is a
-    fraction of the value or, if that is larger, of the range of the frontier. `status` is "certified" where
-    `gap` is at most `tol`. Then the gross leverage of each account, of at most 100. One line where one
-    allocation is best for both; fewer than `points` where nothing is left to be told apart.
-    `attrs["frontier"]` holds the two names. An UncertifiedWarning tells of points that are not proved.
-    Raises AdlError for bad arguments and for objectives that can only be valued.
+    Returns a DataFrame, a line a point, from the least of the problem's objective to the least of `other`:
+    both values, in columns named after them (`attrs["frontier"]` holds the names); the `weight` at which the
+    point minimises `objective + weight * other`, the slope there (infinite: `other` alone); `status`; three
+    proven gaps, fractions of the value or, if that is larger, of the range on the frontier; and the gross
+    leverage of each of at most 100 accounts. `gap`: no allocation is lower in both by more, "certified" up to
+    `tol`; "<name> gap": none is lower in that one by more without being higher in the other. One line alone
+    where one allocation is best for both. An UncertifiedWarning tells of points that are not proved. Raises
+    AdlError for bad arguments and objectives that can only be valued, LawError for one that needs another
+    law.
 
-    Source: THEORY 6 (bounds of weighted sums).
+    Source: THEORY 6 (bounds of the weighted sums).
 
-    >>> problem = adl.Problem(adl.MaxLeverage(), adl.examples.paper(), adl.LogNormal(
-    ...     [0.6, 0.75], 0.85, 10 / 365).quadrature(8))
-    >>> table = adl.frontier(problem, adl.ExpectedLoss(), points=5)
-    >>> table[["MaxLeverage", "ExpectedLoss", "status"]].round(2)
-    XX
+    >>> law = adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(6)
+    >>> problem = adl.Problem(adl.ExpectedLoss(), adl.examples.paper(), law)
+    >>> adl.frontier(problem, adl.MaxLeverage(), points=4)[["ExpectedLoss", "MaxLeverage", "status"]].round(2)
+      ExpectedLoss MaxLeverage status
+    quote currency x of equity
+          1,815.44         7.1 certified
+          2,078.35        6.24 certified
+          3,276.19         5.2 certified
+          4,493.33         4.7 certified
     """
     _check(problem, other, points, executor)
     check_tolerance(tol)
@@ -84,7 +88,7 @@ def frontier(
     if (both := _best_for_both(task, ends, ends)) is not None:
         return _table(task, [both.node], _proofs_of_one(task, both, ends))
     ends, lines = _proper_ends(task, ends, solved)
-    if (both := _best_for_both(task, ends, lines)) is not None:
+    if (both := _best_for_both(task, [*ends, *lines[2:]], lines)) is not None:
         return _table(task, [both.node], _proofs_of_one(task, both, lines))
     curve = Sandwich(ends[0].node, ends[1].node, [one.line for one in lines], tol)
     while wanted := curve.next_chords(points - len(curve.nodes)):
@@ -99,9 +103,13 @@ def frontier(
 def _check(problem: object, other: object, points: object, executor: object) -> None:
     check_executor("frontier", executor)
     if not isinstance(problem, Problem):
-        raise AdlError(f"frontier takes a Problem first, then another objective, not {type(problem).__name__}")
+        raise AdlError(
+            f"frontier takes a Problem first, then another objective, not {type(problem).__name__}"
+        )
     if not isinstance(other, Objective):
-        hint = f"; write {other.__name__}()" if isinstance(other, type) and issubclass(other, Objective) else ""
+        hint = (
+            f"; write {other.__name__}()" if isinstance(other, type) and issubclass(other, Objective) else ""
+        )
         raise AdlError(f"the other objective of a frontier is an Objective, not {str(other)[:40]!r}{hint}")
     check_hooks(other)
     if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 2:
@@ -154,12 +162,19 @@ class Task:
 
     def proved(self, k: int, node: Node, least: Certificate) -> Certificate:
         """The certificate of one of both at a node, with the bound of its minimum."""
-        own = assess(self.both[k], self.problem.event, self.problem.law, node.amount, tolerance=self.tolerance)
+        own = assess(
+            self.both[k], self.problem.event, self.problem.law, node.amount, tolerance=self.tolerance
+        )
         return with_bound(own.certificate, least, self.tolerance)
 
 
 def _best_for_both(task: Task, candidates: Sequence[Solved], ends: Sequence[Solved]) -> Solved | None:
-    """The first of the candidates that is proved to be best for f and for g, or next to it."""
+    """The first of the candidates that is proved to be best for f and for g, or next to it; or an end that is
+    as good as the other in both.
+    """
+    for one, other in (candidates[:2], candidates[1::-1]):
+        if all(mine <= its for mine, its in zip(one.node.values, other.node.values)):
+            return one
     for one in candidates:
         proofs = [task.proved(k, one.node, ends[k].certificate) for k in (0, 1)]
         if all(proof.status in _GOOD for proof in proofs):
@@ -170,8 +185,8 @@ def _best_for_both(task: Task, candidates: Sequence[Solved], ends: Sequence[Solv
 def _proper_ends(
     task: Task, ends: list[Solved], solved: Callable[[list[float]], list[Solved]]
 ) -> tuple[list[Solved], list[Solved]]:
-    """(the ends, all that was solved, the first two as they were): of the optima of each objective one that is
-    best for the other too, found at a weight too small to cost what is not proved.
+    """(the ends, all that was solved, first the ends given): of the optima of each objective one that is best
+    for the other, found at a weight too small to cost what is not proved.
     """
     (f_low, g_high), (f_high, g_low) = (end.node.values for end in ends)
     small = _ENDS * task.tolerance
@@ -212,11 +227,14 @@ def _table(task: Task, nodes: list[Node], gaps: Array) -> pd.DataFrame:
     if not good.all():
         uncertified(
             f"not certified: {(~good).sum()} of {len(nodes)} points of the frontier, first number "
-            f"{int(np.argmin(good)) + 1} with gap {gaps[np.argmin(good), 0]:.2g}; each is feasible, that none "
-            "is lower in both is not proved (§11)"
+            f"{int(np.argmin(good)) + 1} with gap {gaps[np.argmin(good), 0]:.2g}; each is feasible, that "
+            "none is lower in both is not proved (§11)"
         )
     columns = dict(zip(names, np.array([node.values for node in nodes]).T))
-    columns |= {"weight": [node.weight for node in nodes], "status": np.where(good, "certified", "uncertified")}
+    columns |= {
+        "weight": [node.weight for node in nodes],
+        "status": np.where(good, "certified", "uncertified"),
+    }
     columns |= dict(zip(("gap", *(f"{name} gap" for name in names)), gaps.T))
     leverage = leverages(task.problem.event.book, np.array([task.at(node.amount).leverage for node in nodes]))
     known = dict(zip(names, units)) | {"weight": f"{units[0]} per {units[1]}"}

@@ -16,7 +16,7 @@ _ROUND = 0.25  # of the widest gap: chords less uncertain wait for another round
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A point of the curve: where (legs,) contracts are closed, (f, g) there, and the weight that led to it."""
+    """A point of the curve: contracts closed (legs,), (f, g) there, and the weight that led to it."""
 
     amount: Array
     values: tuple[float, float]
@@ -62,7 +62,7 @@ class Sandwich:
         return False
 
     def pieces(self, points: int) -> list[int]:
-        """Into how many equal pieces each chord is cut, so that there are so many points, as even as can be."""
+        """Into how many equal pieces each chord is cut, so that there are so many points, evenly."""
         ends = np.array([self._unit(node) for node in self.nodes])
         length, cut = np.hypot(*np.diff(ends, axis=0).T), np.ones(len(ends) - 1, dtype=int)
         for _ in range(points - len(ends)):

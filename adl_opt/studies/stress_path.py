@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,7 @@ from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError, EventError
+from adl_opt.executors import check_executor, mapped
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.proportional import pro_rata
 from adl_opt.policies.water_filling import gross_water_filling, water_filling
@@ -32,13 +35,14 @@ def stress_path(
     *,
     meant: bool = False,
     progress: bool = False,
+    executor: Executor | None = None,
 ) -> pd.DataFrame:
     """What a price path costs the exchange under each policy: `stress`, step by step.
 
     - `book`, `fund`, `meant`: as of `stress`
     - `moves`: a DataFrame, a row a step, a column an asset, relative moves
     - `policies`: as of `compare` (default: water-filling, of gross leverage in cross margin, and pro rata)
-    - `progress`: a bar on a terminal
+    - `progress`: a bar on a terminal; `executor`: as in `sweep`, a policy each
 
     The state is carried forward: in every step the book is marked, the insolvent leave (the fund pays their
     deficit, then the exchange), and the policy closes solvent positions at mark: equities stay, positions
@@ -63,6 +67,7 @@ def stress_path(
 
     from adl_opt.table import with_units
 
+    check_executor("stress_path", executor)
     need_solvent(book)
     if not isinstance(moves, pd.DataFrame) or not len(moves):
         raise EventError(
@@ -85,11 +90,8 @@ def stress_path(
             f"two policies are named {next(n for n in names if names.count(n) > 1)!r}; give each its own "
             "__name__"
         )
-    money, rows = checked_fund(fund), []
-    with counted(chosen, "the path under", progress, named) as policies_:
-        for policy in policies_:
-            with counted(steps, "steps") as walk:
-                rows.append(_walked(book, walk, policy, money))
+    walk = partial(_walked, book, steps, checked_fund(fund))
+    rows = mapped(walk, chosen, executor, "the path under", progress, named)
     contracts = np.array([closed for _, closed in rows])
     lines = [line for line, _ in rows]
     for k in np.flatnonzero(contracts.any(axis=0)) if rows else ():
@@ -100,6 +102,13 @@ def stress_path(
 
 
 def _walked(
+    start: Book, steps: Sequence[Array], fund: float, policy: Policy
+) -> tuple[dict[str, float], Array]:
+    with counted(steps, "steps") as walk:
+        return _after(start, walk, policy, fund)
+
+
+def _after(
     start: Book, steps: Iterable[Array], policy: Policy, fund: float
 ) -> tuple[dict[str, float], Array]:
     book: Book | None = start

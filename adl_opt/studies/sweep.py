@@ -55,9 +55,14 @@ def sweep(
     >>> def build(level, hours):
     ...     law = adl.LogNormal([0.6, 0.75], 0.85, hours / 8760).quadrature(6)
     ...     return adl.Problem(adl.CVaR(level), adl.examples.paper(), law)
-    >>> table = adl.sweep(build, level=[0.9, 0.99], hours=[24, 240])
+    >>> table = adl.sweep(build, level=[0.9, 0.99], hours=[240, 720])
     >>> table[["level", "hours", "status", "objective"]].round(2)
-    XX
+    level hours status         objective
+                          quote currency
+      0.9   240 certified       18,154.4
+      0.9   720 certified        291,949
+     0.99   240 certified        172,209
+     0.99   720 certified        789,646
     """
     check_executor("sweep", executor)
     check_tolerance(tol)
@@ -88,7 +93,9 @@ def _listed(name: str, given: Any) -> list[Any]:
 def _points(values: dict[str, list[Any]], zipped: bool) -> list[dict[str, Any]]:
     """The parameters of each line."""
     if not values:
-        raise AdlError("nothing to sweep over: give lists by the names of build's parameters, level=[0.9, 0.95]")
+        raise AdlError(
+            "nothing to sweep over: give lists by the names of build's parameters, level=[0.9, 0.95]"
+        )
     lengths = {name: len(one) for name, one in values.items()}
     if zipped and len(set(lengths.values())) > 1:
         first, count = next(iter(lengths.items()))
@@ -111,9 +118,7 @@ def _check_names(build: Callable[..., Problem], point: dict[str, Any]) -> None:
         signature.bind(**point)
     except TypeError as error:
         takes = several(signature.parameters, 8) or "nothing"
-        raise AdlError(
-            f"build cannot be called with {', '.join(point)}: {error}; it takes {takes}"
-        ) from None
+        raise AdlError(f"build cannot be called with {', '.join(point)}: {error}; it takes {takes}") from None
 
 
 def _answer(build: Callable[..., Problem], method: str, tol: float, point: dict[str, Any]) -> Line:

@@ -4,9 +4,12 @@ beside what was realized (see state.py).
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +17,7 @@ from adl_opt import html
 from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.waves import Waves
 from adl_opt.errors import AdlError, EventError
+from adl_opt.executors import check_executor, mapped
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
@@ -147,6 +151,7 @@ def replay(
     measures: Sequence[Objective] | None = None,
     prove: bool = False,
     progress: bool = True,
+    executor: Executor | None = None,
 ) -> Replay:
     """Each policy on every wave of a real event, on its own carried-forward state, beside what was realized.
 
@@ -157,7 +162,8 @@ def replay(
       "<measure> gap" is the relative distance to the proved optimum of that wave on the policy's own state:
       in isolated margin always, in cross margin if `prove` (a solve a wave and policy), nan otherwise and
       after two events
-    - `progress`: a bar on a terminal, where it takes longer than a second
+    - `progress`: a bar on a terminal, where it takes longer than a second; `executor`: as in `sweep`, a
+      policy each
 
     Returns a Replay; `adl_opt/studies/replay/state.py` says how state is carried, and what is ignored. Raises
     EventError for accounts without positive equity (§8), SolveError naming the wave where a policy fails,
@@ -169,41 +175,80 @@ def replay(
     """
     from adl_opt.table import with_units
 
+    check_executor("replay", executor)
     _check(waves)
     check_law("replay", law)
     chosen = _chosen(waves, rules("replay", policies, measures))
     wanted = list(measures) if measures is not None else [] if law is None else [ExpectedLoss()]
     aligned = None if law is None else law.for_book(waves)
-    tape = Tape(waves)
-    states = {name: State(len(tape.legs)) for name in chosen}
-    lines, required = [], []
-    closed: dict[str, list[tuple[Index, Array]]] = {name: [] for name in chosen}
-    with counted(range(len(waves.labels)), "replaying waves", progress) as numbers:
-        for w in numbers:
-            tape.turn(w)
-            need = tape.required()
-            missing: dict[str, Array] = {}
-            for name, policy in chosen.items():
-                done = states[name].step(
-                    tape, f"{name} in wave {waves.labels[w]}", policy, need, aligned, wanted, prove
-                )
-                missing[name] = done.missing
-                lines.append({"wave": waves.labels[w], "policy": name, **done.line})
-                hit = np.flatnonzero(done.closed)
-                closed[name].append((tape.seen[hit], done.closed[hit]))
-            required += _required(waves, w, need, missing)
+    walk = partial(_walked, waves, aligned, wanted, prove)
+    if executor is None:
+        steps = walk(chosen, progress)
+    else:
+        alone = [{name: policy} for name, policy in chosen.items()]
+        apart = mapped(walk, alone, executor, "replaying policies", progress, ", ".join)
+        steps = [dict(ChainMap(*wave)) for wave in zip(*apart)]
+    lines = [
+        {"wave": label, "policy": name, **wave[name].line}
+        for label, wave in zip(waves.labels, steps)
+        for name in chosen
+    ]
+    required = [
+        line
+        for label, wave in zip(waves.labels, steps)
+        for line in _required(waves, label, {name: wave[name] for name in chosen})
+    ]
+    closed = {name: [wave[name].closed for wave in steps] for name in chosen}
     frame = with_units(lines, UNITS | {str(measure): unit_of(measure) for measure in wanted})
     contracts = {name: "contracts" for line in required for name in line if name.startswith("missing ")}
     asked = with_units(required, {"required": "contracts", **contracts})
-    return Replay(waves, frame, asked, closed, tape.legs)
+    return Replay(waves, frame, asked, closed, Tape(waves).legs)
 
 
-def _required(waves: Waves, w: int, need: Array, missing: dict[str, Array]) -> list[dict[str, Any]]:
-    """A line a side and asset of wave number w: what was required, and what each policy left missing."""
-    lines = []
+class _Step(NamedTuple):
+    """One policy in one wave: its line, what it closed (numbers of legs, contracts), what was required and
+    what it misses, (2, d) contracts; it travels between processes.
+    """
+
+    line: dict[str, Any]
+    closed: tuple[Index, Array]
+    need: Array
+    missing: Array
+
+
+def _walked(
+    waves: Waves,
+    law: Law | None,
+    measures: list[Objective],
+    prove: bool,
+    policies: dict[str, Policy | None],
+    progress: bool | None = None,
+) -> list[dict[str, _Step]]:
+    """What each policy does, wave by wave."""
+    tape = Tape(waves)
+    states = {name: State(len(tape.legs)) for name in policies}
+    steps = []
+    with counted(range(len(waves.labels)), "replaying waves", progress) as numbers:
+        for w in numbers:
+            tape.turn(w)
+            need, wave = tape.required(), {}
+            for name, policy in policies.items():
+                where = f"{name} in wave {waves.labels[w]}"
+                done = states[name].step(tape, where, policy, need, law, measures, prove)
+                hit = np.flatnonzero(done.closed)
+                wave[name] = _Step(done.line, (tape.seen[hit], done.closed[hit]), need, done.missing)
+            steps.append(wave)
+    return steps
+
+
+def _required(waves: Waves, label: Any, steps: dict[str, _Step]) -> list[dict[str, Any]]:
+    """A line a side and asset of a wave: what was required, and what each policy left missing."""
+    lines, need = [], steps[REALIZED].need
     for side, asset in zip(*np.nonzero(need)):
-        said = {"wave": waves.labels[w], "asset": waves.assets[asset], "side": ("short", "long")[side]}
-        short = {f"missing {name}": left[side, asset] for name, left in missing.items() if name != REALIZED}
+        said = {"wave": label, "asset": waves.assets[asset], "side": ("short", "long")[side]}
+        short = {
+            f"missing {name}": step.missing[side, asset] for name, step in steps.items() if name != REALIZED
+        }
         lines.append({**said, "required": need[side, asset], **short})
     return lines
 
