@@ -10,7 +10,7 @@ import numpy as np
 import adl_opt as adl
 from adl_opt.verification import catalog
 
-from . import scale, theirs, verbs
+from . import frontiers, scale, theirs, verbs
 from .kinds import Headline, Spec
 from .verbs import Case, Contender
 
@@ -151,6 +151,7 @@ SPECS = (
         if adl.load(name).objective.lower_bound_objective() is None
     ),
     *BUILDER,
+    *frontiers.specs(_paper),
     *scale.SCALE,
 )
 
@@ -177,6 +178,7 @@ HEADLINES = (
         **_AGAIN | {"at_most": 10.0},
     ),
     *scale.HEADLINES,
+    *frontiers.HEADLINES,
     Headline(
         text="adl_opt over the published dual ascent",
         spec="published approach",

@@ -87,7 +87,7 @@ STUDIES = {
     "compare": lambda executor: adl.compare(
         PAPER,
         LAW,
-        {"pro rata": own_pro_rata, "halves": lambda event: adl.uniform(event)},
+        {"pro rata": own_pro_rata, "typed": lambda event: adl.uniform(event.with_requirement(event.short))},
         [adl.ExpectedLoss(), adl.MeanVariance(1e-6), Mine(3)],
         executor=executor,
     ),

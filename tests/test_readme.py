@@ -33,6 +33,7 @@ SAYS = {
     "from_a_shock": ("50", "75", "165", "2"),
     "real_events": ("realized", "gross_water_filling"),
     "scale": ("certified by separable",),
+    "sweeps": ("2,317.8", "4.70043"),
     "certificates": ("2,212.6459", "0.52"),
     "command_line": (),
 }

@@ -1,5 +1,5 @@
-"""The Pareto frontier: every point held against programs written by hand that limit one objective and minimise
-the other, and against allocations at random.
+"""The Pareto frontier: every point held against programs written by hand that limit one objective and
+minimise the other, and against allocations at random.
 """
 
 import cvxpy as cp
@@ -149,7 +149,7 @@ def test_the_end_of_an_objective_with_many_optima_is_the_best_of_them():
     event = adl.Event(books.book([*rows, ("d", "Z", 90.0, 1.0, 10.0)]), short={"X": 5.0})
     law = adl.Scenarios([[1.5, 1.5], [-0.5, -0.5]], meant=True)
     table = adl.frontier(adl.Problem(adl.MaxLeverage(), event, law), adl.ExpectedLoss(), points=4)
-    names, values = checked(table)
+    _, values = checked(table)
     least = Hand(event, law).least("ExpectedLoss", "MaxLeverage", 9.0, 1.0)
     assert values[0] == pytest.approx([9.0, least], rel=TOL.gap)
     assert len(table) == 1  # with d's leverage given, the least loss is allowed
