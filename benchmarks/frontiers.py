@@ -28,7 +28,7 @@ def frontier(case: Case) -> Contender:
 
 
 def limits(case: Case) -> Contender:
-    """The least loss below each of twenty limits on the highest leverage, through HiGHS; nothing is proved."""
+    """The least loss below each of twenty limits on the highest leverage, through HiGHS; not proved."""
     data, event = dense(case), case.event(0)
     book = event.book
     ends = adl.frontier(adl.Problem(case.objective, event, case.law), adl.MaxLeverage(), 2)["MaxLeverage"]

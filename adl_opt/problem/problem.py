@@ -306,6 +306,8 @@ def _not_held(event: Event, c: Certificate, subject_to: tuple[Constraint, ...]) 
         f"no allocation of this event holds {' and '.join(names_of(subject_to))}: the requirement leaves "
         f"nothing to decide, and what it closes {c.proof}"
     )
+
+
 def _answer(
     problem: Problem, factor: OneFactor | None, method: str, tol: float, point: tuple[Any, Any]
 ) -> Line:
