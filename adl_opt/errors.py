@@ -75,8 +75,9 @@ class ConstraintError(AdlError):
 
 
 class InfeasibleError(SolveError):
-    """No allocation of the event holds the constraints; it says which of them conflict, and the least that
-    their limits would have to be raised.
+    """No allocation of the event holds the constraints.
+
+    It says which of them conflict, and the least that their limits would have to be raised.
 
     >>> adl.Problem(adl.LeverageSquare(), adl.examples.paper(), subject_to=[adl.LeverageAtMost(1)]).solve()
     Traceback (most recent call last):

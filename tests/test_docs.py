@@ -67,7 +67,7 @@ def test_every_public_name_is_a_click_from_the_index(site):
 
 def test_signatures_are_as_written_and_their_types_are_links(site):
     page = re.sub(r"<[^>]+>", "", read(site, "reference/problem.html"))
-    assert "adl.Problem(objective: Objective, event: Event, law: Law | None = None)" in page
+    assert "adl.Problem(\n    objective: Objective,\n    event: Event,\n    law: Law | None = None," in page
     assert 'href="data.html#Event">Event</a>' in read(site, "reference/problem.html")
     long = re.sub(r"<[^>]+>", "", read(site, "reference/laws.html"))
     assert "    *,\n    meant: bool = False,\n)" in long or "*, meant: bool = False)" in long

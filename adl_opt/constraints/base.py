@@ -36,16 +36,13 @@ class Constraint(metaclass=Presented):
 
     Source: THEORY 11.3.
 
-    >>> class NetAtMost(adl.Constraint):  # of each account's net notional left, x of equity
-    ...     def __init__(self, most): self.most = most
-    ...     def express(self, m): return abs(m.exposure.sum(axis=1)) <= self.most * m.equity
-    ...     def violation(self, m):
-    ...         net = np.abs(m.exposure.sum(axis=1)) / m.equity
-    ...         return max(0.0, (net / self.most - 1).max())
-    >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(8)
-    >>> problem = adl.Problem(adl.ExpectedLoss(), event, law, subject_to=[NetAtMost(2.9)])
-    >>> problem.solve().certificate.status
-    'certified'
+    >>> class NobodyWhole(adl.Constraint):  # nine tenths of a position may be closed
+    ...     def express(self, m): return m.fraction <= 0.9
+    ...     def violation(self, m): return max(0.0, m.fraction.max() / 0.9 - 1)
+    >>> event = adl.examples.shorts([10, 10, 2], [500, 4000, 50], 15, price=100)
+    >>> allocation = adl.Problem(adl.LeverageSquare(), event, subject_to=[NobodyWhole()]).solve()
+    >>> allocation.certificate.status, allocation.amount.max().round(4).item()
+    ('certified', 9.0)
     """
 
     _hooks = ("minorant", "ends", "group_caps", "measured", "relaxed", "rows", "check", "prices")

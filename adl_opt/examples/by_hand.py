@@ -199,8 +199,9 @@ def apart(event: Event, one: Array, other: Array) -> Array:
 def least_loss(
     event: Event, moves: ArrayLike, low: ArrayLike = 0.0, most: Sequence[tuple[ArrayLike, float]] = ()
 ) -> float:
-    """The least of the total losses of several moves together, quote currency, that isolated accounts can be
-    left with: a linear program that knows no theorem.
+    """The least that isolated accounts can lose in several moves together, quote currency.
+
+    A linear program that knows no theorem.
 
     `moves` (S, d) or (S,): relative moves; `low` (legs,): the least that each leg closes, contracts; `most`:
     pairs (weights (legs,), limit) of linear constraints weights . closed <= limit. One allocation is optimal

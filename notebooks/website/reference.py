@@ -20,6 +20,7 @@ FOLDERS = {  # in the order in which one meets them
     "data": "What comes in: books, events, waves",
     "laws": "How prices may move",
     "objectives": "What is minimised",
+    "constraints": "What an allocation must hold beside clearing",
     "problem": "The sentence and its answer",
     "certificates": "How an allocation is proved",
     "policies": "Rules that need no optimisation",
