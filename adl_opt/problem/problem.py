@@ -16,8 +16,8 @@ from adl_opt.constraints.base import HOLDS, Constraint, constraints_of
 from adl_opt.constraints.constrained import Constrained, constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import InfeasibleError, ObjectiveError, SolveError
-from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.one_factor import OneFactor
+from adl_opt.laws.base import Law
+from adl_opt.laws.one_factor import factor_of
 from adl_opt.methods.base import Found, Request
 from adl_opt.methods.closed_form import ClosedForm
 from adl_opt.methods.conic.agreement import doubted
@@ -226,14 +226,12 @@ class Problem:
         """
         from adl_opt.table import with_units
 
-        factor = (
-            None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
-        )
+        factor = None if loading is None else factor_of(self.event.book, loading)
         points = list(requirements(short, long))
         with counted(points, "requirements", progress) as asked:
             solved = (self.solve(short=s or None, long=l or None, method=method, tol=tol) for s, l in asked)
             lines = [line(allocation, factor) for allocation in solved]
-        return with_units(lines, units(lines, unit_of(self.objective)))
+        return with_units(lines, units(lines, unit_of(self.objective, self.event.book.currency)))
 
     def optima(self, best: Allocation) -> Optima:
         """What else is optimal, given an optimum of this problem."""
