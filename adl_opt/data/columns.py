@@ -284,4 +284,5 @@ def _encoded(array: Any) -> Any:
     try:
         return array.dictionary_encode()
     except pa.ArrowException:
-        return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string()).dictionary_encode()
+        said = [None if value is None else str(value) for value in array.to_pylist()]
+        return pa.array(said, pa.string()).dictionary_encode()

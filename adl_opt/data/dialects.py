@@ -63,8 +63,8 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "okx": Dialect(
         "OKX", "instId pos",
-        {"asset": "instId", "position": "pos", "price": "markPx", "entry_price": "avgPx", "equity": "eq totalEq",
-         "initial_margin": "imr", "maintenance_margin": "mmr", "profit": "upl"},
+        {"asset": "instId", "position": "pos", "price": "markPx", "entry_price": "avgPx",
+         "equity": "eq totalEq", "initial_margin": "imr", "maintenance_margin": "mmr", "profit": "upl"},
         counted="all", symbol=r"(?P<coin>[A-Z0-9]+)-USD-(SWAP|\d{6})",
     ),
     "hyperliquid": Dialect(

@@ -53,7 +53,8 @@ def exported(book: pd.DataFrame, dialect: str) -> pd.DataFrame:
     elif dialect == "okx":
         columns = {
             "uid": book["account"], "instId": book["asset"] + "-USDT-SWAP", "instType": "SWAP",
-            "pos": book["contracts"].abs(), "posSide": np.where(short, "short", "long"), "ctVal": book["size"],
+            "pos": book["contracts"].abs(), "posSide": np.where(short, "short", "long"),
+            "ctVal": book["size"],
             "ctMult": 1, "ctType": "linear", "settleCcy": "USDT", "avgPx": book["entry_price"],
             "markPx": book["price"], "eq": book["equity"], "mgnMode": "cross",
         }  # fmt: skip

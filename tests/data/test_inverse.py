@@ -1,5 +1,7 @@
 """Coin-margined contracts: exact, in coin, and said so in every table."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,7 +57,8 @@ def test_every_table_says_the_coin(tmp_path):
     for table in tables:
         units = [unit for unit in table.attrs["units"].values() if not unit.startswith("as quoted")]
         assert not [unit for unit in units if "quote currency" in unit], units
-    said = (repr(BOOK), repr(allocation), allocation.explain("h"), adl.stress(BOOK, {"BTCUSD": 0.5}).summary())
+    stressed = adl.stress(BOOK, {"BTCUSD": 0.5})
+    said = (repr(BOOK), repr(allocation), allocation.explain("h"), stressed.summary())
     assert all("BTC" in text and "quote currency" not in text for text in said)
     assert "quote currency" not in BOOK._repr_html_().replace("as quoted: quote currency", "")
     allocation.save(tmp_path / "a.json")
@@ -69,11 +72,13 @@ def test_lognormal_prices_exactly_against_an_integral_of_the_formula():
     deviation = 0.9 * np.sqrt(30 / 365)
     edges = [-38, -8, -4, -2, -1, 0, 1, 2, 4, 8, 38]
     for j, (position, equity) in enumerate(zip(BOOK.position, BOOK.equity)):
+
         def term(z, position=position, equity=equity):
-            return lost(position, MARK, equity, np.expm1(deviation * z - deviation**2 / 2)) * stats.norm.pdf(z)
+            move = np.expm1(deviation * z - deviation**2 / 2)
+            return lost(position, MARK, equity, move) * stats.norm.pdf(z)
 
         exact = sum(
-            integrate.quad(term, a, b, epsabs=0, epsrel=1e-12, limit=300)[0] for a, b in zip(edges, edges[1:])
+            integrate.quad(term, a, b, epsabs=0, epsrel=1e-12, limit=300)[0] for a, b in pairwise(edges)
         )
         found = law.expected_shortfall(BOOK.notional[j : j + 1, None], BOOK.equity[j : j + 1])[0]
         assert found == pytest.approx(exact, rel=1e-9)
@@ -97,7 +102,8 @@ def test_slopes_and_curvatures_are_those_of_the_value():
 def test_scenarios_and_quadrature_move_by_move():
     rows = np.zeros((3, 2))
     np.add.at(rows, (TWO.account, TWO.asset), TWO.notional)
-    for given in (TWO_LAW.sample(500, seed=1), TWO_LAW.quadrature(6), adl.Gaussian(0.01 * np.eye(2)).quadrature(5)):
+    normal = adl.Gaussian(0.01 * np.eye(2)).quadrature(5)
+    for given in (TWO_LAW.sample(500, seed=1), TWO_LAW.quadrature(6), normal):
         law = given.for_book(TWO)
         assert (law.for_book(TWO).moves == law.moves).all()  # never twice
         gain = np.array([TWO.position * (1 / TWO.quoted[TWO.asset] - 1 / (TWO.quoted * (1 + r))[TWO.asset])
@@ -108,12 +114,13 @@ def test_scenarios_and_quadrature_move_by_move():
         )
     whole, sampled = (x.for_book(TWO) for x in (TWO_LAW, TWO_LAW.sample(4096, seed=1)))
     again = whole.sample(4096, seed=1)
-    assert again.moves == pytest.approx(sampled.moves, rel=1e-9, abs=1e-12) and (again.for_book(TWO).moves == again.moves).all()
+    assert again.moves == pytest.approx(sampled.moves, rel=1e-9, abs=1e-12)
+    assert (again.for_book(TWO).moves == again.moves).all()
     assert np.cov(again.moves.T) == pytest.approx(whole.covariance_of_moves(), rel=0.02)
 
 
 def test_methods_agree_and_an_inverse_book_is_minus_n_contracts_at_one_over_the_price():
-    """What one did by hand: a long of N is -N contracts of an asset priced 1 / P, whose moves are -R / (1 + R)."""
+    """What one did by hand: a long of N is -N of an asset priced 1 / P, whose moves are -R / (1 + R)."""
     law = TWO_LAW.sample(200, seed=2)
     event = adl.Event(TWO, long={"A": 1500.0})
     by_hand = frame(TWO.accounts[TWO.account], np.array(TWO.assets)[TWO.asset], -TWO.position,
@@ -121,9 +128,8 @@ def test_methods_agree_and_an_inverse_book_is_minus_n_contracts_at_one_over_the_
     moves = pd.DataFrame(-law.moves / (1 + law.moves), columns=list("AB"))
     other = adl.Event(adl.Book.from_frame(by_hand), short={"A": 1500.0})
     for objective in (adl.ExpectedLoss(), adl.CVaR(0.9)):
-        values = [
-            adl.Problem(objective, event, law).solve(method=method).certificate for method in ("separable", "conic")
-        ]
+        problem = adl.Problem(objective, event, law)
+        values = [problem.solve(method=method).certificate for method in ("separable", "conic")]
         values.append(adl.Problem(objective, other, adl.Scenarios(moves, meant=True)).solve().certificate)
         assert all(c.certified for c in values)
         assert [c.value for c in values] == pytest.approx([values[0].value] * 3, rel=1e-6)

@@ -69,7 +69,8 @@ def test_hedge_mode_keeps_both_legs_on_one_equity():
 
 
 def test_isolated_and_cross_rows_of_one_wallet():
-    rows = frame(["w", "w", "w", "v"], ["X", "Y", "X", "Y"], [1.0, -2.0, -3.0, 4.0], 0.0, [9.0, 5.0, 2.0, 7.0])
+    equity = [9.0, 5.0, 2.0, 7.0]
+    rows = frame(["w", "w", "w", "v"], ["X", "Y", "X", "Y"], [1.0, -2.0, -3.0, 4.0], 0.0, equity)
     rows["price"] = rows["asset"].map({"X": 10.0, "Y": 20.0})
     book = adl.Book.from_frame(rows.assign(marginMode=["cross", "isolated", "isolated", "isolated"]))
     assert book.accounts.tolist() == ["w", "w:Y", "w:X", "v"] and book.isolated
@@ -81,7 +82,8 @@ def test_isolated_and_cross_rows_of_one_wallet():
 
 def test_binance_isolated_positions_have_their_own_margin():
     rows = pd.DataFrame(
-        {"account": "w", "symbol": ["BTCUSDT", "ETHUSDT"], "positionAmt": [0.1, -2.0], "markPrice": [6e4, 2e3],
+        {"account": "w", "symbol": ["BTCUSDT", "ETHUSDT"], "positionAmt": [0.1, -2.0],
+         "markPrice": [6e4, 2e3],
          "marginBalance": 900.0, "marginType": ["cross", "isolated"], "isolatedMargin": [0.0, 300.0]}
     )  # fmt: skip
     book = adl.Book.from_frame(rows)
@@ -108,7 +110,8 @@ def test_collateral_counts_at_its_haircut():
 
 
 def test_currencies_are_converted_by_their_rate_alone():
-    rows = CASES.assign(asset=["ETHUSDT", "ETHUSDC"], settle=["USDT", "USDC"], rate=[1.0, 0.5], entry_price=1e3)
+    rows = CASES.assign(asset=["ETHUSDT", "ETHUSDC"], settle=["USDT", "USDC"], entry_price=1e3)
+    rows["rate"] = [1.0, 0.5]
     book = adl.Book.from_frame(rows)
     assert book.currency == "USDT" and book.equity.tolist() == [5000.0, 4500.0]
     assert book.price.tolist() == [2000.0, 1000.0] and book.extra["entry_price"].tolist() == [1000.0, 500.0]
@@ -134,7 +137,7 @@ def test_hyperliquid_isolated_positions_beside_the_cross_account_value():
 @pytest.mark.parametrize("dialect", ["ccxt", "binance", "bybit", "okx"])
 def test_inverse_contracts_of_a_dialect_are_told_by_their_labels(dialect):
     """2,000 contracts of 1 USD, in contracts of 100 where the venue counts those."""
-    of = dict.fromkeys(["account"], ["h", "k"])
+    of = {"account": ["h", "k"]}
     table = {
         "ccxt": {"symbol": "BTC/USD:BTC", "contracts": 20.0, "contractSize": 100.0, "side": ["long", "short"],
                  "markPrice": 52_000.0, "collateral": 0.02},
@@ -153,7 +156,9 @@ def test_inverse_contracts_of_a_dialect_are_told_by_their_labels(dialect):
 def test_the_table_of_the_guide_is_the_table_that_is_read():
     """`notebooks/guide/reading.md`: every name of every dialect, in its column."""
     page = (ROOT / "notebooks" / "guide" / "reading.md").read_text(encoding="utf-8")
-    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line[:1] == "|"]
+    lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line[:1] == "|"
+    ]
     header = next(cells for cells in lines if cells[0] == "a Book's")
     assert header[1:] == list(DIALECTS)
     told = {cells[0]: cells[1:] for cells in lines if len(cells) == len(header)}

@@ -9,8 +9,8 @@ from tests.books import book, count
 from tests.tolerances import TOL
 
 BOOK = book(
-    [("h", "ETH", 6.0, 2000.0, 5000.0), ("h", "ETH", -2.0, 2000.0, 5000.0), ("k", "ETH", -5.0, 2000.0, 4000.0),
-     ("h", "BTC", 0.1, 50_000.0, 5000.0), ("k", "BTC", -0.2, 50_000.0, 4000.0), ("m", "ETH", -3.0, 2000.0, 3000.0)]
+    [("h", "ETH", 6.0, 2e3, 5000.0), ("h", "ETH", -2.0, 2e3, 5000.0), ("k", "ETH", -5.0, 2e3, 4000.0),
+     ("h", "BTC", 0.1, 5e4, 5000.0), ("k", "BTC", -0.2, 5e4, 4000.0), ("m", "ETH", -3.0, 2e3, 3000.0)]
 )  # fmt: skip
 EVENT = adl.Event(BOOK, short={"ETH": 5.5})
 LOGNORMAL = adl.LogNormal({"ETH": 0.9, "BTC": 0.6}, 0.8, 30 / 365)
@@ -20,7 +20,8 @@ LAWS = (LOGNORMAL, LOGNORMAL.sample(200, seed=1), adl.Gaussian(np.array([[0.02, 
 def netted(amount):
     """Exposure (3, 2) left by account and asset, by hand."""
     left = np.sign(BOOK.position) * (np.abs(BOOK.position) - amount) * BOOK.price[BOOK.asset]
-    return np.array([[left[(BOOK.account == i) & (BOOK.asset == k)].sum() for k in range(2)] for i in range(3)])
+    of = [[(BOOK.account == i) & (BOOK.asset == k) for k in range(2)] for i in range(3)]
+    return np.array([[left[legs].sum() for legs in row] for row in of])
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: type(law).__name__)
@@ -69,7 +70,7 @@ def test_the_sign_of_closed_says_which_leg(tmp_path):
     assert certificate.status == "uncertified" and certificate.clearing_error == 0
     wrong = adl.certify(adl.ExpectedLoss(), EVENT, LAWS[1], table.assign(closed=[2.0, -3.5]))
     assert wrong.status == "infeasible"  # the long leg is not on the side that is closed
-    with pytest.raises(adl.AllocationError, match="'h', asset 'ETH'.* is listed twice"):
+    with pytest.raises(adl.AllocationError, match=r"'h', asset 'ETH'.* is listed twice"):
         adl.certify(adl.ExpectedLoss(), EVENT, LAWS[1], pd.concat([table, table]))
     allocation.save(tmp_path / "a.json")
     np.testing.assert_array_equal(adl.Allocation.load(tmp_path / "a.json").amount, allocation.amount)
