@@ -272,7 +272,7 @@ def distinct(values: Any) -> tuple[list[str], Index]:
         said = array.dictionary.cast(pa.string()).to_pylist()
     except pa.ArrowException:
         said = [None if value is None else str(value) for value in array.dictionary.to_pylist()]
-    index = np.array(np.from_dlpack(array.indices.cast(pa.int64()).fill_null(-1)))
+    index: Any = np.array(np.from_dlpack(array.indices.cast(pa.int64()).fill_null(-1)))
     blank = np.array([value is None or not value.strip() for value in said] + [True], dtype=bool)
     return [value or "" for value in said], np.where(blank[index], -1, index).astype(np.int32)
 
