@@ -16,6 +16,8 @@ import pandas as pd
 from adl_opt import html
 from adl_opt.text import NOISE, figure
 
+MONEY = "quote currency"  # where no currency is said
+AS_QUOTED = "as quoted"  # begins a unit of a price that no currency of a book changes
 UNITS = {  # of columns that mean the same in every table
     "position": "contracts, long > 0",
     "closed": "contracts, signed like position",
@@ -98,13 +100,21 @@ class _Html:
         return self.text
 
 
-def with_units(data: Any, units: Mapping[str, str] | None = None, **options: Any) -> Table:
-    """A Table of what DataFrame takes. units: by column, beside those that names have everywhere (UNITS).
+def with_units(
+    data: Any, units: Mapping[str, str] | None = None, currency: str = MONEY, **options: Any
+) -> Table:
+    """A Table of what DataFrame takes. units: by column, beside those that names have everywhere (UNITS);
+    currency: what the money of the table is in.
     `attrs["differences"]` may say by column (of, share, least): up to that share of column `of`, in its row,
     it is rounding and shown as 0; up to `least` where that column is not there.
     """
     frame = Table(data, **options)
     known = UNITS | dict(units or {})
+    if currency != MONEY:
+        known = {
+            name: unit if unit.startswith(AS_QUOTED) else unit.replace(MONEY, currency)
+            for name, unit in known.items()
+        }
     frame.attrs["units"] = {str(name): known[str(name)] for name in frame.columns if known.get(str(name))}
     return frame
 

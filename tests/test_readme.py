@@ -23,6 +23,7 @@ README = TEXT["README"]
 SAYS = {
     "README": ("-2.1", "-2.00", "certified"),
     "books": ("33", "-3.33"),
+    "reading": ("[-3.  5.]", "ccxt's unified positions", "7", "BTC", "6340"),
     "isolated_margin": ("3.6842", "certified"),
     "cross_margin": ("-2.7598", "-7.24018", "320.7", "2212.64", "2196.60"),
     "laws": ("certified",),

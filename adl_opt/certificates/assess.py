@@ -82,7 +82,8 @@ def assess(
     broken = {} if limits is None else limits.violations(m)
     nothing = np.full(len(event.side), np.nan)
     said = Certificate(
-        status="infeasible", objective_name=str(measured), unit=unit_of(measured), value=value,
+        status="infeasible", objective_name=str(measured),
+        unit=unit_of(measured, event.book.currency), value=value,
         bound=None, gap=None, clearing_error=float(clearing.max(initial=0.0)), box_violation=box,
         constraint_violation=max(broken.values(), default=0.0),
         reference=reference, rounding=0.0, tolerance=tolerance, proof="",

@@ -131,15 +131,16 @@ def book_of(path: Path, solvent: bool) -> tuple[Book, list[str]]:
     """
     with waiting(f"reading {path}"):
         book = Book.read(path)
+    notes = [f"read: {words}" for words in book.said]
     if not solvent:
-        return book, []
+        return book, notes
     broke = book.equity <= 0
     left_out = float(abs(book.notional[broke[book.account]]).sum())
     said = (
         f"left out {int(broke.sum()):,} of {len(broke):,} accounts without positive equity: "
-        f"equity {book.equity[broke].sum():,.6g}, gross notional {left_out:,.6g} (quote currency)"
+        f"equity {book.equity[broke].sum():,.6g}, gross notional {left_out:,.6g} ({book.currency})"
     )
-    return book.solvent(), [said]
+    return book.solvent(), [*notes, said]
 
 
 def objective_of(name: str, settings: list[str] | None) -> Objective:

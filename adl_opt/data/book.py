@@ -8,7 +8,7 @@ flat, grouped by account in order of first appearance; nothing here is ever a de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt import html
-from adl_opt.arrays import Array, Index
-from adl_opt.data.columns import ranked_by, refuse_meanings
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.magnitudes import check_book
-from adl_opt.data.tables import (
-    arrow_columns,
-    factorize,
-    need_columns,
-    number_column,
-    once_each,
-    read_columns,
-    text_column,
-)
+from adl_opt.data.reading import book_fields
+from adl_opt.data.tables import arrow_columns, need_columns, once_each, read_columns, text_column
 from adl_opt.errors import BookError
 from adl_opt.numerics.groups import Groups
 from adl_opt.numerics.readonly import ReadOnly, fixed, keep
@@ -36,9 +28,6 @@ from adl_opt.text import counted, figure, several, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OPTIONAL = ("entry_price", "margin", "profit_ratio", "realized_closed")
-USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +38,15 @@ class Book(ReadOnly):
       0, §8)
     - `assets` (d,): labels in order of first appearance, with `price` (d,), quote currency > 0
     - `position` (legs,): contracts, long > 0 (§1); leg j is of account number `account[j]` in asset number
-      `asset[j]`
-    - `extra`: the optional columns, (legs,) by name
+      `asset[j]`; an account may hold a long and a short leg of one asset (hedge mode)
+    - `extra`: the optional columns, (legs,) by name, as they were given
     - `unused`: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses
       the book
+    - `inverse` (d,): assets whose contracts of 1 unit of quote currency are settled in coin. Money is then in
+      `currency`, their `price` is what such a contract is worth, 1 / `mark` (the price as quoted), and a
+      long gains N (1 / entry - 1 / mark)
+    - `currency`: what money is in, "quote currency" where no column says it
+    - `said`: what was understood of the table beyond its plain columns, in words
 
     Arrays are read-only: `dataclasses.replace(book, price=...)` makes another book. Raises BookError for what
     is not consistent (§9).
@@ -71,40 +65,54 @@ class Book(ReadOnly):
     position: Array
     extra: Mapping[str, Array]
     unused: tuple[str, ...] = ()
+    inverse: Mask = None  # type: ignore[assignment]  # none of them
+    currency: str = "quote currency"
+    mark: Array | None = None
+    said: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra")
+        if self.inverse is None:
+            object.__setattr__(self, "inverse", np.zeros(len(self.assets), dtype=bool))
+        keep(self, "accounts", "price", "equity", "account", "asset", "position", "extra", "inverse")
         check_book(self)
 
     @classmethod
-    def read(cls, path: str | Path) -> Book:
+    def read(cls, path: str | Path, dialect: str | None = None, *, collateral: Any = None) -> Book:
         """A book from a CSV or Parquet file, a row a position.
 
-        `path`: a file with the columns account, asset, position (contracts, long > 0), price and equity
-        (quote currency; the equity of the whole account). equity may be replaced by margin and entry_price:
-        equity = margin + sum position (price - entry_price). Other columns are ignored, but for those that
-        say something else about what a position, a price or an equity is (side, contract size, contract kind,
-        currency: columns.py), which are refused by name. Raises BookError, naming the first culprit, for
-        whatever is missing, duplicated, inconsistent or not a number, and for files of other kinds.
+        - `path`: a file with the columns account, asset, position (contracts, long > 0), price and equity
+          (quote currency; the equity of the whole account), or those of an exchange. equity may be replaced
+          by margin and entry_price: equity = margin + sum position (price - entry_price)
+        - `dialect`: "ccxt", "binance", "bybit", "okx", "hyperliquid" or "dydx", by whose names columns are
+          read; found by itself where they are unmistakable
+        - `collateral`: a table (a DataFrame or a file) account, currency, amount, price, haircut, which gives
+          each account's margin: the sum of amount x price x (1 - haircut)
+
+        Columns side, contract_size, kind, settlement and margin_mode are understood by many names
+        (notebooks/guide/reading.md); `book.said` tells what was. Columns that say something else about what a
+        position, a price or an equity is are refused by name, all others ignored. Raises BookError, naming
+        the first culprit, for whatever is missing, duplicated, contradictory, inconsistent or not a number,
+        for an unknown dialect, and for files of other kinds.
 
         >>> adl.examples.paper().book.to_frame().to_csv("book.csv", index=False)
         >>> len(adl.Book.read("book.csv").accounts)
         4
         """
-        return cls._build(*read_columns(path, "a book"))
+        return cls._build(*read_columns(path, "a book"), dialect, collateral)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Book:
+    def from_frame(cls, frame: pd.DataFrame, dialect: str | None = None, *, collateral: Any = None) -> Book:
         """A book from a DataFrame (pandas, polars, a table of pyarrow), a row a position.
 
-        `frame`: the columns of `Book.read`; its index is ignored. Raises BookError as `read` does.
+        `frame`: the columns of `Book.read`, as are `dialect` and `collateral`; its index is ignored. Raises
+        BookError as `read` does.
 
         >>> frame = pd.DataFrame({"account": ["A", "B"], "asset": "BTC", "position": [-8.0, -10.0]})
         >>> book = adl.Book.from_frame(frame.assign(price=67_000.0, equity=[242_100.0, 143_000.0]))
         >>> book.leverage.round(2).tolist()  # x of equity
         [2.21, 4.69]
         """
-        return cls._build(columns_of(frame), "the frame")
+        return cls._build(columns_of(frame), "the frame", dialect, collateral)
 
     @classmethod
     def from_isolated(cls, frame: pd.DataFrame) -> Book:
@@ -121,71 +129,35 @@ class Book(ReadOnly):
         columns = columns_of(frame)
         need_columns(columns, ("account", "asset"), "the frame")
         names = zip(text_column(columns["account"], "account"), text_column(columns["asset"], "asset"))
-        return cls._build(
-            {**columns, "account": [f"{account}:{asset}" for account, asset in names]}, "the frame"
-        )
+        named = {"account": [f"{account}:{asset}" for account, asset in names]}
+        return cls._build({**columns, **named}, "the frame", None, None)
 
     @classmethod
-    def _build(cls, columns: Mapping[str, Any], where: str) -> Book:
-        derived = "equity" not in columns and "margin" in columns and "entry_price" in columns
-        need_columns(
-            columns, ("account", "asset", "position", "price", *(() if derived else ("equity",))), where
-        )
-        names, labels = text_column(columns["account"], "account"), text_column(columns["asset"], "asset")
-        if len(names) == 0:
-            raise BookError(f"{where} has no rows: a book needs at least one position")
-        wanted = (
-            "position",
-            "price",
-            *(() if derived else ("equity",)),
-            *(name for name in OPTIONAL if name in columns),
-        )
-        number = {name: number_column(columns[name], name, names) for name in wanted}
-        refuse_meanings(columns, USED, number["position"], names, where)
-
-        accounts, account = factorize(names)
-        assets, asset = factorize(labels)
-        order = np.argsort(account, kind="stable")
-        account, asset = account[order], asset[order]
-        number = {name: values[order] for name, values in number.items()}
-        named = _Named(accounts, assets, account, asset)
-
-        price = _one_value(number["price"], asset, len(assets), "price", "asset", named)
-        if (price <= 0).any():
-            first = int(np.argmax(price <= 0))
-            raise BookError(
-                f"{(price <= 0).sum()} of {len(assets)} prices are not positive, first {assets[first]!r} "
-                f"with {price[first]:.6g} (§9)"
-            )
-        _refuse_duplicates(account, asset, named)
-        if derived:
-            margin = _one_value(number["margin"], account, len(accounts), "margin", "account", named)
-            with np.errstate(over="ignore", invalid="ignore"):
-                profit = number["position"] * (number["price"] - number["entry_price"])
-                equity = margin + np.bincount(account, profit, len(accounts))
-        else:
-            equity = _one_value(number["equity"], account, len(accounts), "equity", "account", named)
-        extra = {name: number[name] for name in OPTIONAL if name in number}
-        unused = ranked_by(columns, USED)
-        return cls(
-            accounts, tuple(assets.tolist()), price, equity, account, asset, number["position"], extra, unused
-        )
+    def _build(cls, columns: Mapping[str, Any], where: str, dialect: str | None, collateral: Any) -> Book:
+        backing = None if collateral is None else _columns_from(collateral, "collateral")
+        read = book_fields(columns, where, dialect, backing)._asdict()
+        quoted, inverse = read.pop("quoted"), read["inverse"]
+        with np.errstate(over="ignore", under="ignore"):
+            price = np.where(inverse, 1 / quoted, quoted)
+        return cls(price=price, mark=quoted if inverse.any() else None, **read)
 
     def __repr__(self) -> str:
         equity = figure(self.equity.sum(), 6)
         return two_lines(
             f"Book({counted(len(self.accounts), 'account')} in {several(self.assets)}; "
-            f"{counted(len(self.position), 'position')}, equity {equity} quote currency)"
+            f"{counted(len(self.position), 'position')}, equity {equity} {self.currency})"
         )
 
     def _repr_html_(self) -> str:
         among = f"{counted(len(self.position), 'position')} in {counted(len(self.assets), 'asset')}"
         money = {"equity": self.equity.sum(), "gross notional": self.gross_notional.sum()}
-        facts = [(name, f"{figure(value, 6)} quote currency in all") for name, value in money.items()]
+        facts = [(name, f"{figure(value, 6)} {self.currency} in all") for name, value in money.items()]
         held, shown = len(self.accounts), len(set(self.account[: html.SHOWN].tolist()))
         return html.panel(
             f"Book: {counted(held, 'account')}, {among}",
-            html.facts([*facts, ("margin", "isolated" if self.isolated else "cross")]),
+            html.facts(
+                [*facts, ("margin", "isolated" if self.isolated else "cross"), ("read", "; ".join(self.said))]
+            ),
             self.to_frame().head(html.SHOWN).to_panel(),
             html.line(html.shown(held, "accounts", shown)),
         )
@@ -195,6 +167,25 @@ class Book(ReadOnly):
         """Signed notional of each leg, (legs,), quote currency, long > 0."""
         with np.errstate(over="ignore", under="ignore"):
             return fixed(self.position * self.price[self.asset])
+
+    @property
+    def quoted(self) -> Array:
+        """Prices as they are quoted, (d,): of an inverse contract quote currency per coin."""
+        return self.price if self.mark is None else self.mark
+
+    @cached_property
+    def direction(self) -> Array:
+        """What a long gains where `price` rises by 1, (d,): 1, or -1 of an inverse contract, whose coin value
+        falls as the price rises.
+        """
+        return fixed(np.where(self.inverse, -1.0, 1.0))
+
+    def gains(self, move: Array) -> Array:
+        """What one unit of notional held long gains where prices move by R, by asset along the last axis: R,
+        or R / (1 + R) of an inverse contract, whose coin value 1 / price moves by -R / (1 + R).
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.inverse, move / (1 + move), move) if self.inverse.any() else move
 
     @cached_property
     def number_of(self) -> dict[str, int]:
@@ -248,16 +239,22 @@ class Book(ReadOnly):
         A       BTC           -8         67,000
         A       ETH         -323          1,900
         """
-        from adl_opt.table import with_units
+        from adl_opt.table import AS_QUOTED, with_units
 
         columns = {
             "account": self.accounts[self.account],
             "asset": np.array(self.assets, dtype=object)[self.asset],
             "position": self.position,
-            "price": self.price[self.asset],
+            "price": self.quoted[self.asset],
             "equity": self.equity[self.account],
         }
-        return with_units({**columns, **self.extra})
+        if self.currency != "quote currency":
+            columns["settlement"] = np.full(len(self.asset), self.currency, dtype=object)
+        quoted = {}
+        if self.inverse.any():
+            columns["kind"] = np.where(self.inverse, "inverse", "linear").astype(object)[self.asset]
+            quoted = dict.fromkeys(("price", "entry_price"), f"{AS_QUOTED}: quote currency per coin")
+        return with_units({**columns, **self.extra}, quoted, currency=self.currency)
 
     def solvent(self) -> Book:
         """The book of the accounts with positive equity; the same assets.
@@ -268,13 +265,15 @@ class Book(ReadOnly):
         if not keep.any():
             raise BookError(f"none of the {len(self.equity)} accounts has positive equity")
         legs, renumbered = keep[self.account], np.cumsum(keep) - 1
-        extra = {name: values[legs] for name, values in self.extra.items()}
-        account = renumbered[self.account[legs]].astype(np.int32)
-        return Book(
-            self.accounts[keep], self.assets, self.price, self.equity[keep], account, self.asset[legs],
-            self.position[legs], extra,
-            self.unused,
-        )  # fmt: skip
+        return replace(
+            self,
+            accounts=self.accounts[keep],
+            equity=self.equity[keep],
+            account=renumbered[self.account[legs]].astype(np.int32),
+            asset=self.asset[legs],
+            position=self.position[legs],
+            extra={name: values[legs] for name, values in self.extra.items()},
+        )
 
     def insolvent(self) -> pd.DataFrame:
         """account, equity, gross_notional (quote currency) of the accounts whose equity is not positive."""
@@ -283,19 +282,9 @@ class Book(ReadOnly):
         broke = self.equity <= 0
         gross = self.gross_notional
         return with_units(
-            {"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]}
+            {"account": self.accounts[broke], "equity": self.equity[broke], "gross_notional": gross[broke]},
+            currency=self.currency,
         )
-
-
-@dataclass(frozen=True)
-class _Named:
-    accounts: NDArray[np.object_]
-    assets: NDArray[np.object_]
-    account: Index
-    asset: Index
-
-    def leg(self, j: int) -> str:
-        return f"account {self.accounts[self.account[j]]!r}, asset {self.assets[self.asset[j]]!r}"
 
 
 def columns_of(frame: Any, what: str = "a book") -> dict[str, Any]:
@@ -316,30 +305,8 @@ def columns_of(frame: Any, what: str = "a book") -> dict[str, Any]:
     raise BookError(f"{what} is made of a DataFrame, not of {type(frame).__name__}; {hint}")
 
 
-def _one_value(values: Array, group: Index, groups: int, name: str, kind: str, named: _Named) -> Array:
-    """The one value a group has; BookError if its rows disagree (§9)."""
-    first = np.zeros(groups)
-    first[group[::-1]] = values[::-1]
-    other = values != first[group]
-    if other.any():
-        j = int(np.argmax(other))
-        label = named.accounts[group[j]] if kind == "account" else named.assets[group[j]]
-        count = len(np.unique(group[other]))
-        raise BookError(
-            f"{count} of {groups} {kind}s have more than one {name}, first {label!r} with "
-            f"{float(first[group[j]])!r} and {float(values[j])!r}; "
-            f"one {kind}, one {name} (§9)"
-            + ("; isolated margin: Book.from_isolated" if name == "equity" else "")
-        )
-    return first
-
-
-def _refuse_duplicates(account: Index, asset: Index, named: _Named) -> None:
-    key = account.astype(np.int64) * len(named.assets) + asset
-    order = np.argsort(key, kind="stable")
-    again = order[1:][key[order][1:] == key[order][:-1]]
-    if again.size:
-        raise BookError(
-            f"{again.size} rows repeat an account and asset, first {named.leg(int(again.min()))}; add them "
-            "up or remove one (§9)"
-        )
+def _columns_from(source: Any, what: str) -> tuple[dict[str, Any], str]:
+    """(columns, what to call them) of a DataFrame or of the path of a file."""
+    if hasattr(source, "columns"):
+        return columns_of(source, what), f"the frame of {what}"
+    return read_columns(source, what)

@@ -268,7 +268,7 @@ class Event(ReadOnly):
         share = 100 * np.divide(self.required[k], most, out=np.zeros(len(k)), where=most > 0)
         numbers = {
             ("to close", "contracts"): self.required[k], ("of at most", "contracts"): most,
-            ("share", "%"): share, ("notional", "quote currency"): self.required[k] * price,
+            ("share", "%"): share, ("notional", self.book.currency): self.required[k] * price,
         }  # fmt: skip
         columns = [
             html.words("asset", [self.book.assets[j] for j in k]),

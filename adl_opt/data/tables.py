@@ -67,7 +67,9 @@ def _read_csv(path: Path) -> Any:
 
     as_text = {"account": pa.string(), "asset": pa.string()}
     # Only an empty field is missing: an account called "NA" or "null" stays what it is (§4).
-    options = pacsv.ConvertOptions(column_types=as_text, null_values=[""], strings_can_be_null=True)
+    options = pacsv.ConvertOptions(
+        column_types=as_text, null_values=[""], strings_can_be_null=True, auto_dict_encode=True
+    )
     return pacsv.read_csv(path, convert_options=options)
 
 

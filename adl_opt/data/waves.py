@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data.book import Book, columns_of
 from adl_opt.data.columns import refuse_meanings
 from adl_opt.data.consistent_waves import check_waves
@@ -192,6 +192,11 @@ class Waves(ReadOnly):
         )
         check_waves(self)
         return self
+
+    @property
+    def inverse(self) -> Mask:
+        """Assets of inverse contracts (d,): none, waves are of linear ones."""
+        return np.zeros(len(self.assets), dtype=bool)
 
     def book(self, wave: Any) -> Book:
         """The Book that the rows of one wave make, with the column realized_closed.

@@ -246,7 +246,7 @@ class SymbolsAt:
         book = self.event.book
         legs = self.legs_of(a, b)
         rows = np.zeros((b - a, len(book.assets)))
-        rows[book.account[legs] - a, book.asset[legs]] = self.notional[legs]
+        np.add.at(rows, (book.account[legs] - a, book.asset[legs]), self.notional[legs])  # both sides net
         return rows
 
     def legs_of(self, a: int, b: int) -> slice:

@@ -18,6 +18,7 @@ from adl_opt.arrays import Array, Index, Mask
 from adl_opt.errors import LawError
 from adl_opt.inputs import ask_moves
 from adl_opt.laws.histories import FromHistory
+from adl_opt.laws.inverse import InverseMoves, no_closed_form
 from adl_opt.laws.panel import Facts, Numbers, Shown, described, in_percent
 from adl_opt.laws.price_tables import probabilities, refuse_prices
 from adl_opt.laws.sampling import frame_like, inverse, sobol
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _HOOKS = (
     "batch_size", "loading", "align", "shortfall_terms", "shortfall_rounding", "terms_on", "rough_terms_on",
     "shortfall_and_slope", "slope_and_curvature", "scenarios", "elliptical_form", "as_scenarios_if_exact",
-    "for_book", "covariance_of_moves", "convex_where", "support_interval",
+    "for_book", "on_inverse", "covariance_of_moves", "convex_where", "support_interval",
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ class Law(Shown, ReadOnly):
     assets: tuple[str, ...] | None
     batch_size: ClassVar[int] = 8_192  # accounts per vectorised call, so that temporaries stay in cache
     loading: Any = None  # (d,) moves per unit of the factor, of a one-factor law
+    inverse: Any = None  # (d,) assets of inverse contracts, of a law that `on_inverse` made
     _hooks = _HOOKS
     if TYPE_CHECKING:
 
@@ -95,7 +97,9 @@ class Law(Shown, ReadOnly):
         0.1
         """
         n = whole_number(n)
-        return Scenarios(frame_like(self._draw(sobol(n, self._uniforms, seed)), self.assets), meant=True)
+        drawn = self._draw(sobol(n, self._uniforms, seed))
+        law = Scenarios(frame_like(drawn, self.assets), meant=True)
+        return law.said_inverse(self.inverse) if self.inverse is not None else law
 
     def quadrature(self, order: int) -> Scenarios:
         """The law as few weighted moves that give smooth means exactly or nearly, where it has such a rule.
@@ -193,8 +197,19 @@ class Law(Shown, ReadOnly):
         return self
 
     def for_book(self, book: Any) -> Law:
-        """This law in the order of the assets of a Book (or Waves), as scenarios if that loses nothing."""
-        return self.align(book.assets).as_scenarios_if_exact()
+        """This law in the order of the assets of a Book (or Waves), as scenarios if that loses nothing; of
+        inverse contracts what their holders gain in coin.
+        """
+        law = self.align(book.assets).as_scenarios_if_exact()
+        return law.on_inverse(book.inverse) if book.inverse.any() else law
+
+    def on_inverse(self, inverse: Mask) -> Law:
+        """The law of what a unit of notional held long gains in coin: R / (1 + R) in the assets `inverse`
+        (d,), R in the others, since the coin value 1 / price moves by -R / (1 + R).
+
+        Raises LawError where there is no closed form.
+        """
+        raise no_closed_form(self)
 
     def covariance_of_moves(self) -> Array | None:
         """The covariance (d, d) of the moves; None where it is not finite or not known."""
@@ -224,7 +239,7 @@ class Law(Shown, ReadOnly):
 
 
 @dataclass(frozen=True, init=False, eq=False)
-class Scenarios(FromHistory, Law):
+class Scenarios(FromHistory, InverseMoves, Law):
     """Finitely many joint price moves with their probabilities.
 
     - `moves` (S, d): relative moves as fractions (0.05 is 5 %), a row a scenario: a DataFrame or a dict of
@@ -247,6 +262,7 @@ class Scenarios(FromHistory, Law):
     probability: Array
     assets: tuple[str, ...] | None
     loading: Array | None  # of scenarios that OneFactor made
+    inverse: Mask  # (d,) assets of inverse contracts, whose moves are what their holders gain in coin
 
     def __init__(
         self,
@@ -281,6 +297,7 @@ class Scenarios(FromHistory, Law):
             probability=frozen(weight),
             assets=assets,
             loading=None if loading is None else frozen(loading),
+            inverse=np.zeros(table.shape[1], dtype=bool),
         )
 
     @property
@@ -292,7 +309,8 @@ class Scenarios(FromHistory, Law):
         return self.moves.shape[1]
 
     def __repr__(self) -> str:
-        return two_lines(f"Scenarios({len(self.moves):,} moves of {described(self)})")
+        coin = "; of inverse contracts what a long gains, R / (1 + R)" if self.inverse.any() else ""
+        return two_lines(f"Scenarios({len(self.moves):,} moves of {described(self)}{coin})")
 
     def _said(self) -> tuple[Facts, Numbers]:
         return [("scenarios", f"{len(self.moves):,} moves")], in_percent(self.moves, self.probability)
@@ -303,9 +321,10 @@ class Scenarios(FromHistory, Law):
 
     def _take(self, index: Index, assets: tuple[str, ...]) -> Scenarios:
         loading = None if self.loading is None else self.loading[index]
-        return Scenarios(
+        law = Scenarios(
             frame_like(self.moves[:, index], assets), self.probability, loading=loading, meant=True
         )
+        return law.said_inverse(self.inverse[index])
 
     def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """The mean over scenarios and, where it has one, its slope; there is no curvature."""

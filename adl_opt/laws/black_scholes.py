@@ -7,9 +7,11 @@ trapezoidal rule, or Gauss and Legendre's, converges faster than any power, and 
 nothing changes. numpy and scipy.special only.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from adl_opt.arrays import TINY, Array
+from adl_opt.arrays import TINY, Array, Mask
 from adl_opt.errors import LawError
 from adl_opt.laws.black_scholes_grid import CHUNK, Accounts, Grid, on_grid, on_nodes, put_rows, settled
 from adl_opt.laws.validation import understood
@@ -19,12 +21,26 @@ MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too man
 _SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below which nothing smooths the rest
 
 
-def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array) -> Accounts:
+class Prices(NamedTuple):
+    """Of the positions of accounts: deviation and drift (n, m) of the logarithm of each price, and their
+    correlation (n, m, m).
+    """
+
+    deviation: Array
+    drift: Array
+    correlation: Array
+
+    def rows(self, chosen: Mask) -> "Prices":
+        return Prices(*(field[chosen] for field in self))
+
+
+def prepared(notional: Array, equity: Array, prices: Prices) -> Accounts:
     """Positions reordered so that the last one moves the account most when the others are known.
 
-    notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so
+    notional (n, m), equity (n,). Raises LawError where prices are so
     correlated that no position is left to smooth.
     """
+    deviation, drift, correlation = prices
     with understood("the correlation of an account's prices"):
         inverse, regular = lapack.inverse_diagonal(correlation, correlation.shape[-1] * np.finfo(float).eps)
     own = np.where(
@@ -46,7 +62,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     permuted = correlation[np.arange(n)[:, None, None], order[:, :, None], order[:, None, :]]
     with understood("the correlation of an account's prices"):
         root = lapack.lower_root(permuted)
-    return Accounts(notional[row, order], equity, deviation[row, order], root, order)
+    return Accounts(notional[row, order], equity, deviation[row, order], drift[row, order], root, order)
 
 
 def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
@@ -76,17 +92,17 @@ class CachedIntegrator:
     enough to come near an optimum.
     """
 
-    def __init__(self, deviation: Array, correlation: Array, rougher: int) -> None:
-        self._deviation, self._correlation, self._rougher = deviation, correlation, rougher
+    def __init__(self, prices: Prices, rougher: int) -> None:
+        self._prices, self._rougher = prices, rougher
         self._known: tuple[Accounts, Grid] | None = None
 
     def __call__(self, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
-        """As `integrated`; positions in the order of the deviations (n, m)."""
+        """As `integrated`; positions in the order of the prices (n, m)."""
         m = notional.shape[1]
         if m == 1 or m > MOST_POSITIONS:
-            return integrated(prepared(notional, equity, self._deviation, self._correlation), wanted)
+            return integrated(prepared(notional, equity, self._prices), wanted)
         if self._known is None:
-            accounts = prepared(notional, equity, self._deviation, self._correlation)
+            accounts = prepared(notional, equity, self._prices)
             self._known = accounts, settled(accounts)[0].rougher(self._rougher)
         accounts, grid = self._known
         accounts = accounts._replace(
@@ -101,7 +117,7 @@ class CachedIntegrator:
         # What is lost has left the grid, or the position that smoothed it is all but closed.
         stale = (terms[-1] > 1e-4 * terms[0]) | (terms[0] == 0) | (pull[:, -1] < 0.2 * pull.max(axis=1))
         if stale.any():
-            fresh = prepared(notional[stale], equity[stale], self._deviation[stale], self._correlation[stale])
+            fresh = prepared(notional[stale], equity[stale], self._prices.rows(stale))
             renewed = settled(fresh)[0].rougher(self._rougher)
             accounts = Accounts(*(put_rows(old, stale, new) for old, new in zip(accounts, fresh)))
             grid = Grid(*(put_rows(old, stale, new) for old, new in zip(grid, renewed)))

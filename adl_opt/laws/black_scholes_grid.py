@@ -38,13 +38,15 @@ CHUNK = 2_000_000  # accounts x nodes held at once
 class Accounts(NamedTuple):
     """Accounts of m positions each, the one that is integrated analytically last.
 
-    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, root (n, m, m) lower triangular
-    with root root' their correlation, order (n, m): where each position stood.
+    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, drift (n, m) their logarithms'
+    growth (0: a price of mean 1), root (n, m, m) lower triangular with root root' their correlation, order
+    (n, m): where each position stood.
     """
 
     notional: Array
     equity: Array
     deviation: Array
+    drift: Array
     root: Array
     order: Index
 
@@ -199,14 +201,15 @@ def _begins(accounts: Accounts, known: Array, k: int) -> Array:
     where it does not.
     """
     y, sd, root = accounts.notional, accounts.deviation, accounts.root
-    before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] - sd[:, None, :k] ** 2 / 2
+    down = sd**2 / 2 - accounts.drift
+    before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] - down[:, None, :k]
     left = (
         y[:, k + 1 :].sum(axis=1)[:, None]
         - accounts.equity[:, None]
         - np.einsum("nk,njk->nj", y[:, :k], np.expm1(before))
     )
     with np.errstate(all="ignore"):
-        normal = (np.log1p(left / y[:, k, None]) + sd[:, k, None] ** 2 / 2) / sd[:, k, None]
+        normal = (np.log1p(left / y[:, k, None]) + down[:, k, None]) / sd[:, k, None]
         return (normal - np.einsum("nl,njl->nj", root[:, k, :k], known)) / root[:, k, k, None]
 
 
@@ -231,11 +234,11 @@ def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tu
     from scipy.special import ndtr
 
     y, sd, root = accounts.notional, accounts.deviation, accounts.root
-    own = root[:, -1, -1]
+    own, drift = root[:, -1, -1], accounts.drift
     others = np.einsum("nkl,njl->njk", root[:, :-1, :-1], nodes) * sd[:, None, :-1]
-    moves = np.expm1(others - sd[:, None, :-1] ** 2 / 2)
+    moves = np.expm1(others - (sd[:, None, :-1] ** 2 / 2 - drift[:, None, :-1]))
     driven = np.einsum("nl,njl->nj", root[:, -1, :-1], nodes)
-    mean = np.exp(sd[:, -1:] * driven - (sd[:, -1:] ** 2 / 2) * (1 - own[:, None] ** 2))
+    mean = np.exp(sd[:, -1:] * driven - (sd[:, -1:] ** 2 / 2) * (1 - own[:, None] ** 2) + drift[:, -1:])
     tau = (sd[:, -1] * own)[:, None]
     amount = -y[:, -1:] * mean  # loss - equity = amount x lognormal of mean 1 + rest
     rest = y[:, -1:] - np.einsum("nk,njk->nj", y[:, :-1], moves) - accounts.equity[:, None]
@@ -287,6 +290,7 @@ def _likeliest(accounts: Accounts) -> Array:
     infinite where none is.
     """
     y, sd = accounts.notional, accounts.deviation
+    down = sd**2 / 2 - accounts.drift
     m = y.shape[1]
     normal = np.einsum("nkl,nml->nkm", accounts.root, accounts.root)
     times = np.arange(0.25, 38.5, 0.25)
@@ -300,12 +304,12 @@ def _likeliest(accounts: Accounts) -> Array:
             toward = np.einsum("nkl,nl->nk", normal, sensitive)
             size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), TINY))
             direction = toward / size[:, None]
-            prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - sd[:, None, :] ** 2 / 2)
+            prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - down[:, None, :])
             lost = -np.einsum("nk,ntk->nt", y, prices - 1) > accounts.equity[:, None]
             first = np.where(lost.any(axis=1), times[np.argmax(lost, axis=1)], np.inf)
             reached = np.minimum(reached, first)
             at = direction * np.where(np.isfinite(first), first, 1.0)[:, None]
-            sensitive = -y * sd * np.exp(sd * at - sd**2 / 2)
+            sensitive = -y * sd * np.exp(sd * at - down)
             scale = np.abs(sensitive).max(axis=1, keepdims=True)
             sensitive = sensitive / np.where(scale > 0, scale, 1.0)
     return reached

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +17,7 @@ from adl_opt.laws import black_scholes
 from adl_opt.laws.annual import annual
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import REGULAR
+from adl_opt.laws.netting import Terms, on_nets, repeats
 from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
 from adl_opt.laws.sampling import frame_like, gauss_hermite, generator, root, sobol
 from adl_opt.laws.validation import frozen, set_fields, whole_number
@@ -52,6 +54,7 @@ class LogNormal(Law):
     correlation: Array
     horizon: float
     assets: tuple[str, ...] | None
+    inverse: Mask  # (d,) assets whose holders gain R / (1 + R), in coin (Law.on_inverse)
     batch_size: ClassVar[int] = 64  # nodes are many
 
     def __init__(
@@ -64,6 +67,7 @@ class LogNormal(Law):
             correlation=frozen(given.correlation),
             horizon=given.horizon,
             assets=given.assets,
+            inverse=np.zeros(len(given.volatility), dtype=bool),
         )
 
     @property
@@ -101,16 +105,24 @@ class LogNormal(Law):
         400
         """
         nodes, probability = gauss_hermite(order, self.dimension)
-        return Scenarios(frame_like(self._moves(nodes), self.assets), probability, meant=True)
+        moves = frame_like(self._moves(nodes), self.assets)
+        return Scenarios(moves, probability, meant=True).said_inverse(self.inverse)
 
     def shortfall_terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """Exact to about a relative 1e-10 (tested to 1e-9) for accounts of at most three positions (a tenth
         of a millisecond an account of two, four of three), where prices do not determine one another; else
         LawError.
         """
+        return on_nets(asset, self._exact)(notional, equity, wanted)
+
+    def _exact(self, asset: Index) -> Terms:
+        return lambda notional, equity, wanted: self._terms(asset, notional, equity, wanted)
+
+    def _terms(self, asset: Index, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         held = np.count_nonzero(notional, axis=1)
         if wanted or notional.shape[1] == 0:
-            return black_scholes.integrated(self._accounts(asset, notional, equity), wanted)
+            terms = black_scholes.integrated(self._accounts(asset, notional, equity), wanted)
+            return self._of_long(asset, terms)
         # Positions of nothing have a slope, but no part in the value.
         value = np.zeros(len(equity))
         order = np.argsort(notional == 0, axis=1, kind="stable")
@@ -126,14 +138,24 @@ class LogNormal(Law):
         return (value,)
 
     def terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        return self._integrator(asset, rougher=0)
+        return on_nets(asset, lambda assets: self._integrator(assets, rougher=0))
 
     def rough_terms_on(self, asset: Index) -> Callable[[Array, Array, int], tuple[Array, ...]]:
-        return self._integrator(asset, rougher=1)
+        return on_nets(asset, lambda assets: self._integrator(assets, rougher=1))
 
-    def _integrator(self, asset: Index, rougher: int) -> black_scholes.CachedIntegrator:
-        correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
-        return black_scholes.CachedIntegrator(self.deviation[asset], correlation, rougher)
+    def _integrator(self, asset: Index, rougher: int) -> Terms:
+        integrator, sign = black_scholes.CachedIntegrator(self._prices(asset), rougher), self._sign[asset]
+        return lambda notional, equity, wanted: self._of_long(
+            asset, integrator(sign * notional, equity, wanted)
+        )
+
+    def _of_long(self, asset: Index, terms: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Slope and curvature in notionals held long, from those in what the integrated prices multiply."""
+        if not self.inverse.any():
+            return terms
+        sign = self._sign[asset]
+        factors = (1.0, sign, sign[:, :, None] * sign[:, None, :])
+        return tuple(factor * term for factor, term in zip(factors, terms))
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in
@@ -193,23 +215,48 @@ class LogNormal(Law):
         return value, error
 
     def covariance_of_moves(self) -> Array:
-        return np.expm1(self.correlation * np.outer(self.deviation, self.deviation))
+        scale = self._sign * np.exp(self._drift)
+        spread = self._sign * self.deviation
+        return np.outer(scale, scale) * np.expm1(self.correlation * np.outer(spread, spread))
 
     def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
         # held.
         regular = lapack.least_eigenvalue(self.correlation) > REGULAR
-        return regular & ((notional < 0).any(axis=1) | (notional.sum(axis=1) > equity))
+        held = self._sign[asset] * notional
+        return regular & ~repeats(asset) & ((held < 0).any(axis=1) | (held.sum(axis=1) > equity))
+
+    @property
+    def _sign(self) -> Array:
+        """What a unit of notional held long holds of each integrated price: -1 of the coin value 1 / S."""
+        return np.where(self.inverse, -1.0, 1.0)
+
+    @property
+    def _drift(self) -> Array:
+        """Growth of the logarithm of each integrated price: the mean of 1 / S is exp(v^2 T)."""
+        return np.where(self.inverse, self.deviation**2, 0.0)
+
+    def _prices(self, asset: Index) -> black_scholes.Prices:
+        one, other = asset[:, :, None], asset[:, None, :]
+        correlation = self.correlation[one, other] * self._sign[one] * self._sign[other]
+        return black_scholes.Prices(self.deviation[asset], self._drift[asset], correlation)
 
     def _accounts(self, asset: Index, notional: Array, equity: Array) -> black_scholes.Accounts:
-        correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
-        return black_scholes.prepared(notional, equity, self.deviation[asset], correlation)
+        return black_scholes.prepared(self._sign[asset] * notional, equity, self._prices(asset))
+
+    def on_inverse(self, inverse: Mask) -> LogNormal:
+        """Exactly: the coin value 1 / S of a lognormal price S is lognormal too."""
+        law = copy(self)
+        set_fields(law, inverse=np.array(inverse))
+        return law
 
     def support_interval(self, k: int) -> tuple[float, float] | None:
-        return -1.0, math.inf
+        return (-math.inf, 1.0) if self.inverse[k] else (-1.0, math.inf)
 
     def _moves(self, normals: Array) -> Array:
-        return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
+        """Moves R of prices, or what holders gain, R / (1 + R) = 1 - 1 / S, of inverse contracts."""
+        log = normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2
+        return self._sign * np.expm1(self._sign * log)
 
     def _take(self, index: Index, assets: tuple[str, ...]) -> LogNormal:
         law = object.__new__(LogNormal)
@@ -220,6 +267,7 @@ class LogNormal(Law):
             correlation=correlation,
             horizon=self.horizon,
             assets=assets,
+            inverse=self.inverse[index],
         )
         return law
 

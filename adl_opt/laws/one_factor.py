@@ -244,6 +244,21 @@ def _outward(factor: Any, strike: Array, side: float) -> Array:
     return total
 
 
+def factor_of(book: Any, loading: Any) -> OneFactor:
+    """The one-factor law of loadings alone, for a Book, whatever the factor.
+
+    Raises LawError for a Book of inverse contracts, whose holders gain R / (1 + R): in no factor linear.
+    """
+    if book.inverse.any():
+        name = book.assets[int(np.argmax(book.inverse))]
+        raise LawError(
+            f"factor leverages are of gains in proportion to a factor, and {book.inverse.sum()} of "
+            f"{len(book.inverse)} assets are inverse contracts, first {name!r}, which gain R / (1 + R); say "
+            "a law of scenarios: adl.OneFactor(loading, factor).sample(4096, seed=1)"
+        )
+    return OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(book.assets)
+
+
 def _adaptive(beyond: Any, strike: float, edges: Array, rest: float) -> float:
     from scipy import integrate
 

@@ -17,13 +17,12 @@ def symbols(objective: Any) -> str:
     return " + ".join(text if w == 1 else f"{w:g} · [{text}]" for w, text in parts)
 
 
-def unit_of(objective: Any) -> str:
-    """The unit of an objective's value, in words; of a sum that mixes them, all."""
+def unit_of(objective: Any, currency: str = "quote currency") -> str:
+    """The unit of an objective's value, in words; of a sum that mixes them, all. Money is in `currency`."""
     named = {
-        part.unit or ("quote currency" if part.money else "pure number")
-        for _, part in objective.weighted_parts()
+        part.unit or (currency if part.money else "pure number") for _, part in objective.weighted_parts()
     }
-    return " + ".join(sorted(named, key=lambda name: (name != "quote currency", name)))
+    return " + ".join(sorted(named, key=lambda name: (name != currency, name)))
 
 
 def where(objective: Any) -> str:

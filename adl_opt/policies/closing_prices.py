@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import Array, Index
+from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError
 from adl_opt.inputs import plain
@@ -35,7 +36,8 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
     """
     need_event(event)
     book, at = event.book, closing_prices(event, price)
-    change = np.where(event.closable, (event.side * (at - book.price))[book.asset] * event.held, 0.0)
+    gain = event.side * book.direction * (at - book.price)
+    change = np.where(event.closable, gain[book.asset] * event.held, 0.0)
     equity = book.equity + book.per_account(change)
     broke = equity <= 0
     if broke.any():
@@ -50,7 +52,8 @@ def water_filling_at(event: Event, price: Mapping[str, float] | float) -> Alloca
 
 
 def entry_prices(event: Event, who: str, instead: str = "") -> Array:
-    """Entry price of each leg (legs,), quote currency.
+    """Entry price of each leg (legs,), quote currency; of an inverse contract what it was worth in coin, 1 /
+    entry.
 
     Raises EventError if the book has none, or one of a position is not positive.
     """
@@ -68,16 +71,28 @@ def entry_prices(event: Event, who: str, instead: str = "") -> Array:
             f"account {book.accounts[book.account[j]]!r}, "
             f"asset {book.assets[book.asset[j]]!r}: {entry[j]:.6g}"
         )
-    return entry
+    return worth(book, entry, book.asset)
 
 
 def unrealized(event: Event, who: str) -> Array:
-    """Unrealized profit of each leg (legs,), quote currency: position x (mark - entry price)."""
-    return event.book.position * (event.book.price[event.book.asset] - entry_prices(event, who))
+    """Unrealized profit of each leg (legs,), quote currency: position x (mark - entry price); of inverse
+    contracts, in coin, position x (1 / entry - 1 / mark).
+    """
+    book = event.book
+    return book.position * book.direction[book.asset] * (book.price[book.asset] - entry_prices(event, who))
+
+
+def worth(book: Book, quoted: Array, asset: Index) -> Array:
+    """What contracts of asset numbers (m,) are worth at quoted prices (m,), in the currency of the book."""
+    if not book.inverse.any():
+        return quoted
+    with np.errstate(divide="ignore"):
+        return np.where(book.inverse[asset], 1 / quoted, quoted)
 
 
 def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
-    """The price each asset is closed at (d,), quote currency; the mark where nothing is required.
+    """The price each asset is closed at (d,), quote currency; the mark where nothing is required. Of an
+    inverse contract what it is worth there in coin, 1 / price.
 
     Raises EventError for missing labels, and for no price.
     """
@@ -105,5 +120,5 @@ def closing_prices(event: Event, price: Mapping[str, float] | float) -> Array:
                 f"the closing price of {asset!r} must be a positive number of quote currency, not "
                 f"{given[asset]!r}"
             )
-        at[k] = value
+        at[k] = 1 / value if event.book.inverse[k] else value
     return at

@@ -12,8 +12,7 @@ import scipy.sparse as sp
 from adl_opt.arrays import TINY, Array
 from adl_opt.data.event import Event
 from adl_opt.errors import EventError, SolveError
-from adl_opt.laws.base import Scenarios
-from adl_opt.laws.one_factor import OneFactor
+from adl_opt.laws.one_factor import factor_of
 from adl_opt.waterfill.level import clipped_level
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def factor_targets(event: Event, loading: Any) -> pd.DataFrame:
             f"factor_targets takes an Event, not {type(event).__name__}: adl.Event(book, short={{...}})"
         )
     book = event.book
-    weight = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(book.assets).loading
+    weight = factor_of(book, loading).loading
     effect = weight[book.asset] * event.notional
     start = book.per_account(weight[book.asset] * book.notional - effect * event.fixed_fraction)
     low = start - book.per_account(np.where(event.free, np.maximum(effect, 0.0), 0.0))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -63,15 +63,17 @@ class LotBound:
     assets: tuple[str, ...]
     leverage: float
     loss: float | None = None
+    inverse: Mask | None = None  # (d,) assets of inverse contracts, None if there are none
+    currency: str = "quote currency"
 
     def __repr__(self) -> str:
         said = (
             "loss by law: bound.under(law)"
             if self.loss is None
-            else f"expected loss rises by at most {self.loss:.6g} quote currency"
+            else f"expected loss rises by at most {self.loss:.6g} {self.currency}"
         )
         return two_lines(
-            f"LotBound({said}; {self.less.sum():.6g} quote currency closed less, leverage rises by at most "
+            f"LotBound({said}; {self.less.sum():.6g} {self.currency} closed less, leverage rises by at most "
             f"{self.leverage:.3g} x of equity)"
         )
 
@@ -85,7 +87,9 @@ class LotBound:
         >>> round(bound.under(adl.Scenarios({"BTC": [-0.1, 0.1]})), 4)
         1.6667
         """
-        adverse, favourable = _expected(law, self.assets, self.side)
+        adverse, favourable = _expected(
+            law if self.inverse is None else law.for_book(self), self.assets, self.side
+        )
         used = self.side != 0
         return math.fsum((self.less * adverse + self.more * favourable)[used].tolist())
 
@@ -300,8 +304,9 @@ def _bound(event: Event, before: Array, after: Array, others: Mask, law: Law | N
     less = np.bincount(book.asset, np.maximum(-change, 0.0), len(book.assets))
     more = np.bincount(book.asset, np.maximum(change, 0.0) * others, len(book.assets))
     leverage = float(max((-book.per_account(change) / book.equity).max(), 0.0))
-    found = LotBound(less, more, event.side, book.assets, leverage)
-    return found if law is None else LotBound(less, more, event.side, book.assets, leverage, found.under(law))
+    inverse = book.inverse if book.inverse.any() else None
+    found = LotBound(less, more, event.side, book.assets, leverage, None, inverse, book.currency)
+    return found if law is None else replace(found, loss=found.under(law))
 
 
 def _expected(law: Law, assets: tuple[str, ...], side: Index) -> tuple[Array, Array]:

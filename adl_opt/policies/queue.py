@@ -49,7 +49,8 @@ def _return(rule: QueueRule, event: Event, on_entry: bool) -> Array:
         return _published_return(rule, event, on_entry)
     price, entry = book.price[book.asset], entry_prices(event, rule.name, " (nor profit_ratio)")
     basis = entry if on_entry else price
-    return np.sign(book.position) * np.divide(price - entry, basis, out=np.zeros_like(price), where=basis > 0)
+    sign = np.sign(book.position) * book.direction[book.asset]
+    return sign * np.divide(price - entry, basis, out=np.zeros_like(price), where=basis > 0)
 
 
 def _published_return(rule: QueueRule, event: Event, on_entry: bool) -> Array:
@@ -60,7 +61,7 @@ def _published_return(rule: QueueRule, event: Event, on_entry: bool) -> Array:
     ratio = book.extra["profit_ratio"]
     if on_entry:
         return ratio
-    rest = 1 + np.sign(book.position) * ratio  # mark over entry
+    rest = 1 + np.sign(book.position) * book.direction[book.asset] * ratio  # mark over entry
     bad = event.closable & (rest <= 0)
     if bad.any():
         first = int(np.argmax(bad))
@@ -80,7 +81,7 @@ def _on_wallet(rule: QueueRule, event: Event) -> Array:
 def _price_ratio(rule: QueueRule, event: Event, flip: bool) -> Array:
     book = event.book
     price, entry = book.price[book.asset], entry_prices(event, rule.name)
-    ratio = np.divide(price, entry, out=np.ones_like(price), where=entry > 0)
+    ratio = np.divide(price, entry, out=np.ones_like(price), where=entry > 0) ** book.direction[book.asset]
     return np.where((book.position < 0) & flip, 1 / ratio, ratio)
 
 

@@ -10,8 +10,8 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.assess import assess
 from adl_opt.certificates.certificate import Proof
 from adl_opt.data.event import Event
-from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.one_factor import OneFactor
+from adl_opt.laws.base import Law
+from adl_opt.laws.one_factor import factor_of
 from adl_opt.methods.closed_form import level_factor
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
@@ -56,7 +56,7 @@ def factor_water_filling(event: Event, loading: Any) -> Allocation:
     {'A': -2.84, 'B': 0.0, 'C': -7.16, 'D': 0.0}
     """
     need_event(event)
-    law = OneFactor(loading, Scenarios([-1.0, 1.0]), meant=True).align(event.book.assets)
+    law = factor_of(event.book, loading)
     return _levelled(event, FactorLeverageSquare(), law, level_factor(event, law), "factor_water_filling")
 
 

@@ -23,7 +23,8 @@ def positions(event: Event, amount: Array) -> Table:
             "left": m.left,
             "leverage_before": m.leverage_before[book.account],
             "leverage_after": m.leverage[book.account],
-        }
+        },
+        currency=book.currency,
     )
 
 
@@ -42,7 +43,8 @@ def accounts(event: Event, amount: Array) -> Table:
             "fraction_closed": np.divide(closed, gross, out=np.zeros_like(gross), where=gross > 0),
             "leverage_before": m.leverage_before,
             "leverage_after": m.leverage,
-        }
+        },
+        currency=book.currency,
     )
 
 
@@ -57,5 +59,5 @@ def losses(event: Event, amount: Array, law: Law | None, by_account: bool) -> Ta
         ]
         names = [f"loss {account}" for rows, _ in losing for account in event.book.accounts[rows]]
         columns |= dict(zip(names, np.maximum(np.concatenate([x for _, x in losing]), 0.0)))
-    money = dict.fromkeys(list(columns)[1:], "quote currency")
+    money = dict.fromkeys(list(columns)[1:], event.book.currency)
     return with_units(columns, {"probability": "of the scenario"} | money)

@@ -51,7 +51,7 @@ def explained(
         if whole.all()
         else "reduced"
     )
-    lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} quote currency)"]
+    lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} {book.currency})"]
     support = _support(aim, after)
     for j in legs:
         lines.append("  " + _leg(event, amount, price, support, unit, int(j)))
@@ -151,10 +151,9 @@ def _by_law(
     if one is not None and two is not None:
         found["volatility leverage", "(standard deviation of profit and loss, x of equity)"] = one[i], two[i]
     with contextlib.suppress(AdlError):  # a law that must be discretised first
-        found["expected shortfall", "quote currency (what it loses beyond its equity, on average)"] = (
-            before.expected_shortfall[i],
-            after.expected_shortfall[i],
-        )
+        found[
+            "expected shortfall", f"{after.event.book.currency} (what it loses beyond its equity, on average)"
+        ] = (before.expected_shortfall[i], after.expected_shortfall[i])
     return found
 
 

@@ -76,7 +76,8 @@ def optimal_range(
             "asset": np.array(book.assets, dtype=object)[book.asset],
             "least": sign * least + 0.0,
             "most": sign * most + 0.0,
-        }
+        },
+        currency=book.currency,
     )
     frame.attrs |= {"how": how, "within": within}
     return frame

@@ -23,7 +23,10 @@ def problem_panel(objective: Objective, event: Event, law: Any, subject_to: Sequ
     closable = f"{counted(event.closable.sum(), 'closable one')} of {len(event.closable):,} positions"
     limits = "".join(f"; {words}" for words in event.limits)
     facts = [
-        ("minimise", f"{value}   ({unit_of(objective)})" + (f"\n{name}" if value != name else "")),
+        (
+            "minimise",
+            f"{value}   ({unit_of(objective, event.book.currency)})" + (f"\n{name}" if value != name else ""),
+        ),
         ("where", where(objective)),
         ("over", f"xⱼ, contracts closed of position j: {closable}"),
         ("subject to", "\n".join(_clearing(event))),

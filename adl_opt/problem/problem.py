@@ -19,8 +19,8 @@ from adl_opt.constraints.constrained import Constrained, constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import InfeasibleError, ObjectiveError, SolveError
 from adl_opt.executors import check_executor
-from adl_opt.laws.base import Law, Scenarios
-from adl_opt.laws.one_factor import OneFactor
+from adl_opt.laws.base import Law
+from adl_opt.laws.one_factor import OneFactor, factor_of
 from adl_opt.methods.base import Found, Request
 from adl_opt.methods.closed_form import ClosedForm
 from adl_opt.methods.conic.agreement import doubted
@@ -229,9 +229,7 @@ class Problem:
                25 certified       0.1053
         """
         check_executor("sweep", executor)
-        factor = (
-            None if loading is None else OneFactor(loading, Scenarios([0.0])).align(self.event.book.assets)
-        )
+        factor = None if loading is None else factor_of(self.event.book, loading)
         points = list(requirements(short, long))
         answer = partial(_answer, self, factor, method, tol)
         return swept(answer, points, executor, "requirements", progress)

@@ -79,9 +79,13 @@ def book_of(stored: Any) -> Book:
     account, asset = (
         _indices(stored, name, len(of), legs) for name, of in (("account", accounts), ("asset", assets))
     )
-    key = account.astype(np.int64) * len(assets) + asset
-    if (np.diff(account) < 0).any() or len(np.unique(key)) < legs:
-        raise AllocationError("its positions are not grouped by account, each asset of an account once")
+    position = numbers(stored, "position", legs)
+    held = position != 0
+    key = ((account.astype(np.int64) * len(assets) + asset) * 2 + (position < 0))[held]
+    if (np.diff(account) < 0).any() or len(np.unique(key)) < held.sum():
+        raise AllocationError(
+            "its positions are not grouped by account, each side of an asset of an account once"
+        )
     price, equity = numbers(stored, "price", len(assets)), numbers(stored, "equity", len(accounts))
     if not (price > 0).all():
         raise AllocationError(f"{(price <= 0).sum()} of {len(price)} prices are not positive")
@@ -89,10 +93,26 @@ def book_of(stored: Any) -> Book:
         str(name): numbers(stored["extra"], name, legs) for name in _object(_entry(stored, "extra"), "extra")
     }
     labels = np.array(accounts, dtype=object)
-    unused = tuple(_texts(stored, "unused")) if "unused" in stored else ()
     return Book(
-        labels, tuple(assets), price, equity, account, asset, numbers(stored, "position", legs), extra, unused
-    )
+        labels, tuple(assets), price, equity, account, asset, position, extra,
+        tuple(_texts(stored, "unused")) if "unused" in stored else (),
+        **_money_of(stored, len(assets)),
+    )  # fmt: skip
+
+
+def _money_of(stored: dict[str, Any], assets: int) -> dict[str, Any]:
+    """Of a book: what its money is in, and which contracts are inverse; files before 0.1 do not say it."""
+    found: dict[str, Any] = {}
+    if "currency" in stored:
+        found["currency"] = _texts({"currency": [stored["currency"]]}, "currency")[0]
+    if stored.get("mark") is not None:
+        found["mark"] = numbers(stored, "mark", assets)
+        found["inverse"] = numbers(stored, "inverse", assets) == 1
+        if not (found["mark"] > 0).all():
+            raise AllocationError(f"{(found['mark'] <= 0).sum()} of {assets} quoted prices are not positive")
+    if "said" in stored:
+        found["said"] = tuple(_texts(stored, "said"))
+    return found
 
 
 def certificate_of(stored: Any) -> Certificate:

@@ -92,7 +92,7 @@ def swept(
 
 def answered(solved: Allocation, factor: OneFactor | None = None) -> Line:
     """The line of an answer; factor (aligned): its leverages too."""
-    return line(solved, factor), unit_of(solved.objective)
+    return line(solved, factor), unit_of(solved.objective, solved.event.book.currency)
 
 
 def units(lines: list[dict[str, Any]], unit: str) -> dict[str, str]:

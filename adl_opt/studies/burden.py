@@ -46,7 +46,7 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.Dat
             f"burden takes an Allocation, such as adl.pro_rata(event), not {type(allocation).__name__}"
         )
     event, book = allocation.event, allocation.event.book
-    gone = (book.price - closing_prices(event, price))[book.asset]
+    gone = (book.direction * (book.price - closing_prices(event, price)))[book.asset]
     closing = reduced(event, allocation.amount)
     return with_units(
         {
@@ -56,6 +56,7 @@ def burden(allocation: Allocation, price: Mapping[str, float] | float) -> pd.Dat
             "wholly_closed": accounts(event, closing) & ~accounts(event, left(event, allocation.amount)),
         },
         {"transfer": "quote currency, given up > 0"},
+        currency=book.currency,
     )
 
 

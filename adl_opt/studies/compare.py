@@ -105,7 +105,8 @@ def compare(
         if row.name == name or row.name not in names
     ]
     lines = mapped(partial(_line, event, wanted, aligned, limits, bounds), rows, executor)
-    units = {f"{one}{column}": unit_of(one) for one in wanted for column in ("", " excess")}
+    money = event.book.currency
+    units = {f"{one}{column}": unit_of(one, money) for one in wanted for column in ("", " excess")}
     units |= {f"{one} gap": "fraction of the value" for one in wanted}
     shares = {"top tenth bears": "fraction closed", "Gini": "fraction, 0: all alike"}
     counts = dict.fromkeys(("accounts reduced", "wholly closed"), "accounts")

@@ -222,7 +222,8 @@ def _proofs_of_one(task: Task, one: Solved, ends: Sequence[Solved]) -> Array:
 def _table(task: Task, nodes: list[Node], gaps: Array) -> pd.DataFrame:
     from adl_opt.table import with_units
 
-    names, units = [str(one) for one in task.both], [unit_of(one) for one in task.both]
+    money, names = task.problem.event.book.currency, [str(one) for one in task.both]
+    units = [unit_of(one, money) for one in task.both]
     good = gaps[:, 0] <= task.tolerance
     if not good.all():
         uncertified(

@@ -80,7 +80,7 @@ class Stress:
             "deficit": 0.0 - now,
             "gross_notional": gross[broke],
         }
-        units = dict.fromkeys(columns, "quote currency")
+        units = dict.fromkeys(columns, after.currency)
         return with_units({"account": after.accounts[broke], **columns}, units)
 
     @property
@@ -136,13 +136,13 @@ class Stress:
             return "\n".join([*lines, "nothing must be closed"])
         worst = broke[np.argsort(after.equity[broke], kind="stable")][:_SHOWN]
         owed = ", ".join(f"{after.accounts[i]} {figure(0.0 - after.equity[i])}" for i in worst)
-        lines[-1] += f", owing {owed}{', ...' if len(broke) > len(worst) else ''} (quote currency)"
+        lines[-1] += f", owing {owed}{', ...' if len(broke) > len(worst) else ''} ({after.currency})"
         paid = (
             f"the fund of {figure(self.fund)} covers it, {figure(self.fund_left)} is left"
             if self.uncovered == 0
             else f"the fund pays {figure(self.fund)}, uncovered {figure(self.uncovered)}"
         )
-        lines.append(f"deficit: {figure(self.deficit)}; {paid} (quote currency)")
+        lines.append(f"deficit: {figure(self.deficit)}; {paid} ({after.currency})")
         for k in np.flatnonzero((self.netted != 0) | (self.lacking != 0)):
             net, side = self.netted[k], "shorts" if self.netted[k] > 0 else "longs"
             line = f"{assets[k]}: the insolvent hold {figure(net)} net"
@@ -181,14 +181,15 @@ def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> 
     - `meant`: True says that a move above 1, which more than doubles a price, is right, which is asked about
       else
 
-    An account's equity changes by the sum of position x price x move; it is insolvent if its equity is then
-    <= 0. Positions of the insolvent offset asset by asset; what remains net long is closed against solvent
-    shorts, net short against solvent longs, at the moved price. The event is the same whether or not the fund
-    covers the deficit: someone must hold the other side of every position (and insolvent accounts never
-    offset one another in every asset, for then they would have kept the equity they had). If the opposite
-    side is too small, the event requires all of it and `missing` says how much remains. Remainders below
-    1e-12 of the contracts netted are rounding and count as 0. The columns profit_ratio and realized_closed
-    belong to the old prices and are left out of the marked book.
+    An account's equity changes by the sum of position x price x move (of inverse contracts, in coin, of
+    position / price x move / (1 + move)); it is insolvent if its equity is then <= 0. Positions of the
+    insolvent offset asset by asset; what remains net long is closed against solvent shorts, net short against
+    solvent longs, at the moved price. The event is the same whether or not the fund covers the deficit:
+    someone must hold the other side of every position (and insolvent accounts never offset one another in
+    every asset, for then they would have kept the equity they had). If the opposite side is too small, the
+    event requires all of it and `missing` says how much remains. Remainders below 1e-12 of the contracts
+    netted are rounding and count as 0. The columns profit_ratio and realized_closed belong to the old prices
+    and are left out of the marked book.
 
     Returns a Stress. Raises EventError for accounts that are insolvent before the move (book.solvent() leaves
     them out, §8), unknown assets, moves that are not finite or <= -1, a negative fund, and prices or equities
@@ -205,8 +206,9 @@ def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> 
 def shocked(book: Book, move: Array, fund: float) -> Stress:
     """`stress` of checked input: move (d,) > -1. Raises EventError beyond what a float holds."""
     with np.errstate(over="ignore", invalid="ignore"):
-        price = book.price * (1 + move)
-        equity = book.equity + book.per_account(book.notional * move[book.asset])
+        growth = np.where(book.inverse, 1 / (1 + move), 1 + move)
+        price, mark = book.price * growth, None if book.mark is None else book.mark * (1 + move)
+        equity = book.equity + book.per_account(book.notional * book.gains(move)[book.asset])
     if not (np.isfinite(price) & (price > 0)).all() or not np.isfinite(equity).all():
         bad = ~(np.isfinite(price) & (price > 0))
         who = (
@@ -216,7 +218,7 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
         )
         raise EventError(f"after the move {who} is beyond what a float holds; use a smaller move")
     extra = {name: column for name, column in book.extra.items() if name not in _STALE}
-    marked = replace(book, price=price, equity=equity, extra=extra)
+    marked = replace(book, price=price, mark=mark, equity=equity, extra=extra)
     broke = equity[book.account] <= 0
     netted = _by_asset(book, book.position, broke)
     due = np.abs(netted) > _ROUNDING * np.bincount(

@@ -98,7 +98,7 @@ def stress_path(
         for line, closed in zip(lines, contracts[:, k]):
             line[f"contracts of {book.assets[k]} closed"] = closed
     money = ("lost", "deficit", "fund left", "closed notional")
-    return with_units(lines, dict.fromkeys(money, "quote currency"), index=pd.Index(names, name="policy"))
+    return with_units(lines, dict.fromkeys(money, book.currency), index=pd.Index(names, name="policy"))
 
 
 def _walked(

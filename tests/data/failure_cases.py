@@ -153,19 +153,8 @@ CASES = [
         adl.BookError,
     ),
     Case(
-        r"column 'side', which says the side .* 1 of 2 rows, first row 1 \(account 'm'\), say 'sell' "
-        r"beside position 3; give",
-        given(side=["sell", "SELL"]),
-        adl.BookError,
-    ),
-    Case(
-        r"column 'ctVal', .* 2 of 2 rows, first row 1 .* '0.001' beside position 3; multiply position by it",
-        given(ctVal=0.001),
-        adl.BookError,
-    ),
-    Case(
-        "the column 'settle', which says a currency .* 'BTC' .* one quote currency",
-        given(settle=["USDT", "BTC"]),
+        r"2 of 2 rows, first row 1 .* say '0.001' beside position 3; multiply position by it",
+        given(lotSize=0.001),
         adl.BookError,
     ),
     Case(

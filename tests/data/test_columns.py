@@ -1,4 +1,4 @@
-"""Columns that change what another one means are refused by name; all others are ignored."""
+"""Columns that change what another one means are understood, or refused by name; all others are ignored."""
 
 import numpy as np
 import pandas as pd
@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import adl_opt as adl
-from adl_opt.data.book import USED
-from adl_opt.data.columns import MEANINGS, RANKED_BY, plain_name
+from adl_opt.data.columns import MEANINGS, RANKED_BY, READ, plain_name
+from adl_opt.data.reading import USED
 from tests.books import frame
 from tests.data.tables import LEGS
 
@@ -21,12 +21,14 @@ SAYS = {  # a name of each meaning: what it must not say beside LEGS, what it ma
     "isLong": (0, 1),
     "positionIdx": (2, 1),
     "contractSize": (0.001, 1),
+    "lotSize": (0.001, 1),
     "contractType": ("InversePerpetual", "LinearPerpetual"),
     "category": ("inverse", "linear"),
     "inverse": (True, False),
     "linear": (False, True),
     "strike": (3000.0, None),
     "settle": ("BTC", "USDT"),
+    "quote": ("BTC", "USDT"),
     "marginMode": ("isolated", "cross"),
 }
 TABLE = [
@@ -36,6 +38,23 @@ TABLE = [
     if plain_name(key) in meaning.names
     for name in sorted(meaning.names)
 ]
+
+
+READS = {  # what a Book makes of what it must not say: positions, or an error
+    "side": [-3.0, -4.0, -5.0],
+    "isShort": [-3.0, -4.0, -5.0],
+    "isLong": [-3.0, -4.0, -5.0],
+    "positionIdx": [-3.0, -4.0, -5.0],
+    "contractSize": [3.0 * 0.001, 4.0 * 0.001, 5.0 * 0.001],
+    "contractType": "are inverse contracts without their settlement currency",
+    "category": "are inverse contracts without their settlement currency",
+    "inverse": "are inverse contracts without their settlement currency",
+    "linear": "are inverse contracts without their settlement currency",
+    "settle": "settle in BTC, and nothing says of what kind",
+    "marginMode": [3.0, 4.0, 5.0],
+}
+KEY = {name: key for key in SAYS for meaning in MEANINGS if plain_name(key) in meaning.names
+       for name in meaning.names}  # fmt: skip
 
 
 def file(suffix, reader, table):
@@ -66,25 +85,39 @@ READERS = {
 
 def test_every_name_of_the_table_is_tried_and_is_none_that_is_read():
     assert {name for name, _, _ in TABLE} == {name for meaning in MEANINGS for name in meaning.names}
-    assert not {plain_name(name) for name in (*USED, "wave", "time")} & (
+    assert not {plain_name(name) for name in (*USED, "wave", "time") if name != "maintenance_margin"} & (
         RANKED_BY | {name for name, _, _ in TABLE}
     )
     assert sum(len(meaning.names) for meaning in MEANINGS) == len(TABLE), "one name, two meanings"
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_column_that_changes_a_meaning_is_refused_by_name(reader, tmp_path):
+def test_a_column_that_changes_a_meaning_is_refused_by_name_unless_a_book_is_read_by_it(reader, tmp_path):
     for name, wrong, _ in TABLE:
-        if reader == "Book.from_isolated" and plain_name("marginMode") in next(
-            m.names for m in MEANINGS if name in m.names
-        ):
-            assert READERS[reader](tmp_path, **{name: wrong}).isolated  # that is what isolated margin means
+        if name in READ and reader.startswith("Book"):
             continue
         with pytest.raises(
             adl.BookError,
             match=f"the column '{name}', which says .* and is not used: . of 3 rows, first row .*; ",
         ):
             READERS[reader](tmp_path, **{name: wrong})
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name.startswith("Book")])
+def test_a_book_is_read_by_every_name_that_it_knows(reader, tmp_path):
+    assert {KEY[name] for name in READ} == set(READS)
+    for name, wrong, _ in TABLE:
+        if name not in READ:
+            continue
+        expected = READS[KEY[name]]
+        if isinstance(expected, str):
+            with pytest.raises(adl.BookError, match=expected):
+                READERS[reader](tmp_path, **{name: wrong})
+            continue
+        book = READERS[reader](tmp_path, **{name: wrong})
+        assert book.position.tolist() == expected
+        assert book.isolated == (KEY[name] == "marginMode" or reader == "Book.from_isolated")
+        assert book.said or reader == "Book.from_isolated"  # where all positions are isolated anyway
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -111,7 +144,13 @@ def test_case_blanks_underscores_and_units_do_not_hide_a_name(entry, data):
         + data.draw(st.sampled_from(["", " ", " (coins)", "[USD]"]))
     )
     with pytest.raises(adl.BookError, match=r"which says .* and is not used"):
-        adl.Book.from_frame(LEGS.assign(**{spelled: wrong}))
+        adl.Waves.from_frame(WAVES.assign(**{spelled: wrong}))
+    expected = READS.get(KEY[name], "which says .* and is not used")
+    if isinstance(expected, str):
+        with pytest.raises(adl.BookError, match=expected):
+            adl.Book.from_frame(LEGS.assign(**{spelled: wrong}))
+    else:
+        assert adl.Book.from_frame(LEGS.assign(**{spelled: wrong})).position.tolist() == expected
 
 
 @settings(max_examples=60)
@@ -136,15 +175,22 @@ def test_other_columns_are_ignored_as_ever(name, value):
         max_size=6,
     )
 )
-def test_a_side_passes_if_and_only_if_it_agrees_with_every_sign(rows):
+def test_sizes_without_signs_take_the_sign_of_their_side_and_signs_must_agree(rows):
     sign = {"long": 1, "Short": -1, "BUY": 1, "sell": -1, "": 0, "both": 0, "what": np.nan}
     position, side = zip(*rows)
-    agrees = all(x == 0 or sign[s] == 0 or sign[s] == np.sign(x) for x, s in rows)
     table = frame(range(len(rows)), "X", list(position), 1.0, 1.0).assign(positionSide=side)
-    if agrees:
-        assert adl.Book.from_frame(table).position.tolist() == list(position)
+    signs = np.array([sign[s] for s in side])
+    held, sided = np.array(position) != 0, np.nan_to_num(signs) != 0
+    unsigned = not (np.array(position)[sided] < 0).any()
+    agrees = not (held & sided & (signs != np.sign(position))).any()
+    if (held & np.isnan(signs)).any():
+        with pytest.raises(adl.BookError, match="say 'what' in the column 'positionSide', which is no side"):
+            adl.Book.from_frame(table)
+    elif agrees or unsigned:
+        expected = np.where(sided, np.nan_to_num(signs) * np.abs(position), position)
+        assert adl.Book.from_frame(table).position.tolist() == expected.tolist()
     else:
-        with pytest.raises(adl.BookError, match="'positionSide'"):
+        with pytest.raises(adl.BookError, match="contradictory sides: 'positionSide' says"):
             adl.Book.from_frame(table)
 
 
@@ -159,55 +205,48 @@ def test_a_side_by_the_case_file():
         ["Sell", "Buy"],
         ["A", "B"],
     ):
-        with pytest.raises(
-            adl.BookError, match=f"1 of 2 rows, first row 1 .account 'm'., say '{sides[0]}' beside position 3"
-        ):
-            adl.Book.from_frame(rows.assign(side=sides))
-        signed = rows.assign(side=sides, position=[-3.0, 5.0])
-        assert adl.Book.from_frame(signed).position.tolist() == [-3.0, 5.0]
+        book = adl.Book.from_frame(rows.assign(side=sides))
+        assert book.position.tolist() == [-3.0, 5.0] and book.said == (
+            "sizes have no sign: 'side' says the side",
+        )
+        signed = adl.Book.from_frame(rows.assign(side=sides, position=[-3.0, 5.0]))
+        assert signed.position.tolist() == [-3.0, 5.0] and signed.said == ()
 
 
 def test_sides_as_numbers():
     """1 and -1 are signs; 0 and 1, or 1 and 2, are codes of which one cannot know; positionIdx is Bybit's: 0
     says nothing.
     """
-    for column, said, passes in (
-        ("side", [1, 1, 1], True),
-        ("side", [1, 1, -1], False),
-        ("side", [0, 0, 0], False),
-        ("side", [1, 2, 1], False),
-        ("side", [True] * 3, False),
-        ("is_long", [1, 1, 1], True),
-        ("is_long", [1, 0, 1], False),
-        ("is_short", [0, 0, 0], True),
-        ("is_short", [0, 0, 1.0], False),
-        ("positionIdx", [0, 0, 0], True),
-        ("positionIdx", [1, 0, 1], True),
-        ("positionIdx", [1, 2, 1], False),
+    for column, said, signs in (
+        ("side", [1, 1, 1], [1, 1, 1]),
+        ("side", [1, 1, -1], [1, 1, -1]),
+        ("side", [0, 0, 0], None),
+        ("side", [1, 2, 1], None),
+        ("side", [True] * 3, None),
+        ("is_long", [1, 1, 1], [1, 1, 1]),
+        ("is_long", [1, 0, 1], [1, -1, 1]),
+        ("is_short", [0, 0, 0], [1, 1, 1]),
+        ("is_short", [0, 0, 1.0], [1, 1, -1]),
+        ("positionIdx", [0, 0, 0], [1, 1, 1]),
+        ("positionIdx", [1, 0, 1], [1, 1, 1]),
+        ("positionIdx", [1, 2, 1], [1, -1, 1]),
     ):
-        if passes:
-            assert adl.Book.from_frame(LEGS.assign(**{column: said})).position.tolist() == [3.0, 4.0, 5.0]
+        if signs is not None:
+            book = adl.Book.from_frame(LEGS.assign(**{column: said}))
+            assert book.position.tolist() == [3.0 * signs[0], 4.0 * signs[1], 5.0 * signs[2]]
         else:
-            with pytest.raises(adl.BookError, match=f"'{column}', which says the side of a position"):
+            with pytest.raises(adl.BookError, match=f"in the column '{column}', which is no side"):
                 adl.Book.from_frame(LEGS.assign(**{column: said}))
 
 
 def test_a_currency_is_one_currency_of_money():
-    for said, passes in (
-        (["USDT"] * 3, True),
-        (["usd", "USD", "Usd"], True),
-        (["USDT", "USDC", "USDT"], False),
-        (["BTC"] * 3, False),
-    ):
-        if passes:
-            adl.Book.from_frame(LEGS.assign(marginCoin=said))
-        else:
-            with pytest.raises(adl.BookError, match="'marginCoin', which says a currency"):
-                adl.Book.from_frame(LEGS.assign(marginCoin=said))
-    assert adl.Book.from_frame(LEGS.assign(quote=LEGS["price"])).assets == (
-        "X",
-        "Y",
-    )  # numbers name no currency
+    assert adl.Book.from_frame(LEGS.assign(marginCoin="USDT")).currency == "USDT"
+    assert adl.Book.from_frame(LEGS.assign(marginCoin=["usd", "USD", "Usd"])).currency == "USD"
+    with pytest.raises(adl.BookError, match=r"settle in another currency \(USDT and USDC\) without a rate"):
+        adl.Book.from_frame(LEGS.assign(marginCoin=["USDT", "USDC", "USDT"]))
+    with pytest.raises(adl.BookError, match="settle in BTC, and nothing says of what kind"):
+        adl.Book.from_frame(LEGS.assign(marginCoin=["BTC"] * 3))
+    assert adl.Book.from_frame(LEGS.assign(quote=LEGS["price"])).currency == "quote currency"  # names none
 
 
 def test_what_is_not_used_is_remembered_by_a_saved_allocation(tmp_path):

@@ -252,7 +252,10 @@ CASES = [
     ),
     Case("account of its book must be a list of 2 whole numbers", in_book(account=[0.0, 1.0])),
     Case("its positions are not grouped by account", in_book(account=[1, 0])),
-    Case("its positions are not grouped by account, each asset of an account once", in_book(account=[0, 0])),
+    Case(
+        "its positions are not grouped by account, each side of an asset of an account once",
+        in_book(account=[0, 0]),
+    ),
     Case("accounts must be a list of texts, each once", in_book(accounts=["a", "a"])),
     Case("1 of 1 prices are not positive", in_book(price=[0.0])),
     Case("position is None, no list", in_book(position=None)),

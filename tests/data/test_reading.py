@@ -1,0 +1,167 @@
+"""Books as exchanges hand them out: dialects, sides, sizes, hedge mode, wallets, collateral, currencies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import adl_opt as adl
+from adl_opt.data.dialects import DIALECTS
+from tests.books import ROOT, frame
+from tests.data.exports import exported, tidy
+from tests.tolerances import TOL
+
+TIDY = tidy(40)
+CASES = frame(list("mn"), "ETH", [3.0, 5.0], 2000.0, [5000.0, 9000.0])
+HEDGE = frame(["h", "h", "k"], "ETH", [6.0, -2.0, -5.0], 2000.0, [9000.0, 9000.0, 8000.0])
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_dialect_is_the_tidy_book_to_the_last_digit(dialect, asked, tmp_path):
+    plain = adl.Book.from_frame(exported(TIDY, "tidy"))
+    exported(TIDY, dialect).to_csv(tmp_path / "export.csv", index=False)
+    book = adl.Book.read(tmp_path / "export.csv", dialect=dialect if asked else None)
+    assert book.said[0] == f"read as {DIALECTS[dialect].title} ({dialect})"
+    for name in ("position", "equity", "account"):
+        np.testing.assert_array_equal(getattr(book, name), getattr(plain, name))
+    np.testing.assert_array_equal(book.price[book.asset], plain.price[plain.asset])
+    np.testing.assert_array_equal(book.extra["entry_price"], plain.extra["entry_price"])
+    suffix = "/0" if dialect == "dydx" else ""
+    assert book.accounts.tolist() == [name + suffix for name in plain.accounts]
+
+
+def test_the_cases_of_one_kind_each():
+    book = adl.Book.from_frame(CASES.assign(side=["sell", "buy"]))
+    assert book.position.tolist() == [-3.0, 5.0]
+    for name in ("contractSize", "ctVal", "multiplier", "contract_size"):
+        sized = adl.Book.from_frame(CASES.assign(position=[-4000.0, 1.0], **{name: 0.001}))
+        assert sized.position.tolist() == [-4000 * 0.001, 0.001]
+        assert sized.leverage.tolist() == pytest.approx([1.6, 2000 * 0.001 / 9000], rel=TOL.rounding)
+        assert sized.said == (f"position = size x {name}",)
+
+
+def test_realized_closings_are_in_contracts_too():
+    book = adl.Book.from_frame(CASES.assign(ctVal=0.01, realized_closed=[1.0, 2.0]))
+    assert book.extra["realized_closed"].tolist() == [0.01, 0.02]
+
+
+def test_margins_are_kept_as_columns_and_rules_that_rank_by_them_still_refuse():
+    rows = CASES.assign(initialMargin=[1.0, 2.0], maintenance_margin=[0.5, 0.7])
+    book = adl.Book.from_frame(rows)
+    assert book.extra["initial_margin"].tolist() == [1.0, 2.0]
+    assert book.extra["maintenance_margin"].tolist() == [0.5, 0.7] and book.unused == ("maintenance_margin",)
+    blank = adl.Book.from_frame(rows.assign(maintenance_margin=[None, 0.7]))
+    assert "maintenance_margin" not in blank.extra
+    assert blank.said == ("maintenance_margin is blank in 1 rows and is not kept",)
+
+
+def test_hedge_mode_keeps_both_legs_on_one_equity():
+    """cases/README.md: 7 of shorts can be closed; added up, 2 of them would be lost."""
+    for rows in (HEDGE, HEDGE.assign(position=[6.0, 2.0, 5.0], side=["long", "short", "short"])):
+        book = adl.Book.from_frame(rows)
+        assert book.position.tolist() == [6.0, -2.0, -5.0] and book.equity.tolist() == [9000.0, 8000.0]
+        assert adl.Event(book, short={"ETH": "all"}).capacity["ETH"] == 7.0
+        assert adl.Event(book, long={"ETH": "all"}).capacity["ETH"] == 6.0
+        assert book.leverage["h"] == 16000 / 9000 and not book.isolated
+        assert any(words.startswith("hedge mode: 1 account ") for words in book.said)
+    empty = HEDGE.assign(position=[6.0, 0.0, 5.0], side=["long", "short", "short"])
+    assert adl.Book.from_frame(empty).position.tolist() == [6.0, 0.0, -5.0]
+
+
+def test_isolated_and_cross_rows_of_one_wallet():
+    equity = [9.0, 5.0, 2.0, 7.0]
+    rows = frame(["w", "w", "w", "v"], ["X", "Y", "X", "Y"], [1.0, -2.0, -3.0, 4.0], 0.0, equity)
+    rows["price"] = rows["asset"].map({"X": 10.0, "Y": 20.0})
+    book = adl.Book.from_frame(rows.assign(marginMode=["cross", "isolated", "isolated", "isolated"]))
+    assert book.accounts.tolist() == ["w", "w:Y", "w:X", "v"] and book.isolated
+    assert book.equity.tolist() == [9.0, 5.0, 2.0, 7.0]
+    both = frame(["w"] * 3, ["X", "X", "Y"], [1.0, -2.0, 1.0], 1.0, [1.0, 2.0, 3.0])
+    book = adl.Book.from_frame(both.assign(marginMode="isolated"))
+    assert book.accounts.tolist() == ["w:X:long", "w:X:short", "w:Y"]
+
+
+def test_binance_isolated_positions_have_their_own_margin():
+    rows = pd.DataFrame(
+        {"account": "w", "symbol": ["BTCUSDT", "ETHUSDT"], "positionAmt": [0.1, -2.0],
+         "markPrice": [6e4, 2e3],
+         "marginBalance": 900.0, "marginType": ["cross", "isolated"], "isolatedMargin": [0.0, 300.0]}
+    )  # fmt: skip
+    book = adl.Book.from_frame(rows)
+    assert dict(zip(book.accounts, book.equity)) == {"w": 900.0, "w:ETHUSDT": 300.0}
+
+
+def test_collateral_counts_at_its_haircut():
+    held = CASES.drop(columns="equity").assign(position=[-3.0, 5.0], entry_price=[2100.0, 1900.0])
+    table = pd.DataFrame(
+        {"account": ["m", "m", "n", "n"], "currency": ["USDT", "BTC", "BTC", "USDT"],
+         "amount": [1000.0, 0.1, 0.2, -500.0], "price": [1.0, 60_000.0, 60_000.0, 1.0],
+         "haircut": [0.0, 0.05, 0.05, 0.1]}
+    )  # fmt: skip
+    book = adl.Book.from_frame(held, collateral=table)
+    margin = [1000 + 6000 * 0.95, 12_000 * 0.95 - 500]  # a debt counts in full
+    assert book.extra["margin"].tolist() == pytest.approx(margin, rel=TOL.rounding)
+    assert book.equity.tolist() == pytest.approx([margin[0] + 300, margin[1] + 500], rel=TOL.rounding)
+    columns = adl.Book.from_frame(
+        held.assign(collateral=[0.1, 0.2], collateral_price=60_000.0, haircut=[0.05, 0.1])
+    )
+    assert columns.equity.tolist() == pytest.approx([5700 + 300, 10_800 + 500], rel=TOL.rounding)
+    plain = adl.Book.from_frame(held.assign(margin=[100.0, 200.0], haircut=0.5))
+    assert plain.equity.tolist() == pytest.approx([350.0, 600.0], rel=TOL.rounding)
+
+
+def test_currencies_are_converted_by_their_rate_alone():
+    rows = CASES.assign(asset=["ETHUSDT", "ETHUSDC"], settle=["USDT", "USDC"], entry_price=1e3)
+    rows["rate"] = [1.0, 0.5]
+    book = adl.Book.from_frame(rows)
+    assert book.currency == "USDT" and book.equity.tolist() == [5000.0, 4500.0]
+    assert book.price.tolist() == [2000.0, 1000.0] and book.extra["entry_price"].tolist() == [1000.0, 500.0]
+
+
+def test_a_linear_book_may_be_priced_in_a_coin_and_says_so():
+    book = adl.Book.from_frame(CASES.assign(price=0.05, equity=[0.1, 0.2], kind="linear", settle="BTC"))
+    assert book.currency == "BTC" and not book.inverse.any()
+    assert book.to_frame().attrs["units"]["equity"] == "BTC"
+    assert adl.Book.from_frame(book.to_frame().assign(kind="linear")).currency == "BTC"
+
+
+def test_hyperliquid_isolated_positions_beside_the_cross_account_value():
+    rows = pd.DataFrame(
+        {"user": "w", "coin": ["BTC", "ETH"], "szi": [1.0, -2.0], "markPx": [6e4, 2e3],
+         "crossMarginSummary.accountValue": 9e3, "leverage.type": ["cross", "isolated"],
+         "marginUsed": [7e3, 5e2]}
+    )  # fmt: skip
+    book = adl.Book.from_frame(rows)
+    assert dict(zip(book.accounts, book.equity)) == {"w": 9e3, "w:ETH": 5e2}
+
+
+@pytest.mark.parametrize("dialect", ["ccxt", "binance", "bybit", "okx"])
+def test_inverse_contracts_of_a_dialect_are_told_by_their_labels(dialect):
+    """2,000 contracts of 1 USD, in contracts of 100 where the venue counts those."""
+    of = {"account": ["h", "k"]}
+    table = {
+        "ccxt": {"symbol": "BTC/USD:BTC", "contracts": 20.0, "contractSize": 100.0, "side": ["long", "short"],
+                 "markPrice": 52_000.0, "collateral": 0.02},
+        "binance": {"symbol": "BTCUSD_PERP", "positionAmt": [20.0, -20.0], "contractSize": 100.0,
+                    "markPrice": 52_000.0, "marginBalance": 0.02, "marginAsset": "BTC"},
+        "bybit": {"symbol": "BTCUSD", "size": 2000.0, "side": ["Buy", "Sell"], "positionIdx": 0,
+                  "markPrice": 52_000.0, "equity": 0.02, "category": "inverse"},
+        "okx": {"instId": "BTC-USD-SWAP", "pos": 20.0, "posSide": ["long", "short"], "ctVal": 100.0,
+                "ctType": "inverse", "settleCcy": "BTC", "markPx": 52_000.0, "eq": 0.02},
+    }  # fmt: skip
+    book = adl.Book.from_frame(pd.DataFrame(of | table[dialect]))
+    assert book.currency == "BTC" and book.inverse.all() and book.position.tolist() == [2000.0, -2000.0]
+    assert book.notional.tolist() == [2000 / 52_000, -2000 / 52_000] and book.quoted.tolist() == [52_000.0]
+
+
+def test_the_table_of_the_guide_is_the_table_that_is_read():
+    """`notebooks/guide/reading.md`: every name of every dialect, in its column."""
+    page = (ROOT / "notebooks" / "guide" / "reading.md").read_text(encoding="utf-8")
+    lines = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line[:1] == "|"
+    ]
+    header = next(cells for cells in lines if cells[0] == "a Book's")
+    assert header[1:] == list(DIALECTS)
+    told = {cells[0]: cells[1:] for cells in lines if len(cells) == len(header)}
+    for k, (name, dialect) in enumerate(DIALECTS.items()):
+        for book, text in dialect.names.items():
+            assert [word.strip("`") for word in told[book][k].split()] == text.split(), (name, book)
