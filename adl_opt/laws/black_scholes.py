@@ -19,10 +19,10 @@ MOST_POSITIONS = 3  # integrated on a grid; beyond it the nodes would be too man
 _SINGULAR = 1e-3  # conditional deviation, of a standard normal price, below which nothing smooths the rest
 
 
-def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array) -> Accounts:
+def prepared(notional: Array, equity: Array, deviation: Array, correlation: Array, drift: Array) -> Accounts:
     """Positions reordered so that the last one moves the account most when the others are known.
 
-    notional, deviation (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so
+    notional, deviation, drift (n, m), equity (n,), correlation (n, m, m). Raises LawError where prices are so
     correlated that no position is left to smooth.
     """
     with understood("the correlation of an account's prices"):
@@ -46,7 +46,7 @@ def prepared(notional: Array, equity: Array, deviation: Array, correlation: Arra
     permuted = correlation[np.arange(n)[:, None, None], order[:, :, None], order[:, None, :]]
     with understood("the correlation of an account's prices"):
         root = lapack.lower_root(permuted)
-    return Accounts(notional[row, order], equity, deviation[row, order], root, order)
+    return Accounts(notional[row, order], equity, deviation[row, order], drift[row, order], root, order)
 
 
 def integrated(accounts: Accounts, wanted: int) -> tuple[Array, ...]:
@@ -76,17 +76,17 @@ class CachedIntegrator:
     enough to come near an optimum.
     """
 
-    def __init__(self, deviation: Array, correlation: Array, rougher: int) -> None:
-        self._deviation, self._correlation, self._rougher = deviation, correlation, rougher
+    def __init__(self, deviation: Array, correlation: Array, drift: Array, rougher: int) -> None:
+        self._of, self._rougher = (deviation, correlation, drift), rougher
         self._known: tuple[Accounts, Grid] | None = None
 
     def __call__(self, notional: Array, equity: Array, wanted: int) -> tuple[Array, ...]:
         """As `integrated`; positions in the order of the deviations (n, m)."""
         m = notional.shape[1]
         if m == 1 or m > MOST_POSITIONS:
-            return integrated(prepared(notional, equity, self._deviation, self._correlation), wanted)
+            return integrated(prepared(notional, equity, *self._of), wanted)
         if self._known is None:
-            accounts = prepared(notional, equity, self._deviation, self._correlation)
+            accounts = prepared(notional, equity, *self._of)
             self._known = accounts, settled(accounts)[0].rougher(self._rougher)
         accounts, grid = self._known
         accounts = accounts._replace(
@@ -101,7 +101,7 @@ class CachedIntegrator:
         # What is lost has left the grid, or the position that smoothed it is all but closed.
         stale = (terms[-1] > 1e-4 * terms[0]) | (terms[0] == 0) | (pull[:, -1] < 0.2 * pull.max(axis=1))
         if stale.any():
-            fresh = prepared(notional[stale], equity[stale], self._deviation[stale], self._correlation[stale])
+            fresh = prepared(notional[stale], equity[stale], *(each[stale] for each in self._of))
             renewed = settled(fresh)[0].rougher(self._rougher)
             accounts = Accounts(*(put_rows(old, stale, new) for old, new in zip(accounts, fresh)))
             grid = Grid(*(put_rows(old, stale, new) for old, new in zip(grid, renewed)))

@@ -38,18 +38,25 @@ CHUNK = 2_000_000  # accounts x nodes held at once
 class Accounts(NamedTuple):
     """Accounts of m positions each, the one that is integrated analytically last.
 
-    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, root (n, m, m) lower triangular
-    with root root' their correlation, order (n, m): where each position stood.
+    notional (n, m) signed, equity (n,), deviation (n, m) of the log prices, drift (n, m) of the log of the
+    mean price, root (n, m, m) lower triangular with root root' their correlation, order (n, m): where each
+    position stood.
     """
 
     notional: Array
     equity: Array
     deviation: Array
+    drift: Array
     root: Array
     order: Index
 
     def rows(self, chosen: Index | slice) -> "Accounts":
         return Accounts(*(field[chosen] for field in self))
+
+    @property
+    def centre(self) -> Array:
+        """The mean of the log prices, (n, m)."""
+        return self.drift - self.deviation**2 / 2
 
 
 class Grid(NamedTuple):
@@ -198,15 +205,15 @@ def _begins(accounts: Accounts, known: Array, k: int) -> Array:
     """Where normal k makes the loss begin, given the normals before it and all later prices 0: (n, J); nan
     where it does not.
     """
-    y, sd, root = accounts.notional, accounts.deviation, accounts.root
-    before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] - sd[:, None, :k] ** 2 / 2
+    y, sd, root, centre = accounts.notional, accounts.deviation, accounts.root, accounts.centre
+    before = np.einsum("nkl,njl->njk", root[:, :k, :k], known) * sd[:, None, :k] + centre[:, None, :k]
     left = (
         y[:, k + 1 :].sum(axis=1)[:, None]
         - accounts.equity[:, None]
         - np.einsum("nk,njk->nj", y[:, :k], np.expm1(before))
     )
     with np.errstate(all="ignore"):
-        normal = (np.log1p(left / y[:, k, None]) + sd[:, k, None] ** 2 / 2) / sd[:, k, None]
+        normal = (np.log1p(left / y[:, k, None]) - centre[:, k, None]) / sd[:, k, None]
         return (normal - np.einsum("nl,njl->nj", root[:, k, :k], known)) / root[:, k, k, None]
 
 
@@ -233,9 +240,9 @@ def on_nodes(accounts: Accounts, nodes: Array, weight: Array, wanted: int) -> tu
     y, sd, root = accounts.notional, accounts.deviation, accounts.root
     own = root[:, -1, -1]
     others = np.einsum("nkl,njl->njk", root[:, :-1, :-1], nodes) * sd[:, None, :-1]
-    moves = np.expm1(others - sd[:, None, :-1] ** 2 / 2)
+    moves = np.expm1(others + accounts.centre[:, None, :-1])
     driven = np.einsum("nl,njl->nj", root[:, -1, :-1], nodes)
-    mean = np.exp(sd[:, -1:] * driven - (sd[:, -1:] ** 2 / 2) * (1 - own[:, None] ** 2))
+    mean = np.exp(sd[:, -1:] * driven + accounts.centre[:, -1:] + (sd[:, -1:] * own[:, None]) ** 2 / 2)
     tau = (sd[:, -1] * own)[:, None]
     amount = -y[:, -1:] * mean  # loss - equity = amount x lognormal of mean 1 + rest
     rest = y[:, -1:] - np.einsum("nk,njk->nj", y[:, :-1], moves) - accounts.equity[:, None]
@@ -286,7 +293,7 @@ def _likeliest(accounts: Accounts) -> Array:
     """The distance (n,) from 0, in independent normals, of a shortfall that is as likely as can be found;
     infinite where none is.
     """
-    y, sd = accounts.notional, accounts.deviation
+    y, sd, centre = accounts.notional, accounts.deviation, accounts.centre
     m = y.shape[1]
     normal = np.einsum("nkl,nml->nkm", accounts.root, accounts.root)
     times = np.arange(0.25, 38.5, 0.25)
@@ -300,12 +307,12 @@ def _likeliest(accounts: Accounts) -> Array:
             toward = np.einsum("nkl,nl->nk", normal, sensitive)
             size = np.sqrt(np.maximum(np.einsum("nk,nk->n", sensitive, toward), TINY))
             direction = toward / size[:, None]
-            prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] - sd[:, None, :] ** 2 / 2)
+            prices = np.exp(sd[:, None, :] * direction[:, None, :] * times[:, None] + centre[:, None, :])
             lost = -np.einsum("nk,ntk->nt", y, prices - 1) > accounts.equity[:, None]
             first = np.where(lost.any(axis=1), times[np.argmax(lost, axis=1)], np.inf)
             reached = np.minimum(reached, first)
             at = direction * np.where(np.isfinite(first), first, 1.0)[:, None]
-            sensitive = -y * sd * np.exp(sd * at - sd**2 / 2)
+            sensitive = -y * sd * np.exp(sd * at + centre)
             scale = np.abs(sensitive).max(axis=1, keepdims=True)
             sensitive = sensitive / np.where(scale > 0, scale, 1.0)
     return reached

@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
+from adl_opt.inputs import ask_spread
 from adl_opt.laws import black_scholes
 from adl_opt.laws.annual import annual
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import REGULAR
 from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
 from adl_opt.laws.sampling import frame_like, gauss_hermite, generator, root, sobol
-from adl_opt.laws.validation import frozen, set_fields, whole_number
+from adl_opt.laws.validation import frozen, set_fields, vector_of, whole_number
 from adl_opt.numerics import lapack
 from adl_opt.text import two_lines
 
@@ -27,14 +28,14 @@ _REPLICATES = 8  # independent scrambles whose spread is the error of an estimat
 
 @dataclass(frozen=True, init=False, eq=False)
 class LogNormal(Law):
-    """Lognormal prices without drift, as in the formula of Black and Scholes.
+    """Lognormal prices, as in the formula of Black and Scholes; without drift unless one is given.
 
-    Moves `R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1` with jointly normal Z.
+    Moves `R_k = exp(m_k T + v_k sqrt(T) Z_k - v_k^2 T / 2) - 1` with jointly normal Z.
 
     - `volatility` v (d,): yearly, a pure number (0.6 = 60 %); a Series or dict by label, a bare array, or one
       number (one asset)
     - `correlation` of Z: a matrix (d, d), or one number for all pairs; may be None for one asset
-    - `horizon` T: in years (10 / 365)
+    - `horizon` T: in years (10 / 365); `mean` m (d,): drift a year, 0 by default: prices grow to `exp(m T)`
     - `meant`: True says that a volatility above 10 (1,000 % a year) or a horizon above 2 years is right,
       which is asked about else
 
@@ -51,18 +52,30 @@ class LogNormal(Law):
     volatility: Array
     correlation: Array
     horizon: float
+    mean: Array  # a year
     assets: tuple[str, ...] | None
     batch_size: ClassVar[int] = 64  # nodes are many
 
     def __init__(
-        self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False
+        self,
+        volatility: Any,
+        correlation: Any = None,
+        horizon: Any = None,
+        mean: Any = None,
+        *,
+        meant: bool = False,
     ) -> None:
         given = annual(volatility, correlation, horizon, meant)
+        drift = vector_of(mean, given.assets, len(given.volatility), "mean", 0.0)
+        if not meant:
+            over = np.expm1(np.minimum(drift * given.horizon, 700.0))
+            ask_spread(np.zeros(len(drift)), over, "mean", given.assets)
         set_fields(
             self,
             volatility=frozen(given.volatility),
             correlation=frozen(given.correlation),
             horizon=given.horizon,
+            mean=frozen(drift),
             assets=given.assets,
         )
 
@@ -75,9 +88,15 @@ class LogNormal(Law):
         """Standard deviation of the log move over the horizon, (d,)."""
         return self.volatility * math.sqrt(self.horizon)
 
+    @property
+    def drift(self) -> Array:
+        """Of the log of the mean price over the horizon, (d,)."""
+        return self.mean * self.horizon
+
     def __repr__(self) -> str:
+        mean = f", mean {numbers(self.mean)} a year" if self.mean.any() else ""
         return two_lines(
-            f"LogNormal({described(self)}; volatility {numbers(self.volatility)} a year, "
+            f"LogNormal({described(self)}; volatility {numbers(self.volatility)} a year{mean}, "
             f"horizon {self.horizon:.4g} years)"
         )
 
@@ -87,6 +106,8 @@ class LogNormal(Law):
             "volatility": ("% a year", percent(self.volatility)),
             "standard deviation": ("% over the horizon, of the log price", percent(self.deviation)),
         }
+        if self.mean.any():
+            by_asset["mean"] = ("% over the horizon", percent(self.mean_of_moves()))
         return [("horizon", days)], by_asset | correlations(self, self.correlation)
 
     def quadrature(self, order: int) -> Scenarios:
@@ -133,7 +154,7 @@ class LogNormal(Law):
 
     def _integrator(self, asset: Index, rougher: int) -> black_scholes.CachedIntegrator:
         correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
-        return black_scholes.CachedIntegrator(self.deviation[asset], correlation, rougher)
+        return black_scholes.CachedIntegrator(self.deviation[asset], correlation, self.drift[asset], rougher)
 
     def shortfall_and_slope(self, exposure: Array, equity: Array) -> tuple[Array, Array]:
         """The expected shortfall (n,) and its gradient (n, d) in the positions that an account holds; nan in
@@ -192,8 +213,14 @@ class LogNormal(Law):
             )
         return value, error
 
+    def mean_of_moves(self) -> Array:
+        return np.expm1(self.drift)
+
     def covariance_of_moves(self) -> Array:
-        return np.expm1(self.correlation * np.outer(self.deviation, self.deviation))
+        growth = np.exp(self.drift)
+        return np.outer(growth, growth) * np.expm1(
+            self.correlation * np.outer(self.deviation, self.deviation)
+        )
 
     def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
@@ -203,13 +230,14 @@ class LogNormal(Law):
 
     def _accounts(self, asset: Index, notional: Array, equity: Array) -> black_scholes.Accounts:
         correlation = self.correlation[asset[:, :, None], asset[:, None, :]]
-        return black_scholes.prepared(notional, equity, self.deviation[asset], correlation)
+        return black_scholes.prepared(notional, equity, self.deviation[asset], correlation, self.drift[asset])
 
     def support_interval(self, k: int) -> tuple[float, float] | None:
         return -1.0, math.inf
 
     def _moves(self, normals: Array) -> Array:
-        return np.expm1(normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2)
+        centre = self.drift - self.deviation**2 / 2
+        return np.expm1(normals @ root(self.correlation).T * self.deviation + centre)
 
     def _take(self, index: Index, assets: tuple[str, ...]) -> LogNormal:
         law = object.__new__(LogNormal)
@@ -219,6 +247,7 @@ class LogNormal(Law):
             volatility=self.volatility[index],
             correlation=correlation,
             horizon=self.horizon,
+            mean=self.mean[index],
             assets=assets,
         )
         return law
