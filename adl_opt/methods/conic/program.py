@@ -26,8 +26,8 @@ from adl_opt.laws.base import Law
 # Imported for what it does: HiGHS keeps its name to itself, here and wherever CVXPY calls it.
 from adl_opt.methods.conic import silence  # noqa: F401
 from adl_opt.methods.conic.limits import expressed_limits
-from adl_opt.methods.conic.row_duals import dual_of_rows, shortfalls
 from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.row_duals import dual_of_rows, shortfalls
 from adl_opt.methods.conic.rows import Table
 from adl_opt.methods.conic.scalars import scalar
 from adl_opt.methods.conic.solvers import solver_options

@@ -14,7 +14,7 @@ def dual_of_rows(m: ConicSymbols, duals: Mapping[int, Any], back: float) -> Dual
     """Of the rows of a program's symbols, law by law; duals: multipliers by row id; back: how much of the
     objective a unit of the program's is.
     """
-    return Dual(shortfalls(m, duals, back), _weights(m, duals, back), None, _laws(m, duals, back))
+    return Dual(shortfalls(m, duals, back), _weights(m, duals, back), laws=_laws(m, duals, back))
 
 
 def shortfalls(m: ConicSymbols, duals: Mapping[int, Any], back: float) -> Array | None:

@@ -110,4 +110,5 @@ def _under_normal_moves(objective: Objective, law: Law | None, event: Event) -> 
     def normal(law: Law) -> Law:
         return law if law.scenarios is not None else Gaussian(law.covariance_of_moves(), meant=True)
 
-    return Compiled(over(objective, with_laws(objective, event.book, normal)), None if law is None else normal(law))
+    other = with_laws(objective.unconstrained(), event.book, normal)
+    return Compiled(over(objective, other), None if law is None else normal(law))

@@ -60,6 +60,7 @@ class ConicSymbols:
     def number(self) -> int:
         """The number of the part whose symbols these are."""
         return self._part
+
     def under(self, law: Law, number: int) -> "ConicSymbols":
         """The symbols of the same fractions closed under law `number` of the part's own (aligned): its rows
         and their multipliers are its own, variables and constraints are of one program.
