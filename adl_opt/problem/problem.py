@@ -259,7 +259,8 @@ class Problem:
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
-        law = "no law" if self.law is None else f"{self.law!r}, {how}"
+        none = "laws of its own" if needs_no_law(self.objective) else "no law"
+        law = none if self.law is None else f"{self.law!r}, {how}"
         book = self.event.book
         limits = f" subject to {clipped(', '.join(names_of(self.subject_to)), 60)}" if self.subject_to else ""
         what = f"minimise {clipped(self.objective, 40)}{limits}; close {self.event.in_words()} (contracts)"

@@ -241,3 +241,17 @@ def test_requirements_are_swept_without_compiling_again():
     table = problem.sweep(short={"X": [3.0, 9.0, 20.0]}, long={"Y": 40.0})
     assert (table["status"] == "certified").all() and table["objective"].is_monotonic_decreasing
     assert isinstance(problem.cvxpy, cp.Problem) and problem.cvxpy.is_dpp()
+
+
+def test_constraints_and_laws_in_one_proof():
+    """Losses 1.5 - x_1 and 1.5 - x_2; a leverage of at most 2.5 wants x_1 >= 3/4."""
+    limit = adl.LeverageAtMost({"a0": 2.5, "a1": 4.0})
+    found = adl.Problem(adl.Robust(adl.ExpectedLoss(), SURE), FOUR, subject_to=[limit]).solve()
+    assert found.certificate.certified and found.certificate.value == pytest.approx(1.25)
+    assert found.amount == pytest.approx([0.75, 0, 0.25, 0]) and found.law_weights.tolist() == [0.0, 1.0]
+    loose = adl.Problem(
+        adl.Robust(adl.CVaR(0.9), LAWS3), EVENT, subject_to=[adl.LeverageAtMost(50.0)]
+    ).solve()
+    free = adl.Problem(adl.Robust(adl.CVaR(0.9), LAWS3), EVENT).solve()
+    assert loose.certificate.certified
+    assert loose.certificate.value == pytest.approx(free.certificate.value, rel=TOL.value)
