@@ -28,10 +28,11 @@ def cut_below(objective: Objective, law: Law | None, points: Sequence[SymbolsAt]
         return None
 
     def change(part: Objective, m: SymbolsAt) -> Objective | None:
-        form = None if m.law is None else m.law.elliptical_form()
-        if m.law is None or form is None:
+        mine = law if m is first else m.law
+        form = None if mine is None else mine.elliptical_form()
+        if mine is None or form is None:
             return None
-        own = points if m is first else [point.under(m.law) for point in points]
+        own = points if m is first else [point.under(mine) for point in points]
         return with_expected_loss(part, lambda: Cuts(form, [_place(point, form) for point in own]))
 
     return over(objective, changed_by_law(objective, first, change, level=False))
