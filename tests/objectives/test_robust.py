@@ -25,12 +25,27 @@ NORMAL, UNALIKE = adl.Gaussian(COVARIANCE), adl.Gaussian(COVARIANCE * [[0.9, -0.
 EXACT = [[NORMAL, UNALIKE], [UNALIKE, CALM.quadrature(6)], [VOLATILE, CALM], [VOLATILE, NORMAL]]
 
 
-def random_laws(rng, d):
-    """Two to four sets of scenarios, fat-tailed and unlike."""
-    for _ in range(int(rng.integers(2, 5))):
-        count = int(rng.integers(2, 13))
-        moves = rng.normal(scale=0.4, size=(count, d)) * rng.lognormal(0, 0.7, (count, 1))
-        yield adl.Scenarios(moves, rng.dirichlet(np.ones(count)), meant=True)
+def random_laws(rng, event, level):
+    """Two to four unlike sets of scenarios, each as bad as the first at pro rata: optima mix them."""
+    count, target = int(rng.integers(2, 5)), None
+    for _ in range(count):
+        scenarios = int(rng.integers(3, 13))
+        moves = rng.normal(scale=0.4, size=(scenarios, len(event.book.assets)))
+        moves *= rng.lognormal(0, 0.5, (scenarios, 1))
+        weight, low, high = rng.dirichlet(np.ones(scenarios)), 0.0, 50.0
+
+        def law(scale, moves=moves, weight=weight):
+            return adl.Scenarios(scale * moves, weight, meant=True)
+
+        if target is None:
+            target = measured(level, event, event.pro_rata_amount, law(1.0))
+            yield law(1.0)
+            continue
+        for _ in range(40):
+            middle = (low + high) / 2
+            enough = measured(level, event, event.pro_rata_amount, law(middle)) >= target
+            low, high = (low, middle) if enough else (middle, high)
+        yield law(high)
 
 
 def book_scale(event):
@@ -83,9 +98,11 @@ def stacked(event, laws, level, unit):
 @pytest.mark.parametrize("k", books.count(200))
 def test_stacked_linear_program(k):
     rng = np.random.default_rng(400 + k)
-    event = books.cross(rng) if k % 4 else books.isolated(rng, decades=4.0)
-    laws = list(random_laws(rng, len(event.book.assets)))
+    event = (
+        books.cross(rng, int(rng.integers(4, 12)), decades=1.5) if k % 4 else books.isolated(rng, decades=4.0)
+    )
     level = [0.0, 0.9, None][k % 3]
+    laws = list(random_laws(rng, event, level))
     measure = {0.0: adl.ExpectedLoss(), None: adl.WorstCase()}.get(level, adl.CVaR(0.9))
     allocation = adl.Problem(adl.Robust(measure, laws), event).solve()
     assert allocation.certificate.certified, allocation.certificate.proof
