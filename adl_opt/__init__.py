@@ -36,6 +36,7 @@ from adl_opt.laws.base import Law, Scenarios
 from adl_opt.laws.covariance import FactorModel
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.laws.lognormal import LogNormal
+from adl_opt.laws.mixture import Mixture
 from adl_opt.laws.one_factor import OneFactor
 from adl_opt.laws.student_t import StudentT
 from adl_opt.objectives.account_cvar import AccountCVaR
@@ -48,6 +49,7 @@ from adl_opt.objectives.expectile import Expectile
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeveragePower, LeverageSquare, MaxLeverage
 from adl_opt.objectives.mean_deviation import MeanDeviation, MeanSemideviation, MeanVariance
 from adl_opt.objectives.risk_measure import RiskMeasure
+from adl_opt.objectives.robust import Robust
 from adl_opt.objectives.shortfall_risk import ShortfallRisk
 from adl_opt.objectives.spectral import Spectral
 from adl_opt.objectives.worst_case import WorstCase
@@ -85,9 +87,9 @@ __all__ = [
     "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
     "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
     "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
-    "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Model", "ModelError",
+    "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Mixture", "Model", "ModelError",
     "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
-    "Replay", "RiskMeasure", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
+    "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
     "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden",
     "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",
     "factor_water_filling", "frontier", "gross_water_filling", "load", "methods_agree", "optimal_range",

@@ -291,7 +291,7 @@ _ANOTHER_PROOF = (
 BLIND: dict[tuple[str, str], str] = {
     **{
         ("support tilted by up to 5 %", name): _ANOTHER_PROOF
-        for name in ("cvar", "entropic", "mean_variance", "semideviation", "spectral", "worst_case")
+        for name in ("cvar", "entropic", "mean_variance", "robust", "semideviation", "spectral", "worst_case")
     },
     ("probabilities tilted by 1 %", "worst_case"): "the worst case looks at no probability but 0",
     (

@@ -14,7 +14,7 @@ import adl_opt as adl
 from adl_opt.evaluation.symbols import SYMBOLS
 
 METHODS = {
-    "Allocation": "unique closed shadow_prices shadow_price_range explain water_level leverages "
+    "Allocation": "unique closed shadow_prices shadow_price_range law_weights explain water_level leverages "
     "to_frame losses by_account plot save load",
     "Book": "read from_frame from_isolated to_frame",
     "Certificate": "to_frame",

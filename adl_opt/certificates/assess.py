@@ -39,9 +39,10 @@ from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.rounding import BOTH, amounts_rounding
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
-from adl_opt.objectives.base import Objective, evaluate, foreign_part, normalised, trusted, values
+from adl_opt.objectives.base import Objective, evaluate, foreign_part, normalised, trusted
 from adl_opt.objectives.hooks import closed_form_of, minorant_of
 from adl_opt.objectives.leverage import LeverageSquare
+from adl_opt.objectives.parts import law_weights, values
 from adl_opt.objectives.words import unit_of
 from adl_opt.waterfill.isolated import fill
 
@@ -112,7 +113,8 @@ def assess(
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price. And no -0.0.
     price = nothing if stands_for else one_sided(event, m, below, price) + 0.0
-    return Proof(certificate, price, parts, () if stands_for else evidence.dual.limits)
+    weights = law_weights(measured, m, evidence.dual)
+    return Proof(certificate, price, parts, () if stands_for else evidence.dual.limits, weights)
 
 
 def _violated(broken: dict[str, float]) -> str:

@@ -169,18 +169,21 @@ class Evidence:
 @dataclass(frozen=True)
 class Proof:
     """A certificate with what was found on the way: shadow prices (d,), the value of each part, and the
-    multipliers of the constraints by their rows.
+    multipliers of the constraints by their rows, and the weights of the worst mixture of laws, if the
+    objective brings some.
     """
 
     certificate: Certificate
     price: Array
     parts: Mapping[str, float]
     limits: tuple[tuple[Array, ...], ...] = ()
+    law_weights: Mapping[str, float] = field(default_factory=dict)
 
     def times(self, factor: float, name: str) -> Proof:
         """The proof of factor x the objective, whose parts are the same."""
         limits = tuple(tuple(factor * row for row in rows) for rows in self.limits)
-        return Proof(self.certificate.times(factor, name), factor * self.price, self.parts, limits)
+        certificate, price = self.certificate.times(factor, name), factor * self.price
+        return replace(self, certificate=certificate, price=price, limits=limits)
 
 
 def check_tolerance(tol: object) -> None:

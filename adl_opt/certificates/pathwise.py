@@ -12,6 +12,7 @@ from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import LossSymbols, SymbolsAt
 from adl_opt.laws.base import Law, Scenarios
 from adl_opt.objectives.base import Objective, evaluate
+from adl_opt.objectives.robust import Term, WorstOfLaws
 
 _DUST = 1e-9  # of what may be closed: accounts this close to their cap are on it
 _LEVEL = 1e-10  # relative: leverages this close are one level
@@ -21,8 +22,10 @@ def pathwise_bounds(
     objective: Objective, event: Event, law: Law | None, m: SymbolsAt, value: float
 ) -> list[tuple[float, str, Array]]:
     """Any monotone functional of the loss, where water-filling is provably least in every scenario (Thm
-    1).
+    1); of the worst over laws, what bounds it under one of them (THEORY 11.4).
     """
+    if isinstance(objective, WorstOfLaws):
+        return [one for term in objective.terms(event.book) for one in _under(term, event, m)]
     if not objective.monotone or law is None or law.scenarios is None:
         return []
     law, price = law.scenarios, np.full(len(event.side), np.nan)
@@ -45,6 +48,12 @@ def pathwise_bounds(
             price,
         )
     ]
+
+
+def _under(term: Term, event: Event, m: SymbolsAt) -> list[tuple[float, str, Array]]:
+    own = m.under(term.law)
+    found = pathwise_bounds(term.objective, event, term.law, own, evaluate(term.objective, own))
+    return [(bound, f"under {term.name} {how}", price) for bound, how, price in found]
 
 
 def factor_gap(event: Event, law: Scenarios, m: SymbolsAt) -> Array:

@@ -26,16 +26,25 @@ class Dual:
     array, or any object whose `[a:b]` gives rows a to b; None if they are not known. weights: for each part
     of the objective, by its number, the cost of a unit of loss in each scenario, (S,). total: (S,) or (n, S)
     the scenario weights of which the multipliers are shares; None: those of the part itself. limits: of a
-    problem with constraints, an array for each row that each of them says.
+    problem with constraints, an array for each row that each of them says. laws: for each part that is the
+    worst over laws of its own, what is known of them.
     """
 
     multipliers: Any = None
     weights: Mapping[int, Array] = field(default_factory=dict)
     total: Array | None = None
     limits: tuple[tuple[Array, ...], ...] = ()
+    laws: Mapping[int, LawDuals] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return self.multipliers is not None or bool(self.weights)
+        return self.multipliers is not None or bool(self.weights) or bool(self.laws)
+
+    def times(self, factor: float) -> Dual:
+        """What is known once the whole objective is multiplied by factor > 0."""
+        multipliers = None if self.multipliers is None else factor * np.asarray(self.multipliers)
+        weights = {number: factor * own for number, own in self.weights.items()}
+        laws = {number: own.times(factor) for number, own in self.laws.items()}
+        return Dual(multipliers, weights, laws=laws)
 
     @property
     def of_limits(self) -> Dual:
@@ -44,9 +53,24 @@ class Dual:
 
     def of(self, number: int, weight: float, total: Array | None = None) -> Dual:
         """What part `number` of a sum, weighted by `weight`, is told."""
-        own = self.weights.get(number)
-        mine = {} if own is None or weight <= 0 else {0: own / weight}
-        return Dual(self.multipliers if weight > 0 else None, mine, total)
+        if weight <= 0:
+            return Dual(None, {}, total)
+        mine = {0: self.weights[number] / weight} if number in self.weights else {}
+        laws = {0: self.laws[number].times(1 / weight)} if number in self.laws else {}
+        return Dual(self.multipliers, mine, total, laws=laws)
+
+
+@dataclass(frozen=True)
+class LawDuals:
+    """Of the worst over several laws: the weight (K,) >= 0 of each in the worst mixture, and dual
+    information about each law's own term, times its weight.
+    """
+
+    weight: Array
+    duals: tuple[Dual, ...]
+
+    def times(self, factor: float) -> LawDuals:
+        return LawDuals(factor * self.weight, tuple(dual.times(factor) for dual in self.duals))
 
 
 @dataclass(frozen=True)

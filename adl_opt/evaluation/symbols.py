@@ -138,6 +138,14 @@ class ProgramSymbols(Symbols, Protocol):
         """Constraints on variables of the objective's own."""
         ...
 
+    def under(self, law: Law, number: int) -> ProgramSymbols:
+        """The symbols of the same allocation under the law of that number of an objective's own."""
+        ...
+
+    def worst(self, values: list[tuple[Any, Any, float]], unit: float) -> Any:
+        """The largest of several expressions, whose multipliers are the weights of the laws."""
+        ...
+
     @property
     def largest_loss(self) -> Array:
         """The largest total loss in each scenario, (S,)."""
@@ -158,6 +166,14 @@ class SymbolsAt:
 
     def __init__(self, event: Event, law: Law | None, amount: Array) -> None:
         self.event, self.law, self.amount = event, law, amount
+        self._under: dict[int, SymbolsAt] = {}
+
+    def under(self, law: Law) -> SymbolsAt:
+        """The symbols of the same allocation under another law, aligned."""
+        kept = self._under.get(id(law))
+        if kept is None or kept.law is not law:
+            kept = self._under[id(law)] = SymbolsAt(self.event, law, self.amount)
+        return kept
 
     @property
     def equity(self) -> Array:

@@ -88,8 +88,8 @@ def cross_book(
 def coins(shorts: ArrayLike, equity: ArrayLike, **required: float) -> Event:
     """A tiny event: coins named by what is required of them, at price 1.
 
-    `shorts`: a row an account, a column a coin, contracts >= 0; `equity` (n,): quote currency; `required`:
-    contracts by coin. Returns an Event.
+    `shorts`: a row an account, a column a coin, contracts, below 0 for a long; `equity` (n,): quote currency;
+    `required`: contracts by coin. Returns an Event.
 
     >>> adl.examples.coins([[1, 0], [1, 2]], [1, 1], A=1.0, B=0.5).short
     {'A': 1.0, 'B': 0.5}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _HOOKS = (
     "batch_size", "loading", "align", "shortfall_terms", "shortfall_rounding", "terms_on", "rough_terms_on",
     "shortfall_and_slope", "slope_and_curvature", "scenarios", "elliptical_form", "as_scenarios_if_exact",
-    "for_book", "on_inverse", "covariance_of_moves", "convex_where", "support_interval",
+    "for_book", "on_inverse", "mean_of_moves", "covariance_of_moves", "convex_where", "support_interval",
 )  # fmt: skip
 
 
@@ -211,6 +211,10 @@ class Law(Shown, ReadOnly):
         """
         raise no_closed_form(self)
 
+    def mean_of_moves(self) -> Array | None:
+        """The mean (d,) of the moves; None where it is not finite or not known."""
+        return None
+
     def covariance_of_moves(self) -> Array | None:
         """The covariance (d, d) of the moves; None where it is not finite or not known."""
         return None
@@ -337,6 +341,9 @@ class Scenarios(FromHistory, InverseMoves, Law):
         value = np.maximum(argument, 0.0) @ self.probability
         slope = -np.einsum("ns,snm->nm", (argument > 0) * self.probability, self.moves[:, asset])
         return (value, slope)[: 1 + wanted]
+
+    def mean_of_moves(self) -> Array:
+        return self.probability @ self.moves
 
     def covariance_of_moves(self) -> Array:
         centred = self.moves - self.probability @ self.moves

@@ -223,6 +223,9 @@ class Gaussian(Law):
     def elliptical_form(self) -> Gaussian:
         return self
 
+    def mean_of_moves(self) -> Array | None:
+        return self.mean
+
     def covariance_of_moves(self) -> Array | None:
         return self.scale
 

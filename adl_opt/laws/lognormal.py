@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from adl_opt.arrays import Array, Index, Mask
+from adl_opt.inputs import ask_spread
 from adl_opt.laws import black_scholes
 from adl_opt.laws.annual import annual
 from adl_opt.laws.base import Law, Scenarios
@@ -20,7 +21,7 @@ from adl_opt.laws.covariance import REGULAR
 from adl_opt.laws.netting import Terms, on_nets, repeats
 from adl_opt.laws.panel import Facts, Numbers, correlations, described, numbers, percent
 from adl_opt.laws.sampling import frame_like, gauss_hermite, generator, root, sobol
-from adl_opt.laws.validation import frozen, set_fields, whole_number
+from adl_opt.laws.validation import frozen, set_fields, vector_of, whole_number
 from adl_opt.numerics import lapack
 from adl_opt.text import two_lines
 
@@ -29,14 +30,14 @@ _REPLICATES = 8  # independent scrambles whose spread is the error of an estimat
 
 @dataclass(frozen=True, init=False, eq=False)
 class LogNormal(Law):
-    """Lognormal prices without drift, as in the formula of Black and Scholes.
+    """Lognormal prices, as in the formula of Black and Scholes; without drift unless one is given.
 
-    Moves `R_k = exp(v_k sqrt(T) Z_k - v_k^2 T / 2) - 1` with jointly normal Z.
+    Moves `R_k = exp(m_k T + v_k sqrt(T) Z_k - v_k^2 T / 2) - 1` with jointly normal Z.
 
     - `volatility` v (d,): yearly, a pure number (0.6 = 60 %); a Series or dict by label, a bare array, or one
       number (one asset)
     - `correlation` of Z: a matrix (d, d), or one number for all pairs; may be None for one asset
-    - `horizon` T: in years (10 / 365)
+    - `horizon` T: in years (10 / 365); `mean` m (d,): drift a year, 0 by default: prices grow to `exp(m T)`
     - `meant`: True says that a volatility above 10 (1,000 % a year) or a horizon above 2 years is right,
       which is asked about else
 
@@ -53,19 +54,31 @@ class LogNormal(Law):
     volatility: Array
     correlation: Array
     horizon: float
+    mean: Array  # a year
     assets: tuple[str, ...] | None
     inverse: Mask  # (d,) assets whose holders gain R / (1 + R), in coin (Law.on_inverse)
     batch_size: ClassVar[int] = 64  # nodes are many
 
     def __init__(
-        self, volatility: Any, correlation: Any = None, horizon: Any = None, *, meant: bool = False
+        self,
+        volatility: Any,
+        correlation: Any = None,
+        horizon: Any = None,
+        mean: Any = None,
+        *,
+        meant: bool = False,
     ) -> None:
         given = annual(volatility, correlation, horizon, meant)
+        drift = vector_of(mean, given.assets, len(given.volatility), "mean", 0.0)
+        if not meant:
+            over = np.expm1(np.minimum(drift * given.horizon, 700.0))
+            ask_spread(np.zeros(len(drift)), over, "mean", given.assets)
         set_fields(
             self,
             volatility=frozen(given.volatility),
             correlation=frozen(given.correlation),
             horizon=given.horizon,
+            mean=frozen(drift),
             assets=given.assets,
             inverse=np.zeros(len(given.volatility), dtype=bool),
         )
@@ -79,9 +92,15 @@ class LogNormal(Law):
         """Standard deviation of the log move over the horizon, (d,)."""
         return self.volatility * math.sqrt(self.horizon)
 
+    @property
+    def drift(self) -> Array:
+        """Of the log of the mean price over the horizon, (d,)."""
+        return self.mean * self.horizon
+
     def __repr__(self) -> str:
+        mean = f", mean {numbers(self.mean)} a year" if self.mean.any() else ""
         return two_lines(
-            f"LogNormal({described(self)}; volatility {numbers(self.volatility)} a year, "
+            f"LogNormal({described(self)}; volatility {numbers(self.volatility)} a year{mean}, "
             f"horizon {self.horizon:.4g} years)"
         )
 
@@ -91,6 +110,8 @@ class LogNormal(Law):
             "volatility": ("% a year", percent(self.volatility)),
             "standard deviation": ("% over the horizon, of the log price", percent(self.deviation)),
         }
+        if self.mean.any():
+            by_asset["mean"] = ("% over the horizon", percent(self.mean_of_moves()))
         return [("horizon", days)], by_asset | correlations(self, self.correlation)
 
     def quadrature(self, order: int) -> Scenarios:
@@ -214,6 +235,9 @@ class LogNormal(Law):
             )
         return value, error
 
+    def mean_of_moves(self) -> Array:
+        return self._sign * np.expm1(self._drift)
+
     def covariance_of_moves(self) -> Array:
         scale = self._sign * np.exp(self._drift)
         spread = self._sign * self.deviation
@@ -233,8 +257,8 @@ class LogNormal(Law):
 
     @property
     def _drift(self) -> Array:
-        """Growth of the logarithm of each integrated price: the mean of 1 / S is exp(v^2 T)."""
-        return np.where(self.inverse, self.deviation**2, 0.0)
+        """Of the log of the mean of each integrated price: of S the drift, of 1 / S v^2 T less the drift."""
+        return np.where(self.inverse, self.deviation**2 - self.drift, self.drift)
 
     def _prices(self, asset: Index) -> black_scholes.Prices:
         one, other = asset[:, :, None], asset[:, None, :]
@@ -255,7 +279,7 @@ class LogNormal(Law):
 
     def _moves(self, normals: Array) -> Array:
         """Moves R of prices, or what holders gain, R / (1 + R) = 1 - 1 / S, of inverse contracts."""
-        log = normals @ root(self.correlation).T * self.deviation - self.deviation**2 / 2
+        log = normals @ root(self.correlation).T * self.deviation + self.drift - self.deviation**2 / 2
         return self._sign * np.expm1(self._sign * log)
 
     def _take(self, index: Index, assets: tuple[str, ...]) -> LogNormal:
@@ -266,6 +290,7 @@ class LogNormal(Law):
             volatility=self.volatility[index],
             correlation=correlation,
             horizon=self.horizon,
+            mean=self.mean[index],
             assets=assets,
             inverse=self.inverse[index],
         )

@@ -157,6 +157,12 @@ class OneFactor(Law):
             terms.append(curve[:, None, None] * beta[:, :, None] * beta[:, None, :])
         return tuple(terms)
 
+    def mean_of_moves(self) -> Array | None:
+        if isinstance(self.factor, Scenarios):
+            return self.as_scenarios_if_exact().mean_of_moves()
+        mean = float(self.factor.mean()) if callable(getattr(self.factor, "mean", None)) else np.nan
+        return self.loading * mean if np.isfinite(mean) else None
+
     def covariance_of_moves(self) -> Array | None:
         if isinstance(self.factor, Scenarios):
             return self.as_scenarios_if_exact().covariance_of_moves()

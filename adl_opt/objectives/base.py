@@ -7,7 +7,6 @@ cvxpy is imported inside `express` only, so that the numpy path stays an indepen
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -40,7 +39,7 @@ PROOFS = (
     "local_model", "lower_bound_objective", "expected_loss_weight", "excess_cost", "monotone", "unit",
     "formula", "value_rounding", "measure_rounding", "__str__",
 )  # fmt: skip
-HOOKS = (*PROOFS, "weighted_parts", "unconstrained")  # what the library may ask of an objective
+HOOKS = (*PROOFS, "weighted_parts", "unconstrained", "inside")  # what the library may ask of an objective
 
 
 class Objective(metaclass=Presented):
@@ -83,6 +82,7 @@ class Objective(metaclass=Presented):
     formula: ClassVar[str] = ""  # the value in symbols, such as "E L + {0.c:g} E(L − E L)₊"
     # w where the objective is w times the expected loss, w > 0: then it has methods of its own.
     expected_loss_weight: float | None = None
+    brings_laws: ClassVar[bool] = False  # whether it looks at laws of its own, never at the problem's
     _template: ClassVar[bool] = True
     _hooks = HOOKS
 
@@ -175,6 +175,10 @@ class Objective(metaclass=Presented):
     def unconstrained(self) -> Objective:
         """The objective without the constraints of a problem; itself but for that."""
         return self
+
+    def inside(self) -> tuple[Objective, ...]:
+        """This objective and those that it is made of."""
+        return (self,)
 
     def __add__(self, other: Any) -> Sum:
         if not isinstance(other, Objective):
@@ -326,7 +330,8 @@ def normalised(objective: Objective) -> tuple[float, Objective]:
 
 def trusted(objective: Objective) -> bool:
     """Whether every part is of the library itself: the test suite holds its `express` against its `value`."""
-    return all(type(part).__module__.partition(".")[0] == _PACKAGE for _, part in objective.weighted_parts())
+    parts = (one for _, part in objective.weighted_parts() for one in part.inside())
+    return all(type(one).__module__.partition(".")[0] == _PACKAGE for one in parts)
 
 
 def foreign_part(objective: Objective) -> Objective | None:
@@ -354,14 +359,3 @@ def asked(objective: Objective, what: str, m: Any) -> Any:
             f"{what} of {objective} fails: {type(error).__name__}: {one_line(error)} (accounts, legs and "
             f"scenarios differ in number{hint})"
         ) from error
-
-
-def values(objective: Objective, m: Any) -> Mapping[str, float]:
-    """The value of each part of an objective, by name (a second part of one name is "name #2"), weights not
-    applied.
-    """
-    found: dict[str, float] = {}
-    for _, part in objective.weighted_parts():
-        name, again = str(part), sum(key.split(" #")[0] == str(part) for key in found)
-        found[f"{name} #{again + 1}" if again else name] = evaluate(part, m)
-    return found

@@ -45,6 +45,7 @@ class Allocation:
     - `uniqueness`, `price_ends`: what `unique` and `shadow_price_range` tell, or functions that find it out
     - `law` (aligned) and `objective`: what `explain` measures with; None after `load`
     - `priced`: the objective under its constraints, with their multipliers; None without constraints
+    - `weight_by_law`: what `law_weights` tells
 
     Policies and `Problem.solve` make it, and the tables of it are its methods.
 
@@ -66,6 +67,7 @@ class Allocation:
     objective: Objective | None = None
     priced: Constrained | None = None
     recorded_prices: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    weight_by_law: Mapping[str, float] = field(default_factory=dict)
 
     price = renamed("shadow_price_by_asset")
     aim = renamed("objective")
@@ -135,6 +137,21 @@ class Allocation:
         return pd.Series(
             self.shadow_price_by_asset[required], index=self.event.required_assets, name="shadow_price"
         )
+
+    @property
+    def law_weights(self) -> pd.Series:
+        """The weight of each law in the worst mixture, by the names of `parts`; for `adl.Robust`, else empty.
+
+        Source: THEORY 11.4.
+
+        >>> laws = [adl.Scenarios([0.1, 0.2]), adl.Scenarios([3.0, -0.9])]
+        >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+        >>> adl.Problem(adl.Robust(adl.ExpectedLoss(), laws), event).solve().law_weights.tolist()
+        [0.0, 1.0]
+        """
+        import pandas as pd
+
+        return pd.Series(dict(self.weight_by_law), name="law_weight", dtype=float)
 
     @cached_property
     def constraint_prices(self) -> pd.Series:
@@ -207,14 +224,9 @@ class Allocation:
         from adl_opt.problem.explain import explained
 
         return explained(
-            self.event,
-            self.law,
-            self.priced or self.objective,
-            self.amount,
-            self.shadow_price_by_asset,
-            self.certificate.unit,
-            account,
-        )
+            self.event, self.law, self.priced or self.objective, self.amount, self.shadow_price_by_asset,
+            self.certificate.unit, account, self.weight_by_law,
+        )  # fmt: skip
 
     @property
     def water_level(self) -> pd.Series:

@@ -4,6 +4,7 @@ price.
 
 import contextlib
 import difflib
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,12 @@ from adl_opt.arrays import Array
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import finished, reduced
-from adl_opt.evaluation.minorants import Dual, Minorant
+from adl_opt.evaluation.minorants import Minorant
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.hooks import minorant_of
+from adl_opt.objectives.parts import told_weights, worst_of_laws
 from adl_opt.text import figure
 
 _SAME = 1e-6  # relative to the shadow price: savings this close to it are on the margin
@@ -30,9 +32,10 @@ def explained(
     price: Array,
     unit: str,
     account: object,
+    weights: Mapping[str, float],
 ) -> str:
     """`Allocation.explain`: law aligned or None, aim what was minimised or None, amount (legs,), price (d,),
-    unit of the objective.
+    unit of the objective, weights of its laws by name.
     """
     book = event.book
     i = _number_of(book.accounts, str(account))
@@ -52,12 +55,13 @@ def explained(
         else "reduced"
     )
     lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} {book.currency})"]
-    support = _support(aim, after)
+    support = _support(aim, after, weights)
     for j in legs:
         lines.append("  " + _leg(event, amount, price, support, unit, int(j)))
     lines.append(f"  gross leverage {figure(before.leverage[i])} -> {figure(after.leverage[i])} x of equity")
-    for name, pair in _by_law(law, before, after, i).items():
-        lines.append(f"  {name[0]} {figure(pair[0])} -> {figure(pair[1])} {name[1]}")
+    for where, one in _laws(law, aim, event):
+        for name, pair in _by_law(one, before.under(one), after.under(one), i).items():
+            lines.append(f"  {name[0]}{where} {figure(pair[0])} -> {figure(pair[1])} {name[1]}")
     return "\n".join(lines)
 
 
@@ -139,12 +143,19 @@ def _hedge(support: Minorant | None, j: int, size: float, position: float) -> st
     )
 
 
+def _laws(law: Law | None, aim: Objective | None, event: Event) -> Iterator[tuple[str, Law]]:
+    """(words, law): that of the problem, and those that the objective brings."""
+    if law is not None:
+        yield "", law
+    for part in [] if aim is None else worst_of_laws(aim):
+        for term in part.terms(event.book):
+            yield f" under {term.name}", term.law
+
+
 def _by_law(
-    law: Law | None, before: SymbolsAt, after: SymbolsAt, i: int
+    law: Law, before: SymbolsAt, after: SymbolsAt, i: int
 ) -> dict[tuple[str, str], tuple[float, float]]:
     found: dict[tuple[str, str], tuple[float, float]] = {}
-    if law is None:
-        return found
     if law.loading is not None:
         found["factor leverage", "x of equity"] = before.factor_leverage[i], after.factor_leverage[i]
     one, two = volatility_leverage(before), volatility_leverage(after)
@@ -157,9 +168,9 @@ def _by_law(
     return found
 
 
-def _support(aim: Objective | None, m: SymbolsAt) -> Minorant | None:
+def _support(aim: Objective | None, m: SymbolsAt, weights: Mapping[str, float]) -> Minorant | None:
     try:
-        return None if aim is None else minorant_of(aim, m, Dual())
+        return None if aim is None else minorant_of(aim, m, told_weights(aim, weights))
     except AdlError:
         return None
 

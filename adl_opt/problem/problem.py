@@ -28,6 +28,7 @@ from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.registry import AUTO, NAMES, answer, named
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks
+from adl_opt.objectives.parts import laws_of, needs_no_law
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
 from adl_opt.problem.panels import problem_panel
@@ -47,7 +48,8 @@ class Problem:
     """An objective to minimise over the allocations of an event, under a law of price moves.
 
     - `objective`: what is minimised, an Objective; `event`: what must be closed, an Event
-    - `law`: how prices may move, aligned with the book by label; None where the objective needs none
+    - `law`: how prices may move, aligned with the book by label; None where the objective needs none, or
+      brings its own (Robust)
     - `subject_to`: constraints beside clearing, a list: adl.LeverageAtMost(3), one of your own, ...
 
     Nothing is solved or compiled until asked. Threads may share a Problem: its programs are solved one after
@@ -87,6 +89,12 @@ class Problem:
                 f"a Problem takes a law of price moves or None, not {type(law).__name__}; "
                 "adl.Scenarios(moves) makes one of a table"
             )
+        if law is not None and needs_no_law(objective) and not subject_to:
+            raise SolveError(
+                f"{objective} brings its laws, so that {law!r} would be left out: give no law, or one more "
+                "to Robust"
+            )
+        laws_of(objective, None, event.book)  # laws of its own must fit
         self.objective, self.event = objective, event
         self._labels = None if law is None else law.assets
         self.law = None if law is None else law.for_book(event.book)
@@ -169,7 +177,9 @@ class Problem:
         exact = answered_by == ClosedForm.name and event.book.isolated
         optima = Optima(self._compiled, event, amount, proof.certificate, exact)
         if prefer is not None and proof.certificate.certified and event.free.any():
+            weights = proof.law_weights  # its bound proves the other optimum
             amount, proof = optima.preferred(prefer, proof.price, tol, time_limit)
+            proof = replace(proof, law_weights=weights)
         proof = replace(proof, certificate=doubted(self._compiled, event, amount, proof.certificate))
         allocation = self._allocation(Found(amount, proof, answered_by), optima)
         if allocation.certificate.status == "uncertified":
@@ -193,6 +203,7 @@ class Problem:
         return Allocation(
             event, found.amount, found.method, str(self.objective), proof.certificate, proof.price,
             proof.parts, optima.unique, ends, self.law, self.objective, priced,
+            weight_by_law=proof.law_weights,
         )  # fmt: skip
 
     def sweep(
@@ -246,7 +257,8 @@ class Problem:
 
     def __repr__(self) -> str:
         how = "aligned by label" if self._labels else "in the order of the book's assets"
-        law = "no law" if self.law is None else f"{self.law!r}, {how}"
+        none = "laws of its own" if needs_no_law(self.objective) else "no law"
+        law = none if self.law is None else f"{self.law!r}, {how}"
         book = self.event.book
         limits = f" subject to {clipped(', '.join(names_of(self.subject_to)), 60)}" if self.subject_to else ""
         what = f"minimise {clipped(self.objective, 40)}{limits}; close {self.event.in_words()} (contracts)"

@@ -66,6 +66,7 @@ def fields_of(content: dict[str, Any]) -> tuple[Any, ...]:
         None,
         None,
         constraint_prices_of(content),
+        parts_of(content, "law_weights") if "law_weights" in content else {},
     )
 
 
@@ -265,12 +266,13 @@ def text(content: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def parts_of(content: Mapping[str, Any]) -> dict[str, float]:
-    """The value of each term of the objective."""
-    parts = _object(_entry(content, "parts"), "parts")
-    odd = [name for name, value in parts.items() if not _is_number(value)]
+def parts_of(content: Mapping[str, Any], name: str = "parts") -> dict[str, float]:
+    """The value of each term of the objective, or the weight of each of its laws."""
+    parts = _object(_entry(content, name), name)
+    odd = [part for part, value in parts.items() if not _is_number(value)]
     if odd:
-        raise AllocationError(f"the part {odd[0]!r} is {_shown(parts[odd[0]])}, no number")
+        kind = "part" if name == "parts" else "law weight"
+        raise AllocationError(f"the {kind} {odd[0]!r} is {_shown(parts[odd[0]])}, no number")
     return {name: float(value) for name, value in parts.items()}
 
 

@@ -65,6 +65,7 @@ def write(path: Path, allocation: Any, unique: bool | None, ends: tuple[Array, A
         "price": [_plain(p) for p in allocation.shadow_price_by_asset.tolist()],
         "parts": dict(allocation.parts),
         **_constraints(allocation),
+        "law_weights": dict(allocation.weight_by_law),
         "unique": unique,
         "price_range": None if ends is None else [[_plain(p) for p in end.tolist()] for end in ends],
     }

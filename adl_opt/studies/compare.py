@@ -24,6 +24,7 @@ from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import ExpectedLoss
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.leverage import LeverageSquare, MaxLeverage
+from adl_opt.objectives.parts import needs_no_law
 from adl_opt.objectives.words import unit_of
 from adl_opt.policies.base import Policy, applied
 from adl_opt.policies.registry import default_policies, policy
@@ -142,8 +143,10 @@ def _by_measure(
 ) -> tuple[_Row, float]:
     """The optimum of a measure and its bound; for one that can only be valued, of one below it."""
     under = measure.lower_bound_objective() or measure
+    # Laws of its own leave none to look at, but constraints may ask for one.
+    own = None if needs_no_law(measure) and not limits else law
     with unheard():  # the gap stands in the table
-        best = Problem(under, event, law, subject_to=limits).solve()
+        best = Problem(under, event, own, subject_to=limits).solve()
     bound = -np.inf if best.certificate.bound is None else best.certificate.bound
     return _Row(str(under), best.amount, bearing(best)), bound
 

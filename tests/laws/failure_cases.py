@@ -401,4 +401,47 @@ CASES = [
         adl.LawError,
     ),
     Case("cannot be decomposed: none of LAPACK's drivers converges .SVD did not converge.", no_driver),
+    Case("Mixture takes a list of laws, at least one, not", lambda _: adl.Mixture(LAW), adl.LawError),
+    Case("Mixture takes a list of laws, at least one", lambda _: adl.Mixture([]), adl.LawError),
+    Case(
+        "1 of 2 laws of Mixture are none, first number 2: str",
+        lambda _: adl.Mixture([LAW, "LAW"]),
+        adl.LawError,
+    ),
+    Case(
+        "law number 2 of Mixture is of other assets than the first: B, C against A, B; give every law",
+        lambda _: adl.Mixture(
+            [adl.Scenarios({"A": [0.1], "B": [0.1]}), adl.Scenarios({"B": [0.1], "C": [0.1]})]
+        ),
+        adl.LawError,
+    ),
+    Case(
+        "of other assets than the first: 1 unlabelled against A",
+        lambda _: adl.Mixture([adl.Scenarios({"A": [0.1]}), adl.Scenarios([0.1])]),
+        adl.LawError,
+    ),
+    Case(
+        "the 2 probabilities sum to 1.1, not to 1",
+        lambda _: adl.Mixture([adl.Gaussian(0.01)] * 2, [0.5, 0.6]),
+        adl.LawError,
+    ),
+    Case(
+        "a Mixture of 1 sets of scenarios and 1 exact laws has kinks beside curves",
+        lambda _: adl.Problem(
+            adl.ExpectedLoss(),
+            PAPER,
+            adl.Mixture([adl.Gaussian(0.01 * np.eye(2)), adl.Scenarios([[0.1, 0.2]])]),
+        ).solve(),
+        adl.LawError,
+    ),
+    Case(
+        "1 of 1 moves have a mean that looks like percent, first number 1 with 53.5",
+        lambda _: adl.LogNormal(0.6, None, 0.1, 40.0),
+        adl.LawError,
+    ),
+    Case(
+        "mean must have one number an asset",
+        lambda _: adl.LogNormal(0.6, None, 0.1, [0.1, 0.2]),
+        adl.LawError,
+    ),
 ]

@@ -13,6 +13,8 @@ from adl_opt.objectives.base import Sum
 from tests.failures import EVENT, LAW, PAPER, Case, Endless, saying, solve
 from tests.objectives_of_users import Plain, keeping
 
+PAPER_LAW = adl.Gaussian(0.01 * np.eye(2)).quadrature(3)
+
 
 class ManyValues(adl.Objective):
     def value(self, m):
@@ -237,4 +239,37 @@ CASES = [
     Case("value of WrongValue fails: ValueError: operands could not be broadcast", solve(WrongValue())),
     Case("express of Builtin fails: TypeError: .*cp.max for max", solve(Builtin())),
     Case("worst weights of CVaR.level=0.9. are of losses", lambda _: adl.CVaR(0.9).worst_weights("x", [1.0])),
+    Case("Robust takes an objective first, then laws", lambda _: adl.Robust(LAW, [LAW])),
+    Case("Robust takes an objective first", lambda _: adl.Robust(adl.CVaR, [LAW])),
+    Case("hides the method value", lambda _: adl.Robust(keeping(Plain, value=3), [LAW])),
+    Case(
+        "brings laws of its own already: give all of them to one Robust",
+        lambda _: adl.Robust(adl.CVaR() + adl.Robust(adl.CVaR(), [LAW]), [LAW]),
+    ),
+    Case(
+        "Robust takes a list of laws or a dict name -> law, at least one",
+        lambda _: adl.Robust(adl.CVaR(), []),
+    ),
+    Case("Robust takes a list of laws", lambda _: adl.Robust(adl.CVaR(), LAW)),
+    Case(
+        "1 of 2 laws of Robust are none, first law 2: ndarray; adl.Scenarios",
+        lambda _: adl.Robust(adl.CVaR(), [LAW, LAW.moves]),
+    ),
+    Case(
+        "law 2 of Robust.CVaR.level=0.95., 2 laws.: 2 of 2 assets of the book have no law, first 'BTC'",
+        lambda _: adl.Problem(adl.Robust(adl.CVaR(), [PAPER_LAW, adl.Scenarios({"SOL": [0.1]})]), PAPER),
+        adl.LawError,
+    ),
+    Case(
+        "law 1 of Robust.*: the law has 1 moves but the book 2 assets",
+        lambda _: adl.Problem(adl.Robust(adl.CVaR(), [adl.Gaussian(0.01)]), PAPER),
+        adl.LawError,
+    ),
+    Case(
+        "LogNormal is not a set of scenarios and nothing is discretised silently",
+        lambda _: adl.Problem(
+            adl.Robust(adl.CVaR(), [PAPER_LAW, adl.LogNormal([0.6, 0.75], 0.85, 0.1)]), PAPER
+        ).solve(),
+        adl.LawError,
+    ),
 ]

@@ -279,4 +279,9 @@ CASES = [
         "an allocation is saved to a path ending in .json, not to int", lambda _: adl.pro_rata(EVENT).save(3)
     ),
     Case("solver is the name of a CVXPY solver", lambda _: adl.Problem(Plain(), EVENT, LAW).solve(solver=3)),
+    Case(
+        "Robust.ExpectedLoss, 1 law. brings its laws, so that Scenarios.* would be left out: give no law",
+        lambda _: adl.Problem(adl.Robust(adl.ExpectedLoss(), [LAW]), EVENT, LAW),
+    ),
+    Case("the law weight 'A' is 'x', no number", stored(lambda c: c.update(law_weights={"A": "x"}))),
 ]

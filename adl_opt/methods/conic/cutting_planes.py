@@ -14,17 +14,28 @@ from adl_opt.laws.base import Law
 from adl_opt.laws.sampling import root
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import with_expected_loss
+from adl_opt.objectives.parts import laws_of
+from adl_opt.objectives.robust import changed_by_law
 
 
 def cut_below(objective: Objective, law: Law | None, points: Sequence[SymbolsAt]) -> Objective | None:
-    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or the
-    law is not elliptical.
+    """The objective with its expected losses replaced by cuts made at `points`; None if it has none or a
+    law is neither elliptical nor a set of scenarios, which need no cuts.
     """
-    form = None if law is None else law.elliptical_form()
-    if form is None:
+    first = points[0]
+    laws = laws_of(objective, law, first.event.book)
+    if not all(each.scenarios is not None or each.elliptical_form() is not None for each in laws):
         return None
-    cuts = with_expected_loss(objective, lambda: Cuts(form, [_place(m, form) for m in points]))
-    return over(objective, cuts)
+
+    def change(part: Objective, m: SymbolsAt) -> Objective | None:
+        mine = law if m is first else m.law
+        form = None if mine is None else mine.elliptical_form()
+        if mine is None or form is None:
+            return None
+        own = points if m is first else [point.under(mine) for point in points]
+        return with_expected_loss(part, lambda: Cuts(form, [_place(point, form) for point in own]))
+
+    return over(objective, changed_by_law(objective, first, change, level=False))
 
 
 def _place(m: SymbolsAt, law: Any) -> Array:

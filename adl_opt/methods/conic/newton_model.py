@@ -16,6 +16,7 @@ from adl_opt.laws.base import Law
 from adl_opt.numerics import lapack
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.expected_loss import is_expected_loss, with_expected_loss
+from adl_opt.objectives.robust import changed_by_law
 
 # Of the expected loss: what a Newton step may hope to change, so that a solver's accuracy is asked of the
 # change.
@@ -26,10 +27,13 @@ def newton_at(objective: Objective, m: SymbolsAt) -> Objective | None:
     """The objective with its expected losses replaced by their second-order models at `m`, whatever smooth
     law; None if it has none or there are scenarios.
     """
-    smooth = m.law is not None and m.law.scenarios is None
+
+    def change(part: Objective, own: SymbolsAt) -> Objective | None:
+        smooth = own.law is not None and own.law.scenarios is None
+        return with_expected_loss(part, lambda: Newton(own)) if smooth else None
+
     try:
-        model = with_expected_loss(objective, lambda: Newton(m)) if smooth else None
-        return over(objective, model)
+        return over(objective, changed_by_law(objective, m, change, level=True))
     except np.linalg.LinAlgError:  # no driver takes the curvature apart: no model
         return None
 

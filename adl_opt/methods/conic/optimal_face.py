@@ -260,6 +260,8 @@ def _constant(
             if not (isinstance(expression, cp.Expression) and expression.is_pwl()):
                 return None
             total = total + weight * unit**part.money * expression
+    if not all(argument.is_pwl() for row in symbols.constraints for argument in row.args):
+        return None  # curved within the worst over laws
     scale = max(abs(float(objective.value(m))), 1e-200)
     matrix, assets = clearing_rows(event)
     clearing = matrix @ fraction == event.required[assets] / event.capacities[assets]

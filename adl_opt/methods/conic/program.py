@@ -7,7 +7,7 @@ equity), the objective by its value at pro rata; the user sees none of it.
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +27,9 @@ from adl_opt.laws.base import Law
 from adl_opt.methods.conic import silence  # noqa: F401
 from adl_opt.methods.conic.limits import expressed_limits
 from adl_opt.methods.conic.own_rows import OwnRows
+from adl_opt.methods.conic.row_duals import dual_of_rows, shortfalls
 from adl_opt.methods.conic.rows import Table
+from adl_opt.methods.conic.scalars import scalar
 from adl_opt.methods.conic.solvers import solver_options
 from adl_opt.methods.conic.symbols import ConicSymbols
 from adl_opt.objectives.base import Objective, asked, foreign_part
@@ -39,8 +41,9 @@ class Point:
     """What a solver returned: fraction (free legs,), the value it minimised and a proved bound in the
     objective's unit.
 
-    dual: multipliers of the shortfall rows and scenario weights; price (d,) quote currency per contract, nan
-    where nothing is free; accurate: whether the solver claims its full accuracy; seconds: its own time.
+    dual: multipliers of the shortfall rows, weights of scenarios and of laws; price (d,) quote currency per
+    contract, nan where nothing is free; accurate: whether the solver claims its full accuracy; seconds: its
+    own time.
     """
 
     fraction: Array
@@ -70,7 +73,7 @@ class Program:
         limits = constrained(objective)
         self.plain_limits = [] if limits is None else expressed_limits(limits, plain)
         self.symbols = ConicSymbols(self._table, self.fraction, plain=False)
-        expression = _scalar(objective, objective.express(self.symbols.part(0)))
+        expression = scalar(objective, objective.express(self.symbols.part(0)))
         self.money = self._table.unit if objective.money else 1.0
         self.required = cp.Parameter(len(event.free_assets), nonneg=True, name="required")
         self.inverse = cp.Parameter(nonneg=True, name="inverse_scale")
@@ -98,7 +101,7 @@ class Program:
         """Convex on plain symbols: explicit epigraph variables can make a non-convex program look legal
         (§17).
         """
-        expression = _scalar(objective, asked(objective, "express", m))
+        expression = scalar(objective, asked(objective, "express", m))
         if not expression.is_convex():
             kind = "concave" if expression.is_concave() else "not convex"
             raise ObjectiveError(
@@ -220,9 +223,8 @@ class Program:
         bound = (found.opt_val - gap) * back
         # By CVXPY's rules of signs: where nothing is lost, rounding must not say less than nothing.
         bound = max(bound, 0.0) if self._plain.is_nonneg() else bound
-        duals = found.dual_vars
-        limits = self._limits(duals, back)
-        dual = Dual(self._multipliers(duals, back), self._weights(duals, back), limits=limits)
+        duals = found.dual_vars or {}
+        dual = replace(dual_of_rows(self.symbols, duals, back), limits=self._limits(duals, back))
         price = np.full(len(event.side), np.nan)
         if found.dual_vars and self.clearing.id in found.dual_vars:
             k = event.free_assets
@@ -267,39 +269,11 @@ class Program:
 
     def shortfall_multipliers(self, duals: Any) -> Array | None:
         """Of a program whose objective is 1 in its own money: quote currency per quote currency."""
-        return self._multipliers(duals, self.symbols.unit)
-
-    def _multipliers(self, duals: Any, back: float) -> Array | None:
-        row = self.symbols.named.get("shortfall")
-        if row is None:
-            return None
-        rows = self.symbols.rows
-        table = np.full((len(self.symbols.scale), len(self.symbols.probability)), np.nan)
-        if len(rows.constant):
-            if not duals or row.id not in duals:
-                return None
-            table[rows.account, rows.scenario] = (
-                np.ravel(duals[row.id]) * back / self.symbols.scale[rows.account]
-            )
-        return table
+        return shortfalls(self.symbols, duals or {}, self.symbols.unit)
 
     def _limits(self, duals: Any, back: float) -> tuple[tuple[Array, ...], ...]:
         """The multipliers of the constraints' rows, >= 0, per unit of what they say; 0 where none is told."""
-        return tuple(
-            tuple(_flat(duals.get(row.id) if duals else None, row) * back for row in rows)
-            for rows in self.limits
-        )
-
-    def _weights(self, duals: Any, back: float) -> dict[int, Array]:
-        """By part of the objective: the multipliers of the rows that it raised, per unit of quote
-        currency.
-        """
-        found = {}
-        for name, row in self.symbols.named.items():
-            if name.startswith("weights ") and duals and row.id in duals:
-                table = np.reshape(np.ravel(duals[row.id], order="F"), row.shape, order="F")
-                found[int(name.split()[1])] = np.maximum(table * back / self.symbols.unit, 0.0)
-        return found
+        return tuple(tuple(_flat(duals.get(row.id), row) * back for row in rows) for rows in self.limits)
 
 
 def _flat(dual: Any, row: Any) -> Array:
@@ -319,26 +293,3 @@ def clearing_rows(event: Event) -> tuple[Any, Index]:
     return sp.csr_array(
         (share, (row, np.arange(len(legs)))), shape=(len(event.free_assets), len(legs))
     ), event.free_assets
-
-
-def _scalar(objective: Objective, expression: Any) -> Any:
-    try:
-        found = cp.Expression.cast_to_const(expression)
-    except (ValueError, TypeError, OverflowError):
-        found = None
-    if found is None or found.is_complex() or (isinstance(found, cp.Constant) and not _finite(found.value)):
-        raise ObjectiveError(
-            f"express of {objective} gives {type(expression).__name__}, not a CVXPY expression of real "
-            "numbers"
-        )
-    expression = found
-    if expression.size != 1:
-        raise ObjectiveError(
-            f"express of {objective} gives an expression of shape {expression.shape}; an objective is one "
-            "number (cp.sum?)"
-        )
-    return cp.sum(expression) if expression.shape else expression
-
-
-def _finite(values: Any) -> bool:
-    return bool(np.isfinite(values.data if sp.issparse(values) else values).all())

@@ -9,9 +9,11 @@ import numpy as np
 
 from adl_opt.certificates.assess import TIGHT
 from adl_opt.certificates.certificate import Evidence, with_bound
-from adl_opt.data.event import cleared
+from adl_opt.constraints.constrained import over
+from adl_opt.data.event import Event, cleared
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.symbols import SymbolsAt, needed
+from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.laws.base import Law
 from adl_opt.laws.elliptical import Gaussian
 from adl_opt.methods.base import Found, Request, best_of
 from adl_opt.methods.conic.agreement import bound_counts
@@ -21,6 +23,8 @@ from adl_opt.methods.conic.cutting_planes import cut_below
 from adl_opt.methods.conic.newton_model import newton_at
 from adl_opt.methods.conic.refinement import refined
 from adl_opt.objectives.base import Objective, trusted
+from adl_opt.objectives.parts import laws_of
+from adl_opt.objectives.robust import with_laws
 
 _CUTS = 25  # rounds at most
 _NEWTON = 1e-4  # the gap from which Newton's model takes over
@@ -73,7 +77,9 @@ def _minimum_of_cuts(request: Request, below: Objective) -> Found:
     point = program.solve(event, reference, request.solver, 1e-10, request.time_limit)
     amount = amount_at(event, point)
     bound = point.bound if bound_counts(cuts, event, amount, point) else None
-    evidence = Evidence(point.dual.of_limits, bound, point.assumed, point.price)
+    # Of the cuts, duals of constraints and of laws of the objective's own hold for it too.
+    known = replace(point.dual.of_limits, laws=point.dual.laws)
+    evidence = Evidence(known, bound, point.assumed, point.price)
     return at_ends(request, cleared(event, amount), evidence)
 
 
@@ -85,9 +91,24 @@ def by_newton(request: Request) -> Found | None:
     amount = somewhere(request)
     if newton_at(objective, SymbolsAt(event, law, amount)) is None:
         return None
-    covariance = needed(law).covariance_of_moves()
-    if covariance is not None:
-        with contextlib.suppress(SolveError):
-            normal = by_cuts(replace(request, compiled=Compiled(objective, Gaussian(covariance))))
-            amount = amount if normal is None else normal.amount
+    with contextlib.suppress(SolveError):
+        stand_in = _under_normal_moves(objective, law, event)
+        normal = None if stand_in is None else by_cuts(replace(request, compiled=stand_in))
+        amount = amount if normal is None else normal.amount
     return refined(request, assessed(request, amount))
+
+
+def _under_normal_moves(objective: Objective, law: Law | None, event: Event) -> Compiled | None:
+    """The problem with every smooth law replaced by normal moves of the same covariance; None where one has
+    none.
+    """
+
+    smooth = [each for each in laws_of(objective, law, event.book) if each.scenarios is None]
+    if any(each.covariance_of_moves() is None for each in smooth):
+        return None
+
+    def normal(law: Law) -> Law:
+        return law if law.scenarios is not None else Gaussian(law.covariance_of_moves(), meant=True)
+
+    other = with_laws(objective.unconstrained(), event.book, normal)
+    return Compiled(over(objective, other), None if law is None else normal(law))

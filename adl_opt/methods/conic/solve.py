@@ -13,7 +13,6 @@ from adl_opt.constraints.base import own
 from adl_opt.constraints.constrained import Constrained, constrained
 from adl_opt.data.event import cleared
 from adl_opt.errors import SolveError
-from adl_opt.evaluation.minorants import Dual
 from adl_opt.evaluation.symbols import SymbolsAt, scenarios_of
 from adl_opt.laws.base import scenario_count
 from adl_opt.methods import separable
@@ -26,6 +25,7 @@ from adl_opt.methods.conic.smooth_laws import by_cuts, by_newton, must_have_opti
 from adl_opt.methods.piecewise_linear import polish
 from adl_opt.objectives.base import trusted
 from adl_opt.objectives.expected_loss import ExpectedLoss
+from adl_opt.objectives.parts import told_weights
 from adl_opt.objectives.worst_case import WorstCase
 
 _SMALL_LOSS = 1e-4  # of the mean account: divided by less, a program is hard
@@ -76,10 +76,11 @@ def _sharpened(request: Request, limits: Constrained, found: Found) -> Found:
         return found
     from adl_opt.methods.conic.multipliers import best_multipliers
 
-    multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, found.amount))
+    known = told_weights(limits, found.proof.law_weights)
+    multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, found.amount), known)
     if multipliers is None:
         return found
-    evidence = Evidence(Dual(limits=multipliers))
+    evidence = Evidence(replace(known, limits=multipliers))
     proof = assess(limits, request.event, request.law, found.amount, evidence, request.tolerance)
     return min(found, found._replace(proof=proof), key=lambda each: each.gap)
 

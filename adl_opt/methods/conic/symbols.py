@@ -12,7 +12,10 @@ import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
 from adl_opt.evaluation.symbols import SYMBOLS, loading_of, no_symbol, scenarios_of
+from adl_opt.laws.base import Law
 from adl_opt.methods.conic.rows import Rows, Table
+from adl_opt.methods.conic.scalars import scalar
+from adl_opt.objectives.base import Objective
 
 
 class ConicSymbols:
@@ -30,6 +33,8 @@ class ConicSymbols:
         self.given = {fraction.id}  # the allocation and what is made of it
         self.boxed = {fraction.id}  # variables of ours: boxed, so that HiGHS is safe (THEORY 8.5)
         self._root, self._part = self, 0
+        self.laws: dict[tuple[int, int], ConicSymbols] = {}
+        self.units: dict[int, float] = {}  # of the worst over laws, by part
 
     def __getattr__(self, name: str) -> Any:
         raise no_symbol(name)
@@ -55,6 +60,34 @@ class ConicSymbols:
     def number(self) -> int:
         """The number of the part whose symbols these are."""
         return self._part
+
+    def under(self, law: Law, number: int) -> "ConicSymbols":
+        """The symbols of the same fractions closed under law `number` of the part's own (aligned): its rows
+        and their multipliers are its own, variables and constraints are of one program.
+        """
+        laws, key = self._root.laws, (self._part, number)
+        if key not in laws:
+            other = laws[key] = self._beside(Table(self.event, law, self.unit), key)
+            other.constraints, other.given, other.boxed = self.constraints, self.given, self.boxed
+        return laws[key]
+
+    def _beside(self, table: Table, key: tuple[int, int]) -> "ConicSymbols":
+        return ConicSymbols(table, self._f, self._plain)
+
+    def worst(self, values: list[tuple[Objective, Any, float]], unit: float) -> Any:
+        """A variable above what several objectives express, each raised by a constant, in units of `unit`;
+        the multipliers of its row weigh the laws.
+        """
+        each = [scalar(objective, value) + raised for objective, value, raised in values]
+        if self._plain:
+            return cp.maximum(*each) if len(each) > 1 else each[0]
+        most = cp.Variable(name=f"worst {self._part}")
+        # It stands in no function that CVXPY bounds by the boxes of variables (THEORY 8.5).
+        self.boxed.add(most.id)
+        self.units[self._part] = unit
+        self.named[f"laws {self._part}"] = most >= cp.hstack(each)
+        self.constraints.append(self.named[f"laws {self._part}"])
+        return most
 
     def level(self, low: float = 0.0) -> Any:
         """A number that an objective chooses, between `low` (at most 0) and the largest loss there can be."""

@@ -132,7 +132,8 @@ def test_every_objective_has_a_cell_under_every_law():
         "MeanVariance",
         "MeanDeviation",
         "FactorLeverageSquare",
-    }  # templates, and EXCLUDED
+        "Robust",
+    }  # templates, EXCLUDED, and tests/objectives/test_robust.py
 
 
 @pytest.mark.parametrize("name", [*QUADRATIC, *CONIC])
