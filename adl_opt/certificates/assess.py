@@ -113,6 +113,8 @@ def assess(
     certificate = replace(said, status=status, bound=bound, gap=gap, rounding=rounding, proof=how)
     # Without a law there is no loss, so nothing can be saved: no price. And no -0.0.
     price = nothing if stands_for else one_sided(event, m, below, price) + 0.0
+    if limits is not None:
+        price = price + limits.saved_by_requirement(m, evidence.dual.limits)
     weights = law_weights(measured, m, evidence.dual)
     return Proof(certificate, price, parts, () if stands_for else evidence.dual.limits, weights)
 

@@ -45,7 +45,17 @@ class Constraint(metaclass=Presented):
     ('certified', 9.0)
     """
 
-    _hooks = ("minorant", "ends", "group_caps", "measured", "relaxed", "rows", "check", "prices")
+    _hooks = (
+        "minorant",
+        "ends",
+        "group_caps",
+        "measured",
+        "relaxed",
+        "rows",
+        "check",
+        "prices",
+        "saved_by_requirement",
+    )
 
     def express(self, m: ProgramSymbols) -> Any:
         """The constraint in CVXPY: one constraint of the symbols of `m`, or a list of them."""
@@ -100,6 +110,10 @@ class Constraint(metaclass=Presented):
         """
         flat = np.concatenate([np.zeros(0), *(np.ravel(one) for one in multipliers)])
         return [(f"row {number + 1}" if len(flat) > 1 else "", float(x)) for number, x in enumerate(flat)]
+
+    def saved_by_requirement(self, m: SymbolsAt, multipliers: Sequence[Array]) -> Array:
+        """What its limits would save, (d,), by growing with one more contract required of each asset."""
+        return np.zeros(len(m.event.side))
 
     def __str__(self) -> str:
         settings = ", ".join(

@@ -92,6 +92,12 @@ class Constrained(Objective):
             caps += groups or []
         return fill_between(event, low, high, caps)
 
+    def saved_by_requirement(self, m: SymbolsAt, multipliers: Multipliers | None = None) -> Array:
+        """What limits that grow with the requirement add to the shadow prices (d,), per contract."""
+        rows = self.multipliers if multipliers is None else multipliers
+        saved = [one.saved_by_requirement(m, row) for one, row in zip(self.subject_to, rows)]
+        return np.sum([np.zeros(len(m.event.side)), *saved], axis=0)
+
     def violations(self, m: SymbolsAt) -> dict[str, float]:
         """By how much each constraint is violated at `m`, pure numbers."""
         return {name: violation_of(one, m) for name, one in zip(names_of(self.subject_to), self.subject_to)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,13 @@ class _OfClosed(GroupShare, LinearConstraint):
         matrix = sparse(np.concatenate(values), np.concatenate(row), np.concatenate(column), shape)
         limit = np.array([shares[group] for group in members])
         return Rows(matrix, limit, np.where(limit > 0, limit, 1.0), list(members))
+
+    def saved_by_requirement(self, m: SymbolsAt, multipliers: Sequence[Array]) -> Array:
+        # A share of more is more: the rows are divided by what is closed in all.
+        rows, price = self.rows(m.event), m.event.book.price
+        weight = np.maximum(np.ravel(multipliers[0]), 0.0) / rows.size
+        saved = float(weight @ (rows.matrix @ m.fraction)) / float(m.event.required @ price or 1.0)
+        return saved * price
 
     def group_caps(self, event: Event) -> list[tuple[Index, float]]:
         book, shares = event.book, self.shares()

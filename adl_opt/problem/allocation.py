@@ -223,8 +223,12 @@ class Allocation:
         """
         from adl_opt.problem.explain import explained
 
+        price = self.shadow_price_by_asset
+        if self.priced is not None:  # what closing saves is held against the price of a contract alone
+            m = SymbolsAt(self.event, self.law, self.amount)
+            price = price - self.priced.saved_by_requirement(m)
         return explained(
-            self.event, self.law, self.priced or self.objective, self.amount, self.shadow_price_by_asset,
+            self.event, self.law, self.priced or self.objective, self.amount, price,
             self.certificate.unit, account, self.weight_by_law,
         )  # fmt: skip
 

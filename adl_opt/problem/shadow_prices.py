@@ -15,6 +15,7 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.certificates.conic_dual import given_bounds
 from adl_opt.constraints.constrained import constrained
+from adl_opt.constraints.group_share import GroupShare
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError, SolveError
 from adl_opt.evaluation.minorants import Dual, Minorant
@@ -43,14 +44,15 @@ def price_ranges(
     amount (legs,) contracts: an optimum; price (d,): a right price.
     """
     low, high = (np.full(len(event.side), np.nan) for _ in range(2))
-    if not certificate.certified or certificate.rounding > 0:
+    limits = constrained(compiled.objective)
+    shares = limits is not None and any(isinstance(one, GroupShare) for one in limits.subject_to)
+    if not certificate.certified or certificate.rounding > 0 or shares:  # of shares one price alone is known
         return low, high  # where the value is rounding, so is what a contract saves
     m = SymbolsAt(event, compiled.law, amount)
     try:
         support = minorant_of(compiled.objective, m, Dual())
     except LawError:
         return low, high
-    limits = constrained(compiled.objective)
     closable = event.book.per_account(event.closable.astype(float))
     free = event.book.per_account(event.free.astype(float))
     kinks = scenario_count(compiled.law) > 0

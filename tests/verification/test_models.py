@@ -36,7 +36,8 @@ def test_smallest_size_is_certified_by_every_method(model):
         proof = adl.certify(model.objective, event, model.law, adl.pro_rata(event))
         assert proof.status == "uncertified" and 0 < proof.bound <= proof.value
         return
-    solved = adl.Problem(model.objective, event, model.law).solve()
+    limits = model.limits(event)
+    solved = adl.Problem(model.objective, event, model.law, subject_to=limits).solve()
     assert solved.certificate.certified
     as_it_is = (
         model.law is None
@@ -44,10 +45,10 @@ def test_smallest_size_is_certified_by_every_method(model):
         or isinstance(model.objective, adl.FactorLeverageSquare)
     )
     law = model.law if as_it_is else model.law.sample(64, seed=2)
-    conic = adl.Problem(model.objective, event, law).solve(method="conic")
+    conic = adl.Problem(model.objective, event, law, subject_to=limits).solve(method="conic")
     assert conic.certificate.certified
     if model.closed_form is not None:
-        policy = adl.certify(model.objective, event, law, model.closed_form(event))
+        policy = adl.certify(model.objective, event, law, model.closed_form(event), subject_to=limits)
         assert policy.certified
         assert policy.value == pytest.approx(
             conic.certificate.value, abs=TOL.value * conic.certificate.reference
