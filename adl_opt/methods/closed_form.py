@@ -45,8 +45,9 @@ class ClosedForm(Method):
             formula = request.formula
             # Levelled factor leverages are optimal for every move of the factor (Thm 3).
             amount = level_factor(event, law)[0] if formula is None else formula
-            check(request.compiled, event, amount)
         proof = assess(request.objective, event, law, amount, _evidence(request, amount), request.tolerance)
+        if event.free.any() and proof.certificate.status != "infeasible":
+            check(request.compiled, event, amount)
         return Found(amount, proof, self.name)
 
 
