@@ -158,7 +158,7 @@ CASES = [
         lambda _: adl.axioms.check(lambda event: 1.0),
     ),
     Case(
-        r"the policy <lambda> gives an array of shape \(3,\) .* for contracts closed by leg; .* 2 real numbers",
+        r"the policy <lambda> gives an array of shape \(3,\) .* contracts closed by leg; .* 2 real numbers",
         lambda _: adl.compare(EVENT, policies=[lambda event: np.zeros(3)]),
     ),
     Case(

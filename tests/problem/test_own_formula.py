@@ -115,9 +115,7 @@ def test_a_wrong_formula_is_told_from_the_optimum_with_both_values():
 
 
 def test_a_formula_that_does_not_clear_is_an_error_or_a_word():
-    with pytest.raises(
-        adl.SolveError, match="misses the requirement by 30 contracts, .* 2 legs close against"
-    ):
+    with pytest.raises(adl.SolveError, match=r"misses the requirement by 30 .* 2 legs close against"):
         adl.Problem(Unclear(), EVENT).solve(method="closed-form")
     allocation, said = heard(Unclear())
     assert allocation.certificate.certified and allocation.method == "conic"
@@ -152,9 +150,10 @@ def test_methods_agree_compares_a_models_own_policy():
 
         express = Shared.express
 
-    right = replace(
-        adl.load("leverage_square"), objective=Alone(), closed_form=lambda event: adl.water_filling(event).amount,
-    )  # fmt: skip
+    def levelled(event):
+        return adl.water_filling(event).amount
+
+    right = replace(adl.load("leverage_square"), objective=Alone(), closed_form=levelled)
     assert Alone().closed_form(EVENT, None) is None and agree.violation(right) <= agree.tolerance
     wrong = replace(right, closed_form=adl.pro_rata)
     assert agree.violation(wrong) > 1e-3
