@@ -68,6 +68,7 @@ from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
 from adl_opt.studies import axioms
+from adl_opt.studies.axioms.own import axiom
 from adl_opt.studies.burden import burden
 from adl_opt.studies.compare import compare
 from adl_opt.studies.conjectures.refutation import Refutation
@@ -93,7 +94,7 @@ __all__ = [
     "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
     "Refutation", "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError",
     "Spectral", "Stress", "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase",
-    "axioms", "burden", "certify", "claim", "claims", "compare", "drift_charge", "examples",
+    "axiom", "axioms", "burden", "certify", "claim", "claims", "compare", "drift_charge", "examples",
     "factor_targets", "factor_water_filling", "frontier", "gross_water_filling", "load",
     "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit",
     "realized", "realized_event", "refute", "replay", "round_to_lots", "serves_every_law", "stress",

@@ -39,7 +39,29 @@ def divides_by_nothing(event):
 
 
 HIGHEST = adl.MaxLeverage()
+
+
+def promised(check, name="mine", **more):
+    return lambda _: adl.axioms.check("pro_rata", books=2, axioms=[adl.axiom(name)(check)], **more)
+
+
+def kept(*axioms):
+    return lambda _: adl.axioms.check("pro_rata", books=2, axioms=axioms)
+
+
 CASES = [
+    Case("takes the name of a promise, .* not <function", lambda _: adl.axiom(divides_by_nothing)),
+    Case("there is an axiom 'merge' already", promised(divides_by_nothing, "merge")),
+    Case(r"is of a function check\(policy, event\), not 3", promised(3)),
+    Case("the axiom 'mine' fails where 2 accounts .* TypeError", promised(divides_by_nothing)),
+    Case("not in the mood", promised(lambda policy, event: in_no_mood(event))),
+    Case("the axiom 'mine' gives nan where", promised(lambda policy, event: float("nan"))),
+    Case("axioms is a list of names", lambda _: adl.axioms.check("pro_rata", axioms="merge")),
+    Case("axioms names 'merge' twice", kept("merge", "merge")),
+    Case("axioms is empty", kept()),
+    Case("there is no axiom 'merg'; did you mean 'merge'", kept("merg")),
+    Case("there is no axiom function", kept(divides_by_nothing)),
+    Case("margins = 'cross'; give a list", lambda _: adl.axioms.check("pro_rata", margins="cross")),
     Case("a conjecture is no class: write MaxLeverage", refuted(adl.MaxLeverage)),
     Case("give no other objective or rule", refuted(HIGHEST, adl.ExpectedLoss())),
     Case("takes a conjecture, then an objective .* not int", refuted("pro_rata", 3)),
@@ -59,6 +81,7 @@ CASES = [
     Case(
         "events = 'crossed'; there are 'isolated' and 'cross'", refuted("uniform", HIGHEST, events="crossed")
     ),
+    Case("refute takes a concurrent.futures.Executor", refuted("uniform", HIGHEST, executor=3)),
     Case("events are 'isolated' or 'cross', a list", refuted("uniform", HIGHEST, events=EVENT)),
     Case("book number 1 that `events` gives is no Event", refuted("uniform", HIGHEST, events=[3])),
     Case("the conjecture fails where .* ZeroDivisionError", refuted(divides_by_nothing, HIGHEST)),
