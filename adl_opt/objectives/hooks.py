@@ -100,7 +100,7 @@ def closed_form_of(objective: Any, event: Event, law: Law | None) -> Array | Non
 def brings_formula(objective: Any) -> bool:
     """Whether a part has a `closed_form` that is a user's, not the library's."""
     forms = (type(part).closed_form for _, part in objective.weighted_parts())
-    return any(getattr(form, "__module__", "").partition(".")[0] != _PACKAGE for form in forms)
+    return any((getattr(form, "__module__", None) or "").partition(".")[0] != _PACKAGE for form in forms)
 
 
 def minorant_of(objective: Any, m: SymbolsAt, dual: Dual) -> Minorant | None:
