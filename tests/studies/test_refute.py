@@ -10,7 +10,7 @@ from adl_opt.studies.conjectures import refute as refuting
 from adl_opt.studies.conjectures import search
 from adl_opt.studies.conjectures.cases import Case
 from adl_opt.studies.conjectures.search import Search
-from tests.books import FULL, cross, isolated, one_asset
+from tests.books import FULL, cross, frame, isolated, one_asset
 from tests.studies.conjectures_planted import FALSE, LOADING, SQUARE, TRUE, Conjecture, one_factor
 from tests.tolerances import TOL
 
@@ -183,6 +183,16 @@ def test_a_case_of_ones_own_event_keeps_its_names():
     case = Case.of(event)
     assert list(case.accounts) == list(event.book.accounts) and case.event().long == event.long
     assert Case.of(adl.Event(event.book, short=event.short, long=event.long, protected=["a0"])) is None
+
+
+def test_what_a_case_does_not_know_stays_as_it_is():
+    """Both sides of one asset in an account, and contracts settled in coin: refuted as they are given."""
+    both = frame(["a", "a", "b"], "X", [-9.0, 2.0, -9.0], 1.0, [1.0, 1.0, 3.0])
+    coin = frame(["a", "b"], "X", [-90.0, -90.0], 100.0, [1.0, 3.0]).assign(kind="inverse", settlement="BTC")
+    for table in (both, coin):
+        event = adl.Event(adl.Book.from_frame(table), short={"X": 8.0})
+        found = adl.refute("pro_rata", adl.LeverageSquare(), events=[event])
+        assert Case.of(event) is None and found.event is event and found.better.certificate.certified
 
 
 def test_it_shows_itself():

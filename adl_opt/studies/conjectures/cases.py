@@ -73,9 +73,13 @@ class Case:
 
     @staticmethod
     def of(event: Event) -> "Case | None":
-        """The case of an event; None if it has limits or columns that a case does not know."""
+        """The case of an event; None if it has limits, columns or contracts that a case does not know."""
         book = event.book
-        if event.limits or set(book.extra) - {"entry_price"}:
+        twice = len(set(zip(book.account.tolist(), book.asset.tolist()))) < len(book.position)
+        strange = (
+            set(book.extra) - {"entry_price"} or book.unused or book.inverse.any() or book.mark is not None
+        )
+        if event.limits or strange or twice:
             return None
         shape = len(book.accounts), len(book.assets)
         position, entry = np.zeros(shape), np.tile(book.price, (shape[0], 1))
