@@ -68,8 +68,11 @@ from adl_opt.problem.certify import certify
 from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
 from adl_opt.studies import axioms
+from adl_opt.studies.axioms.own import axiom
 from adl_opt.studies.burden import burden
 from adl_opt.studies.compare import compare
+from adl_opt.studies.conjectures.refutation import Refutation
+from adl_opt.studies.conjectures.refute import refute
 from adl_opt.studies.frontier import frontier
 from adl_opt.studies.replay.replay import Replay, replay
 from adl_opt.studies.stress import Stress, stress
@@ -89,13 +92,14 @@ __all__ = [
     "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
     "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Mixture", "Model", "ModelError",
     "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
-    "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError", "Spectral", "Stress",
-    "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axioms", "burden",
-    "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",
-    "factor_water_filling", "frontier", "gross_water_filling", "load", "methods_agree", "optimal_range",
-    "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "realized", "realized_event", "replay",
-    "round_to_lots", "serves_every_law", "stress", "stress_path", "sweep", "uniform", "value_by_hand",
-    "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "Refutation", "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError",
+    "Spectral", "Stress", "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase",
+    "axiom", "axioms", "burden", "certify", "claim", "claims", "compare", "drift_charge", "examples",
+    "factor_targets", "factor_water_filling", "frontier", "gross_water_filling", "load",
+    "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit",
+    "realized", "realized_event", "refute", "replay", "round_to_lots", "serves_every_law", "stress",
+    "stress_path", "sweep", "uniform", "value_by_hand", "verify", "water_filling", "water_filling_at",
+    "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

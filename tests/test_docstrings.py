@@ -25,6 +25,7 @@ METHODS = {
     "LotBound": "under",
     "Model": "problem",
     "Problem": "cvxpy solve sweep",
+    "Refutation": "to_frame",
     "Replay": "to_frame closed total",
     "RiskMeasure": "of worst_weights",
     "Scenarios": "from_prices from_returns read",

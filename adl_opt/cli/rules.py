@@ -37,14 +37,14 @@ def axioms_command(
         escape(f"{rule}: {frame.attrs['how']}"),
         "axiom",
         "holds",
+        "in cross margin",
         "counterexample",
-        left=("axiom", "holds", "counterexample"),
+        left=("axiom", "holds", "in cross margin", "counterexample"),
     )
-    for line in frame.itertuples():
-        holds = {True: "[green]yes[/]", False: "[red]NO[/]"}.get(line.holds, "not tested")
-        table.add_row(
-            line.axiom, holds, escape(line.counterexample) or f"[dim]{frame.attrs['says'][line.axiom]}[/]"
-        )
+    words = {True: "[green]yes[/]", False: "[red]NO[/]", None: "not tested"}
+    for axiom, holds, found, in_cross, hedged in frame.itertuples(index=False):
+        said = escape(found or ("" if in_cross is None else hedged))  # of isolated margin, if there is one
+        table.add_row(axiom, words[holds], words[in_cross], said or f"[dim]{frame.attrs['says'][axiom]}[/]")
     console.print(table)
     if isinstance(chosen, QueueRule):
         open_ends = "yes" if chosen.sure else "no"

@@ -13,7 +13,7 @@ from adl_opt.certificates.certificate import TOLERANCE, Certificate, Proof
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
-from adl_opt.objectives.hooks import closed_form_of
+from adl_opt.objectives.hooks import brings_formula, closed_form_of
 
 if TYPE_CHECKING:
     from adl_opt.methods.conic.compiled import Compiled
@@ -59,13 +59,21 @@ class Request:
         """What the objective's closed form closes of each leg, (legs,) contracts; None if it has none."""
         return closed_form_of(self.objective, self.event, self.law)
 
+    @property
+    def own_formula(self) -> bool:
+        """Whether that closed form is a user's, which no theorem of ours proves."""
+        return not self.nothing_to_decide and self.formula is not None and brings_formula(self.objective)
+
 
 class Found(NamedTuple):
-    """An allocation, amount (legs,) contracts, its proof, and what answered (`Allocation.method`)."""
+    """An allocation, amount (legs,) contracts, its proof, what answered (`Allocation.method`), and what must
+    be said aloud.
+    """
 
     amount: Array
     proof: Proof
     method: str
+    said: str = ""
 
     @property
     def certificate(self) -> Certificate:

@@ -12,6 +12,7 @@ from adl_opt.evaluation.symbols import SymbolsAt, loading_of
 from adl_opt.laws.base import Law
 from adl_opt.methods.base import Found, Method, Request
 from adl_opt.methods.conic.agreement import check
+from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.waterfill.level import clipped_level
 
@@ -45,8 +46,9 @@ class ClosedForm(Method):
             formula = request.formula
             # Levelled factor leverages are optimal for every move of the factor (Thm 3).
             amount = level_factor(event, law)[0] if formula is None else formula
-            check(request.compiled, event, amount)
         proof = assess(request.objective, event, law, amount, _evidence(request, amount), request.tolerance)
+        if event.free.any() and proof.certificate.status != "infeasible":
+            check(request.compiled, event, amount)
         return Found(amount, proof, self.name)
 
 
@@ -69,23 +71,32 @@ def level_factor(event: Event, law: Law | None) -> tuple[Array, Proof]:
     """
     loading, objective = loading_of(law), FactorLeverageSquare()
     whole = loading[event.book.asset] * event.book.notional
+    return levelled(objective, event, law, whole, loading * event.side)
+
+
+def levelled(
+    objective: Objective, event: Event, law: Law | None, whole: Array, per_notional: Array
+) -> tuple[Array, Proof]:
+    """(amount (legs,) contracts, proof) of least `objective`, a sum of equity x leverage^2: whole (legs,) is
+    what each position adds to leverage x equity, per_notional (d,) what a unit of notional closed takes away.
+    """
     if len(event.free_assets) == 1 and event.closable_part(whole)[event.free].all():
-        amount = _common_level(event, loading, whole)
+        amount = _common_level(event, whole, per_notional)
         return amount, assess(objective, event, law, amount)
     from adl_opt.methods.conic.levelling import level
 
     return level(objective, event, law, whole)
 
 
-def _common_level(event: Event, loading: Array, whole: Array) -> Array:
+def _common_level(event: Event, whole: Array, per_notional: Array) -> Array:
     """One asset to decide: the common level, clipped to what each account can reach, always clears
-    (THEORY 5). whole (legs,): what each position adds to the factor leverage times equity.
+    (THEORY 5).
     """
     book, legs, k = event.book, np.flatnonzero(event.free), int(event.free_assets[0])
     effect = event.closable_part(whole)
     account, moved = book.account[legs], effect[legs]
     start = book.per_account(whole - effect * event.fixed_fraction)[account]
-    total = float(start.sum()) - float(loading[k] * event.side[k] * event.required[k] * book.price[k])
+    total = float(start.sum()) - float(per_notional[k] * event.required[k] * book.price[k])
     low, high = start - np.maximum(moved, 0.0), start - np.minimum(moved, 0.0)
     after = clipped_level(low, high, book.equity[account], total)[1]
     return cleared(event, event.amount_from(np.clip((start - after) / moved, 0.0, 1.0)))

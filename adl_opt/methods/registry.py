@@ -1,6 +1,7 @@
 """The methods in the order in which `method="auto"` tries them, and how one of them comes to answer."""
 
 import contextlib
+from collections.abc import Sequence
 
 from adl_opt.certificates.assess import assess
 from adl_opt.constraints.constrained import constrained
@@ -9,6 +10,7 @@ from adl_opt.methods import separable
 from adl_opt.methods.base import INTERRUPTED, Found, Method, Request
 from adl_opt.methods.closed_form import ClosedForm
 from adl_opt.methods.conic.solve import ConicMethod
+from adl_opt.methods.own_formula import judged
 from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.progress import falling
 
@@ -58,8 +60,22 @@ def answer(request: Request, name: str = AUTO) -> Found:
         method = named(name)
         if (reason := method.refuses(request)) is not None:
             raise SolveError(reason)
+        if method is METHODS[0] and request.own_formula:
+            return judged(request, method.solve(request), _by_programs, keep=True)
         return method.solve(request)
-    suitable = (m for m in METHODS if m.takes_solver or request.solver is None)
+    if request.own_formula:
+        return judged(request, METHODS[0].solve(request), _by_programs, keep=False)
+    return _first(request, METHODS)
+
+
+def _by_programs(request: Request) -> Found:
+    """What is found without a formula."""
+    return _first(request, METHODS[1:])
+
+
+def _first(request: Request, methods: Sequence[Method]) -> Found:
+    """What the first of the methods that solves the problem and pays finds."""
+    suitable = (m for m in methods if m.takes_solver or request.solver is None)
     method = next(m for m in suitable if m.refuses(request) is None and m.pays(request))
     return _second_opinion(request, method.solve(request))
 

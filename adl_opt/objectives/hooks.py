@@ -10,10 +10,15 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.event import Event
-from adl_opt.errors import ObjectiveError
+from adl_opt.errors import AdlError, ObjectiveError
 from adl_opt.evaluation.minorants import Dual, Minorant
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
+from adl_opt.text import one_line
+
+_PACKAGE = __name__.partition(".")[0]
+# What a user's own function fails with, which is then said in a sentence.
+FAILURES = (ValueError, TypeError, NotImplementedError, AttributeError, ArithmeticError, LookupError)
 
 
 def check_hooks(objective: Any) -> None:
@@ -66,7 +71,7 @@ def excess_cost_of(objective: Any, probability: Array) -> Array | None:
     found = objective.excess_cost(probability)
     if found is None:
         return None
-    cost = _numbers(found, probability.shape, f"excess_cost of {objective}", "a cost of each scenario")
+    cost = real_numbers(found, probability.shape, f"excess_cost of {objective}", "a cost of each scenario")
     if (cost < 0).any():
         raise ObjectiveError(
             f"excess_cost of {objective} is {cost.min():.6g} in a scenario; costs are at least 0"
@@ -77,11 +82,25 @@ def excess_cost_of(objective: Any, probability: Array) -> Array | None:
 def closed_form_of(objective: Any, event: Event, law: Law | None) -> Array | None:
     """`closed_form` as floats (legs,).
 
-    Raises ObjectiveError if it is no array of that length, or holds a number that is not finite.
+    Raises ObjectiveError if it fails, is no array of that length, or holds a number that is not finite.
     """
-    return _by_leg(
-        objective.closed_form(event, law), event, f"closed_form of {objective}", "contracts closed by leg"
-    )
+    said = f"closed_form of {objective}"
+    try:
+        found = objective.closed_form(event, law)
+    except AdlError:
+        raise
+    except FAILURES as error:
+        raise ObjectiveError(
+            f"{said} fails: {type(error).__name__}: {one_line(error)}; it is closed_form(event, law), which "
+            "returns contracts closed by leg, or None where no formula is known"
+        ) from error
+    return _by_leg(found, event, said, "contracts closed by leg")
+
+
+def brings_formula(objective: Any) -> bool:
+    """Whether a part has a `closed_form` that is a user's, not the library's."""
+    forms = (type(part).closed_form for _, part in objective.weighted_parts())
+    return any((getattr(form, "__module__", None) or "").partition(".")[0] != _PACKAGE for form in forms)
 
 
 def minorant_of(objective: Any, m: SymbolsAt, dual: Dual) -> Minorant | None:
@@ -124,7 +143,7 @@ def dual_of(
             f"{said} gives {_shown(found)}; it must be a pair (weights by scenario, slack), or None where "
             "none is known"
         )
-    weights = _numbers(found[0], loss.shape, said, "weights by scenario")
+    weights = real_numbers(found[0], loss.shape, said, "weights by scenario")
     if not _is_slack(found[1]):
         raise ObjectiveError(
             f"{said} has slack = {_shown(found[1])}; it must be a number, at least 0, in quote currency"
@@ -165,10 +184,13 @@ def is_number(value: Any) -> bool:
 
 
 def _by_leg(found: Any, event: Event, said: str, what: str) -> Any:
-    return None if found is None else _numbers(found, event.size.shape, said, what)
+    return None if found is None else real_numbers(found, event.size.shape, said, what)
 
 
-def _numbers(found: Any, shape: tuple[int, ...], said: str, what: str) -> Array:
+def real_numbers(
+    found: Any, shape: tuple[int, ...], said: str, what: str, kind: type[AdlError] = ObjectiveError
+) -> Array:
+    """What a user's function gives, as floats of this shape; an error of that kind for anything else."""
     try:
         given = np.asarray(found)
         values = given.astype(float) if given.dtype.kind in "biuf" else None
@@ -176,13 +198,15 @@ def _numbers(found: Any, shape: tuple[int, ...], said: str, what: str) -> Array:
         given = values = None
     if values is None or given is None or values.shape != shape:
         had = (
-            f"an array of shape {given.shape} and type {given.dtype}" if given is not None else _shown(found)
+            f"an array of shape {given.shape} and type {given.dtype}"
+            if given is not None and (given.ndim or given.dtype.kind != "O")
+            else _shown(found)
         )
-        raise ObjectiveError(f"{said} gives {had} for {what}; it must be an array of {shape[0]} real numbers")
+        raise kind(f"{said} gives {had} for {what}; it must be an array of {shape[0]} real numbers")
     bad = ~np.isfinite(values)
     if bad.any():
         first = int(np.argmax(bad))
-        raise ObjectiveError(
+        raise kind(
             f"{bad.sum()} of {len(bad)} {what} that {said} gives are not finite, first number {first + 1}: "
             f"{values[first]}"
         )

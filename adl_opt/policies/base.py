@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from adl_opt.certificates.assess import assess
 from adl_opt.certificates.feasibility import cleared_first, said_first
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, EventError
+from adl_opt.objectives.hooks import real_numbers
 from adl_opt.objectives.leverage import LeverageSquare
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.allocation_table import amounts_from_frame
@@ -19,23 +21,30 @@ Policy = Callable[[Event], Allocation]
 
 def applied(rule: Policy, event: Event) -> Allocation:
     """What a policy does: its Allocation, or the one that its table account, asset, closed (contracts, signed
-    like the position) describes.
+    like the position) or its array of contracts closed by leg, (legs,) >= 0, describes.
 
     Raises AdlError, naming the policy, for anything else and for an Allocation of another book.
     """
     found, name = rule(event), str(getattr(rule, "__name__", getattr(rule, "name", rule)))
-    if hasattr(found, "columns"):
-        amount, words = cleared_first(event, amounts_from_frame(event, found))
+    if hasattr(found, "columns") or isinstance(found, np.ndarray):
+        amount, words = cleared_first(event, _amount(event, found, name))
         allocation = plain_allocation(event, amount, name, unique=None)
         return replace(allocation, certificate=said_first(words, allocation.certificate))
     if not isinstance(found, Allocation):
         raise AdlError(
             f"the policy {name} returns an Allocation, or a table account, asset, closed, of the event "
-            f"that it is given, not {type(found).__name__}"
+            f"that it is given, not {type(found).__name__}; or an array of contracts closed by leg"
         )
     if found.event is not event and not np.array_equal(found.event.book.position, event.book.position):
         raise AdlError(f"the policy {name} returns an Allocation of another book than the one it is given")
     return found
+
+
+def _amount(event: Event, found: Any, name: str) -> Array:
+    """(legs,) contracts of a table, or of an array that must be that."""
+    if hasattr(found, "columns"):
+        return amounts_from_frame(event, found)
+    return real_numbers(found, event.size.shape, f"the policy {name}", "contracts closed by leg", AdlError)
 
 
 def need_event(event: object) -> None:

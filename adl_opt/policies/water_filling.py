@@ -12,7 +12,7 @@ from adl_opt.certificates.certificate import Proof
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
 from adl_opt.laws.one_factor import factor_of
-from adl_opt.methods.closed_form import level_factor
+from adl_opt.methods.closed_form import level_factor, levelled
 from adl_opt.objectives.base import Objective
 from adl_opt.objectives.leverage import FactorLeverageSquare, LeverageSquare
 from adl_opt.policies.base import need_event, plain_allocation
@@ -77,9 +77,8 @@ def gross_water_filling(event: Event) -> Allocation:
         amount = fill(event)[0]
         solved = amount, assess(LeverageSquare(), event, None, amount)
     else:
-        from adl_opt.methods.conic.levelling import level
-
-        solved = level(LeverageSquare(), event, None, np.abs(event.book.notional))
+        every = np.ones(len(event.side))
+        solved = levelled(LeverageSquare(), event, None, np.abs(event.book.notional), every)
     return _levelled(event, LeverageSquare(), None, solved, "gross_water_filling")
 
 

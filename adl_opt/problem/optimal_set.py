@@ -19,7 +19,7 @@ from adl_opt.methods.conic.compiled import Compiled
 from adl_opt.methods.conic.newton_model import strictly_convex
 from adl_opt.methods.snapping import assess_at_ends
 from adl_opt.objectives.base import evaluate
-from adl_opt.objectives.hooks import closed_form_of
+from adl_opt.objectives.hooks import brings_formula, closed_form_of
 from adl_opt.waterfill.isolated import fill
 from adl_opt.waterfill.optimal_ranges import fewest_touched, one_asset_ranges
 
@@ -43,7 +43,9 @@ class Optima:
         self, compiled: Compiled, event: Event, amount: Array, certificate: Certificate, exact: bool
     ) -> None:
         self._compiled, self._objective, self._law = compiled, compiled.objective, compiled.law
-        self.event, self.amount, self.certificate, self.exact = event, amount, certificate, exact
+        self.event, self.amount, self.certificate = event, amount, certificate
+        rounded = (certificate.gap or 0.0) > _EQUAL  # a user's formula may be one up to the tolerance only
+        self.exact = exact and not (rounded and brings_formula(compiled.objective))
 
     def ranges(self) -> tuple[Array, Array, str, float]:
         """(least, most (legs,) contracts that each leg closes at an optimum, how that is known, relative

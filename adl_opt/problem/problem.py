@@ -166,7 +166,7 @@ class Problem:
             constraint.check(event, self.law)
         request = Request(self._compiled, event, tol, solver, time_limit, self.objective)
         with waiting(f"{len(event.book.accounts):,} accounts", progress):
-            amount, proof, answered_by = answer(request, method)
+            amount, proof, answered_by, said = answer(request, method)
         if proof.certificate.constraint_violation > HOLDS:
             raise _not_held(event, proof.certificate, self.subject_to)
         if proof.certificate.status == "infeasible":
@@ -182,8 +182,8 @@ class Problem:
             proof = replace(proof, law_weights=weights)
         proof = replace(proof, certificate=doubted(self._compiled, event, amount, proof.certificate))
         allocation = self._allocation(Found(amount, proof, answered_by), optima)
-        if allocation.certificate.status == "uncertified":
-            uncertified(_open_gap(allocation))
+        if said or allocation.certificate.status == "uncertified":
+            uncertified(said or _open_gap(allocation))
         return allocation
 
     def _allocation(self, found: Found, optima: Optima) -> Allocation:

@@ -10,12 +10,16 @@ from inspect import getdoc
 from typing import Any
 
 from adl_opt.arrays import Array
+from adl_opt.constraints.constrained import Constrained
 from adl_opt.data.event import Event
 from adl_opt.errors import ModelError
 from adl_opt.examples.events import eight_laws
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
+from adl_opt.objectives.hooks import closed_form_of
+from adl_opt.policies.base import applied
 from adl_opt.policies.proportional import pro_rata
+from adl_opt.problem.certify import certify
 from adl_opt.problem.problem import Problem
 from adl_opt.verification.model import Claim, Model
 
@@ -133,9 +137,10 @@ def methods_agree(
 ) -> Claim:
     """The claim that solver, formula and policy of a model find the same value, and all are certified.
 
-    It is of every model with a closed form: the solver knows no theorem. `seeds`, `tolerance` (relative to
-    pro rata), `statement`, `source`: as of `claim`; `problem`: a function (model, event) -> Problem, of
-    another one than the model's. Returns a Claim.
+    It is of every model with a closed form, the objective's own or `Model.closed_form`, a policy; both are
+    compared where there are both: the solver knows no theorem. `seeds`, `tolerance` (relative to pro rata),
+    `statement`, `source`: as of `claim`; `problem`: a function (model, event) -> Problem, of another one than
+    the model's. Returns a Claim.
 
     >>> bool(adl.methods_agree(seeds=1).violation(adl.load("leverage_square")) < 1e-7)
     True
@@ -143,12 +148,17 @@ def methods_agree(
 
     @claim(statement, source, tolerance, seeds=seeds)
     def solver_agrees(model: Model, event: Event) -> Iterator[Any]:
-        limits = model.limits(event)
-        own = Problem(model.objective, event, model.law, subject_to=limits)
+        own = Problem(model.objective, event, model.law, subject_to=model.limits(event))
         asked = problem(model, event) if problem else own
-        found = [asked.solve(method=how).certificate for how in ("conic", "closed-form")]
-        if model.closed_form is not None and problem is None:
-            found.append(model.certify(event, model.closed_form(event)))
+        found = [asked.solve(method="conic").certificate]
+        limits = tuple(asked.subject_to)
+        aim = Constrained(asked.objective, limits) if limits else asked.objective
+        formula = closed_form_of(aim, asked.event, asked.law)
+        if formula is not None or model.closed_form is None:  # which refuses in words where there is none
+            found.append(asked.solve(method="closed-form").certificate)
+        if model.closed_form is not None:
+            closed = applied(model.closed_form, asked.event)
+            found.append(certify(asked.objective, asked.event, asked.law, closed, subject_to=limits))
         values = [one.value for one in found]
         yield (max(values) - min(values)) / (abs(found[0].reference) or 1.0)
         yield [math.inf if one.gap is None else one.gap for one in found]

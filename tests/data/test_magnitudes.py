@@ -171,8 +171,8 @@ def test_every_while_has_a_bound():
     """Loops are `for` over a range; of each `while` that is left the bound is said here."""
     said = {
         (
-            "studies/axioms/search.py",
-            "better and tried < _MOST_SHRUNK",
+            "studies/shrinking.py",
+            "better and tried < most",
         ): "a round that finds nothing better ends it, and each counts its tries",
         (
             "cli/tables.py",

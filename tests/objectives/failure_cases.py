@@ -78,6 +78,26 @@ def separable(objective: Any) -> Callable[[Path], Any]:
 ZERO = np.zeros(2)
 
 
+class Levelled(Plain):
+    """A closed form of isolated margin, whatever the book."""
+
+    def value(self, m):
+        return super().value(m)
+
+    def closed_form(self, event, law):
+        return adl.water_filling(event).amount
+
+
+class Forgetful(Plain):
+    """A closed form that takes no law."""
+
+    def value(self, m):
+        return super().value(m)
+
+    def closed_form(self, event):
+        return event.pro_rata_amount
+
+
 CASES = [
     Case("cannot add 3 to the objective ExpectedLoss", lambda _: adl.ExpectedLoss() + 3, adl.ObjectiveError),
     Case("cannot weigh ExpectedLoss with -1", lambda _: -1 * adl.ExpectedLoss(), adl.ObjectiveError),
@@ -198,6 +218,11 @@ CASES = [
     Case(r"type <U1 for contracts closed by leg", solve(saying(closed_form=["a", "b"]))),
     Case(r"type complex128 for contracts closed by leg", solve(saying(closed_form=[1j, 2]))),
     Case(r"closed_form of Saying gives \[\[1\], \[1, 2\]\] for", solve(saying(closed_form=[[1], [1, 2]]))),
+    Case("closed_form of Saying gives a Allocation for", solve(saying(closed_form=adl.pro_rata(EVENT)))),
+    Case("more than one position|isolated", lambda _: adl.Problem(Levelled(), PAPER).solve(), adl.EventError),
+    Case(
+        "closed_form of Forgetful fails: TypeError: .* it is closed_form\\(event, law\\)", solve(Forgetful())
+    ),
     Case(
         "1 of 2 contracts closed by leg that closed_form of Saying gives are not finite",
         solve(saying(closed_form=[1.0, np.nan])),

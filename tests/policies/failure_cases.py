@@ -158,6 +158,10 @@ CASES = [
         lambda _: adl.axioms.check(lambda event: 1.0),
     ),
     Case(
+        r"the policy <lambda> gives an array of shape \(3,\) .* contracts closed by leg; .* 2 real numbers",
+        lambda _: adl.compare(EVENT, policies=[lambda event: np.zeros(3)]),
+    ),
+    Case(
         "returns an Allocation of another book",
         lambda _: adl.compare(EVENT, policies=[lambda event: adl.pro_rata(PAPER)]),
     ),

@@ -226,3 +226,19 @@ def test_targets_of_assets_that_do_not_load_are_implementable():
     event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X": 3.0, "Y": 5.0})
     for loading in ({"X": 1.0, "Y": 0.0}, {"X": 0.0, "Y": 1.0}, {"X": 0.0, "Y": 0.0}):
         assert adl.factor_targets(event, loading)["implementable"].all(), loading
+
+
+@pytest.mark.parametrize("seed", count(60))
+def test_gross_water_filling_of_one_asset_is_the_programs(seed):
+    """The closed form of one asset to decide against the cone program that decides any number."""
+    event = cross(np.random.default_rng([91, seed]), decades=2.0)
+    k = int(event.free_assets[0]) if len(event.free_assets) else None
+    if k is None:
+        return
+    name, q = event.book.assets[k], float(event.required[k])
+    one = adl.Event(event.book, **{"short" if event.side[k] < 0 else "long": {name: q}})
+    solved = level(adl.LeverageSquare(), one, None, np.abs(one.book.notional))
+    formula = adl.gross_water_filling(one)
+    assert formula.certificate.certified and formula.certificate.gap < TOL.formula
+    assert formula.certificate.value == pytest.approx(solved[1].certificate.value, rel=TOL.value)
+    assert formula.amount / one.size.max() == pytest.approx(solved[0] / one.size.max(), abs=1e-4)

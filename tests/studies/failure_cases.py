@@ -26,7 +26,71 @@ def waves():
     return adl.Waves.from_frame(EVENT.book.to_frame().assign(wave=1, realized_closed=[-1.0, 0.0]))
 
 
+def refuted(conjecture, *objective, **more):
+    return lambda _: adl.refute(conjecture, *objective, books=3, **more)
+
+
+def in_no_mood(event):
+    raise adl.AdlError("not in the mood")
+
+
+def divides_by_nothing(event):
+    return 1 // 0
+
+
+HIGHEST = adl.MaxLeverage()
+
+
+def promised(check, name="mine", **more):
+    return lambda _: adl.axioms.check("pro_rata", books=2, axioms=[adl.axiom(name)(check)], **more)
+
+
+def kept(*axioms):
+    return lambda _: adl.axioms.check("pro_rata", books=2, axioms=axioms)
+
+
 CASES = [
+    Case("takes the name of a promise, .* not <function", lambda _: adl.axiom(divides_by_nothing)),
+    Case("there is an axiom 'merge' already", promised(divides_by_nothing, "merge")),
+    Case(r"is of a function check\(policy, event\), not 3", promised(3)),
+    Case("the axiom 'mine' fails where 2 accounts .* TypeError", promised(divides_by_nothing)),
+    Case("not in the mood", promised(lambda policy, event: in_no_mood(event))),
+    Case("the axiom 'mine' gives nan where", promised(lambda policy, event: float("nan"))),
+    Case("axioms is a list of names", lambda _: adl.axioms.check("pro_rata", axioms="merge")),
+    Case("axioms names 'merge' twice", kept("merge", "merge")),
+    Case("axioms is empty", kept()),
+    Case("there is no axiom 'merg'; did you mean 'merge'", kept("merg")),
+    Case("there is no axiom function", kept(divides_by_nothing)),
+    Case("margins = 'cross'; give a list", lambda _: adl.axioms.check("pro_rata", margins="cross")),
+    Case("a conjecture is no class: write MaxLeverage", refuted(adl.MaxLeverage)),
+    Case("give no other objective or rule", refuted(HIGHEST, adl.ExpectedLoss())),
+    Case("takes a conjecture, then an objective .* not int", refuted("pro_rata", 3)),
+    Case("not the class MaxLeverage", refuted("pro_rata", adl.MaxLeverage)),
+    Case("say by which objective pro_rata is judged", refuted("pro_rata")),
+    Case("say by which objective the policy is judged", refuted(adl.pro_rata, never_worse_than="uniform")),
+    Case("a conjecture is a policy and the objective .* not int", refuted(3)),
+    Case("a policy is a function Event -> Allocation, such as adl.pro_rata, not int", refuted(3, HIGHEST)),
+    Case("not float", refuted("pro_rata", HIGHEST, never_worse_than=1.0)),
+    Case("did you mean 'pro_rata'", refuted("prorata", HIGHEST)),
+    Case("seed = -1: a whole number, at least 0", refuted("pro_rata", HIGHEST, seed=-1)),
+    Case("tol = 2: the relative gap", refuted("pro_rata", HIGHEST, tol=2)),
+    Case(
+        "takes a law of price moves, a function event -> Law, or None, not float",
+        refuted("uniform", HIGHEST, law=0.1),
+    ),
+    Case(
+        "events = 'crossed'; there are 'isolated' and 'cross'", refuted("uniform", HIGHEST, events="crossed")
+    ),
+    Case("refute takes a concurrent.futures.Executor", refuted("uniform", HIGHEST, executor=3)),
+    Case("events are 'isolated' or 'cross', a list", refuted("uniform", HIGHEST, events=EVENT)),
+    Case("book number 1 that `events` gives is no Event", refuted("uniform", HIGHEST, events=[3])),
+    Case("the conjecture fails where .* ZeroDivisionError", refuted(divides_by_nothing, HIGHEST)),
+    Case("the claim fails where .* ZeroDivisionError", refuted(divides_by_nothing)),
+    Case("the claim gives nan where", refuted(lambda event: float("nan"))),
+    Case("not in the mood", refuted(in_no_mood)),
+    Case("not in the mood", refuted(in_no_mood, HIGHEST)),
+    Case("real numbers", refuted(lambda event: np.zeros(99), HIGHEST)),
+    Case("there is no counterexample to show", lambda _: adl.refute(lambda e: 0.0, books=2).to_frame()),
     Case(
         "two measures are named",
         lambda _: adl.compare(EVENT, LAW, measures=[adl.MaxLeverage(), adl.MaxLeverage()]),

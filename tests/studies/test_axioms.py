@@ -31,7 +31,7 @@ BOOKS = 800 if FULL else 100
 
 
 def letters(policy, seed=1, books=BOOKS) -> str:
-    frame = check(policy, seed, books)
+    frame = check(policy, seed, books, margins=["isolated"])
     for axiom, holds in zip(frame["axiom"], frame["holds"]):
         assert (
             holds is not True or frame.attrs["asked"][axiom] >= 0.25 * books
@@ -107,8 +107,8 @@ def test_merging_a_profit_with_a_loss_by_hand():
 
 
 def test_counterexamples_are_small_and_the_same_for_a_seed():
-    frame = check(adl.policy("leverage_queue"), seed=3)
-    assert frame.equals(check(adl.policy("leverage_queue"), seed=3))
+    frame = check(adl.policy("leverage_queue"), seed=3, margins=["isolated"])
+    assert frame.equals(check(adl.policy("leverage_queue"), seed=3, margins=["isolated"]))
     said = frame.set_index("axiom")["counterexample"]
     for name, words in said.items():
         if words:
@@ -137,7 +137,7 @@ def test_a_naive_policy_of_ones_own():
             left -= closed[j]
         return replace(adl.pro_rata(event), amount=closed)
 
-    held = check(richest_first).set_index("axiom")
+    held = check(richest_first, margins=["isolated"]).set_index("axiom")
     assert held.loc["more margin never hurts", "holds"] is False and held.loc["wash trade", "holds"] is True
 
 
@@ -149,6 +149,7 @@ def test_a_rule_that_refuses_every_book_is_not_tested():
             adl.Event(
                 adl.Book.from_frame(event.book.to_frame().drop(columns="entry_price", errors="ignore")),
                 short=event.short,
+                long=event.long,
             )
         )
 
@@ -163,6 +164,71 @@ def levered(positions, equity, required):
     names, size = [f"a{i}" for i in range(len(equity))], np.array(positions)
     sides = [frame(names, asset, size[:, k], 1.0, equity) for k, asset in enumerate("XY")]
     return adl.Event(adl.Book.from_frame(pd.concat(sides)), long={"X": required})
+
+
+# What these policies keep of the promises in cross margin, in the order of AXES.
+CROSS = {
+    "water_filling": "??????????????",
+    "pro_rata": "yyyyyyyyyynyny",
+    "gross_water_filling": "ynnyyyyyyyyyyy",
+    "leverage_queue": "nnnynyynnynyny",
+}
+
+
+@pytest.mark.parametrize("name", CROSS if FULL else ["water_filling", "pro_rata"])
+def test_the_table_in_cross_margin(name):
+    table = check(name, books=BOOKS if FULL and name != "gross_water_filling" else 40, margins=["cross"])
+    assert "holds" not in table.columns
+    kept = {True: "y", False: "n", None: "?"}
+    assert "".join(kept[holds] for holds in table["holds in cross margin"]) == CROSS[name]
+    for line in table.itertuples(index=False):
+        assert bool(line[2]) == (line[1] is not True)
+        assert line[1] is not False or " beside " in line[2]
+
+
+def test_longs_are_asked_as_shorts_are():
+    """A rule that levels shorts only breaks promises on the long side alone."""
+
+    def shorts_only(event):
+        return adl.water_filling(event) if event.short else adl.policy("leverage_queue")(event)
+
+    asked = ["continuity", "least maximal leverage"]
+    table = check(shorts_only, books=60, axioms=asked, margins=["isolated"])
+    assert table["holds"].tolist() == [False, False]
+    assert table["counterexample"].str.contains("accounts long ").all()
+
+
+def test_a_mirrored_state_is_the_same_on_the_other_side():
+    for seed in range(30):
+        rng = np.random.default_rng([7, seed])
+        state = instances.in_cross_margin(rng, instances.random_state(rng, 4))
+        for one in (state, replace(state, others=None)):
+            short, long = one.event(), one.mirrored().event()
+            assert np.array_equal(long.book.position, -short.book.position) and long.long == short.short
+            assert np.array_equal(long.book.leverage, short.book.leverage)
+            assert adl.pro_rata(long).amount == pytest.approx(adl.pro_rata(short).amount, rel=TOL.rounding)
+            assert one.mirrored().leverage(0.0) == pytest.approx(short.book.leverage.to_numpy())
+            assert one.mirrored().mirrored().entry == pytest.approx(one.entry)
+
+
+@adl.axiom("nobody is wiped out", tolerance=1e-9)
+def spared(policy, event):
+    """Nobody is closed whole, unless everything is."""
+    if (event.required == event.capacities).all():
+        return None
+    return (policy(event).amount >= event.size)[event.closable].astype(float)
+
+
+def test_a_promise_of_ones_own():
+    table = check("leverage_queue", axioms=["merge", spared], books=30)
+    assert table["axiom"].tolist() == ["merge", "nobody is wiped out"]
+    assert table["holds"].tolist() == table["holds in cross margin"].tolist() == [False, False]
+    assert table.attrs["says"]["nobody is wiped out"] == "Nobody is closed whole, unless everything is."
+    said = table["counterexample"][1]
+    assert said.startswith("2 accounts short") and "violated by 1" in said
+    kept = check("pro_rata", axioms=[spared], books=30)
+    assert kept["holds"].tolist() == kept["holds in cross margin"].tolist() == [True]
+    assert kept.equals(check("pro_rata", axioms=[spared], books=30))
 
 
 def test_the_table_of_promises_is_of_isolated_margin():

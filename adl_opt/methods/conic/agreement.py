@@ -34,9 +34,8 @@ def check(compiled: Compiled, event: Event, amount: Array) -> None:
     and above _MOST_CHECKED accounts x scenarios.
     """
     objective, law = compiled.objective, compiled.law
-    expressed = all(type(part).express is not Objective.express for _, part in objective.weighted_parts())
     cells = len(event.book.accounts) * scenario_count(law)
-    if trusted(objective) or not expressed or cells > _MOST_CHECKED:
+    if trusted(objective) or not expressed(objective) or cells > _MOST_CHECKED:
         return
     with contextlib.suppress(LawError):
         program, value = compiled.program(event), evaluate(objective, SymbolsAt(event, law, amount))
@@ -48,6 +47,11 @@ def check(compiled: Compiled, event: Event, amount: Array) -> None:
             scale = max(abs(value), abs(other), compiled.scales(event).reference)
             if abs(value - other) > _AGREE * scale:
                 _disagree(compiled, event, value, other, "express says")
+
+
+def expressed(objective: Objective) -> bool:
+    """Whether every part has an `express`."""
+    return all(type(part).express is not Objective.express for _, part in objective.weighted_parts())
 
 
 def bound_counts(compiled: Compiled, event: Event, amount: Array, point: "Point") -> bool:

@@ -1,5 +1,5 @@
-"""Small one-asset books on which axioms are tried: known instances, random and degenerate ones; a policy as a
-function of them.
+"""Small books on which axioms are tried: known instances, random and degenerate ones, on both sides, in
+isolated and in cross margin; a policy as a function of them.
 """
 
 import math
@@ -20,8 +20,9 @@ Choice = dict[str, float]  # which account (i, j) and which numbers an axiom is 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Accounts short `size` (n,) contracts on `equity` (n,), entered at `entry` (n,) or unknown, at one
-    price; `required` contracts are to be closed.
+    """Accounts short `size` (n,) contracts (long, if `side` is 1) on `equity` (n,), entered at `entry` (n,)
+    or unknown, at one price; `required` contracts are to be closed. In cross margin they also hold `others`
+    (n,) contracts, long > 0, of an asset Y at `other_price`, of which nothing is closed.
     """
 
     size: Array
@@ -29,31 +30,57 @@ class State:
     entry: Array | None
     price: float
     required: float
+    side: int = -1
+    others: Array | None = None
+    other_price: float = 1.0
 
     def event(self) -> Event:
-        n, extra = len(self.size), {} if self.entry is None else {"entry_price": self.entry}
+        n, d = len(self.size), 1 if self.others is None else 2
+        each = np.arange(n, dtype=np.int32)
         names = np.array([f"a{i + 1}" for i in range(n)], dtype=object)
-        one, each = np.zeros(n, dtype=np.int32), np.arange(n, dtype=np.int32)
-        return Event(
-            Book(names, ("X",), np.array([self.price]), self.equity, each, one, -self.size, extra),
-            short={"X": min(self.required, math.fsum(self.size))},
-        )  # a sum of sizes may lie a rounding above the capacity
+        held = [self.side * self.size, *([] if self.others is None else [self.others])]
+        price = np.array([self.price, self.other_price][:d])
+        entered = [self.entry, np.full(n, self.other_price)][:d]  # what is not closed has no profit
+        extra = {} if self.entry is None else {"entry_price": np.stack(entered, axis=1).ravel()}
+        asset = np.tile(np.arange(d, dtype=np.int32), n)
+        book = Book(
+            names, ("X", "Y")[:d], price, self.equity, np.repeat(each, d), asset,
+            np.stack(held, axis=1).ravel(), extra,
+        )  # fmt: skip
+        required = {"X": min(self.required, math.fsum(self.size))}  # a sum may lie above the capacity
+        return Event(book, short=required) if self.side < 0 else Event(book, long=required)
+
+    def leverage(self, closed: Array | float = 0.0) -> Array:
+        """Gross leverages (n,), x of equity, once these contracts (n,) are closed."""
+        beside = 0.0 if self.others is None else np.abs(self.others) * self.other_price
+        return ((self.size - closed) * self.price + beside) / self.equity
+
+    def mirrored(self) -> "State":
+        """The same on the other side, with gains where gains were."""
+        entry = None if self.entry is None else self.price * (self.price / self.entry)
+        others = None if self.others is None else -self.others
+        return replace(self, side=-self.side, entry=entry, others=others)
 
     def taken(self, rows: Any, required: float) -> "State":
         """The accounts `rows`, closing at most what they have."""
         size = self.size[rows]
         entry = None if self.entry is None else self.entry[rows]
-        return State(size, self.equity[rows], entry, self.price, min(max(required, 0.0), float(size.sum())))
+        others = None if self.others is None else self.others[rows]
+        most = min(max(required, 0.0), float(size.sum()))
+        return replace(self, size=size, equity=self.equity[rows], entry=entry, required=most, others=others)
 
     def put(self, name: str, i: int, value: float) -> "State":
         values = getattr(self, name).copy()
         values[i] = value
         return replace(self, **{name: values})
 
-    def split(self, i: int, size: float, equity: float) -> "State":
-        """Account i keeps these shares of its size and equity; the rest opens a new account, the last."""
+    def split(self, i: int, size: float, equity: float, others: float) -> "State":
+        """Account i keeps these shares of its size, equity and others; the rest opens a new account, the
+        last.
+        """
         more = self.taken([*range(len(self.size)), i], self.required)
-        for name, share in (("size", size), ("equity", equity)):
+        shares = (("size", size), ("equity", equity), ("others", others))
+        for name, share in shares if self.others is not None else shares[:2]:
             own = getattr(self, name)[i]
             more = more.put(name, i, share * own).put(name, -1, (1 - share) * own)
         return more
@@ -65,9 +92,10 @@ class State:
 
         many = "1 account" if len(self.size) == 1 else f"{len(self.size)} accounts"
         entered = "" if self.entry is None else f", entered at {listed(self.entry)}"
+        beside = "" if self.others is None else f" beside {listed(self.others)} at {self.other_price:.6g}"
         return (
-            f"{many} short {listed(self.size)} on equity {listed(self.equity)}{entered}, price "
-            f"{self.price:.6g}, close {self.required:.6g}"
+            f"{many} {'short' if self.side < 0 else 'long'} {listed(self.size)}{beside} on equity "
+            f"{listed(self.equity)}{entered}, price {self.price:.6g}, close {self.required:.6g}"
         )
 
 
@@ -92,7 +120,7 @@ class Probe:
         if allocation.certificate.status == "infeasible":
             raise AdlError(f"the policy does not clear where {state}: it {allocation.certificate.proof}")
         self.law = allocation.law
-        return allocation.amount
+        return allocation.amount if state.others is None else allocation.amount[::2]
 
 
 def random_state(rng: np.random.Generator, n: int) -> State:
@@ -120,6 +148,14 @@ def random_state(rng: np.random.Generator, n: int) -> State:
         )
     )
     return State(size, equity, entry, price, min(required, float(size.sum())))
+
+
+def in_cross_margin(rng: np.random.Generator, state: State) -> State:
+    """The same accounts with positions in another asset: hedges, perfect ones, more of the same, none."""
+    share = rng.choice([-1.0, -1.0, -0.5, 0.5, 2.0, 0.0], len(state.size)) * rng.choice([1.0, 0.83])
+    share[0] = share[0] or -1.0
+    others = np.array([float(f"{v:.3g}") for v in state.side * share * state.size * state.price])
+    return replace(state, others=others)
 
 
 def _state(size: Any, equity: Any, required: float, entry: Any = None) -> State:

@@ -1,15 +1,16 @@
-"""The axioms of THEORY 3 as executable checks on one-asset books: each says by how much a policy breaks it,
-in words and numbers.
+"""The axioms of THEORY 3 as executable checks on books of which one asset is closed: each says by how much a
+policy breaks it, in words and numbers.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.studies.axioms.cases import Choice, Probe, State
-from adl_opt.waterfill.level import water_level
+from adl_opt.waterfill.level import clipped_level, water_level
 
 _TIE = 1e-9  # relative: leverages this close are one
 _SMALL, _JUMP = 1e-9, 1e-3  # a change this small, relative, must not move this share of the requirement
@@ -44,7 +45,7 @@ def _part(rng: np.random.Generator, s: State) -> Choice:
     return {"part": float(rng.choice([0.5, 0.3, 0.9]))}
 
 
-def _none(rng: np.random.Generator, s: State) -> Choice:
+def nothing_drawn(rng: np.random.Generator, s: State) -> Choice:
     return {}
 
 
@@ -52,12 +53,12 @@ def _pieces(s: State, i: int) -> str:
     return f"{s.size[i]:.6g} on {s.equity[i]:.6g} and {s.size[-1]:.6g} on {s.equity[-1]:.6g}"
 
 
-def _lists(values: Array) -> str:
+def lists(values: Array) -> str:
     return f"({', '.join(f'{v:.6g}' for v in values)})"
 
 
 def proportional_split(x: Probe, s: State, c: Choice) -> Found:
-    i, pieces = int(c["i"]), s.split(int(c["i"]), c["part"], c["part"])
+    i, pieces = int(c["i"]), s.split(int(c["i"]), c["part"], c["part"], c["part"])
     before, after = x(s), x(pieces)
     own = after[i] + after[-1]
     others = np.delete(after[:-1] - before, i)
@@ -66,7 +67,7 @@ def proportional_split(x: Probe, s: State, c: Choice) -> Found:
 
 
 def any_split(x: Probe, s: State, c: Choice) -> Found:
-    i, pieces = int(c["i"]), s.split(int(c["i"]), c["size"], c["equity"])
+    i, pieces = int(c["i"]), s.split(int(c["i"]), c["size"], c["equity"], c.get("others", c["size"]))
     before, after = x(s)[i], x(pieces)
     own = after[i] + after[-1]
     return (
@@ -80,6 +81,8 @@ def merge(x: Probe, s: State, c: Choice) -> Found:
     keep = [k for k in range(len(s.size)) if k != j]
     size = s.size[i] + s.size[j]
     one = s.put("size", i, size).put("equity", i, s.equity[i] + s.equity[j])
+    if s.others is not None:
+        one = one.put("others", i, s.others[i] + s.others[j])
     if s.entry is not None:  # profits add up
         one = one.put("entry", i, (s.size[i] * s.entry[i] + s.size[j] * s.entry[j]) / size)
     before, after = x(s), x(one.taken(keep, s.required))[i]
@@ -92,8 +95,8 @@ def wash_trade(x: Probe, s: State, c: Choice) -> Found:
         return None
     before, after = x(s), x(s.put("entry", int(c["i"]), s.price))
     said = (
-        f"they lose {_lists(before)}; once account {int(c['i']) + 1} has closed and entered again at "
-        f"{s.price:.6g}, {_lists(after)}"
+        f"they lose {lists(before)}; once account {int(c['i']) + 1} has closed and entered again at "
+        f"{s.price:.6g}, {lists(after)}"
     )
     return float(np.abs(after - before).max()), said
 
@@ -103,7 +106,7 @@ def path_independence(x: Probe, s: State, c: Choice) -> Found:
     at_once, one = x(s), x(replace(s, required=first))
     left = replace(s, size=s.size - one)
     two = one + x(left.taken(slice(None), s.required - first))
-    said = f"at once they lose {_lists(at_once)}; {first:.6g}, then {s.required - first:.6g}, {_lists(two)}"
+    said = f"at once they lose {lists(at_once)}; {first:.6g}, then {s.required - first:.6g}, {lists(two)}"
     return float(np.abs(two - at_once).max()), said
 
 
@@ -115,18 +118,22 @@ def scale_invariance(x: Probe, s: State, c: Choice) -> Found:
         else s.entry
         * (1 if which == "positions and equity" else by if which == "equity and prices" else 1 / by)
     )
-    other = {
-        "positions and equity": State(s.size * by, s.equity * by, entry, s.price, s.required * by),
-        "equity and prices": State(s.size, s.equity * by, entry, s.price * by, s.required),
-        "contracts": State(s.size * by, s.equity, entry, s.price / by, s.required * by),
-    }[which]
+    beside = None if s.others is None else s.others * by
+    changes: dict[str, dict[str, Any]] = {
+        "positions and equity": {"size": s.size * by, "equity": s.equity * by, "others": beside,
+                                 "required": s.required * by},
+        "equity and prices": {"equity": s.equity * by, "price": s.price * by,
+                              "other_price": s.other_price * by},
+        "contracts": {"size": s.size * by, "price": s.price / by, "required": s.required * by},
+    }  # fmt: skip
+    other = replace(s, entry=entry, **changes[which])
     before, after = x(s), x(other) / (1 if which == "equity and prices" else by)
     what = (
         f"with contracts of 1/{by:.6g} the size" if which == "contracts" else f"with {which} times {by:.6g}"
     )
     return float(
         np.abs(after - before).max()
-    ), f"they lose {_lists(before)}; {what}, in the same unit, {_lists(after)}"
+    ), f"they lose {lists(before)}; {what}, in the same unit, {lists(after)}"
 
 
 def monotone(x: Probe, s: State, c: Choice) -> Found:
@@ -145,8 +152,8 @@ def symmetry(x: Probe, s: State, c: Choice) -> Found:
     order[[i, j]] = j, i
     before, after = x(s), x(s.taken(order, s.required))[order]
     said = (
-        f"they lose {_lists(before)}; with accounts {i + 1} and {j + 1} listed the other way round, "
-        f"{_lists(after)}"
+        f"they lose {lists(before)}; with accounts {i + 1} and {j + 1} listed the other way round, "
+        f"{lists(after)}"
     )
     return float(np.abs(after - before).max()), said
 
@@ -158,9 +165,7 @@ def continuity(x: Probe, s: State, c: Choice) -> Found:
     moved = s.put(name, i, getattr(s, name)[i] * (1 + _SMALL))
     before, after = x(s), x(moved)
     what = {"equity": "equity", "entry": "entry price", "size": "position"}[name]
-    said = (
-        f"they lose {_lists(before)}; with the {what} of account {i + 1} a billionth higher, {_lists(after)}"
-    )
+    said = f"they lose {lists(before)}; with the {what} of account {i + 1} a billionth higher, {lists(after)}"
     return float(np.abs(after - before).max()), said
 
 
@@ -175,8 +180,9 @@ def more_margin(x: Probe, s: State, c: Choice) -> Found:
 
 def leverage_order(x: Probe, s: State, c: Choice) -> Found:
     closed = x(s)
-    before, after = s.size * s.price / s.equity, (s.size - closed) * s.price / s.equity
-    higher = before[:, None] > before[None, :] * (1 + _TIE)
+    before, after = s.leverage(), s.leverage(closed)
+    open_ = (closed < s.size * (1 - _TIE)) | (s.others is None)  # who can still be brought down
+    higher = (before[:, None] > before[None, :] * (1 + _TIE)) & open_[None, :]
     reversed_ = np.where(higher, after[None, :] - after[:, None], -np.inf)
     i, j = np.unravel_index(int(np.argmax(reversed_)), reversed_.shape)
     if not higher.any():
@@ -194,32 +200,46 @@ def consistency(x: Probe, s: State, c: Choice) -> Found:
     before = x(s)
     after = x(s.taken(keep, s.required - float(before[i])))
     said = (
-        f"they lose {_lists(before)}; without account {i + 1} and what it closes, the others lose "
-        f"{_lists(after)}"
+        f"they lose {lists(before)}; without account {i + 1} and what it closes, the others lose "
+        f"{lists(after)}"
     )
     return float(np.abs(after - before[keep]).max(initial=0.0)), said
 
 
 def least_leverage(x: Probe, s: State, c: Choice) -> Found:
-    closed, best = x(s), water_level(s.size, s.equity / s.price, s.required)[1]
-    highest, least = (float(((s.size - some) * s.price / s.equity).max()) for some in (closed, best))
-    start = float((s.size * s.price / s.equity).max())
+    closed, best = x(s), _level(s)
+    highest, least, start = (float(s.leverage(some).max()) for some in (closed, best, 0.0))
     said = (
-        f"they lose {_lists(closed)} and the highest leverage left is {highest:.6g}; {least:.6g} is possible"
+        f"they lose {lists(closed)} and the highest leverage left is {highest:.6g}; {least:.6g} is possible"
     )
     return (highest - least) / start * s.required, said
 
 
+def _level(s: State) -> Array:
+    """What levels the gross leverages, (n,) contracts, as far as what is not closed lets it."""
+    if s.others is None:
+        return water_level(s.size, s.equity / s.price, s.required)[1]
+    low = np.abs(s.others) * s.other_price
+    high = low + s.size * s.price
+    left = clipped_level(low, high, s.equity, float(high.sum()) - s.required * s.price)[1]
+    return (high - left) / s.price
+
+
 def needs_no_law(x: Probe, s: State, c: Choice) -> Found:
     closed = x(s)
-    return 0.0 if x.law is None else s.required, f"they lose {_lists(closed)}, computed with {x.law!r}"
+    return 0.0 if x.law is None else s.required, f"they lose {lists(closed)}, computed with {x.law!r}"
 
 
 def _splitting(rng: np.random.Generator, s: State) -> Choice:
-    return _account(rng, s) | {
-        "size": round(float(rng.uniform(0.01, 0.99)), 2),
-        "equity": float(rng.choice([0.01, 0.1, 0.5, 0.99])),
-    }
+    other = {} if s.others is None else {"others": float(rng.choice([0.1, 0.5, 0.9]))}
+    return (
+        _account(rng, s)
+        | other
+        | {
+            "size": round(float(rng.uniform(0.01, 0.99)), 2),
+            "equity": float(rng.choice([0.01, 0.1, 0.5, 0.99])),
+        }
+    )
 
 
 AXIOMS: tuple[Axiom, ...] = (
@@ -238,9 +258,11 @@ AXIOMS: tuple[Axiom, ...] = (
           lambda r, s: _account(r, s) | {"which": int(r.integers(3))}, continuity, least=_JUMP),
     Axiom("more margin never hurts", "more equity never makes an account close more",
           lambda r, s: _account(r, s) | {"by": float(r.choice([1.1, 1.5, 3.0]))}, more_margin),
-    Axiom("leverage order kept", "whoever has the higher leverage does not end below", _none, leverage_order),
+    Axiom("leverage order kept", "whoever has the higher leverage does not end below who can be closed more",
+          nothing_drawn, leverage_order),
     Axiom("consistency", "without an account and what it closes, the others close the same", _account,
     consistency),
-    Axiom("least maximal leverage", "no allocation leaves a lower highest leverage", _none, least_leverage),
-    Axiom("needs no law", "no model of price moves is used", _none, needs_no_law),
+    Axiom("least maximal leverage", "no allocation leaves a lower highest leverage", nothing_drawn,
+          least_leverage),
+    Axiom("needs no law", "no model of price moves is used", nothing_drawn, needs_no_law),
 )  # fmt: skip
