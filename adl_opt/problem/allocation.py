@@ -28,6 +28,7 @@ from adl_opt.waterfill.isolated import gross_levels
 if TYPE_CHECKING:
     import pandas as pd
 
+    from adl_opt.problem.sensitivity import Sensitivity
 
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
 
@@ -312,6 +313,36 @@ class Allocation:
         from adl_opt.problem.allocation_frames import losses
 
         return losses(self.event, self.amount, self.law if law is None else law, by_account)
+
+    def sensitivity(self, marked: bool = False) -> Sensitivity:
+        """What the optimum would be under slightly other requirements, equities, prices and volatilities.
+
+        - `marked`: whether a price moves equities too, by position x change; False holds them
+
+        Returns a Sensitivity: `to_frame()` of the value, `by_account()` says who would gain by a unit more of
+        equity, `closing("equity", "bob")` what would be closed of whom. Where something is not differentiable,
+        there is None, with the reason; the value's derivatives from below and from above are then told where they
+        are known. Raises AllocationError where the allocation is not certified, or was loaded from a file.
+
+        Source: THEORY 11.7.
+
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> adl.water_filling(event).sensitivity().closing("equity", "a0").round(6).tolist()
+        [0.002222, 0.0, -0.002222]
+        """
+        from adl_opt.problem.sensitivity import Optimum, sensitivity
+
+        c = self.certificate
+        if self.objective is None:
+            raise AllocationError("a file keeps neither law nor objective: solve again, then ask for sensitivities")
+        if not c.certified:
+            raise AllocationError(
+                f"sensitivities are those of an optimum, and this allocation is {c.status} (relative gap {c.gap})"
+            )
+        given = Optimum(
+            self.event, self.law, self.objective, self.amount, self.shadow_price_by_asset, c, lambda: self.unique
+        )
+        return sensitivity(given, marked)
 
     def plot(self, path: str | Path | None = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.

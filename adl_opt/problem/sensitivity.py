@@ -1,0 +1,377 @@
+"""What an optimum would be under slightly other numbers: derivatives of its value and of what is closed
+(THEORY 11.7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from adl_opt.arrays import Array
+from adl_opt.certificates.certificate import Certificate
+from adl_opt.data.event import Event
+from adl_opt.errors import AllocationError, LawError
+from adl_opt.evaluation.derivatives import Derivatives, Terms, of_law, of_power, summed
+from adl_opt.laws.base import Law, scenario_count
+from adl_opt.objectives.base import Objective, trusted
+from adl_opt.objectives.expected_loss import is_expected_loss
+from adl_opt.objectives.leverage import LeveragePower
+from adl_opt.problem.one_sided import Face
+from adl_opt.problem.responses import Level, Smooth, level_of
+from adl_opt.text import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARAMETERS = ("requirement", "equity", "price", "volatility")
+_PER = {"requirement": "contract", "equity": "quote currency", "price": "quote currency", "volatility": "1"}
+_NO_SIZE = (
+    "the law has no volatility; moves of an asset 1 % larger do what its price 1 % higher does, equities held"
+)
+
+
+Closing = Callable[[int], Array | str]  # of a parameter's number: (legs,) contracts, or why it is not known
+
+
+class Ends(NamedTuple):
+    """Derivatives of the value from below and from above, of each parameter of a kind; nan where there is none,
+    and why.
+    """
+
+    below: Array
+    above: Array
+    why: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """How an optimum changes with requirements, equities, prices and volatilities: made by `sensitivity()`.
+
+    `event`: what was solved; `unit`: of the value; `marked`: whether prices move equities too. Its tables
+    are its methods.
+    """
+
+    event: Event
+    unit: str
+    marked: bool
+    values: dict[str, Ends]
+    at: dict[str, Array]
+    closings: dict[str, Closing]
+    own: Array | None
+
+    def to_frame(self) -> pd.DataFrame:
+        """Derivatives of the value, a row a parameter: requirements, prices and volatilities by asset, equities.
+
+        Columns parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit` per
+        unit of the parameter), below and above (from either side: they differ at a kink, and derivative is nan),
+        why (in words, where one is missing). Source: THEORY 11.7.
+
+        >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
+        >>> solved = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.25)).solve()
+        >>> solved.sensitivity().to_frame()[["parameter", "of", "derivative"]].round(4).values.tolist()[0]
+        ['requirement', 'BTC', -5.3991]
+        """
+        from adl_opt.table import with_units
+
+        rows = []
+        for parameter in PARAMETERS:
+            below, above, why = self.values[parameter]
+            one = np.where(below == above, above, np.nan)
+            for number, name in self._names(parameter):
+                rows.append((
+                    parameter, name, self.at[parameter][number], one[number], below[number], above[number],
+                    f"{self.unit} per {_PER[parameter]}", why[number],
+                ))  # fmt: skip
+        columns = ["parameter", "of", "at", "derivative", "below", "above", "unit", "why"]
+        return with_units(rows, columns=columns)
+
+    def by_account(self) -> pd.DataFrame:
+        """Who would gain by a unit more of equity: a row an account.
+
+        Columns account, equity (quote currency); value, what the least value changes; closed, what the notional
+        closed of the account itself changes (both per unit of equity; nan where there is no derivative, with
+        the reason in `attrs["why"]`).
+
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> adl.water_filling(event).sensitivity().by_account()[["account", "closed"]].round(4)
+        account         closed
+                quote currency
+                     per quote
+                      currency
+        a0             -0.2222
+        a1                   0
+        a2             -0.4444
+        """
+        from adl_opt.table import with_units
+
+        book = self.event.book
+        below, above, why = self.values["equity"]
+        own = np.full(len(book.equity), np.nan) if self.own is None else self.own
+        columns = {
+            "account": book.accounts,
+            "equity": book.equity,
+            "value": np.where(below == above, above, np.nan) + 0.0,
+            "closed": own + 0.0,
+        }
+        frame = with_units(
+            columns,
+            {"value": f"{self.unit} per quote currency", "closed": "quote currency per quote currency"},
+        )
+        reasons = {"value": next(filter(None, why), None), "closed": self.why_not("equity", book.accounts[0])}
+        frame.attrs["why"] = {name: said for name, said in reasons.items() if said}
+        return frame
+
+    def closing(self, parameter: str, of: str) -> pd.Series | None:
+        """What is closed of each position changes by, per unit of one parameter: contracts, signed like closed.
+
+        `parameter`: "requirement", "equity", "price" or "volatility"; `of`: its asset or account. Returns a Series
+        by account and asset; None where there is no derivative: `why_not` says why. Raises AllocationError for
+        names that are not known.
+
+        >>> event = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+        >>> adl.water_filling(event).sensitivity().closing("requirement", "BTC").round(4).tolist()
+        [-0.6667, 0.0, -0.3333]
+        """
+        import pandas as pd
+
+        change = self._closing(parameter, of)
+        if isinstance(change, str):
+            return None
+        book = self.event.book
+        labels = [book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]]
+        index = pd.MultiIndex.from_arrays(labels, names=["account", "asset"])
+        return pd.Series(np.sign(book.position) * change + 0.0, index=index, name="closing")
+
+    def why_not(self, parameter: str, of: str) -> str | None:
+        """Why what is closed has no derivative in a parameter, in words; None where it has one.
+
+        `parameter`, `of`: as of `closing`. Raises AllocationError as that does.
+
+        >>> event, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
+        >>> rough = adl.Problem(adl.ExpectedLoss(), event, law.quadrature(4)).solve()
+        >>> rough.sensitivity().why_not("equity", "A")
+        'not differentiable here: under scenarios the optimum is a corner, from which it jumps'
+        """
+        change = self._closing(parameter, of)
+        return f"not differentiable here: {change}" if isinstance(change, str) else None
+
+    def _closing(self, parameter: str, of: str) -> Array | str:
+        if parameter not in PARAMETERS:
+            raise AllocationError(f"there is no parameter {parameter!r}; there are {', '.join(PARAMETERS)}")
+        return self.closings[parameter](self._number(parameter, str(of)))
+
+    def _names(self, parameter: str) -> list[tuple[int, str]]:
+        book = self.event.book
+        if parameter == "equity":
+            return list(enumerate(map(str, book.accounts)))
+        wanted = np.flatnonzero(self.event.side) if parameter == "requirement" else range(len(book.assets))
+        return [(int(k), book.assets[k]) for k in wanted]
+
+    def _number(self, parameter: str, name: str) -> int:
+        known = {label: number for number, label in self._names(parameter)}
+        if name not in known:
+            near = nearest(name, list(known)[:10_000])
+            raise AllocationError(
+                f"there is no {parameter} of {name!r}; "
+                + (f"did you mean {near!r}?" if near else f"the first is of {next(iter(known), 'nothing')!r}")
+            )
+        return known[name]
+
+
+class Optimum(NamedTuple):
+    """An optimum to be differentiated: amount (legs,), price (d,) per contract, and whether it is the only one."""
+
+    event: Event
+    law: Law | None
+    objective: Objective
+    amount: Array
+    price: Array
+    certificate: Certificate
+    unique: Callable[[], bool | None]
+
+
+def sensitivity(given: Optimum, marked: bool) -> Sensitivity:
+    """`Allocation.sensitivity`."""
+    event, law = given.event, given.law
+    level = level_of(event, given.amount) if _levelled(given.objective, event, law) else None
+    terms = _terms(given.objective, law)
+    smooth = None
+    if not isinstance(terms, str) and given.certificate.rounding > 0:
+        terms = "the value is rounding"
+    if isinstance(terms, str):
+        values = _none(event, terms)
+    elif isinstance(terms, float):
+        values = _kinked(given, terms, level, marked)
+    else:
+        try:
+            smooth = None if level is not None else Smooth(event, given.amount, given.price, terms)
+            values = _smooth(given, terms, smooth, marked)
+        except LawError as error:
+            values = _none(event, str(error))
+    book, d = event.book, len(event.book.assets)
+    known = None if law is None else law.move_size()
+    if law is not None and (logs := law.log_covariance()) is not None:
+        known = logs[1], np.zeros(d)
+    size = np.full(d, np.nan) if known is None else known[0]
+    at = {"requirement": event.required, "equity": book.equity, "price": book.price, "volatility": size}
+    moves = smooth if level is None else level
+    own = None
+    if moves is not None and not moves.unclear:
+        own = book.per_account(moves.by_own_equity() * book.price[book.asset])
+    closings = _closings(given, terms, moves, marked)
+    return Sensitivity(event, given.certificate.unit, marked, values, at, closings, own)
+
+
+def _levelled(objective: Objective, event: Event, law: Law | None) -> bool:
+    """Whether water-filling stays an optimum whatever the numbers (Thm 1)."""
+    parts = [part for weight, part in objective.weighted_parts() if weight > 0]
+    return event.book.isolated and all(
+        part.monotone or (trusted(part) and part.closed_form(event, law) is not None) for part in parts
+    )
+
+
+def _terms(objective: Objective, law: Law | None) -> Terms | float | str:
+    """What is differentiated: smooth terms, or the weight of an expected loss over scenarios; else why not."""
+    parts = [(weight, part) for weight, part in objective.weighted_parts() if weight > 0]
+    losses = [weight for weight, part in parts if is_expected_loss(part)]
+    for _, part in parts:
+        if not (is_expected_loss(part) or (trusted(part) and isinstance(part, LeveragePower))):
+            return f"derivatives are known of the expected loss and of powers of leverages, not of {part}"
+    if losses and law is None:
+        return "without a law there is no expected loss"
+    if losses and scenario_count(law):
+        if len(losses) < len(parts):
+            return "with leverages beside it, the expected loss over scenarios has no derivatives here"
+        return float(sum(losses))
+    return summed([
+        (weight, of_law(law) if is_expected_loss(part) and law is not None else of_power(part.p))
+        for weight, part in parts
+    ])  # fmt: skip
+
+
+def _none(event: Event, why: str) -> dict[str, Ends]:
+    n, d = len(event.book.equity), len(event.book.assets)
+    count = {"requirement": d, "equity": n, "price": d, "volatility": d}
+    return {
+        name: Ends(np.full(m, np.nan), np.full(m, np.nan), [f"None: {why}"] * m) for name, m in count.items()
+    }
+
+
+def _alike(values: Array) -> Ends:
+    return Ends(values, values, [""] * len(values))
+
+
+def _smooth(given: Optimum, terms: Terms, smooth: Smooth | None, marked: bool) -> dict[str, Ends]:
+    """The envelope theorem: at the only optimum, and anywhere on a water level, the value's own derivatives."""
+    event, law = given.event, given.law
+    if smooth is not None and not smooth.solved:
+        return _none(event, smooth.unclear or "")
+    at = Derivatives(event, given.amount, terms) if smooth is None else smooth.at
+    price = _level_prices(event, at) if smooth is None else np.where(event.required > 0, smooth.price, np.nan)
+    price = np.where(np.isin(np.arange(len(price)), event.free_assets), price, np.nan)
+    by_price = at.by_price
+    if marked:
+        book = event.book
+        moved = book.position * at.by_equity[book.account]
+        by_price = by_price + np.bincount(book.asset, moved, len(by_price))
+    found = {"requirement": _alike(-price), "equity": _alike(at.by_equity), "price": _alike(by_price)}
+    ends = [
+        "" if p == p else "None: nothing is decided there, or none is closed in part: see shadow_price_range"
+        for p in price
+    ]
+    found["requirement"] = found["requirement"]._replace(why=ends)
+    return found | {"volatility": _by_volatility(at, law, not _asks_law(given.objective))}
+
+
+def _asks_law(objective: Objective) -> bool:
+    return any(is_expected_loss(part) for weight, part in objective.weighted_parts() if weight > 0)
+
+
+def _level_prices(event: Event, at: Derivatives) -> Array:
+    """Of legs closed in part, whose slopes are one number an asset; nan where there is none."""
+    inside = event.free & (at.amount > 0) & (at.amount < event.size)
+    asset, d = event.book.asset[inside], len(event.side)
+    weight = event.size[inside]
+    total = np.bincount(asset, weight, d)
+    mean = np.bincount(asset, -weight * at.by_amount[inside], d)
+    return np.divide(mean, total, out=np.full(d, np.nan), where=total > 0)
+
+
+def _by_volatility(at: Derivatives, law: Law | None, blind: bool) -> Ends:
+    d = len(at.event.book.assets)
+    if blind:
+        return _alike(np.zeros(d))
+    if law is None:
+        return Ends(np.full(d, np.nan), np.full(d, np.nan), ["None: there is no law"] * d)
+    logs, known = law.log_covariance(), law.move_size()
+    if logs is not None:
+        return _alike(at.by_log_volatility(*logs))
+    if known is None:
+        return Ends(np.full(d, np.nan), np.full(d, np.nan), [f"None: {_NO_SIZE}"] * d)
+    still = known[0] == 0
+    values = np.where(still, np.nan, at.by_size(np.where(still, 1.0, known[0]), known[1]))
+    return Ends(values, values, ["None: nothing moves" if one else "" for one in still])
+
+
+def _kinked(given: Optimum, weight: float, level: Level | None, marked: bool) -> dict[str, Ends]:
+    """Of a linear program, from either side."""
+    event, law = given.event, given.law
+    assert law is not None and law.scenarios is not None
+    face = Face(event, law.scenarios, given.amount, weight)
+    if face.unclear:
+        return _none(event, face.unclear)
+    nan, d = (np.nan, np.nan), len(event.book.assets)
+    required = [face.requirement(int(k)) if k in event.free_assets else None for k in range(d)]
+    several = "None: more than one allocation is optimal, or that cannot be told"
+    flat = (level is not None and not face.kinked) or given.unique()
+    priced = [face.price(k, marked) if flat else None for k in range(d)]
+    undecided = "None: nothing is decided there: see shadow_price_range"
+    found = {}
+    for name, pairs, why in (("requirement", required, undecided), ("price", priced, several)):
+        below, above = np.array([pair or nan for pair in pairs]).T
+        found[name] = Ends(below, above, [_said(pair, why) for pair in pairs])
+    below, above = face.equity()
+    pairs = [None if x != x else (x, y) for x, y in zip(below.tolist(), above.tolist())]
+    found["equity"] = Ends(below, above, [_said(pair, "None: the program fails") for pair in pairs])
+    return found | {"volatility": Ends(np.full(d, np.nan), np.full(d, np.nan), [f"None: {_NO_SIZE}"] * d)}
+
+
+def _said(pair: tuple[float, float] | None, why: str) -> str:
+    if pair is None:
+        return why
+    return "" if pair[0] == pair[1] else "None: a kink, see below and above"
+
+
+def _closings(given: Optimum, terms: Any, moves: Level | Smooth | None, marked: bool) -> dict[str, Closing]:
+    """What is closed more by each parameter of a kind, (legs,) contracts, or why that is not told."""
+    book, law = given.event.book, given.law
+    why = terms if isinstance(terms, str) else "under scenarios the optimum is a corner, from which it jumps"
+    if moves is None or moves.unclear:
+        said = why if moves is None else moves.unclear or ""
+        return dict.fromkeys(PARAMETERS, lambda _: said)
+
+    def requirement(k: int) -> Array | str:
+        decided = k in given.event.free_assets
+        return moves.by_requirement(k) if decided else "the requirement is at an end: nothing is decided there"
+
+    def price(k: int) -> Array:
+        marks = np.zeros(len(book.equity))
+        legs = book.legs_of[k]
+        marks[book.account[legs]] = book.position[legs]
+        return moves.by_price(k) + (moves.by_equities(marks) if marked else 0.0)
+
+    def volatility(k: int) -> Array | str:
+        known = None if law is None else law.move_size()
+        if isinstance(moves, Level) or not _asks_law(given.objective):
+            return np.zeros(len(given.amount))
+        if known is None:
+            return "how slopes move with volatilities is not known for this law"
+        return moves.by_size(k, *known) if known[0][k] else "nothing moves"
+
+    def equity(i: int) -> Array:
+        return moves.by_equities((np.arange(len(book.equity)) == i).astype(float))
+
+    return dict(zip(PARAMETERS, (requirement, equity, price, volatility)))
