@@ -17,7 +17,9 @@ from adl_opt.waterfill.isolated import fill
 _SAME = 1e-9  # relative: amounts, leverages and slopes this close are one, and there is no derivative there
 _SOLVED = 1e-10  # relative: slopes of free legs this close to their price are on it
 _STEPS = 30  # of Newton's method, which begins at an optimum
+_CANCELS = 1e-12  # relative: the rest of a difference that is its rounding
 _REGULAR = 1e-10  # of a scaled curvature: a smaller eigenvalue may be rounding
+_FAINT = "is decided by so little that an optimum is not known to its last digits"
 
 
 class Moves(Protocol):
@@ -175,7 +177,7 @@ class Smooth:
             if not (np.isfinite(amount).all() and (amount >= 0).all() and (amount <= size).all()):
                 break
         if not self.solved:
-            self.unclear = "which positions are closed in part cannot be told to the last digits"
+            self.unclear = f"what is closed {_FAINT}"
 
     def _done(self, residual: Array, missing: Array) -> bool:
         short = np.abs(missing[self._wanted]) <= 1e-12 * self._event.required[self._wanted]
@@ -194,7 +196,7 @@ class Smooth:
         if self._inside[j] or away[j] > -_SAME:
             return what + "is at an end of what may be closed and at the margin: more and less differ"
         self.solved = False
-        return what + "is not where an optimum has it"
+        return what + _FAINT
 
     def _factorise(self) -> bool:
         """Inverse curvatures by account and of the prices; False, with the reason, if one is singular."""
@@ -257,7 +259,13 @@ class Smooth:
         asset = self._event.book.asset
         bent = self._bent(np.where(self._inside, tilt, 0.0))
         dearer = self._dearer(more + np.bincount(asset, bent, len(more)))
-        return -bent - self._bent(np.where(self._inside, dearer[asset], 0.0)), dearer
+        return self._less(bent, dearer[asset]), dearer
+
+    def _less(self, bent: Array, dearer: Array) -> Array:
+        """-bent - the answer to prices dearer by so much (legs,) each; what cancels to rounding is nothing."""
+        answer = self._bent(np.where(self._inside, dearer, 0.0))
+        found = -bent - answer
+        return np.where(np.abs(found) <= _CANCELS * np.abs(bent), 0.0, found)
 
     def by_requirement(self, k: int) -> Array:
         more = np.zeros(len(self._event.side))
@@ -281,5 +289,4 @@ class Smooth:
         bent = self._bent(np.where(self._inside, self.at.amount_by_equity, 0.0))
         moved = np.zeros((len(book.equity), d))
         moved[book.account, book.asset] = bent
-        dearer = self._dearer(moved)[book.account, book.asset]
-        return -bent - self._bent(np.where(self._inside, dearer, 0.0))
+        return self._less(bent, self._dearer(moved)[book.account, book.asset])
