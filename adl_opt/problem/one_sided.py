@@ -96,7 +96,9 @@ class Face:
             self.unclear = "the optimum is not known to the last digits: its edges allow no multipliers"
 
     def _range(self, cost: Array) -> tuple[float, float] | None:
-        """Least and most of a linear function over the face; None if the face is empty."""
+        """Least and most of a linear function over the face, one number where rounding alone parts them; None if
+        the face is empty.
+        """
         from scipy.optimize import linprog
 
         ends = []
@@ -110,7 +112,9 @@ class Face:
                 return None
             else:
                 ends.append(sign * float(found.fun))
-        return ends[0], ends[1]
+        edges = self._edges[:, 1]
+        scale = max(float(np.abs(cost[: len(edges)]) @ self._cost[edges]), *np.abs(ends))
+        return (ends[0], ends[0]) if ends[1] - ends[0] <= _ON * scale else (ends[0], ends[1])
 
     def _zero(self) -> Array:
         return np.zeros(len(self._edges) + len(self._event.side))

@@ -3,12 +3,11 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import adl_opt as adl
 from adl_opt.problem.sensitivity import PARAMETERS
-from tests.books import count, cross, elliptical, isolated, one_asset, scenarios
+from tests.books import count, cross, elliptical, frame, isolated, one_asset, scenarios
 from tests.tolerances import TOL
 
 STEP = 1e-4  # relative, of every parameter at once: what is left of a central quotient is its square
@@ -18,13 +17,8 @@ def moved(event, law, change):
     """The event and the law under other numbers: `change` by kind, an array each of relative changes."""
     book = event.book
     price, equity = book.price * (1 + change["price"]), book.equity * (1 + change["equity"])
-    frame = pd.DataFrame({
-        "account": book.accounts[book.account],
-        "asset": np.array(book.assets, dtype=object)[book.asset],
-        "position": book.position,
-        "price": price[book.asset],
-        "equity": equity[book.account],
-    })  # fmt: skip
+    labels = book.accounts[book.account], np.array(book.assets, dtype=object)[book.asset]
+    rows = frame(*labels, book.position, price[book.asset], equity[book.account])
     required = event.required * (1 + change["requirement"])
     need = {
         side: {book.assets[k]: required[k] for k in np.flatnonzero(event.side == sign)}
@@ -38,7 +32,7 @@ def moved(event, law, change):
         dof = (law.dof,) if isinstance(law, adl.StudentT) else ()
         law = type(law)(scale, *dof, law.mean, meant=True)
     limits = {"protected": event.protected, "cap": event.cap}
-    return adl.Event(adl.Book.from_frame(frame), **need, **limits), law
+    return adl.Event(adl.Book.from_frame(rows), **need, **limits), law
 
 
 def direction(rng, event, kinds=PARAMETERS):
@@ -51,9 +45,8 @@ def direction(rng, event, kinds=PARAMETERS):
 
 def predicted(sensitivity, change):
     """(d value, d closed (legs,) or None) along a direction, by the table and the movements."""
-    frame = sensitivity.to_frame()
     value, closed = 0.0, 0.0
-    for row in frame.itertuples():
+    for row in sensitivity.to_frame().itertuples():
         number = dict(map(reversed, sensitivity._names(row.parameter)))[row.of]
         if not change[row.parameter][number]:
             continue
@@ -64,23 +57,29 @@ def predicted(sensitivity, change):
     return value, closed
 
 
-def quotients(objective, event, law, change, step=STEP):
-    solved = []
-    for sign in (1, -1):
-        other = moved(event, law, {kind: sign * step * each for kind, each in change.items()})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", adl.UncertifiedWarning)
-            solved.append(adl.Problem(objective, *other).solve(tol=1e-9))
-    up, down = solved
-    value = (up.certificate.value - down.certificate.value) / (2 * step)
-    return value, (up.closed_by_leg - down.closed_by_leg) / (2 * step)
+def solve(objective, event, law):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", adl.UncertifiedWarning)
+        return adl.Problem(objective, event, law).solve(tol=1e-8)
+
+
+def quotient(objective, event, law, change, step=STEP):
+    """(d value, d closed (legs,)) along a direction: central quotients of two steps, extrapolated."""
+    found = []
+    for size in (step, step / 2):
+        up, down = (
+            solve(objective, *moved(event, law, {kind: sign * size * each for kind, each in change.items()}))
+            for sign in (1, -1)
+        )
+        value, closed = up.certificate.value - down.certificate.value, up.closed_by_leg - down.closed_by_leg
+        found.append(np.append(value, closed) / (2 * size))
+    both = (4 * found[1] - found[0]) / 3
+    return both[0], both[1:]
 
 
 def agree(objective, event, law, rng, kinds=PARAMETERS):
-    """Whether derivatives were told and held against quotients: (of the value, of what is closed)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", adl.UncertifiedWarning)
-        best = adl.Problem(objective, event, law).solve()
+    """Whether derivatives were told and agree with quotients: (of the value, of what is closed)."""
+    best = solve(objective, event, law)
     if not best.certificate.certified:
         return False, False
     sensitivity, change = best.sensitivity(), direction(rng, event, kinds)
@@ -88,19 +87,18 @@ def agree(objective, event, law, rng, kinds=PARAMETERS):
     if value != value:
         assert any(sensitivity.to_frame()["why"])
         return False, False
-    quotient, movement = quotients(objective, event, law, change)
+    by_value, by_closed = quotient(objective, event, law, change)
     # Terms of a direction cancel; errors are of their size.
-    gross = best.certificate.value + np.abs(value)
-    assert abs(value - quotient) <= TOL.derivative * gross
+    assert abs(value - by_value) <= TOL.derivative * (best.certificate.value + abs(value))
     if closed is None:
         return True, False
-    assert np.abs(closed - movement).max() <= TOL.movement * np.maximum(np.abs(closed), event.size).max()
+    assert np.abs(closed - by_closed).max() <= TOL.movement * np.maximum(np.abs(closed), event.size).max()
     return True, True
 
 
 def test_smooth_optima_in_cross_margin():
     told = []
-    for seed in count(150):
+    for seed in count(100):
         rng = np.random.default_rng(seed)
         event = cross(rng, d=2, decades=1.0)
         told += [agree(adl.ExpectedLoss(), event, law, rng) for law in elliptical(rng, 2)]
@@ -127,3 +125,64 @@ def test_water_filling(objective):
         kinds = PARAMETERS[:3] if law is None else PARAMETERS
         told.append(agree(objective, event, law, rng, kinds))
     assert np.mean(told, axis=0).min() > 0.5
+
+
+def whole_numbers(rng):
+    """A book and scenarios in small whole numbers and quarters: optima on kinks."""
+    n = 4
+    rows = [(f"a{i}", f"X{k}", float(rng.integers(-6, 4)), 1.0, i + 1.0) for i in range(n) for k in range(2)]
+    rows[0] = ("a0", "X0", -6.0, 1.0, 1.0)
+    event = adl.Event(adl.Book.from_frame(frame(*zip(*rows))), short={"X0": 1.0})
+    need = float(rng.integers(1, int(event.capacity["X0"])))
+    moves = rng.choice([-0.5, -0.25, 0.25, 0.5, 1.0], (6, 2))
+    return event.with_requirement(short={"X0": need}), adl.Scenarios(moves)
+
+
+def on_one_level(rng):
+    """Shorts of whole leverages, and scenarios at whose edge such a level stands."""
+    leverage = rng.integers(2, 9, 4).astype(float)
+    event = one_asset(-2 * leverage, np.full(4, 2.0), float(rng.integers(2, 12)))
+    return event, adl.Scenarios([0.1, 0.25, 0.5, 1 / 3, 0.2, -0.2])
+
+
+def anything(rng):
+    event = cross(rng, decades=1.0)
+    return event, scenarios(rng, len(event.book.assets), int(rng.integers(4, 20)))
+
+
+@pytest.mark.parametrize("made", [whole_numbers, on_one_level, anything], ids=lambda made: made.__name__)
+def test_either_side_of_a_linear_program(made):
+    """The value is linear in pieces: quotients to either side are its derivatives there, kink or not."""
+    step, told, kinks = 1e-6, 0, 0
+    for seed in count(100):
+        rng = np.random.default_rng(seed)
+        event, law = made(rng)
+        best = solve(adl.ExpectedLoss(), event, law)
+        found, value = best.sensitivity(), best.certificate.value
+        for kind in PARAMETERS[:3]:
+            names = found._names(kind)
+            for number, _ in (names[j] for j in rng.permutation(len(names))[:2]):
+                ends = np.array([found.values[kind].below[number], found.values[kind].above[number]])
+                if np.isnan(ends).any():
+                    assert found.values[kind].why[number].startswith("None: ")
+                    continue
+                change = {one: np.zeros(len(found.values[one].below)) for one in PARAMETERS}
+                change[kind][number] = step
+                other = [
+                    solve(adl.ExpectedLoss(), *moved(event, law, {one: s * x for one, x in change.items()}))
+                    for s in (-1, 1)
+                ]
+                size = step * found.at[kind][number]
+                quotients = [s * (one.certificate.value - value) / size for s, one in zip((-1, 1), other)]
+                scale = max(*np.abs(quotients), value / found.at[kind][number], np.finfo(float).tiny)
+                assert np.abs(ends - quotients).max() <= TOL.derivative * scale
+                told, kinks = told + 1, kinks + (ends[0] != ends[1])
+    assert told > 20 and (made is anything or kinks > 3)
+
+
+def test_prices_of_requirements_are_the_shadow_prices(paper, law):
+    for event, moves in ((paper, law), on_one_level(np.random.default_rng(4))):
+        solved = solve(adl.ExpectedLoss(), event, moves)
+        ends, known = solved.sensitivity().values["requirement"], solved.shadow_price_range
+        k = event.free_assets[0]
+        assert [-ends.above[k], -ends.below[k]] == pytest.approx(known.iloc[0].tolist(), rel=TOL.value)
