@@ -302,9 +302,8 @@ class Allocation:
         - `law`: scenarios, or a law that is one; default: that of the solve
         - `by_account`: besides, a column "loss ID" for each account that loses in some scenario
 
-        Returns a table, a row a scenario: probability, loss (of all accounts, quote currency).
-        Measures of it: `adl.CVaR(0.99).of(table["loss"].to_numpy(), table["probability"].to_numpy())`. Raises
-        LawError where there is no law, or it is no set of scenarios (`law.sample(4096, seed=1)` makes one).
+        Returns a table, a row a scenario: probability, loss (of all accounts, quote currency). Quantiles of it
+        are in `loss_quantiles`, other measures in `measure`. Raises LawError where there is no law, or it is no set of scenarios (`law.sample(4096, seed=1)` makes one).
 
         >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
         >>> allocation.losses(adl.Scenarios([-0.5, 1.0], [0.9, 0.1]))["loss"].tolist()
@@ -313,6 +312,43 @@ class Allocation:
         from adl_opt.problem.allocation_frames import losses
 
         return losses(self.event, self.amount, self.law if law is None else law, by_account)
+
+    def loss_quantiles(self, levels: Any = (0.5, 0.9, 0.95, 0.99), law: Law | None = None) -> pd.DataFrame:
+        """What is lost at most with a probability, and on average beyond: quantiles and CVaR of the total loss.
+
+        - `levels`: probabilities in [0, 1), one or several; `law`: as in `losses`
+
+        Returns a table, a row a level: quantile (the least loss that is not exceeded with this probability,
+        also called value at risk) and CVaR (the mean of the worst 1 - level), quote currency. Raises
+        AllocationError for other levels, LawError as `losses` does.
+
+        Source: THEORY 2.
+
+        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> allocation.loss_quantiles([0.5, 0.9], adl.Scenarios([0.2, 1.0, 2.0], [0.6, 0.3, 0.1]))
+              level       quantile           CVaR
+        probability quote currency quote currency
+                0.5              0            350
+                0.9            250          1,000
+        """
+        from adl_opt.problem.allocation_frames import quantiles
+
+        return quantiles(self.losses(law), levels)
+
+    def measure(self, objective: Objective, law: Law | None = None) -> float:
+        """The value of any objective at this allocation: quote currency, or the objective's own unit.
+
+        `objective`: an Objective; `law`: how prices may move, default that of the solve. `adl.certify` proves
+        besides how far from its optimum that is. Raises AllocationError for what is no objective, LawError
+        where a law is needed and there is none.
+
+        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> allocation.measure(adl.MaxLeverage()), allocation.measure(adl.WorstCase(), adl.Scenarios([0.2, 1.0]))
+        (1.5, 250.0)
+        """
+        from adl_opt.problem.allocation_frames import measured
+
+        return measured(self.event, self.amount, objective, self.law if law is None else law)
 
     def sensitivity(self, marked: bool = False) -> Sensitivity:
         """What the optimum would be under slightly other requirements, equities, prices and volatilities.

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import adl_opt as adl
+from adl_opt.evaluation.derivatives import of_law
+from adl_opt.problem.responses import Smooth, level_of
 from adl_opt.problem.sensitivity import PARAMETERS
 from tests.books import count, cross, elliptical, frame, isolated, one_asset, scenarios
 from tests.tolerances import TOL
@@ -101,7 +103,7 @@ def test_smooth_optima_in_cross_margin():
     for seed in count(100):
         rng = np.random.default_rng(seed)
         event = cross(rng, d=2, decades=1.0)
-        told += [agree(adl.ExpectedLoss(), event, law, rng) for law in elliptical(rng, 2)]
+        told += [agree(adl.ExpectedLoss(), event, law, rng) for law in elliptical(rng, len(event.book.assets))]
     value, closed = np.mean(told, axis=0)
     assert value > 0.7 and closed > 0.7
 
@@ -186,3 +188,104 @@ def test_prices_of_requirements_are_the_shadow_prices(paper, law):
         ends, known = solved.sensitivity().values["requirement"], solved.shadow_price_range
         k = event.free_assets[0]
         assert [-ends.above[k], -ends.below[k]] == pytest.approx(known.iloc[0].tolist(), rel=TOL.value)
+
+
+def test_caps_and_protected_accounts_stay():
+    event = one_asset([-10.0, -8.0, -6.0, -9.0], [1.0, 1.0, 2.0, 1.0], 8.5)
+    limited = adl.Event(event.book, short={"X": 8.5}, protected=["a3"], cap={"a0": 0.3})
+    rng = np.random.default_rng(1)
+    for law in (adl.Gaussian(0.04), adl.StudentT(0.01, 4.0)):
+        assert agree(adl.ExpectedLoss(), limited, law, rng) == (True, True)
+    found = adl.water_filling(limited).sensitivity()
+    assert found.closing("requirement", "X").tolist() == pytest.approx([0, -1 / 3, -2 / 3, 0])
+    assert found.by_account()["closed"].tolist()[::3] == [0.0, 0.0]
+
+
+def test_two_ways_to_the_same_derivatives():
+    """Water-filling by its closed form, and as the implicit function of a smooth loss (THEORY 11.7)."""
+    for seed in count(100):
+        rng = np.random.default_rng(seed)
+        event = isolated(rng, decades=1.0)
+        best = solve(adl.ExpectedLoss(), event, adl.StudentT(0.09, 3.0))
+        level = level_of(event, best.amount)
+        smooth = Smooth(event, best.amount, best.shadow_price_by_asset, of_law(best.law))
+        assert level is not None
+        if smooth.unclear or level.unclear or not best.certificate.certified:
+            continue
+        equities = rng.normal(size=len(event.book.equity)) * event.book.equity
+        for name, argument in (("by_equities", equities), ("by_requirement", 0), ("by_price", 0)):
+            one, two = (getattr(way, name)(argument) for way in (level, smooth))
+            assert np.abs(one - two).max() <= TOL.value * max(np.abs(one).max(), 1e-9 * event.size.max())
+        own = level.by_own_equity()
+        assert np.abs(own - smooth.by_own_equity()).max() <= TOL.value * np.abs(own).max()
+
+
+def test_equities_that_are_marked_move_with_prices(paper):
+    law = adl.Gaussian(np.array([[0.02, 0.01], [0.01, 0.03]]))
+    best = solve(adl.ExpectedLoss(), paper, law)
+    marked, held = best.sensitivity(marked=True), best.sensitivity()
+    book, change = paper.book, {kind: np.zeros(4) for kind in PARAMETERS}
+    change |= {kind: np.zeros(2) for kind in PARAMETERS if kind != "equity"}
+    k = book.number_of["ETH"]
+    gain = np.zeros(4)
+    legs = book.legs_of[k]
+    gain[book.account[legs]] = book.position[legs] * book.price[k]
+    change["price"][k], change["equity"] = 1.0, gain / book.equity
+    by_value, by_closed = quotient(adl.ExpectedLoss(), paper, law, change)
+    slope = marked.values["price"].above[k] * book.price[k]
+    assert slope == pytest.approx(by_value, rel=TOL.derivative)
+    assert marked.closing("price", "ETH").to_numpy() * book.price[k] == pytest.approx(
+        by_closed, rel=TOL.movement, abs=TOL.movement
+    )
+    assert held.values["price"].above[k] != pytest.approx(marked.values["price"].above[k], rel=0.01)
+
+
+def test_a_dollar_of_margin(paper):
+    """Of the account itself: as much as its own equity moves what is closed of it."""
+    for law in (adl.Gaussian(np.array([[0.02, 0.01], [0.01, 0.03]])), adl.StudentT(np.eye(2) / 50, 3.0)):
+        found = solve(adl.ExpectedLoss(), paper, law).sensitivity()
+        table, price = found.by_account().set_index("account"), dict(zip(paper.book.assets, paper.book.price))
+        for name in paper.book.accounts:
+            mine = found.closing("equity", name)[name]
+            notional = sum(abs(q) * price[asset] * (1 if q < 0 else -1) for asset, q in mine.items())
+            by_hand = -notional if mine.sum() > 0 else notional
+            assert abs(table["closed"][name]) == pytest.approx(abs(by_hand), rel=TOL.formula)
+        assert table["closed"].max() <= 0 and table["value"].max() <= 0
+
+
+WORDS = {
+    "more and less are answered differently": (
+        adl.LeverageSquare(), one_asset([-4.0, -2.0, -1.0], [1.0, 1.0, 1.0], 2.0), None
+    ),
+    "the requirement is at an end": (adl.LeverageSquare(), one_asset([-4.0, -2.0], [1.0, 1.0], 6.0), None),
+    "at no cost, or at one that is rounding": (
+        adl.LeverageSquare(), adl.Event(adl.examples.paper().book, short={"BTC": 5.0, "ETH": 10.0}), None
+    ),
+    "from which it jumps": (adl.ExpectedLoss(), adl.examples.paper(), adl.Scenarios([[0.1, 0.2], [0.3, 0.2]])),
+    "not of CVaR": (adl.CVaR(0.9), adl.examples.paper(), adl.Scenarios([[0.1, 0.2], [0.3, 0.2]])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_where_there_is_no_derivative_there_is_none_and_a_reason(words):
+    objective, event, law = WORDS[words]
+    found = solve(objective, event, law).sensitivity()
+    asset = event.required_assets[0]
+    assert found.closing("requirement", asset) is None
+    assert words in (found.why_not("requirement", asset) or "")
+    frame = found.to_frame()
+    assert (frame["derivative"].isna() == (frame["why"] != "")).all()
+
+
+def test_a_tail_measure_in_isolated_margin_moves_as_the_water_level():
+    event = one_asset([-10.0, -10.0], [1.0, 4.0], 3.0)
+    found = solve(adl.CVaR(0.9), event, adl.Scenarios([0.05, 0.4])).sensitivity()
+    assert found.closing("requirement", "X").tolist() == [-1.0, 0.0]
+    assert found.to_frame()["derivative"].isna().all() and "CVaR" in found.to_frame()["why"][0]
+
+
+def test_the_chance_that_an_account_fails_is_what_its_equity_saves():
+    event = one_asset([-10.0, -10.0], [1.0, 4.0], 3.0)
+    law = adl.Scenarios([0.05, 0.2, 1.0], [0.5, 0.3, 0.2])
+    found = solve(adl.ExpectedLoss(), event, law).sensitivity()
+    assert found.by_account()["value"].tolist() == pytest.approx([-0.5, -0.2])
