@@ -1,10 +1,13 @@
 """Figures, colours and files of all pictures. matplotlib is imported when one is drawn."""
 
 import contextlib
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from adl_opt.errors import AllocationError
 
@@ -29,6 +32,47 @@ def new_figure(width: float, height: float) -> Any:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def panels(ax: Any, rows: int, columns: int, width: float, height: float, **shared: Any) -> tuple[Any, Any]:
+    """(figure, axes (rows, columns)) to draw in: the axes that were given, row by row, or those of a new figure."""
+    if ax is None:
+        figure = new_figure(width, height)
+        return figure, figure.subplots(rows, columns, squeeze=False, **shared)
+    given = np.asarray(ax, dtype=object).ravel()
+    if len(given) != rows * columns or not all(hasattr(one, "get_figure") for one in given):
+        kinds = sorted({type(one).__name__ for one in given})
+        raise AllocationError(
+            f"ax is {len(given)} of {', '.join(kinds) or 'nothing'}; this picture needs {rows * columns} axes "
+            f"({rows} x {columns}): plt.subplots({rows}, {columns})[1]"
+        )
+    return given[0].get_figure(), given.reshape(rows, columns)
+
+
+def legend(figure: Any, axes: Any, ax: Any, columns: int) -> None:
+    """Of what is drawn in `axes`: below a figure of its own, inside axes that were given."""
+    handles, labels = axes.get_legend_handles_labels()
+    if ax is None:
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+    else:
+        axes.legend(handles, labels, frameon=False, fontsize=8)
+
+
+def prefixed(axis: Any) -> None:
+    """Ticks with SI prefixes: 2 k, 3 M."""
+    from matplotlib.ticker import EngFormatter
+
+    axis.set_major_formatter(EngFormatter())
+
+
+def prefixed_text(value: float) -> str:
+    """Three digits with an SI prefix."""
+    from matplotlib.ticker import EngFormatter
+
+    if value == 0 or not 1e-3 <= abs(value) < 1e18:
+        return f"{value:.3g}"
+    size = math.floor(math.log10(abs(value))) // 3 * 3
+    return EngFormatter(places=max(0, 2 - math.floor(math.log10(abs(value))) + size))(value).strip()
 
 
 def _import_matplotlib() -> None:

@@ -380,17 +380,17 @@ class Allocation:
         )
         return sensitivity(given, marked)
 
-    def plot(self, path: str | Path | None = None) -> Any:
+    def plot(self, path: str | Path | None = None, *, ax: Any = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.
 
-        `path`: where it is saved too, if given.
+        `path`: where it is saved too, if given; `ax`: axes to draw in, of a figure of your own.
 
         >>> adl.pro_rata(adl.examples.paper()).plot("leverages.png").get_size_inches().tolist()
         [7.2, 4.2]
         """
         from adl_opt import plots
 
-        return plots.allocation(self, path)
+        return plots.allocation(self, path, ax=ax)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads.
