@@ -15,7 +15,7 @@ from adl_opt.evaluation.symbols import SYMBOLS
 
 METHODS = {
     "Allocation": "unique closed shadow_prices shadow_price_range law_weights explain water_level leverages "
-    "to_frame losses by_account plot save load",
+    "to_frame losses loss_quantiles measure sensitivity by_account plot save load",
     "Book": "read from_frame from_isolated to_frame",
     "Certificate": "to_frame",
     "Claim": "violation",
@@ -36,7 +36,7 @@ METHODS = {
 FUNCTIONS = {
     "axioms": "check",
     "examples": " ".join(adl.examples.__all__),
-    "plots": "allocation policies sweep comparison replay",
+    "plots": "allocation policies losses sweep frontier comparison replay",
     "waterfill": "water_level water_levels",
 }
 PUBLIC = {name: getattr(adl, name) for name in (*adl.__all__, "plots")} | {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ from adl_opt.arrays import Array, Index
 from adl_opt.certificates.assess import departure
 from adl_opt.evaluation.counting import NOTHING, accounts, reduced
 from adl_opt.evaluation.symbols import SymbolsAt
-from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, legend, panels, saved
+from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, legend, panels, saved, title
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
 _ROUNDING = 1e-12  # a gap below it is shown as that
-_TITLE_WIDTH = 88  # letters
 _LEVEL = 1e-9  # relative: leverages this close to the water level are on it
 LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to which each has its own
 
@@ -69,7 +67,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None, *, ax: An
     axes.set_ylabel("gross leverage (x of equity)")
     if len(order) <= LABELLED:
         _label_closings(axes, allocation, order, before)
-    axes.set_title(_title(allocation), fontsize=10, loc="left")
+    title(axes, *_title(allocation))
     legend(figure, axes, ax, 3 if book.isolated else 2)
     axes.spines[["top", "right"]].set_visible(False)
     return saved(figure, path)
@@ -103,7 +101,7 @@ def _share(part: float, whole: float) -> str:
     )
 
 
-def _title(allocation: Allocation) -> str:
+def _title(allocation: Allocation) -> tuple[str, str]:
     """Two lines: what had to be closed and who pays; what is proved."""
     event, c = allocation.event, allocation.certificate
     asked = " and ".join(
@@ -122,8 +120,7 @@ def _title(allocation: Allocation) -> str:
         if every_law and c.objective_name == "LeverageSquare"
         else f"{c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})"
     )
-    lines = f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)
-    return "\n".join(textwrap.fill(line, _TITLE_WIDTH) for line in lines)
+    return f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)
 
 
 def _gap(gap: float | None) -> str:

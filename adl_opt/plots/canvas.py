@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 from adl_opt.errors import AllocationError
 
 BEFORE, AFTER, LEVEL, FIXED = "#b8c4d6", "#1f4e8c", "#c8442b", "#8a8f98"
-COLOURS = (BEFORE, AFTER, LEVEL, "#3c8d5a", "#b07aa1", "#d9a441", "#5b6770")
+# Told apart by the colour-blind: but for the first two those of Okabe and Ito
+COLOURS = (BEFORE, AFTER, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#5b6770")
+_LETTERS = 13.5  # of a title in an inch
+_LINE = 0.17  # inches of a line of a legend inside axes
 
 
 def colour_of(number: int, count: int) -> Any:
@@ -55,7 +59,18 @@ def legend(figure: Any, axes: Any, ax: Any, columns: int) -> None:
     if ax is None:
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     else:
-        axes.legend(handles, labels, frameon=False, fontsize=8)
+        if axes.get_yscale() == "linear":  # room for it above what is drawn
+            low, high = axes.get_ylim()
+            inches = axes.get_window_extent().height / figure.dpi
+            taken = min(_LINE * (len(labels) + 1) / inches, 0.6)
+            axes.set_ylim(low, low + (high - low) / (1 - taken))
+        axes.legend(handles, labels, edgecolor="none", framealpha=0.85, fontsize=8)
+
+
+def title(axes: Any, *lines: str) -> None:
+    """At the left, broken into lines as wide as the axes are."""
+    wide = max(24, int(_LETTERS * axes.get_window_extent().width / axes.get_figure().dpi))
+    axes.set_title("\n".join(textwrap.fill(line, wide) for line in lines), fontsize=10, loc="left")
 
 
 def prefixed(axis: Any) -> None:
@@ -66,13 +81,13 @@ def prefixed(axis: Any) -> None:
 
 
 def prefixed_text(value: float) -> str:
-    """Three digits with an SI prefix."""
+    """Three digits, of thousands and more with an SI prefix."""
     from matplotlib.ticker import EngFormatter
 
-    if value == 0 or not 1e-3 <= abs(value) < 1e18:
+    if not 999.5 <= abs(value) < 1e18:
         return f"{value:.3g}"
-    size = math.floor(math.log10(abs(value))) // 3 * 3
-    return EngFormatter(places=max(0, 2 - math.floor(math.log10(abs(value))) + size))(value).strip()
+    rounded = float(f"{value:.3g}")
+    return EngFormatter(places=2 - math.floor(math.log10(abs(rounded))) % 3)(rounded)
 
 
 def _import_matplotlib() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from adl_opt.errors import AllocationError
 from adl_opt.laws.base import Law
-from adl_opt.plots.canvas import COLOURS, legend, panels, prefixed, prefixed_text, saved
+from adl_opt.plots.canvas import COLOURS, legend, panels, prefixed, prefixed_text, saved, title
 from adl_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
@@ -67,17 +67,17 @@ def losses(
         axes.axvline(tail, 0, 0.06, color=colour, linewidth=3.0)
         ends.append(loss[-1])
     axes.axhline(1 - level, color="#8a8f98", linewidth=0.8, zorder=0)
-    axes.text(0.995, 1 - level, f"{1 - level:.3g} ", transform=axes.get_yaxis_transform(), ha="right", va="bottom",
-              fontsize=8, color="#5b6770")  # fmt: skip
+    where = axes.get_yaxis_transform()
+    axes.text(1.0, 1 - level, f"{1 - level:.3g}", transform=where, ha="right", va="bottom", fontsize=8)
     axes.set_yscale("log")
     axes.set_ylim((1 - level) / _BEYOND, 1.2)
     axes.set_xlim(0, 1.05 * max(ends) if max(ends) > 0 else 1.0)
     prefixed(axes.xaxis)
     axes.set_xlabel("total loss beyond equity (quote currency)")
     axes.set_ylabel("probability of losing more")
-    axes.set_title(f"What is lost: quantile at {level:g} (on the curve), CVaR (tick below)", fontsize=10, loc="left")
+    title(axes, f"What is lost: quantile at {level:g} (on the curve) and CVaR (mark on the axis)")
     axes.spines[["top", "right"]].set_visible(False)
-    legend(figure, axes, ax, 2 if len(given) > 1 else 1)
+    legend(figure, axes, ax, 1)
     return saved(figure, path)
 
 
@@ -138,7 +138,7 @@ def frontier(
         label(f"{name} ({units.get(name, 'value')})")
         prefixed(axis)
     axes.margins(0.08)
-    axes.set_title(f"Least {names[1]} for each {names[0]}", fontsize=10, loc="left")
+    title(axes, f"Least {names[1]} for each {names[0]}")
     axes.spines[["top", "right"]].set_visible(False)
     legend(figure, axes, ax, 3)
     return saved(figure, path)
