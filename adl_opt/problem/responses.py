@@ -37,10 +37,6 @@ class Moves(Protocol):
         """In the price of asset number k, equities held."""
         ...
 
-    def by_size(self, k: int, size: Array, mean: Array) -> Array:
-        """In the size of the moves of asset number k, of moves that are mean + size x something."""
-        ...
-
     def by_own_equity(self) -> Array:
         """Of each leg, in the equity of its own account."""
         ...
@@ -95,9 +91,6 @@ class Level:
 
     def by_price(self, k: int) -> Array:
         return np.zeros(len(self._on))  # contracts closed are held - level x equity / price, of one sum
-
-    def by_size(self, k: int, size: Array, mean: Array) -> Array:
-        return np.zeros(len(self._on))  # water-filling asks no law
 
     def by_own_equity(self) -> Array:
         asset, price = self._event.book.asset, self._event.book.price
@@ -272,17 +265,15 @@ class Smooth:
         more[k] = 1.0
         return self._answer(np.zeros(len(self._inside)), more)[0]
 
-    def _tilted(self, tilt: Array) -> Array:
+    def tilted(self, tilt: Array) -> Array:
+        """d amount (legs,) where slopes in the amounts rise by tilt (legs,)."""
         return self._answer(tilt, np.zeros(len(self._event.side)))[0]
 
     def by_equities(self, change: Array) -> Array:
-        return self._tilted(self.at.amount_by_equity * change[self._event.book.account])
+        return self.tilted(self.at.amount_by_equity * change[self._event.book.account])
 
     def by_price(self, k: int) -> Array:
-        return self._tilted(self.at.amount_by_price(k))
-
-    def by_size(self, k: int, size: Array, mean: Array) -> Array:
-        return self._tilted(self.at.amount_by_size(k, size, mean))
+        return self.tilted(self.at.amount_by_price(k))
 
     def by_own_equity(self) -> Array:
         book, d = self._event.book, len(self._event.side)

@@ -266,7 +266,7 @@ def _alike(values: Array) -> Ends:
 
 def _smooth(given: Optimum, terms: Terms, smooth: Smooth | None, marked: bool) -> dict[str, Ends]:
     """The envelope theorem: at the only optimum, and anywhere on a water level, the value's own derivatives."""
-    event, law = given.event, given.law
+    event = given.event
     if smooth is not None and not smooth.solved:
         return _none(event, smooth.unclear or "")
     at = Derivatives(event, given.amount, terms) if smooth is None else smooth.at
@@ -283,11 +283,18 @@ def _smooth(given: Optimum, terms: Terms, smooth: Smooth | None, marked: bool) -
         for p in price
     ]
     found["requirement"] = found["requirement"]._replace(why=ends)
-    return found | {"volatility": _by_volatility(at, law, not _asks_law(given.objective))}
+    return found | {"volatility": _by_volatility(given, at.amount)}
 
 
-def _asks_law(objective: Objective) -> bool:
-    return any(is_expected_loss(part) for weight, part in objective.weighted_parts() if weight > 0)
+def _lost(objective: Objective) -> float:
+    """The weight of the expected loss in an objective."""
+    return sum(weight for weight, part in objective.weighted_parts() if is_expected_loss(part))
+
+
+def _of_loss(given: Optimum, amount: Array) -> Derivatives:
+    """Of the expected loss alone, which the law decides."""
+    assert given.law is not None
+    return Derivatives(given.event, amount, summed([(_lost(given.objective), of_law(given.law))]))
 
 
 def _level_prices(event: Event, at: Derivatives) -> Array:
@@ -300,17 +307,15 @@ def _level_prices(event: Event, at: Derivatives) -> Array:
     return np.divide(mean, total, out=np.full(d, np.nan), where=total > 0)
 
 
-def _by_volatility(at: Derivatives, law: Law | None, blind: bool) -> Ends:
-    d = len(at.event.book.assets)
-    if blind:
+def _by_volatility(given: Optimum, amount: Array) -> Ends:
+    law, d = given.law, len(given.event.book.assets)
+    if law is None or not _lost(given.objective):
         return _alike(np.zeros(d))
-    if law is None:
-        return Ends(np.full(d, np.nan), np.full(d, np.nan), ["None: there is no law"] * d)
-    logs, known = law.log_covariance(), law.move_size()
+    at, logs, known = _of_loss(given, amount), law.log_covariance(), law.move_size()
     if logs is not None:
         return _alike(at.by_log_volatility(*logs))
     if known is None:
-        return Ends(np.full(d, np.nan), np.full(d, np.nan), [f"None: {_NO_SIZE}"] * d)
+        return _none(given.event, _NO_SIZE)["volatility"]
     still = known[0] == 0
     values = np.where(still, np.nan, at.by_size(np.where(still, 1.0, known[0]), known[1]))
     return Ends(values, values, ["None: nothing moves" if one else "" for one in still])
@@ -336,7 +341,7 @@ def _kinked(given: Optimum, weight: float, level: Level | None, marked: bool) ->
     below, above = face.equity()
     pairs = [None if x != x else (x, y) for x, y in zip(below.tolist(), above.tolist())]
     found["equity"] = Ends(below, above, [_said(pair, "None: the program fails") for pair in pairs])
-    return found | {"volatility": Ends(np.full(d, np.nan), np.full(d, np.nan), [f"None: {_NO_SIZE}"] * d)}
+    return found | {"volatility": _none(event, _NO_SIZE)["volatility"]}
 
 
 def _said(pair: tuple[float, float] | None, why: str) -> str:
@@ -365,11 +370,13 @@ def _closings(given: Optimum, terms: Any, moves: Level | Smooth | None, marked: 
 
     def volatility(k: int) -> Array | str:
         known = None if law is None else law.move_size()
-        if isinstance(moves, Level) or not _asks_law(given.objective):
+        if isinstance(moves, Level) or law is None or not _lost(given.objective):
             return np.zeros(len(given.amount))
         if known is None:
             return "how slopes move with volatilities is not known for this law"
-        return moves.by_size(k, *known) if known[0][k] else "nothing moves"
+        if known[0][k] == 0:
+            return "nothing moves"
+        return moves.tilted(_of_loss(given, moves.at.amount).amount_by_size(k, *known))
 
     def equity(i: int) -> Array:
         return moves.by_equities((np.arange(len(book.equity)) == i).astype(float))
