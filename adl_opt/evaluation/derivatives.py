@@ -1,26 +1,27 @@
-"""What each account adds to a smooth objective, with slopes and curvatures in its notionals left, its equity, in
-prices and in the size of moves (THEORY 4, 11.7).
+"""What each account adds to a smooth objective, with slopes and curvatures in its notionals left, its equity,
+in prices and in the size of moves (THEORY 4, 11.7).
 
-Each account's part h(n, E) is of degree 1 in its notionals left n and its equity E, so that slopes and curvatures
-in E follow from those in n: `E h_E = h - n.h_n` and `E h_nE = -h_nn n`. A price is felt through n = left x price.
-Moves of asset k that are mean + size x something are felt through n_k and, the mean held, through
-`h_mean_k = n_k h_E`.
+Each account's part h(n, E) is of degree 1 in its notionals left n and its equity E, so that slopes and
+curvatures in E follow from those in n: `E h_E = h - n.h_n` and `E h_nE = -h_nn n`. A price is felt through n
+= left x price. Moves of asset k that are mean + size x something are felt through n_k and, the mean held,
+through `h_mean_k = n_k h_E`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.laws.base import Law
 
-# (asset (n, m), notional left (n, m), sign of the position (n, m), equity (n,)) -> value (n,), slope (n, m) and
-# curvature (n, m, m) in the notional left
-Terms = Callable[[Array, Array, Array, Array], tuple[Array, Array, Array]]
+# (asset (n, m), notional left (n, m), sign of the position (n, m), equity (n,)) ->
+# value (n,), slope (n, m) and curvature (n, m, m) in the notional left
+Terms = Callable[[Index, Array, Array, Array], tuple[Array, Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class Derivatives:
     def by_log_volatility(self, covariance: Array, volatility: Array) -> Array:
         """In the volatility of each asset's log price, of lognormal prices without drift, (d,).
 
-        Each entry of the covariance of log prices is felt as half of price_k price_j times the curvature in the
-        two prices, losses at given cash, E - sum n, held; per unit of volatility.
+        Each entry of the covariance of log prices is felt as half of price_k price_j times the curvature in
+        the two prices, losses at given cash, E - sum n, held; per unit of volatility.
         """
         total = np.zeros(len(self.event.book.assets))
         for part in self.batches:
@@ -112,7 +113,8 @@ class Derivatives:
         return total / volatility
 
     def _by_asset(self, by_leg: Array) -> Array:
-        return np.bincount(self.event.book.asset, by_leg, len(self.event.book.assets))
+        total: Any = np.bincount(self.event.book.asset, by_leg, len(self.event.book.assets))
+        return total
 
     @cached_property
     def amount_by_equity(self) -> Array:
@@ -148,7 +150,7 @@ class Derivatives:
 def of_law(law: Law) -> Terms:
     """Of the expected loss under a law that is no set of scenarios."""
 
-    def terms(asset: Array, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
+    def terms(asset: Index, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
         value, slope, curvature = law.shortfall_terms(asset, notional, equity, 2)
         return value, slope, curvature
 
@@ -158,7 +160,7 @@ def of_law(law: Law) -> Terms:
 def of_power(p: float) -> Terms:
     """Of equity x (gross leverage)^p."""
 
-    def terms(asset: Array, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
+    def terms(asset: Index, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
         leverage = np.abs(notional).sum(axis=1) / equity
         lever = np.where(leverage > 0, leverage, 1.0)
         slope = np.where(leverage > 0, p * lever ** (p - 1), 0.0 if p > 1 else p)[:, None] * sign
@@ -169,9 +171,11 @@ def of_power(p: float) -> Terms:
 
 
 def summed(weighted: list[tuple[float, Terms]]) -> Terms:
-    def terms(asset: Array, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
-        found = [[w * part for part in each(asset, notional, sign, equity)] for w, each in weighted]
-        value, slope, curvature = (sum(parts[1:], start=parts[0]) for parts in zip(*found))
+    def terms(asset: Index, notional: Array, sign: Array, equity: Array) -> tuple[Array, Array, Array]:
+        found = [(w, each(asset, notional, sign, equity)) for w, each in weighted]
+        value, slope, curvature = (
+            np.sum([w * parts[k] for w, parts in found], axis=0, dtype=float) for k in range(3)
+        )
         return value, slope, curvature
 
     return terms

@@ -237,8 +237,8 @@ class Law(Shown, ReadOnly):
         return None
 
     def log_covariance(self) -> tuple[Array, Array] | None:
-        """(covariance (d, d) over the horizon, volatility (d,)) of normal log prices without drift of the prices;
-        None for others.
+        """(covariance (d, d) over the horizon, volatility (d,)) of normal log prices without drift of the
+        prices; None for others.
         """
         return None
 

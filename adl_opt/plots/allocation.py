@@ -24,9 +24,10 @@ def allocation(allocation: Allocation, path: str | Path | None = None, *, ax: An
     """Gross leverage of each account before and after, highest first, with the water level of each asset.
 
     `allocation`: an Allocation; `path`: where the picture is saved, if given (an existing file is
-    overwritten); `ax`: axes to draw in, of a figure of your own. Leverages are x of equity. In isolated margin the level is where the reduced accounts end.
-    In cross margin it is where levelling gross leverage would end: the optimum departs from it where
-    positions hedge. Returns a matplotlib Figure. Raises AllocationError where it cannot be written.
+    overwritten); `ax`: axes to draw in, of a figure of your own. Leverages are x of equity. In isolated
+    margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage
+    would end: the optimum departs from it where positions hedge. Returns a matplotlib Figure. Raises
+    AllocationError where it cannot be written.
 
     >>> figure = adl.plots.allocation(adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)))
     >>> figure.axes[0].get_ylabel()

@@ -39,7 +39,9 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def panels(ax: Any, rows: int, columns: int, width: float, height: float, **shared: Any) -> tuple[Any, Any]:
-    """(figure, axes (rows, columns)) to draw in: the axes that were given, row by row, or those of a new figure."""
+    """(figure, axes (rows, columns)) to draw in: the axes that were given, row by row, or those of a new
+    figure.
+    """
     if ax is None:
         figure = new_figure(width, height)
         return figure, figure.subplots(rows, columns, squeeze=False, **shared)
@@ -47,8 +49,8 @@ def panels(ax: Any, rows: int, columns: int, width: float, height: float, **shar
     if len(given) != rows * columns or not all(hasattr(one, "get_figure") for one in given):
         kinds = sorted({type(one).__name__ for one in given})
         raise AllocationError(
-            f"ax is {len(given)} of {', '.join(kinds) or 'nothing'}; this picture needs {rows * columns} axes "
-            f"({rows} x {columns}): plt.subplots({rows}, {columns})[1]"
+            f"ax is {len(given)} of {', '.join(kinds) or 'nothing'}; this picture needs {rows * columns} "
+            f"axes ({rows} x {columns}): plt.subplots({rows}, {columns})[1]"
         )
     return given[0].get_figure(), given.reshape(rows, columns)
 

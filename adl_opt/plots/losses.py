@@ -16,7 +16,8 @@ from adl_opt.problem.allocation import Allocation
 if TYPE_CHECKING:
     import pandas as pd
 
-_STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))  # told apart without colours too
+# Told apart without colours too
+_STYLES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 _MOST = len(_STYLES)
 _BEYOND = 100.0  # the vertical axis goes down to the last 1 - level over this
 _MARKERS = "osD^vP"
@@ -34,13 +35,13 @@ def losses(
 
     - `allocations`: an Allocation, or up to 6 by name, such as an optimum and policies
     - `law`: scenarios; default: that of each allocation's solve
-    - `level`: in (0, 1): marked are the quantile, which is exceeded with probability 1 - level (on the curve), and
-      the mean beyond it, CVaR (a tick on the axis of losses)
+    - `level`: in (0, 1): marked are the quantile, which is exceeded with probability 1 - level (on the
+      curve), and the mean beyond it, CVaR (a tick on the axis of losses)
     - `path`: where the picture is saved, if given; `ax`: axes to draw in, of a figure of your own
 
     The total loss beyond equity (quote currency) is the horizontal axis, the probability of more the vertical
-    one, logarithmic. Returns a matplotlib Figure. Raises AllocationError for more allocations and other levels,
-    LawError as `allocation.losses` does.
+    one, logarithmic. Returns a matplotlib Figure. Raises AllocationError for more allocations and other
+    levels, LawError as `allocation.losses` does.
 
     Source: THEORY 2.
 
@@ -130,7 +131,9 @@ def frontier(
     axes.plot(x, y, "-", color=COLOURS[1], linewidth=1.8, zorder=1)
     axes.plot(x[proved], y[proved], "o", color=COLOURS[1], markersize=4, label="frontier, certified")
     if not proved.all():
-        axes.plot(x[~proved], y[~proved], "o", mfc="white", mec=COLOURS[1], markersize=5, label="not certified")
+        axes.plot(
+            x[~proved], y[~proved], "o", mfc="white", mec=COLOURS[1], markersize=5, label="not certified"
+        )
     if beside is not None:
         _beside(axes, beside, names)
     units = frame.attrs.get("units", {})

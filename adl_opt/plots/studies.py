@@ -23,9 +23,10 @@ def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None, *,
     """Leverages of every account over a requirement, a column of panels for each sweep.
 
     `frames`: tables of `Problem.sweep` by name (usually a law); `path`: where the picture is saved, if given;
-    `ax`: an axes for each panel, row by row, of a figure of your own. Above the factor leverages, where the sweep was given a `loading`, below the gross leverages (x of
-    equity). The first requirement of a frame is the horizontal axis. Returns a matplotlib Figure. Raises
-    AllocationError for frames without leverages of accounts.
+    `ax`: an axes for each panel, row by row, of a figure of your own. Above the factor leverages, where the
+    sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is
+    the horizontal axis. Returns a matplotlib Figure. Raises AllocationError for frames without leverages of
+    accounts.
 
     >>> problem = adl.Problem(adl.LeverageSquare(), adl.examples.shorts([10, 10], [500, 4000], 5))
     >>> len(adl.plots.sweep({"level": problem.sweep(short={"BTC": [1, 5, 10]})}).axes)

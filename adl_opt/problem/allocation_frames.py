@@ -89,7 +89,7 @@ def _levels(levels: object) -> Array:
         given = np.empty(0)
     if given.ndim != 1 or not given.size or not ((given >= 0) & (given < 1)).all():
         raise AllocationError(
-            f"levels = {str(levels)[:40]}: give fractions, at least 0 and below 1 (0.99: lost in one case of 100)"
+            f"levels = {str(levels)[:40]}: give fractions, at least 0 and below 1, such as 0.99"
         )
     return given
 

@@ -1,8 +1,9 @@
-"""Derivatives of the least expected loss over scenarios: a linear program, whose value has kinks (THEORY 11.7).
+"""Derivatives of the least expected loss over scenarios: a linear program, whose value has kinks
+(THEORY 11.7).
 
-Where an optimum stands on the edge of a loss, the cost of that loss may be any u in [0, probability]; the right ones,
-with the right prices of requirements, are the dual optimal face. The value moves to either side by the most and the
-least of a linear function over that face: all three kinds below are linear in (u, price).
+Where an optimum stands on the edge of a loss, the cost of that loss may be any u in [0, probability]; the
+right ones, with the right prices of requirements, are the dual optimal face. The value moves to either side
+by the most and the least of a linear function over that face: all three kinds are linear in (u, price).
 """
 
 import numpy as np
@@ -49,14 +50,15 @@ class Face:
             self.unclear = f"account {name!r} is so near the edge of a loss that its side cannot be told"
         elif len(self._edges) > MOST_EDGES:
             self.unclear = (
-                f"{len(self._edges):,} accounts x scenarios are on the edge of a loss (told up to {MOST_EDGES:,})"
+                f"{len(self._edges):,} accounts x scenarios are on the edge of a loss "
+                f"(told up to {MOST_EDGES:,})"
             )
         else:
             self._rows()
 
     def _rows(self) -> None:
-        """First-order conditions of every free leg: slope + price is 0 inside, >= 0 where nothing is closed, <= 0
-        where all is; in numbers per unit of notional. Variables: u of the edges, then the price of each asset.
+        """First-order conditions of every free leg: slope + price is 0 inside, >= 0 where nothing is closed,
+        <= 0 where all is; in numbers per unit of notional. Variables: u of edges, then each asset's price.
         """
         event, book = self._event, self._event.book
         legs = np.flatnonzero(event.free)
@@ -65,7 +67,7 @@ class Face:
         if ((room > _ON) & (room < _OFF)).any():
             j = int(np.argmax((room > _ON) & (room < _OFF)))
             name = book.accounts[book.account[legs[j]]]
-            self.unclear = f"what is closed of account {name!r} is so near an end that it cannot be told from it"
+            self.unclear = f"what is closed of account {name!r} is so near an end that it may be there"
             return
         sign = np.sign(book.position)[legs]
         account, asset = book.account[legs], book.asset[legs]
@@ -88,7 +90,7 @@ class Face:
         self._below = sp.vstack([-matrix[none], matrix[whole]], format="csr")
         self._most = np.concatenate([constant[none], -constant[whole]])
         bounds = np.full((shape[1], 2), [-np.inf, np.inf])
-        bounds[: len(self._edges)] = np.column_stack([np.zeros(len(self._edges)), self._cost[self._edges[:, 1]]])
+        bounds[: len(self._edges), 0], bounds[: len(self._edges), 1] = 0.0, self._cost[self._edges[:, 1]]
         unfree = np.setdiff1d(np.arange(len(book.assets)), event.free_assets)
         bounds[len(self._edges) + unfree] = 0.0
         self._bounds = bounds
@@ -96,15 +98,21 @@ class Face:
             self.unclear = "the optimum is not known to the last digits: its edges allow no multipliers"
 
     def _range(self, cost: Array) -> tuple[float, float] | None:
-        """Least and most of a linear function over the face, one number where rounding alone parts them; None if
-        the face is empty.
+        """Least and most of a linear function over the face, one number where rounding alone parts them; None
+        if the face is empty.
         """
         from scipy.optimize import linprog
 
         ends = []
         for sign in (1.0, -1.0):
             found = linprog(
-                sign * cost, self._below, self._most, self._equal, self._equal_to, self._bounds, options=_EXACT
+                sign * cost,
+                self._below,
+                self._most,
+                self._equal,
+                self._equal_to,
+                self._bounds,
+                options=_EXACT,
             )
             if found.status == 3:
                 ends.append(-sign * np.inf)

@@ -1,5 +1,5 @@
-"""How an optimum moves: what each leg closes more when a requirement, an equity, a price or a volatility grows
-(THEORY 11.7).
+"""How an optimum moves: what each leg closes more when a requirement, an equity, a price or a volatility
+grows (THEORY 11.7).
 
 A response solves for the movement of amounts (legs,), given how the slopes of the objective in them move.
 """
@@ -75,7 +75,7 @@ class Level:
             j = int(np.argmax(at_end))
             name = self._event.book.accounts[self._event.book.account[j]]
             return (
-                f"account {name!r} is at the water level with nothing closed, or with all closed that may be: "
+                f"account {name!r} is at the water level with nothing closed, or with all that may be: "
                 "more and less are answered differently"
             )
         return None
@@ -116,8 +116,8 @@ class _Block(NamedTuple):
 class Smooth:
     """The implicit function on the active set: free legs at one price an asset, whose sum is required.
 
-    `at`: slopes at the optimum, refined by Newton's method; `price` (d,) per contract; `unclear`: why there is
-    no derivative, in words; `solved`: whether `at` and `price` meet the first-order conditions.
+    `at`: slopes at the optimum, refined by Newton's method; `price` (d,) per contract; `unclear`: why there
+    is no derivative, in words; `solved`: whether `at` and `price` meet the first-order conditions.
     """
 
     def __init__(self, event: Event, amount: Array, price: Array, terms: Terms) -> None:
@@ -127,7 +127,9 @@ class Smooth:
         self._inside = self._guess()
         idle = [k for k in event.free_assets if not self._inside[event.free_legs[int(k)]].any()]
         if idle:
-            self.unclear = f"no account is closed in part in {event.book.assets[int(idle[0])]!r}, so that its "
+            self.unclear = (
+                f"no account is closed in part in {event.book.assets[int(idle[0])]!r}, so that its "
+            )
             self.unclear += "shadow price is not one number"
             return
         self._refine()
@@ -177,7 +179,7 @@ class Smooth:
         return bool((np.abs(residual) <= _SOLVED * self._scale()).all() and short.all())
 
     def _touching(self) -> str | None:
-        """Strict complementarity: legs inside are away from their ends, legs at an end away from the price."""
+        """Strict complementarity: legs inside are away from their ends, others from the price."""
         event, reduced = self._event, self._reduced()
         away = np.where(self.at.amount > 0, -reduced, reduced)
         bad = event.free & np.where(self._inside, self._room() <= _SAME, away <= _SAME)
@@ -227,8 +229,8 @@ class Smooth:
     def _flat(self, leg: Index, least: Array) -> bool:
         name = self._event.book.accounts[self._event.book.account[leg[int(np.argmin(least)), 0]]]
         self.unclear = (
-            f"account {name!r} can exchange what is closed of it at no cost, or at one that is rounding: more "
-            "than one allocation is optimal"
+            f"account {name!r} can exchange what is closed of it at no cost, or at one that is rounding: "
+            "more than one allocation is optimal"
         )
         return False
 
@@ -240,7 +242,7 @@ class Smooth:
         return found
 
     def _dearer(self, missing: Array) -> Array:
-        """The prices' change (..., d) by which what is missing (..., d) of each requirement is closed more."""
+        """The prices' change (..., d) by which what is missing (..., d) of requirements is closed."""
         wanted = self._event.free_assets
         matrix, scale = self._by_price
         found = np.zeros(missing.shape)
@@ -248,14 +250,14 @@ class Smooth:
         return found
 
     def _answer(self, tilt: Array, more: Array) -> tuple[Array, Array]:
-        """(d amount (legs,), d price (d,)) where slopes rise by tilt (legs,) and requirements by more (d,)."""
+        """(d amount (legs,), d price (d,)): slopes rise by tilt (legs,), requirements by more (d,)."""
         asset = self._event.book.asset
         bent = self._bent(np.where(self._inside, tilt, 0.0))
         dearer = self._dearer(more + np.bincount(asset, bent, len(more)))
         return self._less(bent, dearer[asset]), dearer
 
     def _less(self, bent: Array, dearer: Array) -> Array:
-        """-bent - the answer to prices dearer by so much (legs,) each; what cancels to rounding is nothing."""
+        """-bent - the answer to prices dearer by so much (legs,); what cancels to rounding is nothing."""
         answer = self._bent(np.where(self._inside, dearer, 0.0))
         found = -bent - answer
         return np.where(np.abs(found) <= _CANCELS * np.abs(bent), 0.0, found)

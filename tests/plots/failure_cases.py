@@ -7,7 +7,6 @@ from adl_opt import plots
 from tests.failures import EVENT, LAW, PAPER, WAVES, Case
 
 
-
 def between(*names):
     frame = pd.DataFrame({name: [1.0] for name in names})
     frame.attrs["frontier"] = list(names)
@@ -21,7 +20,9 @@ CASES = [
         lambda _: plots.losses({str(k): adl.water_filling(EVENT) for k in range(7)}, LAW),
         adl.AllocationError,
     ),
-    Case("level = 1: give a fraction", lambda _: plots.losses(adl.pro_rata(EVENT), LAW, 1), adl.AllocationError),
+    Case(
+        "level = 1: give a fraction", lambda _: plots.losses(adl.pro_rata(EVENT), LAW, 1), adl.AllocationError
+    ),
     Case("frontier draws a table made by", lambda _: plots.frontier(pd.DataFrame()), adl.AllocationError),
     Case("beside has no column 'g'", lambda _: plots.frontier(between("f", "g"), pd.DataFrame({"f": []}))),
     Case(

@@ -160,7 +160,10 @@ def test_a_picture_of_a_frontier(paper, tmp_path):
     figure = plots.frontier(curve(), beside, tmp_path / "f.png")
     (axes,) = figure.axes
     assert (tmp_path / "f.png").stat().st_size > 10_000
-    assert [axes.get_xlabel(), axes.get_ylabel()] == ["ExpectedLoss (quote currency)", "MaxLeverage (x of equity)"]
+    assert [axes.get_xlabel(), axes.get_ylabel()] == [
+        "ExpectedLoss (quote currency)",
+        "MaxLeverage (x of equity)",
+    ]
     line, proved, open_, *rules = axes.lines
     assert len(line.get_xdata()) == 2 and len(proved.get_xdata()) == len(open_.get_xdata()) == 1
     assert shown(figure.legends[0].get_texts()) == [
@@ -196,5 +199,13 @@ def test_every_picture_is_drawn_in_axes_that_are_given(paper):
 
 
 def test_numbers_in_pictures_have_three_digits_and_prefixes():
-    texts = {0.0: "0", 0.0848: "0.0848", 4.0: "4", 999.6: "1.00 k", 2413.0: "2.41 k", 24_130.0: "24.1 k", 3e6: "3.00 M"}
+    texts = {
+        0.0: "0",
+        0.0848: "0.0848",
+        4.0: "4",
+        999.6: "1.00 k",
+        2413.0: "2.41 k",
+        24_130.0: "24.1 k",
+        3e6: "3.00 M",
+    }
     assert {value: prefixed_text(value) for value in texts} == texts

@@ -67,7 +67,10 @@ def test_quantiles_and_measures_of_what_is_lost(paper, law):
 def test_a_level_that_is_reached_exactly_needs_no_more():
     rule = adl.water_filling(adl.examples.shorts([10.0], [1.0], 5.0))
     tenths = adl.Scenarios(np.arange(1.0, 11.0), np.full(10, 0.1), meant=True)
-    assert (rule.loss_quantiles([0.3, 0.7, 0.9], tenths)["quantile"] == rule.losses(tenths)["loss"][[2, 6, 8]].to_numpy()).all()
+    assert (
+        rule.loss_quantiles([0.3, 0.7, 0.9], tenths)["quantile"]
+        == rule.losses(tenths)["loss"][[2, 6, 8]].to_numpy()
+    ).all()
 
 
 def test_any_law_measures(paper):

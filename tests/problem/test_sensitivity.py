@@ -42,7 +42,9 @@ def moved(event, law, change):
 def direction(rng, event, kinds=PARAMETERS):
     """A random relative change of all parameters; of requirements only where something is decided."""
     sizes = {"equity": len(event.book.equity)}
-    change = {kind: rng.normal(size=sizes.get(kind, len(event.side))) * (kind in kinds) for kind in PARAMETERS}
+    change = {
+        kind: rng.normal(size=sizes.get(kind, len(event.side))) * (kind in kinds) for kind in PARAMETERS
+    }
     change["requirement"] *= np.isin(np.arange(len(event.side)), event.free_assets)
     return change
 
@@ -74,8 +76,8 @@ def ends(event, closed):
 
 
 def quotient(objective, event, law, change, here, steps=STEPS):
-    """(d value, d closed (legs,)) along a direction: central quotients of two steps, extrapolated; of the first
-    step within which the same legs are closed in part as at the optimum `here`, None if there is none.
+    """(d value, d closed (legs,)) along a direction: central quotients of two steps, extrapolated; of the
+    first step within which the same legs are closed in part as at the optimum `here`, None if there is none.
     """
     for step in steps:
         found, same = [], True
@@ -124,9 +126,13 @@ def test_smooth_optima_in_cross_margin():
     for seed in count(60):
         rng = np.random.default_rng(seed)
         event = cross(rng, d=2, decades=1.0)
-        told += [agree(adl.ExpectedLoss(), event, law, rng) for law in elliptical(rng, len(event.book.assets))]
+        told += [
+            agree(adl.ExpectedLoss(), event, law, rng) for law in elliptical(rng, len(event.book.assets))
+        ]
     value, closed = np.mean(told, axis=0)
-    assert value > 0.6 and closed > 0.35  # others have every requirement at an end, or next to nothing at stake
+    assert (
+        value > 0.6 and closed > 0.35
+    )  # others have every requirement at an end, or next to nothing at stake
 
 
 def test_lognormal_prices_and_their_volatilities(paper):
@@ -142,7 +148,9 @@ def test_leverages_beside_the_expected_loss(paper):
         assert agree(both, paper, law, np.random.default_rng(0)) == (True, True)
 
 
-@pytest.mark.parametrize("objective", [adl.LeverageSquare(), adl.LeveragePower(3.0), adl.ExpectedLoss()], ids=str)
+@pytest.mark.parametrize(
+    "objective", [adl.LeverageSquare(), adl.LeveragePower(3.0), adl.ExpectedLoss()], ids=str
+)
 def test_water_filling(objective):
     told = []
     for seed in count(200):
@@ -278,6 +286,7 @@ def test_a_dollar_of_margin(paper):
         assert table["closed"].max() <= 0 and table["value"].max() <= 0
 
 
+TWO_MOVES = adl.Scenarios([[0.1, 0.2], [0.3, 0.2]])
 WORDS = {
     "more and less are answered differently": (
         adl.LeverageSquare(), one_asset([-4.0, -2.0, -1.0], [1.0, 1.0, 1.0], 2.0), None
@@ -286,15 +295,19 @@ WORDS = {
     "at no cost, or at one that is rounding": (
         adl.LeverageSquare(), adl.Event(adl.examples.paper().book, short={"BTC": 5.0, "ETH": 10.0}), None
     ),
-    "from which it jumps": (adl.ExpectedLoss(), adl.examples.paper(), adl.Scenarios([[0.1, 0.2], [0.3, 0.2]])),
-    "not of CVaR": (adl.CVaR(0.9), adl.examples.paper(), adl.Scenarios([[0.1, 0.2], [0.3, 0.2]])),
+    "from which it jumps": (adl.ExpectedLoss(), adl.examples.paper(), TWO_MOVES),
+    "constraint_prices says": (
+        adl.ExpectedLoss(), adl.examples.paper(), TWO_MOVES, [adl.LeverageAtMost(8.0)]
+    ),
+    "not of CVaR": (adl.CVaR(0.9), adl.examples.paper(), TWO_MOVES),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("words", WORDS)
 def test_where_there_is_no_derivative_there_is_none_and_a_reason(words):
-    objective, event, law = WORDS[words]
-    found = solve(objective, event, law).sensitivity()
+    objective, event, law, *limits = WORDS[words]
+    best = adl.Problem(objective, event, law, subject_to=limits[0] if limits else ()).solve()
+    found = best.sensitivity()
     asset = event.required_assets[0]
     assert found.closing("requirement", asset) is None
     assert words in (found.why_not("requirement", asset) or "")
