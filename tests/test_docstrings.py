@@ -12,6 +12,7 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import SYMBOLS
+from adl_opt.problem.sensitivity import Sensitivity
 
 METHODS = {
     "Allocation": "unique closed shadow_prices shadow_price_range law_weights explain water_level leverages "
@@ -44,6 +45,10 @@ PUBLIC = {name: getattr(adl, name) for name in (*adl.__all__, "plots")} | {
     for table in (METHODS, FUNCTIONS)
     for owner, names in table.items()
     for name in names.split()
+}
+PUBLIC |= {
+    f"Sensitivity.{name}": getattr(Sensitivity, name)
+    for name in ("to_frame", "by_account", "closing", "why_not")
 }
 GIVEN = {"adl": adl, "np": np, "pd": pd}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -50,8 +50,7 @@ class Questions:
         return losses(self.event, self.amount, self.law if law is None else law, by_account)
 
     def loss_quantiles(self, levels: Any = (0.5, 0.9, 0.95, 0.99), law: Law | None = None) -> pd.DataFrame:
-        """What is lost at most with a probability, and on average beyond: quantiles and CVaR of the total
-        loss.
+        """What is lost at most with a probability, and on average beyond: quantiles and CVaR.
 
         - `levels`: probabilities in [0, 1), one or several; `law`: as in `losses`
 
@@ -79,8 +78,9 @@ class Questions:
         besides how far from its optimum that is. Raises AllocationError for what is no objective, LawError
         where a law is needed and there is none.
 
-        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100)) >>>
-        allocation.measure(adl.MaxLeverage()), allocation.measure(adl.WorstCase(), adl.Scenarios([0.2, 1.0]))
+        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> law = adl.Scenarios([0.2, 1.0])
+        >>> allocation.measure(adl.MaxLeverage()), allocation.measure(adl.WorstCase(), law)
         (1.5, 250.0)
         """
         from adl_opt.problem.allocation_frames import measured

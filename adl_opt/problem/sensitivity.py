@@ -50,8 +50,7 @@ class Sensitivity:
     own: Array | None
 
     def to_frame(self) -> pd.DataFrame:
-        """Derivatives of the value, a row a parameter: requirements, prices and volatilities by asset,
-        equities.
+        """Derivatives of the value, a row a parameter: requirement, equity, price or volatility.
 
         Columns parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit`
         per unit of the parameter), below and above (from either side: they differ at a kink, and derivative
@@ -113,8 +112,7 @@ class Sensitivity:
         return frame
 
     def closing(self, parameter: str, of: str) -> pd.Series | None:
-        """What is closed of each position changes by, per unit of one parameter: contracts, signed like
-        closed.
+        """What is closed of each position changes by, per unit of one parameter (contracts).
 
         `parameter`: "requirement", "equity", "price" or "volatility"; `of`: its asset or account. Returns a
         Series by account and asset; None where there is no derivative: `why_not` says why. Raises
