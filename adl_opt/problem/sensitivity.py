@@ -59,7 +59,7 @@ class Sensitivity:
         >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100)
         >>> solved = adl.Problem(adl.ExpectedLoss(), event, adl.Gaussian(0.25)).solve()
         >>> solved.sensitivity().to_frame()[["parameter", "of", "derivative"]].round(4).values.tolist()[0]
-        ['requirement', 'BTC', -5.3991]
+        ['requirement', 'BTC', -2.6995]
         """
         from adl_opt.table import with_units
 
