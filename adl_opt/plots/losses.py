@@ -112,10 +112,10 @@ def frontier(
     Below and left of the line there is no allocation. Returns a matplotlib Figure. Raises AllocationError for
     tables that are not of `adl.frontier` and `adl.compare`.
 
-    >>> table = pd.DataFrame({"loss": [2.0, 3.0], "leverage": [4.0, 3.5], "status": "certified"})
-    >>> table.attrs = {"frontier": ["loss", "leverage"], "units": {"leverage": "x of equity"}}  # as it says
-    >>> adl.plots.frontier(table).axes[0].get_ylabel()
-    'leverage (x of equity)'
+    >>> law = adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(8)
+    >>> problem = adl.Problem(adl.ExpectedLoss(), adl.examples.paper(), law)
+    >>> adl.plots.frontier(adl.frontier(problem, adl.MaxLeverage(), points=5)).axes[0].get_ylabel()
+    'MaxLeverage (x of equity)'
     """
     names = getattr(frame, "attrs", {}).get("frontier")
     if not names:
