@@ -125,16 +125,17 @@ class Smooth:
         self.at, self.price = Derivatives(event, amount, terms), np.nan_to_num(price)
         self.solved, self.unclear = False, None
         self._inside = self._guess()
-        idle = [k for k in event.free_assets if not self._inside[event.free_legs[int(k)]].any()]
-        if idle:
-            self.unclear = (
-                f"no account is closed in part in {event.book.assets[int(idle[0])]!r}, so that its "
-            )
-            self.unclear += "shadow price is not one number"
-            return
         self._refine()
         if self.solved and self.unclear is None:
             self.unclear = self._touching()
+
+    def _idle(self) -> bool:
+        """Whether some requirement has no leg closed in part; then `unclear` says so."""
+        idle = [k for k in self._event.free_assets if not self._inside[self._event.free_legs[int(k)]].any()]
+        if idle:
+            asset = self._event.book.assets[int(idle[0])]
+            self.unclear = f"no account is closed in part in {asset!r}: its shadow price is not one number"
+        return bool(idle)
 
     def _scale(self) -> Array:
         price = np.abs(self.price[self._event.book.asset])
@@ -154,25 +155,32 @@ class Smooth:
         return self._event.free & (self._room() > np.abs(self._reduced()))
 
     def _refine(self) -> None:
+        """Newton's method; legs that a step takes beyond an end stay there, those that want to may leave one."""
         event, size = self._event, self._event.size
         ends = np.where(self.at.amount < size / 2, 0.0, size)
         amount = np.where(event.free & ~self._inside, ends, self.at.amount)
         for _ in range(_STEPS):
             self.at = Derivatives(event, amount, self._terms)
-            if not self._factorise():
+            self._inside |= (wrong := event.free & ~self._inside & (self._away() < -_SAME))
+            if self._idle() or not self._factorise():
                 return
             missing = event.required - np.bincount(event.book.asset, amount, len(event.side))
             residual = np.where(self._inside, self.at.by_amount + self.price[event.book.asset], 0.0)
+            self.solved = not wrong.any() and self._done(residual, missing)
+            if self.solved:
+                return
             change, dearer = self._answer(residual, np.where(self._wanted, missing, 0.0))
-            small = np.abs(change) <= 1e-14 * size
-            if small.all() or self._done(residual, missing):
-                self.solved = self._done(residual, missing)
+            moved, self.price = amount + change, self.price + dearer
+            if not np.isfinite(moved).all():
                 break
-            amount, self.price = amount + change, self.price + dearer
-            if not (np.isfinite(amount).all() and (amount >= 0).all() and (amount <= size).all()):
-                break
-        if not self.solved:
-            self.unclear = f"what is closed {_FAINT}"
+            amount = np.clip(moved, 0.0, size, where=self._inside, out=amount.copy())
+            self._inside &= amount == moved
+        self.unclear = f"what is closed {_FAINT}"
+
+    def _away(self) -> Array:
+        """How clearly each leg that is at an end wants to be there, relative to the price."""
+        reduced = self._reduced()
+        return np.where(self.at.amount > 0, -reduced, reduced)
 
     def _done(self, residual: Array, missing: Array) -> bool:
         short = np.abs(missing[self._wanted]) <= 1e-12 * self._event.required[self._wanted]
@@ -180,18 +188,16 @@ class Smooth:
 
     def _touching(self) -> str | None:
         """Strict complementarity: legs inside are away from their ends, others from the price."""
-        event, reduced = self._event, self._reduced()
-        away = np.where(self.at.amount > 0, -reduced, reduced)
+        event, away = self._event, self._away()
         bad = event.free & np.where(self._inside, self._room() <= _SAME, away <= _SAME)
         if not bad.any():
             return None
         j = int(np.argmax(bad))
         name, asset = event.book.accounts[event.book.account[j]], event.book.assets[event.book.asset[j]]
-        what = f"the position of account {name!r} in {asset!r} "
-        if self._inside[j] or away[j] > -_SAME:
-            return what + "is at an end of what may be closed and at the margin: more and less differ"
-        self.solved = False
-        return what + _FAINT
+        return (
+            f"the position of account {name!r} in {asset!r} is at an end of what may be closed and at the "
+            "margin: more and less differ"
+        )
 
     def _factorise(self) -> bool:
         """Inverse curvatures by account and of the prices; False, with the reason, if one is singular."""

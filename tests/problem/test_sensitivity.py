@@ -141,6 +141,25 @@ def test_lognormal_prices_and_their_volatilities(paper):
     assert agree(adl.ExpectedLoss(), paper, law, rng, PARAMETERS[:3], (1e-3,)) == (True, True)
 
 
+def test_many_accounts():
+    """Of 2,000 accounts those closed in part are found; what moves is what is required."""
+    model = adl.load("gaussian")
+    best = solve(adl.ExpectedLoss(), model.event(2_000, 0), model.law)
+    found, book = best.sensitivity(), best.event.book
+    assert not found.by_account().attrs["why"]
+    assert found.by_account()["closed"].max() <= 0
+    for asset in best.event.required_assets:
+        moved = found.closing("requirement", asset)
+        by_asset = moved.abs().groupby("asset").sum()
+        signed = (moved * -1).groupby("asset").sum()
+        assert signed[asset] == pytest.approx(1.0, rel=TOL.formula) and by_asset[asset] >= 1 - TOL.formula
+        assert (signed.drop(asset).abs() <= TOL.formula * book.price.max()).all()
+    small = solve(adl.ExpectedLoss(), model.event(60, 0), model.law)
+    assert agree(adl.ExpectedLoss(), small.event, model.law, np.random.default_rng(0), steps=(1e-4,)) == (
+        True, True
+    )  # fmt: skip
+
+
 def test_leverages_beside_the_expected_loss(paper):
     law = adl.Gaussian(np.array([[0.02, 0.01], [0.01, 0.03]]), [0.01, -0.02])
     for weight in (1e-4, 1e-2):
