@@ -207,27 +207,6 @@ class Allocation(Questions):
         units = dict.fromkeys(table, f"{self.certificate.unit} per contract")
         return with_units(table, units, index=self.event.required_assets)
 
-    def explain(self, account: object) -> str:
-        """Why an account was reduced or spared, in words.
-
-        `account`: its id. Told are what closing saves against the shadow price, and its leverages before and
-        after: gross always; volatility leverage, factor leverage and expected shortfall where the law of the
-        solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
-        shadow price are told. Raises AllocationError for an account that the book does not have.
-
-        >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
-        >>> print(allocation.explain("a1"))
-        account a1: spared (equity 4,000 quote currency)
-          BTC -10: not closed; there is no shadow price (a policy, or no law)
-          gross leverage 0.25 -> 0.25 x of equity
-        """
-        from adl_opt.problem.explain import explained
-
-        return explained(
-            self.event, self.law, self.priced or self.objective, self.amount, self.shadow_price_by_asset,
-            self.certificate.unit, account, self.weight_by_law,
-        )  # fmt: skip
-
     @property
     def water_level(self) -> pd.Series:
         """The leverage down to which everyone would be brought, by required asset: x of equity.

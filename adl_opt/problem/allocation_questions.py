@@ -1,4 +1,4 @@
-"""What an allocation is asked: what it loses, what any objective is here, how its optimum moves."""
+"""What an allocation is asked: why it is so, what it loses, what any objective is, how it would move."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Questions:
-    """What an Allocation answers about losses and sensitivities, from its fields."""
+    """What an Allocation answers about reasons, losses and sensitivities, from its fields."""
 
     if TYPE_CHECKING:
         event: Event
@@ -30,6 +30,28 @@ class Questions:
         objective: Objective | None
         priced: Constrained | None
         unique: Any
+        weight_by_law: Any
+
+    def explain(self, account: object) -> str:
+        """Why an account was reduced or spared, in words.
+
+        `account`: its id. Told are what closing saves against the shadow price, and its leverages before and
+        after: gross always; volatility leverage, factor leverage and expected shortfall where the law of the
+        solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
+        shadow price are told. Raises AllocationError for an account that the book does not have.
+
+        >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
+        >>> print(allocation.explain("a1"))
+        account a1: spared (equity 4,000 quote currency)
+          BTC -10: not closed; there is no shadow price (a policy, or no law)
+          gross leverage 0.25 -> 0.25 x of equity
+        """
+        from adl_opt.problem.explain import explained
+
+        return explained(
+            self.event, self.law, self.priced or self.objective, self.amount, self.shadow_price_by_asset,
+            self.certificate.unit, account, self.weight_by_law,
+        )  # fmt: skip
 
     def losses(self, law: Law | None = None, by_account: bool = False) -> pd.DataFrame:
         """What is lost beyond equity in each scenario, once this is closed.

@@ -155,7 +155,7 @@ class Smooth:
         return self._event.free & (self._room() > np.abs(self._reduced()))
 
     def _refine(self) -> None:
-        """Newton's method; legs that a step takes beyond an end stay there, those that want to may leave one."""
+        """Newton's method; legs that a step takes beyond an end stay there, those that want to may leave."""
         event, size = self._event, self._event.size
         ends = np.where(self.at.amount < size / 2, 0.0, size)
         amount = np.where(event.free & ~self._inside, ends, self.at.amount)
