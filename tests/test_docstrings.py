@@ -12,10 +12,11 @@ import pytest
 
 import adl_opt as adl
 from adl_opt.evaluation.symbols import SYMBOLS
+from adl_opt.problem.sensitivity import Sensitivity
 
 METHODS = {
     "Allocation": "unique closed shadow_prices shadow_price_range law_weights explain water_level leverages "
-    "to_frame losses by_account plot save load",
+    "to_frame losses loss_quantiles measure sensitivity by_account plot save load",
     "Book": "read from_frame from_isolated to_frame",
     "Certificate": "to_frame",
     "Claim": "violation",
@@ -37,7 +38,7 @@ METHODS = {
 FUNCTIONS = {
     "axioms": "check",
     "examples": " ".join(adl.examples.__all__),
-    "plots": "allocation policies sweep comparison replay",
+    "plots": "allocation policies losses sweep frontier comparison replay",
     "waterfill": "water_level water_levels",
 }
 PUBLIC = {name: getattr(adl, name) for name in (*adl.__all__, "plots")} | {
@@ -45,6 +46,10 @@ PUBLIC = {name: getattr(adl, name) for name in (*adl.__all__, "plots")} | {
     for table in (METHODS, FUNCTIONS)
     for owner, names in table.items()
     for name in names.split()
+}
+PUBLIC |= {
+    f"Sensitivity.{name}": getattr(Sensitivity, name)
+    for name in ("to_frame", "by_account", "closing", "why_not")
 }
 GIVEN = {"adl": adl, "np": np, "pd": pd}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -16,6 +16,8 @@ class Tolerances:
     gap: float = 1e-6  # a certificate's relative gap (§11)
     paper: float = 1e-7  # published figures
     monte_carlo: float = 0.02  # Sobol averages of 2**14 points
+    derivative: float = 1e-6  # of an optimum's value against central quotients of 1e-4, of the value
+    movement: float = 1e-5  # the same of what is closed, of a position
 
 
 TOL = Tolerances()

@@ -35,6 +35,7 @@ _HOOKS = (
     "batch_size", "loading", "align", "shortfall_terms", "shortfall_rounding", "terms_on", "rough_terms_on",
     "shortfall_and_slope", "slope_and_curvature", "scenarios", "elliptical_form", "as_scenarios_if_exact",
     "for_book", "on_inverse", "mean_of_moves", "covariance_of_moves", "convex_where", "support_interval",
+    "move_size", "log_covariance",
 )  # fmt: skip
 
 
@@ -228,6 +229,16 @@ class Law(Shown, ReadOnly):
     def support_interval(self, k: int) -> tuple[float, float] | None:
         """The interval of moves of asset number k in which every neighbourhood has positive probability (one
         point: a certain move); None if not known.
+        """
+        return None
+
+    def move_size(self) -> tuple[Array, Array] | None:
+        """(size (d,), mean (d,)) where moves are mean + size x something, asset by asset; None for others."""
+        return None
+
+    def log_covariance(self) -> tuple[Array, Array] | None:
+        """(covariance (d, d) over the horizon, volatility (d,)) of normal log prices without drift of the
+        prices; None for others.
         """
         return None
 

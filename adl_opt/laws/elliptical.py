@@ -229,6 +229,9 @@ class Gaussian(Law):
     def covariance_of_moves(self) -> Array | None:
         return self.scale
 
+    def move_size(self) -> tuple[Array, Array]:
+        return np.sqrt(np.diag(self.scale)), self.mean
+
     def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         own = np.sqrt(np.diag(self.scale))
         scaled = self.scale / np.outer(own, own) if own.all() else np.zeros((1, 1))

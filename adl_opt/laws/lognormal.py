@@ -243,6 +243,9 @@ class LogNormal(Law):
         spread = self._sign * self.deviation
         return np.outer(scale, scale) * np.expm1(self.correlation * np.outer(spread, spread))
 
+    def log_covariance(self) -> tuple[Array, Array]:
+        return self.correlation * np.outer(self.deviation, self.deviation), self.volatility
+
     def convex_where(self, asset: Index, notional: Array, equity: Array) -> Mask:
         # Prices have a density on all of (0, inf): a shortfall that can happen depends strictly on what is
         # held.

@@ -169,6 +169,9 @@ class OneFactor(Law):
         variance = float(self.factor.var()) if callable(getattr(self.factor, "var", None)) else np.nan
         return np.outer(self.loading, self.loading) * variance if np.isfinite(variance) else None
 
+    def move_size(self) -> tuple[Array, Array]:
+        return self.loading, np.zeros(len(self.loading))
+
     @property
     def _uniforms(self) -> int:
         return 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,23 @@ from adl_opt.arrays import Array, Index
 from adl_opt.certificates.assess import departure
 from adl_opt.evaluation.counting import NOTHING, accounts, reduced
 from adl_opt.evaluation.symbols import SymbolsAt
-from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, new_figure, saved
+from adl_opt.plots.canvas import AFTER, BEFORE, FIXED, LEVEL, legend, panels, saved, title
 from adl_opt.problem.allocation import Allocation
 from adl_opt.waterfill.isolated import gross_levels
 
 _ROUNDING = 1e-12  # a gap below it is shown as that
-_TITLE_WIDTH = 88  # letters
 _LEVEL = 1e-9  # relative: leverages this close to the water level are on it
 LABELLED, BARS = 12, 40  # accounts up to which bars are labelled, and up to which each has its own
 
 
-def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
+def allocation(allocation: Allocation, path: str | Path | None = None, *, ax: Any = None) -> Any:
     """Gross leverage of each account before and after, highest first, with the water level of each asset.
 
     `allocation`: an Allocation; `path`: where the picture is saved, if given (an existing file is
-    overwritten). Leverages are x of equity. In isolated margin the level is where the reduced accounts end.
-    In cross margin it is where levelling gross leverage would end: the optimum departs from it where
-    positions hedge. Returns a matplotlib Figure. Raises AllocationError where it cannot be written.
+    overwritten); `ax`: axes to draw in, of a figure of your own. Leverages are x of equity. In isolated
+    margin the level is where the reduced accounts end. In cross margin it is where levelling gross leverage
+    would end: the optimum departs from it where positions hedge. Returns a matplotlib Figure. Raises
+    AllocationError where it cannot be written.
 
     >>> figure = adl.plots.allocation(adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5)))
     >>> figure.axes[0].get_ylabel()
@@ -38,8 +37,7 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     m = SymbolsAt(event, None, allocation.amount)
     order = np.argsort(-m.leverage_before, kind="stable")
     before, after = m.leverage_before[order], m.leverage[order]
-    figure = new_figure(7.2, 4.2)
-    axes = figure.add_subplot()
+    figure, ((axes,),) = panels(ax, 1, 1, 7.2, 4.2)
     place = np.arange(1, len(order) + 1)
     if len(order) <= BARS:
         axes.bar(place, before, width=0.8, color=BEFORE, label="before")
@@ -70,8 +68,8 @@ def allocation(allocation: Allocation, path: str | Path | None = None) -> Any:
     axes.set_ylabel("gross leverage (x of equity)")
     if len(order) <= LABELLED:
         _label_closings(axes, allocation, order, before)
-    axes.set_title(_title(allocation), fontsize=10, loc="left")
-    figure.legend(loc="outside lower center", ncols=3 if book.isolated else 2, frameon=False)
+    title(axes, *_title(allocation))
+    legend(figure, axes, ax, 3 if book.isolated else 2)
     axes.spines[["top", "right"]].set_visible(False)
     return saved(figure, path)
 
@@ -104,7 +102,7 @@ def _share(part: float, whole: float) -> str:
     )
 
 
-def _title(allocation: Allocation) -> str:
+def _title(allocation: Allocation) -> tuple[str, str]:
     """Two lines: what had to be closed and who pays; what is proved."""
     event, c = allocation.event, allocation.certificate
     asked = " and ".join(
@@ -123,8 +121,7 @@ def _title(allocation: Allocation) -> str:
         if every_law and c.objective_name == "LeverageSquare"
         else f"{c.status}: {c.objective_name} {c.value:,.6g} ({c.unit})"
     )
-    lines = f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)
-    return "\n".join(textwrap.fill(line, _TITLE_WIDTH) for line in lines)
+    return f"To close {asked}, {pays} accounts are reduced", proof + _gap(c.gap)
 
 
 def _gap(gap: float | None) -> str:

@@ -12,18 +12,20 @@ from adl_opt.errors import AllocationError
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.plots.allocation import BARS
-from adl_opt.plots.canvas import COLOURS, new_figure, saved
+from adl_opt.plots.canvas import COLOURS, legend, panels, prefixed, saved
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.explain import volatility_leverage
 
 
-def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None) -> Any:
+def policies(
+    allocations: Mapping[str, Allocation], law: Law, path: str | Path | None = None, *, ax: Any = None
+) -> Any:
     """Allocations of one event side by side: leverages and expected shortfall of each account.
 
     - `allocations`: by name, at most 6, of a book of at most 40 accounts; what they leave stands beside what
       was there before
     - `law`: how prices may move
-    - `path`: where the picture is saved, if given
+    - `path`: where the picture is saved, if given; `ax`: three axes to draw in, of a figure of your own
 
     Three panels: gross leverage and volatility leverage (the standard deviation of an account's profit and
     loss over its equity), x of equity, and expected shortfall under `law`, quote currency. Returns a
@@ -39,15 +41,14 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
     accounts = event.book.accounts
     aligned = law.for_book(event.book)
     amounts = {"before": np.zeros(len(event.size))} | {name: one.amount for name, one in allocations.items()}
-    figure = new_figure(9.6, 3.4)
-    panels = figure.subplots(1, 3)
+    figure, (three,) = panels(ax, 1, 3, 9.6, 3.4)
     place, width = np.arange(len(accounts)), 0.8 / len(amounts)
     for number, (name, amount) in enumerate(amounts.items()):
         m = SymbolsAt(event, aligned, amount)
         volatility = volatility_leverage(m)
         volatility = np.full(len(accounts), np.nan) if volatility is None else volatility
         rows = (m.leverage, volatility, m.expected_shortfall)
-        for axes, row in zip(panels, rows):
+        for axes, row in zip(three, rows):
             axes.bar(
                 place + (number - (len(amounts) - 1) / 2) * width,
                 row,
@@ -60,15 +61,14 @@ def policies(allocations: Mapping[str, Allocation], law: Law, path: str | Path |
         "volatility leverage (x of equity)",
         "expected shortfall (quote currency)",
     )
-    for axes, title in zip(panels, titles):
+    for axes, title in zip(three, titles):
         axes.set_title(title, fontsize=10)
         axes.set_xticks(
             place, [str(name)[:12] for name in accounts], rotation=0 if len(accounts) <= 6 else 90
         )
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(amounts), frameon=False
-    )
+    prefixed(three[2].yaxis)
+    legend(figure, three[0], ax, len(amounts))
     return saved(figure, path)
 
 

@@ -20,6 +20,7 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Law
 from adl_opt.objectives.base import Objective
 from adl_opt.problem import stored, written
+from adl_opt.problem.allocation_questions import Questions
 from adl_opt.problem.panels import allocation_panel
 from adl_opt.renamed import renamed
 from adl_opt.text import two_lines
@@ -28,12 +29,11 @@ from adl_opt.waterfill.isolated import gross_levels
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _MOST_ASKED = 500  # positions up to which saving an allocation finds out whether it is the only optimum
 
 
 @dataclass(frozen=True, eq=False)
-class Allocation:
+class Allocation(Questions):
     """What is closed of each position, and what is proved about it.
 
     - `event`: what was solved; `amount` (legs,): contracts closed >= 0 (labelled and signed: `closed`)
@@ -207,31 +207,6 @@ class Allocation:
         units = dict.fromkeys(table, f"{self.certificate.unit} per contract")
         return with_units(table, units, index=self.event.required_assets)
 
-    def explain(self, account: object) -> str:
-        """Why an account was reduced or spared, in words.
-
-        `account`: its id. Told are what closing saves against the shadow price, and its leverages before and
-        after: gross always; volatility leverage, factor leverage and expected shortfall where the law of the
-        solve gives them; a file keeps neither law nor objective, so that after `load` only leverage and
-        shadow price are told. Raises AllocationError for an account that the book does not have.
-
-        >>> allocation = adl.water_filling(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
-        >>> print(allocation.explain("a1"))
-        account a1: spared (equity 4,000 quote currency)
-          BTC -10: not closed; there is no shadow price (a policy, or no law)
-          gross leverage 0.25 -> 0.25 x of equity
-        """
-        from adl_opt.problem.explain import explained
-
-        price = self.shadow_price_by_asset
-        if self.priced is not None:  # what closing saves is held against the price of a contract alone
-            m = SymbolsAt(self.event, self.law, self.amount)
-            price = price - self.priced.saved_by_requirement(m)
-        return explained(
-            self.event, self.law, self.priced or self.objective, self.amount, price,
-            self.certificate.unit, account, self.weight_by_law,
-        )  # fmt: skip
-
     @property
     def water_level(self) -> pd.Series:
         """The leverage down to which everyone would be brought, by required asset: x of equity.
@@ -299,35 +274,17 @@ class Allocation:
 
         return accounts(self.event, self.amount)
 
-    def losses(self, law: Law | None = None, by_account: bool = False) -> pd.DataFrame:
-        """What is lost beyond equity in each scenario, once this is closed.
-
-        - `law`: scenarios, or a law that is one; default: that of the solve
-        - `by_account`: besides, a column "loss ID" for each account that loses in some scenario
-
-        Returns a table, a row a scenario: probability, loss (of all accounts, quote currency).
-        Measures of it: `adl.CVaR(0.99).of(table["loss"].to_numpy(), table["probability"].to_numpy())`. Raises
-        LawError where there is no law, or it is no set of scenarios (`law.sample(4096, seed=1)` makes one).
-
-        >>> allocation = adl.pro_rata(adl.examples.shorts([10, 10], [500, 4000], 5, price=100))
-        >>> allocation.losses(adl.Scenarios([-0.5, 1.0], [0.9, 0.1]))["loss"].tolist()
-        [0.0, 250.0]
-        """
-        from adl_opt.problem.allocation_frames import losses
-
-        return losses(self.event, self.amount, self.law if law is None else law, by_account)
-
-    def plot(self, path: str | Path | None = None) -> Any:
+    def plot(self, path: str | Path | None = None, *, ax: Any = None) -> Any:
         """Leverage before and after, a bar an account, with the water level; a matplotlib Figure.
 
-        `path`: where it is saved too, if given.
+        `path`: where it is saved too, if given; `ax`: axes to draw in, of a figure of your own.
 
         >>> adl.pro_rata(adl.examples.paper()).plot("leverages.png").get_size_inches().tolist()
         [7.2, 4.2]
         """
         from adl_opt import plots
 
-        return plots.allocation(self, path)
+        return plots.allocation(self, path, ax=ax)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write a JSON file that `Allocation.load` reads.

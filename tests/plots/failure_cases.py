@@ -6,7 +6,30 @@ import adl_opt as adl
 from adl_opt import plots
 from tests.failures import EVENT, LAW, PAPER, WAVES, Case
 
+
+def between(*names):
+    frame = pd.DataFrame({name: [1.0] for name in names})
+    frame.attrs["frontier"] = list(names)
+    return frame
+
+
 CASES = [
+    Case("losses draws an Allocation", lambda _: plots.losses([adl.pro_rata(EVENT)]), adl.AllocationError),
+    Case(
+        "7 allocations do not fit",
+        lambda _: plots.losses({str(k): adl.water_filling(EVENT) for k in range(7)}, LAW),
+        adl.AllocationError,
+    ),
+    Case(
+        "level = 1: give a fraction", lambda _: plots.losses(adl.pro_rata(EVENT), LAW, 1), adl.AllocationError
+    ),
+    Case("frontier draws a table made by", lambda _: plots.frontier(pd.DataFrame()), adl.AllocationError),
+    Case("beside has no column 'g'", lambda _: plots.frontier(between("f", "g"), pd.DataFrame({"f": []}))),
+    Case(
+        r"ax is 1 of int; this picture needs 3 axes \(1 x 3\)",
+        lambda _: plots.policies({"one": adl.pro_rata(EVENT)}, LAW, ax=3),
+        adl.AllocationError,
+    ),
     Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
     Case(
         "8 allocations do not fit",

@@ -9,6 +9,7 @@ import pytest
 import adl_opt as adl
 from adl_opt import plots
 from adl_opt.evaluation.symbols import SymbolsAt
+from adl_opt.plots.canvas import prefixed_text
 from adl_opt.problem.explain import volatility_leverage
 from tests.books import one_asset
 from tests.tolerances import TOL
@@ -115,3 +116,96 @@ def test_what_an_account_closes_is_of_its_notional():
     event = adl.Event(adl.Book.from_frame(frame.assign(equity=60_000.0)), short={"BTC": 3.0, "SOL": 2.0})
     labels = [text.get_text() for text in adl.plots.allocation(adl.pro_rata(event)).axes[0].texts]
     assert labels == [f"closes\n{(3 * 67_000 + 300) / (3 * 67_000 + 30_000):.0%}"]
+
+
+def shown(texts):
+    return [text.get_text() for text in texts]
+
+
+def test_the_distribution_of_what_is_lost(paper, law, tmp_path):
+    rules = {"optimum": adl.Problem(adl.CVaR(0.99), paper, law).solve(), "pro rata": adl.pro_rata(paper)}
+    figure = plots.losses(rules, law, 0.99, tmp_path / "l.png")
+    (axes,) = figure.axes
+    assert (tmp_path / "l.png").stat().st_size > 10_000 and len(axes.lines) == 3 * len(rules) + 1
+    for number, rule in enumerate(rules.values()):
+        curve, quantile, tail = axes.lines[3 * number : 3 * number + 3]
+        table = rule.losses(law)
+        loss, probability = table["loss"].to_numpy(), table["probability"].to_numpy()
+        for at, more in zip(*curve.get_data()):
+            assert more == pytest.approx(probability[loss > at].sum(), abs=TOL.rounding)
+        assert quantile.get_data() == ([rule.loss_quantiles(0.99, law)["quantile"][0]], [1 - 0.99])
+        assert tail.get_xdata()[0] == pytest.approx(rule.measure(adl.CVaR(0.99), law), rel=TOL.rounding)
+    assert "CVaR" in figure.legends[0].get_texts()[0].get_text()
+    assert len({line.get_linestyle() for line in axes.lines[:6:3]}) == 2  # not by colour alone
+
+
+def test_nothing_lost_is_a_picture_too():
+    rule = adl.pro_rata(one_asset([-1.0], [10.0], 0.5))
+    assert plots.losses(rule, adl.Scenarios([0.1])).axes[0].get_xlim() == (0.0, 1.0)
+
+
+def curve(status=("certified", "uncertified")):
+    frame = pd.DataFrame({"ExpectedLoss": [2000.0, 3000.0], "MaxLeverage": [5.0, 4.0], "status": status})
+    frame.attrs = {
+        "frontier": ["ExpectedLoss", "MaxLeverage"],
+        "units": {"ExpectedLoss": "quote currency", "MaxLeverage": "x of equity"},
+    }
+    return frame
+
+
+def test_a_picture_of_a_frontier(paper, tmp_path):
+    beside = adl.compare(
+        paper, adl.Gaussian(np.eye(2) / 50), measures=[adl.ExpectedLoss(), adl.MaxLeverage()]
+    )
+    figure = plots.frontier(curve(), beside, tmp_path / "f.png")
+    (axes,) = figure.axes
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+    assert [axes.get_xlabel(), axes.get_ylabel()] == [
+        "ExpectedLoss (quote currency)",
+        "MaxLeverage (x of equity)",
+    ]
+    line, proved, open_, *rules = axes.lines
+    assert len(line.get_xdata()) == 2 and len(proved.get_xdata()) == len(open_.get_xdata()) == 1
+    assert shown(figure.legends[0].get_texts()) == [
+        "frontier, certified", "not certified", "pro_rata", "gross_water_filling"
+    ]  # fmt: skip
+    point = beside.loc["pro_rata", ["ExpectedLoss", "MaxLeverage"]].tolist()
+    assert [rules[0].get_xdata()[0], rules[0].get_ydata()[0]] == point
+
+
+def test_every_picture_is_drawn_in_axes_that_are_given(paper):
+    import matplotlib.figure
+
+    law = adl.Gaussian(np.eye(2) / 50)
+    rule = adl.pro_rata(paper)
+    problem = adl.Problem(adl.LeverageSquare(), one_asset([-10.0, -10.0], [1.0, 2.0], 6.0))
+    pictures = {
+        "allocation": (1, lambda ax: rule.plot(ax=ax)),
+        "policies": (3, lambda ax: plots.policies({"one": rule}, law, ax=ax)),
+        "losses": (1, lambda ax: plots.losses(rule, adl.Scenarios([[0.5, 0.5]]), ax=ax)),
+        "sweep": (1, lambda ax: plots.sweep({"level": problem.sweep(short={"X": [1.0, 5.0]})}, ax=ax)),
+        "frontier": (1, lambda ax: plots.frontier(curve(), ax=ax)),
+        "comparison": (4, lambda ax: plots.comparison(adl.compare(paper, law), ax=ax)),
+        "replay": (3, lambda ax: plots.replay(adl.replay(waves(*TWO)), ax=ax)),
+    }
+    assert set(pictures) == set(plots.__all__)
+    for name, (count, draw) in pictures.items():
+        figure = matplotlib.figure.Figure(layout="constrained")
+        axes = figure.subplots(1, count, squeeze=False)[0]
+        assert draw(axes[0] if count == 1 else axes) is figure, name
+        assert figure.axes == list(axes) and all(one.has_data() for one in axes), name
+        with pytest.raises(adl.AllocationError, match=f"needs {count} axes"):
+            draw(np.append(axes, axes[0]))
+
+
+def test_numbers_in_pictures_have_three_digits_and_prefixes():
+    texts = {
+        0.0: "0",
+        0.0848: "0.0848",
+        4.0: "4",
+        999.6: "1.00 k",
+        2413.0: "2.41 k",
+        24_130.0: "24.1 k",
+        3e6: "3.00 M",
+    }
+    assert {value: prefixed_text(value) for value in texts} == texts

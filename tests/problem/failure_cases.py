@@ -111,7 +111,34 @@ def twice_closed():
     return pd.concat([table, table[["closed"]]], axis=1)
 
 
+def loaded(folder):
+    adl.water_filling(EVENT).save(folder / "l.json")
+    return adl.Allocation.load(folder / "l.json").sensitivity()
+
+
 CASES = [
+    Case("levels = 1.5: give fractions", lambda _: PROBLEM.solve().loss_quantiles(1.5), adl.AllocationError),
+    Case(
+        r"<class '.*CVaR'> is not an objective; write CVaR\(\)",
+        lambda _: PROBLEM.solve().measure(adl.CVaR),
+        adl.AllocationError,
+    ),
+    Case("keeps neither law nor objective", loaded, adl.AllocationError),
+    Case(
+        "sensitivities are those of an optimum, and this allocation is uncertified",
+        lambda _: adl.pro_rata(EVENT).sensitivity(),
+        adl.AllocationError,
+    ),
+    Case(
+        "there is no parameter 'margin'; there are requirement",
+        lambda _: adl.water_filling(EVENT).sensitivity().closing("margin", "a0"),
+        adl.AllocationError,
+    ),
+    Case(
+        "there is no equity of 'b0'; did you mean 'a0'",
+        lambda _: adl.water_filling(EVENT).sensitivity().closing("equity", "b0"),
+        adl.AllocationError,
+    ),
     Case(
         "the book has no account 'a9'; its first is 'a0'|did you mean",
         lambda _: adl.water_filling(EVENT).explain("a9"),

@@ -46,3 +46,36 @@ def test_accounts_may_bear_any_name():
     assert (table["loss"] == table["loss loss"] + table["loss probability"]).all()
     none = adl.pro_rata(event).losses(adl.Scenarios([0.0]), by_account=True)
     assert none.columns.tolist() == ["probability", "loss"] and none["loss"].tolist() == [0.0]
+
+
+def test_quantiles_and_measures_of_what_is_lost(paper, law):
+    solved = adl.Problem(adl.CVaR(0.99), paper, law).solve()
+    assert solved.measure(adl.CVaR(0.99)) == pytest.approx(solved.certificate.value, rel=TOL.rounding)
+    table, levels = solved.losses(), np.array([0.0, 0.5, 0.9, 0.99, 0.9999])
+    found = solved.loss_quantiles(levels)
+    loss, probability = table["loss"].to_numpy(), table["probability"].to_numpy()
+    for level, quantile, tail in found.itertuples(index=False):
+        assert probability[loss <= quantile].sum() >= level - TOL.rounding
+        assert quantile == loss.min() or probability[loss < quantile].sum() < level
+        # Rockafellar and Uryasev: the quantile minimises t + E(L - t)_+ / (1 - level), whose least is CVaR
+        at = quantile + np.maximum(loss - quantile, 0.0) @ probability / (1 - level)
+        assert tail == pytest.approx(at, rel=TOL.formula) and tail >= quantile
+    assert found["CVaR"][0] == pytest.approx(solved.measure(adl.ExpectedLoss()), rel=TOL.formula)
+    assert solved.loss_quantiles(0.5).shape == (1, 3)
+
+
+def test_a_level_that_is_reached_exactly_needs_no_more():
+    rule = adl.water_filling(adl.examples.shorts([10.0], [1.0], 5.0))
+    tenths = adl.Scenarios(np.arange(1.0, 11.0), np.full(10, 0.1), meant=True)
+    assert (
+        rule.loss_quantiles([0.3, 0.7, 0.9], tenths)["quantile"]
+        == rule.losses(tenths)["loss"][[2, 6, 8]].to_numpy()
+    ).all()
+
+
+def test_any_law_measures(paper):
+    exact = adl.LogNormal([0.6, 0.75], 0.85, 10 / 365)
+    rule = adl.pro_rata(paper)
+    assert rule.measure(adl.ExpectedLoss(), exact) == pytest.approx(
+        adl.certify(adl.ExpectedLoss(), paper, exact, rule).value, rel=TOL.rounding
+    )
