@@ -24,6 +24,7 @@ from adl_opt.problem.problem import Problem
 from adl_opt.text import one_line
 from adl_opt.threads import unheard
 
+_ROUNDING = 1e-12  # of the value before anything is closed
 _CHANCES, _HALVINGS = 8, 5  # random allocations, and steps towards each
 HOLDS, BROKEN, REFUSED, OPEN = "holds", "broken", "refused", "open"
 
@@ -220,6 +221,9 @@ def _excess(given: Allocation, other: Allocation, tolerance: float) -> float:
         return 0.0
     places = (given.amount, other.amount)
     noise = max(rounding_at(given.objective, given.event, given.law, at) for at in places)
+    # Where everything is closed nothing is left but the rounding of what was there.
+    before = evaluate(given.objective, SymbolsAt(given.event, given.law, np.zeros(len(given.amount))))
+    noise = max(noise, _ROUNDING * abs(before))
     return (value - least) / scale if value - least > noise else 0.0
 
 
