@@ -225,7 +225,7 @@ def _certificates(case: Case, run: _Run, proofs: dict[int, Certificate]) -> dict
             continue
         event = case.event(k)
         if case.accounts * max(case.scenarios, 1) <= LARGE:
-            found[k] = adl.certify(case.objective, event, case.law, frame_of(event, answer.amount))
+            found[k] = case.certify(k, frame_of(event, answer.amount))
             continue
         law = None if case.law is None else case.law.for_book(event.book)
         own = assess(case.objective, event, law, answer.amount).certificate
@@ -241,7 +241,7 @@ def _optimum(case: Case, k: int, runs: list[_Run], certificates: dict[str, dict[
         found = certificates[run.contender.name].get(k)
         if run.contender.ours and found is not None and found.certified:
             return found.value
-    return adl.Problem(case.objective, case.event(k), case.law).solve().certificate.value
+    return case.problem(k).solve().certificate.value
 
 
 def _line(run: _Run, optimum: dict[int, float], certificates: dict[int, Certificate]) -> Line:

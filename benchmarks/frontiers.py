@@ -17,7 +17,7 @@ def frontier(case: Case) -> Contender:
     """The frontier from nothing: stated, compiled, solved, every point proved; the worst gap is said."""
 
     def run(k: int) -> Answer:
-        problem = adl.Problem(case.objective, case.event(k), case.law)
+        problem = case.problem(k)
         table = adl.frontier(problem, adl.MaxLeverage(), POINTS)
         proved = int((table["status"] == "certified").sum())
         return Answer(

@@ -31,7 +31,8 @@ def model_spec(name: str) -> Spec:
 
     def case(size: int) -> Case:
         law = model.law.sample(SAMPLE, seed=0) if drawn else model.law
-        return Case(objective=model.objective, events=(model.event(size, 0),), law=law)
+        events, limits = (model.event(size, 0),), model.subject_to
+        return Case(objective=model.objective, events=events, law=law, subject_to=limits)
 
     def contenders(case: Case) -> tuple[Contender, ...]:
         cells = case.accounts * max(case.scenarios, 1)

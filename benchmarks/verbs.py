@@ -5,8 +5,9 @@ user writes it (cold, and again with a cp.Parameter), and the published dual asc
 prepared before `run` is not timed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -42,6 +43,18 @@ class Case:
     law: adl.Law | None
     known: float | None = None
     note: str = ""
+    subject_to: Callable[[adl.Event], Sequence[adl.Constraint]] | None = None
+
+    def limits(self, event: adl.Event) -> Sequence[adl.Constraint]:
+        return () if self.subject_to is None else self.subject_to(event)
+
+    def problem(self, k: int) -> adl.Problem:
+        event = self.event(k)
+        return adl.Problem(self.objective, event, self.law, subject_to=self.limits(event))
+
+    def certify(self, k: int, found: Any) -> Certificate:
+        event = self.event(k)
+        return adl.certify(self.objective, event, self.law, found, subject_to=self.limits(event))
 
     def event(self, k: int) -> adl.Event:
         return self.events[k % len(self.events)]
@@ -101,7 +114,7 @@ def cold(case: Case, method: str, name: str = "", optional: bool = False, skip: 
     """adl.Problem(...).solve(method=...): state, compile, solve, certify, from nothing."""
 
     def run(k: int) -> Answer:
-        return _ours(adl.Problem(case.objective, case.event(k), case.law).solve(method=method))
+        return _ours(case.problem(k).solve(method=method))
 
     return Contender(name=name or method, run=run, optional=optional, skip=skip)
 
@@ -110,7 +123,7 @@ def built(case: Case, name: str = "build", skip: str = "") -> Contender:
     """The compiled cp.Problem of the conic route, from nothing; no answer."""
 
     def run(k: int) -> Answer:
-        program = adl.Problem(case.objective, case.event(k), case.law).cvxpy
+        program = case.problem(k).cvxpy
         program.get_problem_data(None if program.is_qp() else "CLARABEL")
         return Answer(amount=None, says=f"{sum(v.size for v in program.variables()):,} variables")
 
@@ -119,10 +132,10 @@ def built(case: Case, name: str = "build", skip: str = "") -> Contender:
 
 def certified(case: Case, method: str = "separable", name: str = "certify") -> Contender:
     """The proof of an optimum alone, by adl.certify: no dual is handed over."""
-    found = adl.Problem(case.objective, case.event(0), case.law).solve(method=method)  # not timed
+    found = case.problem(0).solve(method=method)  # not timed
 
     def run(k: int) -> Answer:
-        certificate = adl.certify(case.objective, case.event(0), case.law, found)
+        certificate = case.certify(0, found)
         return Answer(amount=found.amount, says=certificate.status, claimed=certificate.value)
 
     return Contender(name=name, run=run)
@@ -130,7 +143,7 @@ def certified(case: Case, method: str = "separable", name: str = "certify") -> C
 
 def again(case: Case, method: str, name: str) -> Contender:
     """problem.solve(short=...) at another requirement: nothing is compiled again; certified every time."""
-    problem = adl.Problem(case.objective, case.event(0), case.law)
+    problem = case.problem(0)
     program = Program(problem.objective, case.event(0), problem.law) if method == "conic" else None
 
     def run(k: int) -> Answer:
@@ -139,7 +152,7 @@ def again(case: Case, method: str, name: str) -> Contender:
     def seconds(k: int) -> float:
         assert program is not None
         event = case.event(k)
-        reference = adl.Problem(case.objective, event, case.law).solve().certificate.reference
+        reference = case.problem(k).solve().certificate.reference
         return program.solve(event, reference, None, ACCURACY, None).seconds
 
     return Contender(name=name, run=run, solver_seconds=seconds if program is not None else None)

@@ -64,7 +64,7 @@ def value_by_hand(start, amount):
 
 MODEL = adl.Model(
     name="leverage_limit",
-    title="a limit on leverage: water-filling between both ends, for every law",
+    title="a limit on leverage: level between both ends, for every law",
     source="Thm 1 with any boxes; THEORY 11.3",
     objective=adl.ExpectedLoss(), law=LAW, subject_to=subject_to, closed_form=closed_form, sizes=(20, 500),
     event=lambda n, seed: adl.examples.random_shorts(n, seed, share=0.3, leverage=5.0),

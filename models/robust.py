@@ -80,7 +80,7 @@ def tails_do_not(model):
 
 MODEL = adl.Model(
     name="robust", source="THEORY 11.4, Thm 1",
-    title="several laws: the worst of them, and the mixture that proves it",
+    title="several laws: the worst of them, and its mixture",
     objective=adl.Robust(adl.ExpectedLoss(), LAWS), law=None,
     event=adl.examples.like_the_four, sizes=(20, 100),
     claims=(

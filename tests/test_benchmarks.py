@@ -30,9 +30,7 @@ def test_every_spec_builds_and_answers_at_its_smallest_size(spec):
             answer = contender.run(0)
         assert answer.says
         if contender.ours:
-            found = adl.certify(
-                case.objective, case.event(0), case.law, verbs.frame_of(case.event(0), answer.amount)
-            )
+            found = case.certify(0, verbs.frame_of(case.event(0), answer.amount))
             assert found.certified, contender.name
 
 

@@ -22,7 +22,10 @@ class Separable(Method):
 
     def refuses(self, request: Request) -> str | None:
         if constrained(request.objective) is not None:
-            return "method='separable' takes no constraints (subject_to): use method='conic'"
+            return (
+                "method='separable' does not solve this problem: it takes no constraints (subject_to); use "
+                "method='conic'"
+            )
         reason = separable.applies(request.objective, request.event, request.law)
         return reason and f"method='separable' does not solve this problem: {reason}; use method='conic'"
 

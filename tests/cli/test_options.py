@@ -35,14 +35,14 @@ demo --plot d.png --force -> d.png
 solve BOOK --long ETH=1 --protect a --cap 50% --model cvar --set level=95% --method conic \
     --prefer water-filling LAW --quadrature 3 --explain b -o s.csv --plot s.png --force -> s.csv s.png
 solve BOOK --method auto --meant LAW --law student --dof 4 --sample 16 --seed 2 -o s.json -> s.json
-solve BOOK --scenarios moves.csv -o s.parquet -> s.parquet
+solve BOOK --scenarios moves.csv --subject-to leverage=99 -o s.parquet -> s.parquet
 range BOOK --long ETH=1 --protect a --cap 0.9 --model cvar --set level=0.9 LAW --law gaussian \
     --quadrature 3 -o r.csv --force -> r.csv
-range BOOK --meant --scenarios moves.csv
+range BOOK --meant --scenarios moves.csv --subject-to turnover=90%
 range BOOK LAW --law student --dof 4 --sample 8 --seed 3
 compare BOOK --long ETH=1 --protect a --cap 90% --policy pro_rata --model cvar LAW --quadrature 3 \
     -o c.csv --plot c.png --force -> c.csv c.png
-compare BOOK --meant --scenarios moves.csv
+compare BOOK --meant --scenarios moves.csv --subject-to share:a,b=100%
 compare BOOK LAW --law student --dof 4 --sample 8 --seed 3
 compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv

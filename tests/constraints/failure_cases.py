@@ -150,7 +150,7 @@ CASES = [
         adl.SolveError,
     ),
     Case(
-        r"method='separable' takes no constraints",
+        r"it takes no constraints",
         under(adl.Turnover(1), objective=adl.ExpectedLoss(), method="separable"),
         adl.SolveError,
     ),
