@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from adl_opt.arrays import TINY, Array
 from adl_opt.data.event import Event
@@ -83,6 +82,7 @@ def _missed(event: Event, effect: Array, aim: Array) -> Array:
     contracts: a linear program, `aim` (n,) being the change of each account's factor exposure, up to
     rounding.
     """
+    import scipy.sparse as sp
     from scipy.optimize import linprog
 
     k, legs = event.free_assets, np.flatnonzero(event.free)

@@ -7,7 +7,6 @@ by the most and the least of a linear function over that face: all three kinds a
 """
 
 import numpy as np
-import scipy.sparse as sp
 
 from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
@@ -60,6 +59,8 @@ class Face:
         """First-order conditions of every free leg: slope + price is 0 inside, >= 0 where nothing is closed,
         <= 0 where all is; in numbers per unit of notional. Variables: u of edges, then each asset's price.
         """
+        import scipy.sparse as sp
+
         event, book = self._event, self._event.book
         legs = np.flatnonzero(event.free)
         share = self._m.amount[legs] / event.size[legs]

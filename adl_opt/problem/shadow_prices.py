@@ -9,7 +9,6 @@ they are the ends of the dual optimal face, by complementarity.
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
@@ -99,6 +98,7 @@ def _from_accounts(event: Event, m: SymbolsAt, support: Minorant, k: int, kinks:
 
 def _from_program(event: Event, program: "Program", reference: float) -> tuple[Array, Array]:
     """The ends of each clearing row's multiplier over all optimal duals of a linear program."""
+    import scipy.sparse as sp
     from scipy.optimize import linprog
 
     data, x, back = program.linear_data(event, reference)

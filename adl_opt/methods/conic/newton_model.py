@@ -5,7 +5,6 @@ strictly convex (THEORY 4).
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from adl_opt.arrays import Array
 from adl_opt.constraints.constrained import over
@@ -80,7 +79,9 @@ class Newton(Objective):
             half = np.sqrt(np.maximum(w, 0.0))[:, :, None] * np.swapaxes(v, 1, 2)
             halves.append((half, *np.broadcast_arrays(batch.leg[:, :, None], batch.leg[:, None, :])))
         data, rows, columns = (np.concatenate([part[k].ravel() for part in halves]) for k in range(3))
-        self._half = sp.csr_array((data, (rows, columns)), shape=(legs, legs))
+        from scipy.sparse import csr_array
+
+        self._half = csr_array((data, (rows, columns)), shape=(legs, legs))
 
     def express(self, m: ProgramSymbols) -> Any:
         import cvxpy as cp
