@@ -35,6 +35,20 @@ def limit_of(name: str, given: Any, what: str) -> float | dict[str, float]:
     return {str(account): float(value) for account, value in given.items()}
 
 
+def share_of(name: str, given: Any, what: str) -> float | dict[str, float]:
+    """`limit_of` for shares. Raises ConstraintError for one above 1, which would limit nothing."""
+    found = limit_of(name, given, what)
+    listed = found if isinstance(found, dict) else {"": found}
+    odd = [(key, x) for key, x in listed.items() if x > 1]
+    if odd:
+        of = f" of {odd[0][0]!r}" if odd[0][0] else ""
+        raise ConstraintError(
+            f"{len(odd)} of {len(listed)} shares of {name} are above 1, first{of} {odd[0][1]:.6g}, which is "
+            f"{100 * odd[0][1]:,.6g} % and limits nothing; {what}: 0.5 is 50 %"
+        )
+    return found
+
+
 def by_account(name: str, given: float | dict[str, float], book: Book) -> Array:
     """The limit of each account, (n,), infinite where none is given. Raises ConstraintError for accounts that
     the book does not have.

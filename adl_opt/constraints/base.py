@@ -97,7 +97,7 @@ class Constraint(metaclass=Presented):
         """
         return []
 
-    def relaxed(self, share: float) -> Constraint | None:
+    def relaxed(self, share: float, event: Event) -> Constraint | None:
         """The constraint with its limits raised by `share` of them; None where it has no limit to raise."""
         return None
 
@@ -109,6 +109,8 @@ class Constraint(metaclass=Presented):
         the constraints that `express` says.
         """
         flat = np.concatenate([np.zeros(0), *(np.ravel(one) for one in multipliers)])
+        if len(flat) == len(m.equity) > 1:  # a row an account
+            return list(zip(map(str, m.event.book.accounts), flat.tolist()))
         return [(f"row {number + 1}" if len(flat) > 1 else "", float(x)) for number, x in enumerate(flat)]
 
     def saved_by_requirement(self, m: SymbolsAt, multipliers: Sequence[Array]) -> Array:

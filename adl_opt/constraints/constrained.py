@@ -153,6 +153,6 @@ def names_of(subject_to: Sequence[Constraint]) -> list[str]:
     return names
 
 
-def constrained(objective: Objective) -> Constrained | None:
+def constrained(objective: Objective | None) -> Constrained | None:
     """The objective as one under constraints; None if it has none."""
     return objective if isinstance(objective, Constrained) else None

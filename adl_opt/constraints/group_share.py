@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array, Index
-from adl_opt.constraints.accounts import groups_of, limit_of, listed, numbers_of, raised
+from adl_opt.constraints.accounts import groups_of, limit_of, listed, numbers_of, raised, share_of
 from adl_opt.constraints.base import Constraint
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.constraints.measured import MeasuredConstraint
@@ -51,7 +51,8 @@ class GroupShare(Constraint):
         if of not in _OF:
             raise ConstraintError(f"GroupShare(of={of!r}): it is a share of {' or '.join(map(repr, _OF))}")
         self.groups = groups_of("GroupShare", groups)
-        self.share, self.of = limit_of("GroupShare", share, "the share, a fraction"), of
+        read = limit_of if of == "loss" else share_of  # closing a hedge may raise a loss
+        self.share, self.of = read("GroupShare", share, "the share, a fraction"), of
         if isinstance(self.share, dict) and set(self.share) != set(self.groups):
             odd = sorted(set(self.share) ^ set(self.groups))
             raise ConstraintError(
@@ -75,8 +76,9 @@ class GroupShare(Constraint):
     def shares(self) -> dict[str, float]:
         return self.share if isinstance(self.share, dict) else dict.fromkeys(self.groups, self.share)
 
-    def relaxed(self, share: float) -> Constraint:
-        more = {group: raised(x, share) for group, x in self.shares().items()}
+    def relaxed(self, share: float, event: Event) -> Constraint:
+        most = np.inf if self.of == "loss" else 1.0  # of what is closed 1 is all
+        more = {group: min(raised(x, share), most) for group, x in self.shares().items()}
         return GroupShare(self.groups, more, self.of)
 
     def __str__(self) -> str:

@@ -29,10 +29,10 @@ class KeepHedged(LinearConstraint):
     """
 
     def __init__(self, room: float = 0.0) -> None:
-        if not (is_number(room) and room >= 0):
+        if not (is_number(room) and 0 <= room < 1):
             raise ConstraintError(
                 f"KeepHedged({room!r}): room is the share of its gross notional by which an account's net "
-                "may grow, a number, at least 0"
+                "may grow, at least 0 and below 1, where it limits nothing; 0.1 is 10 %"
             )
         self.room = float(room)
 
@@ -59,8 +59,8 @@ class KeepHedged(LinearConstraint):
     def ends(self, event: Event) -> tuple[Array, Array]:
         return np.zeros(len(event.size)), event.size
 
-    def relaxed(self, share: float) -> KeepHedged:
-        return KeepHedged(rounded_up(self.room + share))
+    def relaxed(self, share: float, event: Event) -> KeepHedged:
+        return KeepHedged(min(rounded_up(self.room + share), 0.999999))
 
     def __str__(self) -> str:
         return f"KeepHedged({self.room:g})" if self.room else "KeepHedged"

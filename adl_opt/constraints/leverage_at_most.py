@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.constraints.accounts import by_account, limit_of, listed
+from adl_opt.constraints.accounts import by_account, limit_of, listed, raised
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
-from adl_opt.text import rounded_up
 
 
 class LeverageAtMost(LinearConstraint):
@@ -47,7 +46,7 @@ class LeverageAtMost(LinearConstraint):
         slope = -np.abs(book.notional[legs]) / book.equity[account]
         matrix = sparse(slope, row[account], legs, (int(over.sum()), len(book.position)))
         limit = (most - before)[over]
-        size = np.where(most > 0, most, before)[over]
+        size = np.where(most > 0, most, 1.0)[over]
         return Rows(matrix, limit, size, [str(name) for name in book.accounts[over]])
 
     def ends(self, event: Event) -> tuple[Array, Array]:
@@ -56,10 +55,10 @@ class LeverageAtMost(LinearConstraint):
         kept = most * book.equity[book.account] / book.price[book.asset]  # contracts
         return np.maximum(event.held - kept, 0.0), event.size
 
-    def relaxed(self, share: float) -> LeverageAtMost:
+    def relaxed(self, share: float, event: Event) -> LeverageAtMost:
         if isinstance(self.most, dict):
-            return LeverageAtMost({name: rounded_up(x * (1 + share)) for name, x in self.most.items()})
-        return LeverageAtMost(rounded_up(self.most * (1 + share)))
+            return LeverageAtMost({name: raised(x, share) for name, x in self.most.items()})
+        return LeverageAtMost(raised(self.most, share))
 
     def __str__(self) -> str:
         return f"LeverageAtMost({listed(self.most)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adl_opt.constraints.measured import MeasuredConstraint
+from adl_opt.constraints.measured import MeasuredConstraint, unit_of_program
 from adl_opt.data.event import Event
 from adl_opt.errors import ConstraintError
 from adl_opt.laws.base import Law
@@ -41,8 +41,10 @@ class LossAtMost(MeasuredConstraint):
     def measured(self, event: Event, law: Law | None) -> list[tuple[Objective, float, str]]:
         return [(self.risk, self.amount, "")]
 
-    def relaxed(self, share: float) -> LossAtMost | None:
-        return LossAtMost(self.risk, rounded_up(self.amount * (1 + share))) if self.amount > 0 else None
+    def relaxed(self, share: float, event: Event) -> LossAtMost:
+        scale = abs(self.amount) or unit_of_program(self.risk, event)
+        more = self.amount + share * scale
+        return LossAtMost(self.risk, rounded_up(more) if more > 0 else more)
 
     def __str__(self) -> str:
         return f"LossAtMost({self.risk}, {self.amount:,g})"

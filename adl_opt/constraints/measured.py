@@ -19,13 +19,13 @@ class MeasuredConstraint(Constraint):
 
     def express(self, m: ProgramSymbols) -> Any:
         return [
-            asked(objective, "express", m.part(m.number + k)) <= most / _unit(objective, m.event)
+            asked(objective, "express", m.part(m.number + k)) <= most / unit_of_program(objective, m.event)
             for k, (objective, most, _) in enumerate(self.measured(m.event, m.law))
         ]
 
     def violation(self, m: SymbolsAt) -> float:
         excess = [
-            (evaluate(objective, m) - most) / (most or _unit(objective, m.event))
+            (evaluate(objective, m) - most) / (most or unit_of_program(objective, m.event))
             for objective, most, _ in self.measured(m.event, m.law)
         ]
         return max([0.0, *excess])
@@ -38,11 +38,11 @@ class MeasuredConstraint(Constraint):
         """What one more unit of each limit would save, given the multipliers of the constraints said."""
         listed = self.measured(m.event, m.law)
         return [
-            max(float(np.ravel(one)[0]), 0.0) / _unit(objective, m.event)
+            max(float(np.ravel(one)[0]), 0.0) / unit_of_program(objective, m.event)
             for one, (objective, _, _) in zip(multipliers, listed)
         ]
 
 
-def _unit(objective: Objective, event: Event) -> float:
+def unit_of_program(objective: Objective, event: Event) -> float:
     """What counts as 1 of the objective in a program: the mean account's money, or 1 of a pure number."""
     return float(event.natural_scale.mean()) if objective.money else 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array
-from adl_opt.constraints.accounts import by_account, limit_of, listed, raised
+from adl_opt.constraints.accounts import by_account, listed, raised, share_of
 from adl_opt.constraints.linear import LinearConstraint, Rows, sparse
 from adl_opt.data.event import Event
 from adl_opt.laws.base import Law
@@ -30,7 +30,7 @@ class Turnover(LinearConstraint):
     """
 
     def __init__(self, most: Any) -> None:
-        self.most = limit_of("Turnover", most, "the share of its gross notional that may be closed")
+        self.most = share_of("Turnover", most, "the share of its gross notional that may be closed")
 
     def check(self, event: Event, law: Law | None) -> None:
         by_account(type(self).__name__, self.most, event.book)
@@ -51,10 +51,10 @@ class Turnover(LinearConstraint):
         most = by_account(type(self).__name__, self.most, event.book)[event.book.account]
         return np.zeros(len(event.size)), np.minimum(event.size, np.minimum(most, 1.0) * event.held)
 
-    def relaxed(self, share: float) -> Turnover:
+    def relaxed(self, share: float, event: Event) -> Turnover:
         if isinstance(self.most, dict):
-            return Turnover({name: raised(x, share) for name, x in self.most.items()})
-        return Turnover(raised(self.most, share))
+            return Turnover({name: min(raised(x, share), 1.0) for name, x in self.most.items()})
+        return Turnover(min(raised(self.most, share), 1.0))
 
     def __str__(self) -> str:
         return f"Turnover({listed(self.most)})"

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adl_opt.arrays import Array
+from adl_opt.constraints.base import own
+from adl_opt.constraints.constrained import Constrained, constrained, names_of
 from adl_opt.data.event import Event
 from adl_opt.errors import AdlError, AllocationError
 from adl_opt.evaluation.counting import finished, reduced
@@ -55,9 +57,14 @@ def explained(
         else "reduced"
     )
     lines = [f"account {book.accounts[i]}: {what} (equity {figure(book.equity[i])} {book.currency})"]
-    support = _support(aim, after, weights)
+    support, limits = _support(aim, after, weights), constrained(aim)
+    alone = support if limits is None else _support(limits.inner, after, weights)
+    what_price = "the shadow price" if limits is None else "the price of a contract, limits counted,"
     for j in legs:
-        lines.append("  " + _leg(event, amount, price, support, unit, int(j)))
+        line = _leg(event, amount, price, support, unit, int(j), what_price)
+        if limits is not None and event.closable[j]:
+            line += _by_limits(limits, support, alone, float(event.held[j]), int(j))
+        lines.append("  " + line)
     lines.append(f"  gross leverage {figure(before.leverage[i])} -> {figure(after.leverage[i])} x of equity")
     for where, one in _laws(law, aim, event):
         for name, pair in _by_law(one, before.under(one), after.under(one), i).items():
@@ -79,7 +86,32 @@ def volatility_leverage(m: SymbolsAt) -> Array | None:
     return np.sqrt(np.maximum(variance, 0.0)) / m.equity
 
 
-def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, unit: str, j: int) -> str:
+def _by_limits(
+    limits: Constrained, support: Minorant | None, alone: Minorant | None, held: float, j: int
+) -> str:
+    """What of a saving is the objective's, and what the limits add."""
+    unknown = [
+        name
+        for name, one, rows in zip(names_of(limits.subject_to), limits.subject_to, limits.multipliers)
+        if own(one) and any(np.nansum(row) > 0 for row in rows)
+    ]
+    if unknown:
+        return f" (what {' and '.join(unknown)} adds is not told)"
+    if support is None or alone is None:
+        return ""
+    objective, all_of_it = -float(alone.high[j]) / held, -float(support.high[j]) / held
+    if abs(all_of_it - objective) <= _SAME * max(abs(all_of_it), abs(objective)):
+        return ""
+    verb = "saves" if objective >= 0 else "costs"
+    return (
+        f" (one more contract {verb} {figure(abs(objective))} of the objective, and its limits count "
+        f"{figure(all_of_it - objective)})"
+    )
+
+
+def _leg(
+    event: Event, amounts: Array, prices: Array, support: Minorant | None, unit: str, j: int, called: str
+) -> str:
     book = event.book
     k = int(book.asset[j])
     name, size, held, amount = book.assets[k], float(event.size[j]), float(event.held[j]), float(amounts[j])
@@ -103,7 +135,7 @@ def _leg(event: Event, amounts: Array, prices: Array, support: Minorant | None, 
         return f"{did}; {share} is required, nothing is decided"
     if price != price:
         return f"{did}; there is no shadow price (a policy, or no law)"
-    at = f"the shadow price {figure(price)} ({unit} per contract)"
+    at = f"{called} {figure(price)} ({unit} per contract)"
     if support is None:
         return (
             f"{did}; {at}; what one of its contracts saves is not known (for this objective, or after load)"

@@ -29,11 +29,12 @@ from adl_opt.methods.registry import AUTO, NAMES, answer, named
 from adl_opt.objectives.base import Objective, normalised
 from adl_opt.objectives.hooks import check_hooks
 from adl_opt.objectives.parts import laws_of, needs_no_law
+from adl_opt.objectives.words import unit_of
 from adl_opt.problem.allocation import Allocation
 from adl_opt.problem.optimal_set import Optima
 from adl_opt.problem.panels import problem_panel
 from adl_opt.problem.shadow_prices import price_ranges
-from adl_opt.problem.sweep import Line, answered, requirements, swept
+from adl_opt.problem.sweep import Line, answered, impossible, requirements, swept
 from adl_opt.progress import waiting
 from adl_opt.text import clipped, several, two_lines
 from adl_opt.threads import uncertified, unheard
@@ -324,7 +325,12 @@ def _answer(
     """The line of a sweep for one requirement, (short, long)."""
     short, long = point
     with unheard():  # the sweep tells of open gaps
-        return answered(problem.solve(short=short or None, long=long or None, method=method, tol=tol), factor)
+        try:
+            solved = problem.solve(short=short or None, long=long or None, method=method, tol=tol)
+        except InfeasibleError as error:
+            event = problem.event.with_requirement(short or None, long or None)
+            return impossible(error, event, unit_of(problem.objective, event.book.currency))
+        return answered(solved, factor)
 
 
 def _open_gap(allocation: Allocation) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from adl_opt.arrays import Array
 from adl_opt.data.book import Book
-from adl_opt.data.event import requirement_pairs
-from adl_opt.errors import SolveError
+from adl_opt.data.event import Event, requirement_pairs
+from adl_opt.errors import InfeasibleError, SolveError
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.executors import mapped
 from adl_opt.laws.one_factor import OneFactor
@@ -49,6 +49,9 @@ def line(solved: Allocation, factor: OneFactor | None) -> dict[str, Any]:
     found |= {f"long {asset}": need for asset, need in event.long.items()}
     found |= {"status": c.status, "method": solved.method, "objective": c.value, "gap": c.gap}
     found |= {f"shadow price {asset}": price for asset, price in solved.shadow_prices.items()}
+    if solved.priced is not None and len(solved.constraint_prices) <= _MOST_COLUMNS:
+        prices = solved.constraint_prices.reset_index().to_numpy()
+        found |= {f"price of {name} {of}".rstrip(): price for name, of, price in prices}
     found["max leverage"] = float(m.leverage.max())
     accounts = event.book.accounts
     found |= {name: float(column[0]) for name, column in leverages(event.book, m.leverage[None]).items()}
@@ -79,6 +82,14 @@ def swept(
 
     found = mapped(answer, points, executor, what, progress, name)
     lines = [columns for columns, _ in found]
+    refused = [k for k, columns in enumerate(lines) if columns["status"] == "infeasible"]
+    if refused:
+        uncertified(
+            f"no allocation holds the constraints in {len(refused)} of {len(lines)} lines, first number "
+            f"{refused[0] + 1}: {lines[refused[0]]['method']}"
+        )
+        for k in refused:
+            lines[k]["method"] = ""
     open_gaps = [k for k, columns in enumerate(lines) if columns["status"] == "uncertified"]
     if open_gaps:
         first = open_gaps[0]
@@ -95,11 +106,19 @@ def answered(solved: Allocation, factor: OneFactor | None = None) -> Line:
     return line(solved, factor), unit_of(solved.objective, solved.event.book.currency)
 
 
+def impossible(error: InfeasibleError, event: Event, unit: str) -> Line:
+    """The line where no allocation holds the constraints: no numbers, and for now the reason as method."""
+    found: dict[str, Any] = {f"short {asset}": need for asset, need in event.short.items()}
+    found |= {f"long {asset}": need for asset, need in event.long.items()}
+    return found | {"status": "infeasible", "method": str(error), "objective": np.nan, "gap": np.nan}, unit
+
+
 def units(lines: list[dict[str, Any]], unit: str) -> dict[str, str]:
     """The unit of each column of `lines`; unit: of the objective."""
     by_start = {
         "short ": "contracts", "long ": "contracts", "objective": unit, "gap": "fraction of the value",
-        "shadow price ": f"{unit} per contract", "max leverage": "x of equity, gross",
+        "shadow price ": f"{unit} per contract", "price of ": f"{unit} per unit of the limit",
+        "max leverage": "x of equity, gross",
         "leverage ": "x of equity, gross", "factor leverage ": "x of equity",
     }  # fmt: skip
     starts = tuple(by_start)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adl_opt.certificates.certificate import TOLERANCE, check_tolerance
-from adl_opt.errors import AdlError
+from adl_opt.errors import AdlError, InfeasibleError
 from adl_opt.executors import check_executor
 from adl_opt.methods.registry import AUTO
+from adl_opt.objectives.words import unit_of
 from adl_opt.problem.problem import Problem
-from adl_opt.problem.sweep import Line, answered, swept
+from adl_opt.problem.sweep import Line, answered, impossible, swept
 from adl_opt.text import one_line, several
 from adl_opt.threads import unheard
 
@@ -128,7 +129,11 @@ def _answer(build: Callable[..., Problem], method: str, tol: float, point: dict[
             problem = build(**point)
             if not isinstance(problem, Problem):
                 raise AdlError(f"build returns {type(problem).__name__}, not a Problem")
-            columns, unit = answered(problem.solve(method=method, tol=tol))
+            try:
+                columns, unit = answered(problem.solve(method=method, tol=tol))
+            except InfeasibleError as error:
+                money = problem.event.book.currency
+                columns, unit = impossible(error, problem.event, unit_of(problem.objective, money))
         except AdlError as error:
             raise type(error)(f"at {_words(point)}: {error}") from None
     return {name: _shown(value) for name, value in point.items()} | columns, unit

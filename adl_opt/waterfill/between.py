@@ -60,15 +60,14 @@ def _filled(
     book = event.book
     contracts = book.equity[book.account[legs]] / book.price[book.asset[legs]]
     number = {leg: place for place, leg in enumerate(legs.tolist())}
-    inner = sorted(
-        (
-            (np.array([leg in members for leg in legs.tolist()]), cap)
-            for members, cap in groups
-            if any(leg in number for leg in members)
-        ),
-        key=lambda group: int(group[0].sum()),
-    )
-    return _level(event.held[legs], contracts, low, high, total, inner)
+    inner: dict[frozenset[int], float] = {}  # places of the members -> the least cap said of them
+    for members, cap in groups:
+        places = frozenset(number[leg] for leg in members if leg in number)
+        if places:
+            inner[places] = min(cap, inner.get(places, cap))
+    masks = [(np.isin(np.arange(len(legs)), list(places)), cap) for places, cap in inner.items()]
+    masks.sort(key=lambda group: int(group[0].sum()))
+    return _level(event.held[legs], contracts, low, high, total, masks)
 
 
 def _level(
@@ -92,6 +91,8 @@ def _level(
                 float(held[outside].sum()) - left,
             )[1]  # fmt: skip
             closed[outside] = held[outside] - stays
+        for mask, cap in outermost:  # the sum of its members is what counts outside
+            closed[mask] = cap / mask.sum()
         over = _over(groups, closed, full, slack)
         if not over.any():
             break

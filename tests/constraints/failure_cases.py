@@ -11,6 +11,9 @@ from adl_opt.evaluation.minorants import Dual
 from tests.failures import EVENT, LAW, PAPER, PAPER_LAW, Case
 
 
+THREE = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
+
+
 def under(*limits, objective=None, event=EVENT, law=LAW, **how):
     aim = adl.LeverageSquare() if objective is None else objective
     return lambda _: adl.Problem(aim, event, law, subject_to=list(limits)).solve(**how)
@@ -101,6 +104,29 @@ CASES = [
     ),
     Case(r"minorant of Said states .*, above 0", stated_minorant),
     Case(r"LeverageAtMost\(-1\): the leverage, x of equity is a number", lambda _: adl.LeverageAtMost(-1)),
+    Case(r"1 of 1 shares of Turnover are above 1, first 60, which is 6,000 %", lambda _: adl.Turnover(60)),
+    Case(
+        r"Said: by its violation an allocation holds whose value",
+        under(
+            Said(
+                lambda m: [m.fraction <= 0.9, m.fraction[0] <= 0.6],
+                lambda m: max(0.0, m.fraction.max() - 0.9),
+            ),
+            event=THREE,
+            law=None,
+        ),
+    ),
+    Case(
+        r"no allocation of this event holds Said, as the conic program says; some of its rows",
+        under(
+            Said(
+                lambda m: cp.constraints.ExpCone(cp.Constant(1.0), cp.Constant(1.0), m.fraction[0]),
+                lambda m: np.e - m.fraction[0],
+            ),
+            method="conic",
+        ),
+        adl.InfeasibleError,
+    ),
     Case(r"LeverageAtMost\(\{\}\) limits no account", lambda _: adl.LeverageAtMost({})),
     Case(
         r"1 of 2 limits of Turnover are no numbers, at least 0, first 'b': 'x'",

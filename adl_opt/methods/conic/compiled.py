@@ -77,7 +77,7 @@ class Compiled:
         key = key_of(event)
         if key not in self.relaxations:
             self.relaxations[key] = least_relaxation(self.of_limits(event, limits), limits, event, self.law)
-        refuse_impossible(self.relaxations[key], limits)
+        refuse_impossible(self.relaxations[key], limits, event)
         return self.relaxations[key]
 
     def scales(self, event: Event) -> Scales:

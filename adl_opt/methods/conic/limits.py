@@ -7,6 +7,8 @@ import cvxpy as cp
 import numpy as np
 
 from adl_opt.arrays import Array
+from adl_opt.certificates.assess import rounding_at
+from adl_opt.certificates.certificate import above
 from adl_opt.constraints.base import HOLDS, Constraint, own, violation_of
 from adl_opt.constraints.constrained import Constrained
 from adl_opt.data.event import Event
@@ -15,8 +17,10 @@ from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.evaluation.vertices import random_queue
 from adl_opt.laws.base import Law
 from adl_opt.methods.conic.symbols import ConicSymbols
+from adl_opt.objectives.base import evaluate
 from adl_opt.text import one_line
 
+_HALVINGS = 12  # of a way, to where a constraint stops to hold
 _TRIED = 6  # random allocations at which the two definitions are compared
 _CLEAR = 1e-6  # a violation by CVXPY that is no rounding, of rows in numbers of order 1
 
@@ -82,6 +86,41 @@ def check_answer(limits: Constrained, event: Event, law: Law | None, amount: Arr
                 f"{constraint}: its express holds at the solver's point, but violation says {violation:.3g}; "
                 "the two disagree (§17)"
             )
+
+
+def check_bound(limits: Constrained, event: Event, law: Law | None, found: Any, free: Array) -> None:
+    """No allocation that holds the constraints, by `violation`, has a value below the bound: tried on the way
+    from the answer to the optimum without them, free (legs,), and to others. Raises ConstraintError.
+    """
+    c, rng = found.certificate, np.random.default_rng(7)
+    if c.bound is None or not np.isfinite(c.bound):
+        return
+    for there in [
+        free,
+        event.pro_rata_amount,
+        *(event.amount_from(random_queue(event, rng)) for _ in range(4)),
+    ]:
+        amount = _last_that_holds(limits, event, law, found.amount, there)
+        value = evaluate(limits, SymbolsAt(event, law, amount))
+        if above(c.bound, value, c.reference) and c.bound - value > rounding_at(limits, event, law, amount):
+            names = " and ".join(str(one) for one in limits.subject_to if own(one))
+            raise ConstraintError(
+                f"{names}: by its violation an allocation holds whose value {value:.9g} is below the bound "
+                f"{c.bound:.9g} of what express allows; express is stricter than violation (§17)"
+            )
+
+
+def _last_that_holds(limits: Constrained, event: Event, law: Law | None, here: Array, there: Array) -> Array:
+    """On the way from `here`, which holds the constraints, to `there`."""
+    low, high = 0.0, 1.0
+    for step in [1.0, *[None] * _HALVINGS]:
+        at = step or (low + high) / 2
+        m = SymbolsAt(event, law, here + at * (there - here))
+        if max(limits.violations(m).values(), default=0.0) > 0:
+            high = at
+        else:
+            low = at
+    return here + low * (there - here)
 
 
 def _compare(constraint: Constraint, said: float, violation: float, where: str) -> None:

@@ -29,9 +29,12 @@ class _Said(NamedTuple):
     excess: Array
 
 
-def best_multipliers(limits: Constrained, m: SymbolsAt, dual: Dual | None = None) -> Multipliers | None:
+def best_multipliers(
+    limits: Constrained, m: SymbolsAt, dual: Dual | None = None, known: Multipliers = ()
+) -> Multipliers | None:
     """Multipliers of the rows of each constraint, at an allocation that holds them; None where the objective
-    has no support there or the program has no answer.
+    has no support there or the program has no answer. known: those of a solver, kept for constraints whose
+    slopes are not known here.
     """
     from scipy.optimize import linprog
 
@@ -63,9 +66,10 @@ def best_multipliers(limits: Constrained, m: SymbolsAt, dual: Dual | None = None
         return None
     weight = np.maximum(-found.ineqlin.marginals, 0.0) * scale
     ends = np.cumsum([0, *(len(one.excess) for one in said)])
+    told = known or ((),) * len(limits.subject_to)
     return tuple(
-        _as_said(constraint, weight[a:b], m)
-        for constraint, a, b in zip(limits.subject_to, ends[:-1], ends[1:])
+        _as_said(constraint, weight[a:b], m) if b > a or isinstance(constraint, LinearConstraint) else kept
+        for constraint, a, b, kept in zip(limits.subject_to, ends[:-1], ends[1:], told)
     )
 
 

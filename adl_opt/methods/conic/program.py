@@ -272,15 +272,17 @@ class Program:
         return shortfalls(self.symbols, duals or {}, self.symbols.unit)
 
     def _limits(self, duals: Any, back: float) -> tuple[tuple[Array, ...], ...]:
-        """The multipliers of the constraints' rows, >= 0, per unit of what they say; 0 where none is told."""
+        """The multipliers of the constraints' rows, >= 0, per unit of what they say; nan of equations and
+        cones.
+        """
         return tuple(tuple(_flat(duals.get(row.id), row) * back for row in rows) for rows in self.limits)
 
 
 def _flat(dual: Any, row: Any) -> Array:
     """A constraint's multipliers, (size,); those of equations and cones are no weights of a minorant."""
-    if dual is None or not isinstance(row, cp.constraints.Inequality):
-        return np.zeros(row.size)
-    return np.maximum(np.ravel(dual, order="F"), 0.0)
+    if not isinstance(row, cp.constraints.Inequality):
+        return np.full(row.size, np.nan)
+    return np.zeros(row.size) if dual is None else np.maximum(np.ravel(dual, order="F"), 0.0)
 
 
 def clearing_rows(event: Event) -> tuple[Any, Index]:

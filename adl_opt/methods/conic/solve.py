@@ -29,6 +29,7 @@ from adl_opt.objectives.parts import told_weights
 from adl_opt.objectives.worst_case import WorstCase
 
 _SMALL_LOSS = 1e-4  # of the mean account: divided by less, a program is hard
+_MOST_TRIED = 2_000  # legs up to which a user's constraint is tried at the optimum without it
 _NEARLY = 1e-4  # a violation, by a user's own word, that no solver's rounding explains
 
 
@@ -52,10 +53,11 @@ class ConicMethod(Method):
 
 
 def _under_constraints(request: Request, limits: Constrained) -> Found:
-    from adl_opt.methods.conic.limits import check_agreement, check_answer
+    from adl_opt.methods.conic.limits import check_agreement, check_answer, check_bound
 
     event, law, compiled = request.event, request.law, request.compiled
-    if any(own(constraint) for constraint in limits.subject_to):
+    users = any(own(constraint) for constraint in limits.subject_to)
+    if users:
         check_agreement(compiled.of_limits(event, limits).limits_at, limits, event, law)
     try:
         found = _solve(request)
@@ -63,7 +65,12 @@ def _under_constraints(request: Request, limits: Constrained) -> Found:
         compiled.possible(event, limits)  # says so if that is why
         raise
     check_answer(limits, event, law, found.amount, _NEARLY)
-    return _sharpened(request, limits, found)
+    found = _sharpened(request, limits, found)
+    if users and event.free.sum() <= _MOST_TRIED:
+        with contextlib.suppress(SolveError):
+            free = _solve(replace(request, compiled=compiled.beside(limits.inner)))
+            check_bound(limits, event, law, found, free.amount)
+    return found
 
 
 def _solve(request: Request) -> Found:
@@ -77,7 +84,8 @@ def _sharpened(request: Request, limits: Constrained, found: Found) -> Found:
     from adl_opt.methods.conic.multipliers import best_multipliers
 
     known = told_weights(limits, found.proof.law_weights)
-    multipliers = best_multipliers(limits, SymbolsAt(request.event, request.law, found.amount), known)
+    m = SymbolsAt(request.event, request.law, found.amount)
+    multipliers = best_multipliers(limits, m, known, found.proof.limits)
     if multipliers is None:
         return found
     evidence = Evidence(replace(known, limits=multipliers))
