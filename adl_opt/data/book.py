@@ -264,6 +264,15 @@ class Book(ReadOnly):
         keep = self.equity > 0
         if not keep.any():
             raise BookError(f"none of the {len(self.equity)} accounts has positive equity")
+        return self.kept(keep)
+
+    def kept(self, keep: Mask) -> Book:
+        """The book of the accounts (n,) that are True, at least one; the same assets.
+
+        >>> book = adl.examples.paper().book
+        >>> book.kept(book.equity > 100_000).accounts.tolist()
+        ['A', 'B', 'C']
+        """
         legs, renumbered = keep[self.account], np.cumsum(keep) - 1
         return replace(
             self,
