@@ -37,11 +37,11 @@ _MEANS = {plain_name(own): name for name, text in _NAMES.items() for own in text
 
 
 class MaintenanceTiers(ReadOnly):
-    """Maintenance margins by tiers: asset -> [(notional floor, rate, deduction), ...].
+    """Maintenance margins by tiers: `{asset: [(notional floor, rate, deduction), ...]}`.
 
     A position of notional x pays `rate x - deduction` of the highest tier whose floor is at most x; each leg of
     hedge mode for itself. Floors are in the book's currency (coin for inverse contracts), rates fractions
-    (0.004 is 0.4 %). Left out, a deduction is the one that makes the margin continuous; the label "*" stands
+    (0.004 is 0.4 %). Left out, a deduction is the one that makes the margin continuous; the label `"*"` stands
     for all assets not named. Positions beyond the last floor have the last rate.
 
     Raises BookError for tiers that do not begin at 0, repeat a floor, have falling rates or rates outside (0,
@@ -185,7 +185,8 @@ class MaintenanceTiers(ReadOnly):
 
 def _checked(asset: str, given: Any) -> list[tuple[float, float, float]]:
     """(floor, rate, deduction) by rising floor, continuous. Raises BookError."""
-    rows = [tuple(map(plain, row)) for row in given] if isinstance(given, (list, tuple)) else []
+    listed = isinstance(given, (list, tuple)) and all(isinstance(row, (list, tuple)) for row in given)
+    rows = [tuple(map(plain, row)) for row in given] if listed else []
     if not rows or not all(2 <= len(row) <= 3 and np.isfinite(row).all() for row in rows):
         raise BookError(
             f"the tiers of {asset!r} are a list of (notional floor, rate) or (notional floor, rate, "

@@ -29,13 +29,25 @@ _STALE = ("profit", "profit_ratio", "realized_closed")  # columns that belong to
 
 @overload
 def stress(
-    book: Book, move: Scenarios, fund: float = 0.0, *, maintenance: Maintenance | None = None,
-    slippage: Any = 0.0, fund_first: bool = False, meant: bool = False,
+    book: Book,
+    move: Scenarios,
+    fund: float = 0.0,
+    *,
+    maintenance: Maintenance | None = None,
+    slippage: Any = 0.0,
+    fund_first: bool = False,
+    meant: bool = False,
 ) -> StressDistribution: ...
 @overload
 def stress(
-    book: Book, move: Any = None, fund: float = 0.0, *, maintenance: Maintenance | None = None,
-    slippage: Any = 0.0, fund_first: bool = False, meant: bool = False,
+    book: Book,
+    move: Any = None,
+    fund: float = 0.0,
+    *,
+    maintenance: Maintenance | None = None,
+    slippage: Any = 0.0,
+    fund_first: bool = False,
+    meant: bool = False,
 ) -> Stress: ...
 def stress(
     book: Book, move: Any = None, fund: float = 0.0, *, maintenance: Maintenance | None = None,

@@ -41,8 +41,8 @@ class StressDistribution:
 
     >>> found = adl.stress(adl.examples.paper().book, adl.LogNormal({"BTC": 0.6, "ETH": 0.75}, 0.85,
     ...     10 / 365).sample(1024, seed=1))
-    >>> found.quantiles([0.9, 0.99])["deficit"].round(-2).tolist()  # quote currency
-    [0.0, 26100.0]
+    >>> found.quantiles([0.9, 0.99])["deficit"].round(-2).tolist()  # quote currency; and the mean
+    [0.0, 200800.0, 8200.0]
     """
 
     book: Book
@@ -178,7 +178,9 @@ class StressDistribution:
         fails = [f"{a} {_percent(q)}" for a, q in zip(table["account"], table["probability"]) if q > 0]
         if fails:
             more = int((self.fails > 0).sum())
-            lines.append(f"who fails: {', '.join(fails)}{f', ... ({more:,} in all)' if more > _SHOWN else ''}")
+            lines.append(
+                f"who fails: {', '.join(fails)}{f', ... ({more:,} in all)' if more > _SHOWN else ''}"
+            )
         return "\n".join(lines)
 
     def _spread(self, values: Array) -> str:

@@ -268,7 +268,9 @@ def test_rules_that_rank_by_a_maintenance_margin_use_each_accounts_own():
         flat, own = adl.policy(name), replace(adl.policy(name), maintenance=tiers)
         assert flat(event).amount.tolist()[:3] == [100.0, 1_000.0, 18_950.0], name  # a tie, in account order
         if name == "bluefin":  # max(MMR, margin ratio): the margin ratio of a quarter, but 0.256 for c
-            assert own.score(event)[:3] == pytest.approx([1 / 11 * 4, 1 / 11 * 4, 1 / 11 / (by_hand[2] / 2e7)])
+            assert own.score(event)[:3] == pytest.approx(
+                [1 / 11 * 4, 1 / 11 * 4, 1 / 11 / (by_hand[2] / 2e7)]
+            )
         else:
             assert own(event).amount.tolist()[:3] == [0.0, 50.0, 20_000.0], name
         assert flat.score(columned)[:3] == pytest.approx(own.score(event)[:3], rel=TOL.rounding)
@@ -280,5 +282,7 @@ def test_rules_that_rank_by_a_maintenance_margin_use_each_accounts_own():
 def test_maintenance_of_a_cross_account_is_of_all_its_positions():
     rows = frame(list("aabb"), ["X", "Y"] * 2, [-1.0, 5.0, 3.0, -5.0], 10.0, [20.0, 20.0, 90.0, 90.0])
     event = adl.Event(adl.Book.from_frame(rows.assign(entry_price=11.0)), short={"X": 1.0})
-    rule = replace(adl.policy("bitget"), maintenance=adl.MaintenanceTiers({"X": [(0, 0.01)], "*": [(0, 0.1)]}))
+    rule = replace(
+        adl.policy("bitget"), maintenance=adl.MaintenanceTiers({"X": [(0, 0.01)], "*": [(0, 0.1)]})
+    )
     assert rule.score(event)[0] == pytest.approx(1 / 11 * (0.01 * 10 + 0.1 * 50) / 20)
