@@ -104,7 +104,7 @@ def stress_command(
     plot: StressPlot = None,
     force: Force = False,
 ) -> None:
-    """The book as it stands, after a price move or over a law: who fails, what solvent accounts must close."""
+    """A book as it stands, after a price move or over a law: who fails, what solvent accounts must close."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")

@@ -40,7 +40,7 @@ class Book(ReadOnly):
     - `position` (legs,): contracts, long > 0 (§1); leg j is of account number `account[j]` in asset number
       `asset[j]`; an account may hold a long and a short leg of one asset (hedge mode)
     - `extra`: the optional columns, (legs,) by name, as they were given
-    - `unused`: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses
+    - `unused`: names of columns of a maintenance margin that no rule reads; one that ranks by it refuses
       the book
     - `inverse` (d,): assets whose contracts of 1 unit of quote currency are settled in coin. Money is then in
       `currency`, their `price` is what such a contract is worth, 1 / `mark` (the price as quoted), and a

@@ -1,10 +1,11 @@
-"""Maintenance margins: tiers that rise with a position's notional, one rate for all, or a column of the book."""
+"""Maintenance margins: tiers that rise with the notional, one rate for all, or a column of the book."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,10 +40,10 @@ _MEANS = {plain_name(own): name for name, text in _NAMES.items() for own in text
 class MaintenanceTiers(ReadOnly):
     """Maintenance margins by tiers: `{asset: [(notional floor, rate, deduction), ...]}`.
 
-    A position of notional x pays `rate x - deduction` of the highest tier whose floor is at most x; each leg of
-    hedge mode for itself. Floors are in the book's currency (coin for inverse contracts), rates fractions
-    (0.004 is 0.4 %). Left out, a deduction is the one that makes the margin continuous; the label `"*"` stands
-    for all assets not named. Positions beyond the last floor have the last rate.
+    A position of notional x pays `rate x - deduction` of the highest tier whose floor is at most x; each leg
+    of hedge mode for itself. Floors are in the book's currency (coin for inverse contracts), rates fractions
+    (0.004 is 0.4 %). Left out, a deduction is the one that makes the margin continuous; the label `"*"`
+    stands for all assets not named. Positions beyond the last floor have the last rate.
 
     Raises BookError for tiers that do not begin at 0, repeat a floor, have falling rates or rates outside (0,
     1), and for deductions that make the margin jump.
@@ -55,8 +56,8 @@ class MaintenanceTiers(ReadOnly):
     def __init__(self, tiers: Mapping[str, Sequence[Sequence[float]]]) -> None:
         if not isinstance(tiers, Mapping) or not tiers:
             raise BookError(
-                "tiers map an asset to its tiers, [(notional floor, rate), ...], such as {'BTC': [(0, 0.004), "
-                f"(50_000, 0.005)]}}, not {tiers!r:.40}"
+                "tiers map an asset to its tiers, [(notional floor, rate), ...], such as {'BTC': [(0, "
+                f"0.004), (50_000, 0.005)]}}, not {tiers!r:.40}"
             )
         checked = {str(asset): _checked(str(asset), rows) for asset, rows in tiers.items()}
         self.assets = tuple(checked)
@@ -72,12 +73,13 @@ class MaintenanceTiers(ReadOnly):
     def read(cls, path: str | Path) -> Self:
         """The tiers in a CSV or Parquet file, a row a tier.
 
-        Columns asset, notional_floor, rate and, if there are any, deduction and notional_cap (the next floor);
-        the names of Binance's brackets (symbol, notionalFloor, maintMarginRatio, cum) and of ccxt's
+        Columns asset, notional_floor, rate and, if there are any, deduction and notional_cap (the next
+        floor); the names of Binance's brackets (symbol, notionalFloor, maintMarginRatio, cum) and of ccxt's
         (minNotional, maintenanceMarginRate) are understood. Raises BookError as the class does, and for a cap
         that is not the next floor.
 
-        >>> pd.DataFrame({"asset": "BTC", "notional_floor": [0, 5e4], "rate": [0.004, 0.005]}).to_csv("tiers.csv")
+        >>> frame = pd.DataFrame({"asset": "BTC", "notional_floor": [0, 5e4], "rate": [0.004, 0.005]})
+        >>> frame.to_csv("tiers.csv")
         >>> adl.MaintenanceTiers.read("tiers.csv").margin("BTC", 60_000)  # quote currency
         250.0
         """
@@ -219,8 +221,8 @@ def _checked(asset: str, given: Any) -> list[tuple[float, float, float]]:
         own = deduction[0] if deduction else continuous
         if abs(own - continuous) > _CONTINUOUS * floor * rate:
             raise BookError(
-                f"the deduction of {asset!r} from {floor:,.12g} on is {own:,.12g}, and the margin jumps there "
-                f"by {continuous - own:,.6g}; {continuous:,.12g} makes it continuous"
+                f"the deduction of {asset!r} from {floor:,.12g} on is {own:,.12g}, and the margin jumps "
+                f"there by {continuous - own:,.6g}; {continuous:,.12g} makes it continuous"
             )
         found.append((floor, rate, own))
     return found
@@ -228,7 +230,7 @@ def _checked(asset: str, given: Any) -> list[tuple[float, float, float]]:
 
 def _need_no_gap(asset: str, rows: list[tuple[float, ...]]) -> None:
     """Raise BookError where a tier's cap, its last entry, is not the next one's floor."""
-    for row, after in zip(rows, rows[1:]):
+    for row, after in pairwise(rows):
         if row[-1] != after[0]:
             what = "a gap" if row[-1] < after[0] else "an overlap"
             raise BookError(
@@ -275,8 +277,8 @@ def margins_of(book: Book, maintenance: Any) -> Margins:
     rate = plain(maintenance)
     if not (math.isfinite(rate) and 0 < rate < 1):
         raise BookError(
-            f"maintenance = {maintenance!r:.40}: give adl.MaintenanceTiers, one rate between 0 and 1 for all, or "
-            f"{COLUMN!r}, the column of the book"
+            f"maintenance = {maintenance!r:.40}: give adl.MaintenanceTiers, one rate between 0 and 1, "
+            f"or {COLUMN!r}, the column of the book"
         )
     return Margins(None, none, np.full(len(book.asset), rate))
 

@@ -16,9 +16,10 @@ from adl_opt.studies.stress_distribution import StressDistribution
 def stress(found: StressDistribution, path: str | Path | None = None, *, ax: Any = None) -> Any:
     """How likely more than so much is: of the deficit, of what must be closed, of accounts that fail.
 
-    `found`: what `adl.stress` returned for scenarios; `path`: where the picture is saved, if given; `ax`: three
-    axes of a figure of your own. Probability over quote currency and accounts, the fund as a line, missing what
-    nobody holds. Returns a matplotlib Figure. Raises AllocationError for anything but a StressDistribution.
+    `found`: what `adl.stress` returned for scenarios; `path`: where the picture is saved, if given; `ax`:
+    three axes of a figure of your own. Probability over quote currency and accounts, the fund as a line,
+    missing what nobody holds. Returns a matplotlib Figure. Raises AllocationError for anything but a
+    StressDistribution.
 
     >>> law = adl.Gaussian([[0.04]]).sample(64, seed=1)
     >>> found = adl.stress(adl.examples.shorts([10, 10], [500, 900], 5, price=100).book, law)
@@ -39,7 +40,7 @@ def stress(found: StressDistribution, path: str | Path | None = None, *, ax: Any
     )
     for axes, (label, curves) in zip(grid[0], shown):
         for (name, values), style, colour in zip(curves.items(), ("-", "--"), (AFTER, LEVEL)):
-            if style == "-" or np.any(values != next(iter(curves.values()))) and np.any(values):
+            if style == "-" or (np.any(values != next(iter(curves.values()))) and np.any(values)):
                 line = {"color": colour, "linestyle": style, "label": name.replace("_", " ")}
                 axes.step(*_exceedance(values, weight), where="post", **line)
         axes.set_xlabel(label)

@@ -137,8 +137,8 @@ PRESETS: tuple[QueueRule, ...] = (
         "learn.bluefin.io",
         True,
         "the oracle price is the book's price; MMR is the account's maintenance margin / gross notional, by "
-        "tiers (the field maintenance), else by the column maintenance_margin, else 1%; margin ratio is equity / "
-        f"gross notional; {_ORDER}",
+        "tiers (the field maintenance), else by the column maintenance_margin, else 1%; margin ratio is "
+        f"equity / gross notional; {_ORDER}",
     ),
     _preset(
         "ethereal",

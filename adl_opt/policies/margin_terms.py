@@ -23,9 +23,9 @@ def maintenance_margin(rule: Any, event: Event) -> Array:
     if book.unused:
         raise EventError(
             f"{rule.name} ranks by a maintenance margin, and the book has the column {book.unused[0]!r}, "
-            "which is not used: give the column maintenance_margin (quote currency, of each position), or tiers "
-            "by dataclasses.replace(rule, maintenance=adl.MaintenanceTiers(...)); or drop the column, to rank by "
-            f"one rate for all, {rule.maintenance:g} of the notional"
+            "which is not used: give the column maintenance_margin (quote currency, of each position), or "
+            "tiers by dataclasses.replace(rule, maintenance=adl.MaintenanceTiers(...)); or drop the column, "
+            f"to rank by one rate for all, {rule.maintenance:g} of the notional"
         )
     return rule.maintenance * book.gross_notional
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.arrays import TINY, Array, Index
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.data.maintenance import MaintenanceTiers
 from adl_opt.errors import AdlError, EventError
@@ -193,8 +193,8 @@ class QueueRule:
         rate = plain(self.maintenance)
         if not isinstance(self.maintenance, MaintenanceTiers) and not (math.isfinite(rate) and rate > 0):
             raise AdlError(
-                f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional, "
-                "or adl.MaintenanceTiers"
+                f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the "
+                "notional, or adl.MaintenanceTiers"
             )
 
     @property

@@ -36,8 +36,8 @@ def bankruptcy_prices(book: Book, maintenance: Any = None) -> pd.DataFrame:
 
     Source: dYdX v4-chain, GetBankruptcyPriceInQuoteQuantums; docs.lighter.xyz, Liquidations (zero price).
 
-    >>> book = adl.Book.from_frame(pd.DataFrame({"account": "a", "asset": ["BTC", "ETH"], "position": [2, -10],
-    ...     "price": [100.0, 10.0], "equity": 30.0}))
+    >>> frame = pd.DataFrame({"account": "a", "asset": ["BTC", "ETH"], "position": [2, -10]})
+    >>> book = adl.Book.from_frame(frame.assign(price=[100.0, 10.0], equity=30.0))
     >>> adl.bankruptcy_prices(book)["bankruptcy_price"].tolist()  # 20 and 10 of the equity of 30
     [90.0, 11.0]
     """

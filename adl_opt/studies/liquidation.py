@@ -68,9 +68,8 @@ def _slippages(book: Book, slippage: Any) -> Array:
         k, slip = book.number_of.get(str(name)), plain(value)
         if k is None:
             near = nearest(str(name), book.assets)
-            raise EventError(
-                f"the slippage names {name!r} that no account holds{f'; did you mean {near!r}?' if near else ''}"
-            )
+            meant = f"; did you mean {near!r}?" if near else ""
+            raise EventError(f"the slippage names {name!r} that no account holds{meant}")
         if not (math.isfinite(slip) and 0 <= slip < 1):
             raise EventError(
                 f"slippage = {value!r:.40}: a fraction of the mark, at least 0 and below 1; 0.5 % is 0.005"

@@ -57,7 +57,8 @@ def stress(
 
     - `book`: a Book, whose accounts may be insolvent already
     - `move`: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move;
-      0.05 is 5 %. None: the book as it stands. Scenarios, such as `law.sample(1000, seed=1)`: the distribution
+      0.05 is 5 %. None: the book as it stands. Scenarios, such as `law.sample(1000, seed=1)`: their
+      distribution
     - `fund`: quote currency >= 0, which pays deficits first
     - `maintenance`: `MaintenanceTiers`, one rate for all, or "maintenance_margin", the book's column:
       accounts are liquidated where their equity is at most that margin, not only where it is at most 0
@@ -170,8 +171,8 @@ def need_solvent(book: Book) -> None:
         raise EventError(
             f"{broke.sum():,} of {len(broke):,} accounts are insolvent before the move, first "
             f"{book.accounts[first]!r} with "
-            f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8), "
-            "adl.stress(book) says what these must have closed"
+            f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
+            "; adl.stress(book) says what these must have closed"
         )
 
 

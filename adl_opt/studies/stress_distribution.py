@@ -149,7 +149,8 @@ class StressDistribution:
 
         Raises EventError for a number that is none.
 
-        >>> found = adl.stress(adl.examples.paper().book, adl.Scenarios({"BTC": [0.0, 0.3], "ETH": 0.0 * np.ones(2)}))
+        >>> law = adl.Scenarios({"BTC": [0.0, 0.3], "ETH": [0.0, 0.0]})
+        >>> found = adl.stress(adl.examples.paper().book, law)
         >>> found.scenario(1).deficit  # quote currency
         81799.0
         """
@@ -162,8 +163,8 @@ class StressDistribution:
         """How often someone fails, what it costs, what must be closed, and who fails most, in words."""
         p, money = self.probability, self.book.currency
         lines = [
-            f"scenarios: {len(p):,}; an account fails in {_percent(p @ (self.insolvent > 0))}, something must "
-            f"be closed in {_percent(p @ self.required.any(axis=1))} of them (by probability)"
+            f"scenarios: {len(p):,}; an account fails in {_percent(p @ (self.insolvent > 0))}, something "
+            f"must be closed in {_percent(p @ self.required.any(axis=1))} of them (by probability)"
         ]
         lines.append(f"deficit: {self._spread(self.deficit)} ({money})")
         if self.fund:
@@ -232,15 +233,15 @@ def over_scenarios(
     if low.any():
         s, k = np.argwhere(low)[0]
         raise EventError(
-            f"{low.any(axis=1).sum():,} of {len(low):,} scenarios move a price by -100 % or more, first "
-            f"number {s + 1} with {given.moves[s, k]:.6g} in {book.assets[k]!r}; leave them out or take a law "
-            "of positive prices (adl.LogNormal)"
+            f"{low.any(axis=1).sum():,} of {len(low):,} scenarios move a price by -100 % or more, "
+            f"first number {s + 1} with {given.moves[s, k]:.6g} in {book.assets[k]!r}; leave them out or "
+            "take a law of positive prices (adl.LogNormal)"
         )
     return _gathered(book, given, fund, how, one)
 
 
 class _Batch(NamedTuple):
-    """Of some scenarios: by scenario, by account (weighted by probability), and what must be closed (d, S)."""
+    """Of some scenarios: by scenario, by account (weighted by probability), what must be closed (d, S)."""
 
     deficit: Array
     insolvent: Array
@@ -273,7 +274,7 @@ def _gathered(
 
 
 class _Sums:
-    """Sums by account and by asset as sparse products, legs in the order of the book, as bincount adds them."""
+    """Sums by account and by asset as sparse products, legs in the order in which bincount adds them."""
 
     def __init__(self, book: Book, how: Liquidation) -> None:
         from scipy.sparse import csr_array
@@ -315,5 +316,6 @@ class _Sums:
             paid = self.held @ (closing & ~failed).astype(float)
         net = netted(self.held @ broke, self.gross @ broke, paid, self.longs @ stays, self.shorts @ stays)
         weighed = np.array([broke @ probability, closing @ probability, owed @ probability])
-        counts = [mask.sum(axis=0) for mask in (failed, closing)]
-        return _Batch(owed.sum(axis=0), *counts, weighed, owed.max(axis=1), net)
+        return _Batch(
+            owed.sum(axis=0), failed.sum(axis=0), closing.sum(axis=0), weighed, owed.max(axis=1), net
+        )

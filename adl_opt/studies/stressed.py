@@ -30,10 +30,10 @@ class Stress:
     - `marked`: every account at the moved prices, equity of any sign; `book`: those that stay, which are
       solvent and not liquidated, None if there are none
     - `event`: what they must close, None if nothing
-    - `failed` (n,): accounts that owe, or are left nothing; `closing` (n,): those liquidated, and what it cost
-      them (`cost`, quote currency), which with a maintenance margin are more
-    - `netted` (d,): contracts that the failed hold in all, long > 0; `sold` (d,): what the market takes of the
-      other liquidated ones; `lacking` (d,): contracts that no account that stays holds on the opposite side
+    - `failed` (n,): accounts that owe, or are left nothing; `closing` (n,): those liquidated, which with a
+      maintenance margin are more; `margin` (n,): that margin, and `cost` (n,) their slippage, quote currency
+    - `netted` (d,): contracts that the failed hold in all, long > 0; `sold` (d,): what the market takes of
+      the other liquidated ones; `lacking` (d,): contracts that nobody who stays holds on that side
 
     >>> after = adl.stress(adl.examples.paper().book, {"BTC": 0.2, "ETH": -0.1}, fund=1000.0)
     >>> after.deficit, after.uncovered, after.event.short  # quote currency; contracts
@@ -91,11 +91,12 @@ class Stress:
         that fail.
 
         >>> book = adl.examples.paper().book
-        >>> adl.stress(book, {"BTC": 0.1}, maintenance=0.07).liquidated[["account", "left"]]
+        >>> adl.stress(book, {"BTC": 0.2}, maintenance=0.1).liquidated[["account", "left"]]
         account           left
                 quote currency
-        D                9,801
-        B               76,000
+        B                9,000
+        D               23,101
+        C             73,504.8
         """
         from adl_opt.table import with_units
 
@@ -118,7 +119,7 @@ class Stress:
         prices, by the maintenance margin of the stress.
         """
         found = bankruptcy_prices(self.marked, self.how.maintenance)
-        return found[self.closing[self.marked.account]].reset_index(drop=True)
+        return found.loc[self.closing[self.marked.account]].reset_index(drop=True)
 
     def _worst(self, of: Mask) -> Index:
         chosen = np.flatnonzero(of)
@@ -206,7 +207,8 @@ class Stress:
         if self.how.margins is None:
             return []
         paying = self._worst(self.closing & ~self.failed)
-        said = f"liquidated: {self.closing.sum():,} of {len(self.closing):,} accounts at their maintenance margin"
+        among = f"{self.closing.sum():,} of {len(self.closing):,} accounts"
+        said = f"liquidated: {among} at their maintenance margin"
         if not len(paying):
             return [said]
         left = self._named(self.marked.equity - self.cost, paying)

@@ -34,7 +34,7 @@ CASES = [
     Case("have the floor 50,000 twice", tiers((0, 0.004), (5e4, 0.005), (5e4, 0.01)), adl.BookError),
     Case(r"from 0 has the rate 1.4, outside \(0, 1\); 0.4 % is 0.004", tiers((0, 1.4)), adl.BookError),
     Case(
-        "the deduction of 'BTC' from 50,000 on is 60, and the margin jumps there by -10; 50 makes it continuous",
+        "the deduction of 'BTC' from 50,000 on is 60, and the margin jumps there by -10; 50 makes it",
         tiers((0, 0.004), (5e4, 0.005, 60)),
         adl.BookError,
     ),

@@ -1,4 +1,4 @@
-"""A snapshot as it stands, liquidation at a maintenance margin, bankruptcy prices, and many scenarios at once."""
+"""A snapshot as it stands, liquidation at a maintenance margin, bankruptcy prices, many scenarios at once."""
 
 import math
 
