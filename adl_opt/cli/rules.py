@@ -104,7 +104,7 @@ def stress_command(
     plot: StressPlot = None,
     force: Force = False,
 ) -> None:
-    """A book as it stands, after a price move or over a law: who fails, what solvent accounts must close."""
+    """Who fails, now, after a move or over a law; what must be closed."""
     writable([output, plot], force)
     written_as(output, ".csv", ".parquet")
     written_as(plot, ".png", ".pdf", ".svg")

@@ -166,6 +166,10 @@ class StressDistribution:
             f"scenarios: {len(p):,}; an account fails in {_percent(p @ (self.insolvent > 0))}, something "
             f"must be closed in {_percent(p @ self.required.any(axis=1))} of them (by probability)"
         ]
+        if broke := int((self.book.equity <= 0).sum()):
+            lines.append(
+                f"as the book stands: {broke:,} of {len(self.fails):,} accounts are insolvent already"
+            )
         lines.append(f"deficit: {self._spread(self.deficit)} ({money})")
         if self.fund:
             lines.append(

@@ -53,6 +53,7 @@ def test_the_fund_first():
     short = adl.stress(book, fund=4.99, fund_first=True)
     assert short.event is not None and short.event.short == {"X": 4.0} and not short.taken_over
     spread = adl.stress(book, adl.Scenarios({"X": [0.0, -0.1]}), 5, fund_first=True)
+    assert "as the book stands: 1 of 2 accounts" in spread.summary()
     assert spread.required.tolist() == [[0.0], [-4.0]] and spread.deficit.tolist() == [5.0, 9.0]
 
 
