@@ -16,6 +16,7 @@ from adl_opt.constraints.loss_at_most import LossAtMost
 from adl_opt.constraints.turnover import Turnover
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
+from adl_opt.data.maintenance import MaintenanceTiers
 from adl_opt.data.waves import Waves
 from adl_opt.errors import (
     AdlError,
@@ -69,14 +70,17 @@ from adl_opt.problem.optimal_range import optimal_range
 from adl_opt.problem.problem import Problem
 from adl_opt.studies import axioms
 from adl_opt.studies.axioms.own import axiom
+from adl_opt.studies.bankruptcy import bankruptcy_prices
 from adl_opt.studies.burden import burden
 from adl_opt.studies.compare import compare
 from adl_opt.studies.conjectures.refutation import Refutation
 from adl_opt.studies.conjectures.refute import refute
 from adl_opt.studies.frontier import frontier
 from adl_opt.studies.replay.replay import Replay, replay
-from adl_opt.studies.stress import Stress, stress
+from adl_opt.studies.stress import stress
+from adl_opt.studies.stress_distribution import StressDistribution
 from adl_opt.studies.stress_path import stress_path
+from adl_opt.studies.stressed import Stress
 from adl_opt.studies.sweep import sweep
 from adl_opt.verification.catalog import load
 from adl_opt.verification.claims import claim, claims, methods_agree, serves_every_law, value_by_hand
@@ -89,12 +93,15 @@ __all__ = [
     "Certificate", "Claim", "Constraint", "ConstraintError", "Entropic", "Event", "EventError",
     "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
     "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
-    "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaxLeverage",
+    "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaintenanceTiers",
+    "MaxLeverage",
     "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Mixture", "Model", "ModelError",
     "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
     "Refutation", "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError",
-    "Spectral", "Stress", "StudentT", "Symbols", "Turnover", "UncertifiedWarning", "Waves", "WorstCase",
-    "axiom", "axioms", "burden", "certify", "claim", "claims", "compare", "drift_charge", "examples",
+    "Spectral", "Stress", "StressDistribution", "StudentT", "Symbols", "Turnover",
+    "UncertifiedWarning", "Waves", "WorstCase",
+    "axiom", "axioms", "bankruptcy_prices", "burden", "certify", "claim", "claims", "compare",
+    "drift_charge", "examples",
     "factor_targets", "factor_water_filling", "frontier", "gross_water_filling", "load",
     "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit",
     "realized", "realized_event", "refute", "replay", "round_to_lots", "serves_every_law", "stress",

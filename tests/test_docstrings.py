@@ -32,13 +32,15 @@ METHODS = {
     "Scenarios": "from_prices from_returns read",
     "Gaussian": "annual",
     "StudentT": "annual",
-    "Stress": "insolvent summary",
+    "MaintenanceTiers": "read from_frame margin to_frame",
+    "Stress": "insolvent liquidated summary",
+    "StressDistribution": "scenario",
     "Waves": "read from_frame from_hyperreplay book to_frame",
 }  # what a user meets first of a class
 FUNCTIONS = {
     "axioms": "check",
     "examples": " ".join(adl.examples.__all__),
-    "plots": "allocation policies losses sweep frontier comparison replay",
+    "plots": "allocation policies losses sweep frontier comparison replay stress",
     "waterfill": "water_level water_levels",
 }
 PUBLIC = {name: getattr(adl, name) for name in (*adl.__all__, "plots")} | {

@@ -28,6 +28,7 @@ _REMEDIES = (
     ("law.quadrature(20) or law.sample(4096, seed=1)", "--quadrature 20 or --sample 4096"),
     ("law.sample(4096, seed=1)", "--sample 4096"),
     ("say meant=True", "say --meant"),
+    ("maintenance=adl.MaintenanceTiers(...), or one rate such as 0.01", "--tiers FILE"),
     ("use method='auto'", "use --method auto"),
     ("use method='conic'", "use --method conic"),
     ('short={"BTC": 10.0} or long={"BTC": 10.0}', "--short BTC=10 or --long BTC=10"),

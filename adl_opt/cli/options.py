@@ -69,9 +69,6 @@ Output = Annotated[
 Table = Annotated[Path | None, option("--output", "FILE", "the whole table: .csv, .parquet", OUTPUT, "-o")]
 Move = Annotated[Strings, option("--move", "ASSET=MOVE", "-0.15 or -15% is down; repeatable", PRICES)]
 Fund = Annotated[str, option("--fund", "MONEY", "of the insurance fund (quote currency)", EVENT)]
-SolventBook = Annotated[
-    Path | None, option("--output", "FILE", "the solvent accounts after it: .csv, .parquet", OUTPUT, "-o")
-]
 ComparisonPlot = Annotated[
     Path | None, option("--plot", "FILE", "what each exceeds the optimum by: .png, .pdf, .svg")
 ]

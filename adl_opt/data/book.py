@@ -40,7 +40,7 @@ class Book(ReadOnly):
     - `position` (legs,): contracts, long > 0 (§1); leg j is of account number `account[j]` in asset number
       `asset[j]`; an account may hold a long and a short leg of one asset (hedge mode)
     - `extra`: the optional columns, (legs,) by name, as they were given
-    - `unused`: names of columns of a maintenance margin, which no rule reads; one that ranks by it refuses
+    - `unused`: names of columns of a maintenance margin that no rule reads; one that ranks by it refuses
       the book
     - `inverse` (d,): assets whose contracts of 1 unit of quote currency are settled in coin. Money is then in
       `currency`, their `price` is what such a contract is worth, 1 / `mark` (the price as quoted), and a
@@ -264,6 +264,15 @@ class Book(ReadOnly):
         keep = self.equity > 0
         if not keep.any():
             raise BookError(f"none of the {len(self.equity)} accounts has positive equity")
+        return self.kept(keep)
+
+    def kept(self, keep: Mask) -> Book:
+        """The book of the accounts (n,) that are True, at least one; the same assets.
+
+        >>> book = adl.examples.paper().book
+        >>> book.kept(book.equity > 100_000).accounts.tolist()
+        ['A', 'B', 'C']
+        """
         legs, renumbered = keep[self.account], np.cumsum(keep) - 1
         return replace(
             self,

@@ -100,8 +100,15 @@ def book_fields(
     refuse_meanings(table, known, number["position"], rows.names, where)
     if terms.rate is not None:
         number |= {column: number[column] * terms.rate for column in _MONEY if column in number}
-    unused = ranked_by(columns, [n for n in USED if n != "maintenance_margin"])
+    unused = ranked_by(columns, [n for n in columns if _is_kept(n, spelled, number)])
     return _by_legs(rows, number, side, terms, unused, derived)
+
+
+def _is_kept(own: str, spelled: Mapping[str, str], number: Mapping[str, Any]) -> bool:
+    """Whether a column of the table is one of a Book's, and kept."""
+    name = next((book for book, called in spelled.items() if called == own), None)
+    name = name or _SPELLED.get(plain_name(own), own)
+    return name in number or (name in USED and name != "maintenance_margin")
 
 
 def _by_book_names(

@@ -5,8 +5,8 @@ from adl_opt.policies.queue import QueueRule
 _EQUITY = "leverage is the position's notional at the mark over the account's equity"
 _ORDER = "ties, which the text does not state, go by account order"
 _RATE = (
-    "one maintenance margin rate for all (the field maintenance), which then cancels in the ranking; "
-    "rates that rise with size would not"
+    "maintenance margins of the account by tiers (the field maintenance), else by the column "
+    "maintenance_margin, else at one rate for all, which cancels in the ranking"
 )
 
 
@@ -136,8 +136,9 @@ PRESETS: tuple[QueueRule, ...] = (
         "not stated",
         "learn.bluefin.io",
         True,
-        "the oracle price is the book's price; one maintenance margin rate for all, 1% unless the field "
-        f"maintenance says otherwise; margin ratio is equity / gross notional; {_ORDER}",
+        "the oracle price is the book's price; MMR is the account's maintenance margin / gross notional, by "
+        "tiers (the field maintenance), else by the column maintenance_margin, else 1%; margin ratio is "
+        f"equity / gross notional; {_ORDER}",
     ),
     _preset(
         "ethereal",

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.arrays import TINY, Array, Index
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
+from adl_opt.data.maintenance import MaintenanceTiers
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
 from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.policies.closing_prices import entry_prices, unrealized
+from adl_opt.policies.margin_terms import maintenance_ratio, margin_ratio
 from adl_opt.problem.allocation import Allocation
 
 if TYPE_CHECKING:
@@ -104,21 +106,6 @@ def _gross_leverage(event: Event) -> Array:
     return (book.gross_notional / book.equity)[book.account]
 
 
-def _rate(rule: QueueRule, event: Event) -> float:
-    """The one rate of a maintenance margin.
-
-    Raises EventError beside a column that says each position's own.
-    """
-    if event.book.unused:
-        raise EventError(
-            f"{rule.name} ranks by a maintenance margin, and the book has the column "
-            f"{event.book.unused[0]!r}, which is not "
-            f"used: the rule takes one rate for all, {rule.maintenance:g} of the notional; drop the column "
-            "to rank so"
-        )
-    return rule.maintenance
-
-
 PNL: dict[str, Term] = {
     "none": lambda rule, event: np.ones(len(event.size)),
     "return on entry": lambda rule, event: _return(rule, event, True),  # unrealized profit / value at entry
@@ -136,12 +123,8 @@ LEVERAGE: dict[str, Term] = {
     ),  # the position's notional / equity
     "account leverage": lambda rule, event: _gross_leverage(event),
     "open leverage": _open_leverage,  # value at entry / margin
-    "maintenance ratio": lambda rule, event: (
-        _rate(rule, event) * _gross_leverage(event)
-    ),  # maintenance margin / equity
-    "margin ratio": lambda rule, event: (
-        1 / np.maximum(_rate(rule, event), 1 / np.maximum(_gross_leverage(event), TINY))
-    ),
+    "maintenance ratio": maintenance_ratio,  # maintenance margin of the account / equity
+    "margin ratio": margin_ratio,  # 1 / max(maintenance margin, equity) of the gross notional
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "divide": lambda pnl, leverage: pnl / leverage,
@@ -173,7 +156,8 @@ class QueueRule:
       profit", "lowest balance", "largest position", then last "account order", "newest first" (the last
       account of the book is the newest), "in proportion" (to position) or "random start" (cyclic in account
       order from an account drawn with `seed`)
-    - `maintenance`: maintenance margin as a fraction of notional, one for all
+    - `maintenance`: a maintenance margin by `MaintenanceTiers`, or as one fraction of the notional for all;
+      of a book with the column maintenance_margin that column counts, unless tiers are given
     - `name`, `source`, `sure` (whether it leaves nothing open) and `assumed` say where the rule is from
 
     Profit is taken from the column entry_price; returns may come from profit_ratio where there is no
@@ -197,7 +181,7 @@ class QueueRule:
     source: str = "own rule"
     sure: bool = True
     assumed: str = ""
-    maintenance: float = 0.01
+    maintenance: float | MaintenanceTiers = 0.01
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -206,9 +190,11 @@ class QueueRule:
         for key in self._ties[:-1]:
             _known(self.name, "ties before the last", key, tuple(_KEYS))
         _known(self.name, "the last of ties", self._ties[-1] if self._ties else None, TIES)
-        if not (math.isfinite(rate := plain(self.maintenance)) and rate > 0):
+        rate = plain(self.maintenance)
+        if not isinstance(self.maintenance, MaintenanceTiers) and not (math.isfinite(rate) and rate > 0):
             raise AdlError(
-                f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the notional"
+                f"{self.name}: maintenance = {self.maintenance!r} must be a positive fraction of the "
+                "notional, or adl.MaintenanceTiers"
             )
 
     @property

@@ -6,178 +6,66 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 
-from adl_opt import html
 from adl_opt.arrays import Array, Mask
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
+from adl_opt.data.maintenance import COLUMN, Maintenance
 from adl_opt.errors import EventError
 from adl_opt.inputs import MOST_MOVE, plain
+from adl_opt.laws.base import Law, Scenarios
 from adl_opt.numerics.groups import Groups
-from adl_opt.text import figure, nearest, two_lines
+from adl_opt.studies.liquidation import INSOLVENT_ONLY, Liquidation, liquidation, netted
+from adl_opt.studies.stress_distribution import StressDistribution, over_scenarios
+from adl_opt.studies.stressed import Stress
+from adl_opt.text import nearest
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_STALE = ("profit_ratio", "realized_closed")  # columns that belong to the prices before
-_ROUNDING = 1e-12  # of the contracts netted: a smaller remainder is the rounding of decimal numbers
-_SHOWN = 8
+_STALE = ("profit", "profit_ratio", "realized_closed")  # columns that belong to the prices before
 
 
-@dataclass(frozen=True, eq=False)
-class Stress:
-    """What a price move does to a book: who fails, who pays, what must be closed; made by `stress`.
-
-    - `before`: the book; `move` (d,): relative; `fund`: quote currency
-    - `marked`: every account at the moved prices, equity of any sign; `book`: the solvent ones of them, None
-      if there are none
-    - `event`: what they must close, None if nothing
-    - `netted` (d,): contracts that the insolvent hold in all, long > 0; `lacking` (d,): contracts that no
-      solvent account holds on the opposite side
-
-    >>> after = adl.stress(adl.examples.paper().book, {"BTC": 0.2, "ETH": -0.1}, fund=1000.0)
-    >>> after.deficit, after.uncovered, after.event.short  # quote currency; contracts
-    (12999.0, 11999.0, {'ETH': 190.0})
-    """
-
-    before: Book
-    move: Array
-    fund: float
-    marked: Book
-    book: Book | None
-    event: Event | None
-    netted: Array
-    lacking: Array
-
-    @property
-    def insolvent(self) -> pd.DataFrame:
-        """The accounts that fail, worst first: a table, a line an account.
-
-        Columns account, equity_before, profit, equity, deficit, gross_notional (quote currency, after the
-        move).
-
-        >>> adl.stress(adl.examples.paper().book, {"BTC": 0.3}).insolvent[["account", "deficit"]].round(2)
-        account        deficit
-                quote currency
-        B               58,000
-        D               23,799
-        """
-        from adl_opt.table import with_units
-
-        after = self.marked
-        broke = np.flatnonzero(after.equity <= 0)
-        broke = broke[np.argsort(after.equity[broke], kind="stable")]
-        gross = after.gross_notional
-        then, now = self.before.equity[broke], after.equity[broke]
-        columns = {
-            "equity_before": then,
-            "profit": now - then,
-            "equity": now,
-            "deficit": 0.0 - now,
-            "gross_notional": gross[broke],
-        }
-        units = dict.fromkeys(columns, after.currency)
-        return with_units({"account": after.accounts[broke], **columns}, units)
-
-    @property
-    def deficit(self) -> float:
-        """What the insolvent accounts owe in all, quote currency >= 0."""
-        return math.fsum((-self.marked.equity[self.marked.equity <= 0]).tolist()) + 0.0
-
-    @property
-    def uncovered(self) -> float:
-        """What the fund cannot pay of the deficit, quote currency: lost by the exchange."""
-        return max(self.deficit - self.fund, 0.0)
-
-    @property
-    def fund_left(self) -> float:
-        """Quote currency."""
-        return max(self.fund - self.deficit, 0.0)
-
-    @property
-    def net_position(self) -> pd.Series:
-        """By asset: what the insolvent hold in all, longs and shorts offset, contracts, long > 0.
-
-        Net long closes solvent shorts, and conversely.
-        """
-        return self._by_asset(self.netted, "net_position")
-
-    @property
-    def missing(self) -> pd.Series:
-        """By asset: contracts that remain when every solvent position on the opposite side is closed; 0 where
-        it suffices.
-        """
-        return self._by_asset(self.lacking, "missing")
-
-    def _by_asset(self, values: Array, name: str) -> pd.Series:
-        import pandas as pd
-
-        return pd.Series(values, index=list(self.before.assets), name=name)
-
-    def summary(self) -> str:
-        """Who failed, the deficit against the fund, and what must be closed, in words; several lines.
-
-        >>> print(adl.stress(adl.examples.paper().book, {"BTC": 0.3}, fund=1000.0).summary())
-        move: BTC +30 %
-        insolvent: 2 of 4 accounts, owing B 58,000, D 23,799 (quote currency)
-        deficit: 81,799; the fund pays 1,000, uncovered 80,799 (quote currency)
-        BTC: the insolvent hold -17 net; missing 17: no solvent longs are left to close (contracts)
-        ETH: the insolvent hold 228.7 net; close 228.7 of solvent shorts, who hold 649.2 (contracts)
-        """
-        after, assets = self.marked, self.before.assets
-        broke = np.flatnonzero(after.equity <= 0)
-        moved = ", ".join(f"{a} {100 * m:+,.6g} %" for a, m in zip(assets, self.move) if m) or "nothing moves"
-        lines = [f"move: {moved}", f"insolvent: {len(broke):,} of {len(after.equity):,} accounts"]
-        if not len(broke):
-            return "\n".join([*lines, "nothing must be closed"])
-        worst = broke[np.argsort(after.equity[broke], kind="stable")][:_SHOWN]
-        owed = ", ".join(f"{after.accounts[i]} {figure(0.0 - after.equity[i])}" for i in worst)
-        lines[-1] += f", owing {owed}{', ...' if len(broke) > len(worst) else ''} ({after.currency})"
-        paid = (
-            f"the fund of {figure(self.fund)} covers it, {figure(self.fund_left)} is left"
-            if self.uncovered == 0
-            else f"the fund pays {figure(self.fund)}, uncovered {figure(self.uncovered)}"
-        )
-        lines.append(f"deficit: {figure(self.deficit)}; {paid} ({after.currency})")
-        for k in np.flatnonzero((self.netted != 0) | (self.lacking != 0)):
-            net, side = self.netted[k], "shorts" if self.netted[k] > 0 else "longs"
-            line = f"{assets[k]}: the insolvent hold {figure(net)} net"
-            close = 0.0 if self.event is None else float(self.event.required[k])
-            if self.event is not None and close:
-                line += (
-                    f"; close {figure(close)} of solvent {side}, who hold "
-                    f"{figure(float(self.event.capacities[k]))}"
-                )
-            if self.lacking[k]:
-                line += f"; missing {figure(self.lacking[k])}: no solvent {side} are left to close"
-            elif not close:
-                line += ", a rounding: nothing to close"
-            lines.append(line + " (contracts)")
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return two_lines(f"Stress({self.summary().replace(chr(10), '; ')})")
-
-    def _repr_html_(self) -> str:
-        said = [line.partition(": ") for line in self.summary().splitlines()]
-        facts = html.facts((name, text) if text else ("so", name) for name, _, text in said)
-        broke = self.insolvent
-        below = html.line(html.shown(len(broke), "insolvent accounts, the worst first"))
-        worst = broke.head(html.SHOWN).to_panel() + below if len(broke) else ""
-        return html.panel(f"Stress of {len(self.before.accounts):,} accounts", facts, worst)
-
-
-def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> Stress:
+@overload
+def stress(
+    book: Book,
+    move: Scenarios,
+    fund: float = 0.0,
+    *,
+    maintenance: Maintenance | None = None,
+    slippage: Any = 0.0,
+    fund_first: bool = False,
+    meant: bool = False,
+) -> StressDistribution: ...
+@overload
+def stress(
+    book: Book,
+    move: Any = None,
+    fund: float = 0.0,
+    *,
+    maintenance: Maintenance | None = None,
+    slippage: Any = 0.0,
+    fund_first: bool = False,
+    meant: bool = False,
+) -> Stress: ...
+def stress(
+    book: Book, move: Any = None, fund: float = 0.0, *, maintenance: Maintenance | None = None,
+    slippage: Any = 0.0, fund_first: bool = False, meant: bool = False,
+) -> Stress | StressDistribution:  # fmt: skip
     """Mark a book at moved prices: who becomes insolvent, what the fund cannot pay, what must be closed.
 
-    - `book`: a Book of solvent accounts
+    - `book`: a Book, whose accounts may be insolvent already
     - `move`: asset -> relative price move > -1 (dict or Series); labels decide, assets not named do not move;
-      0.05 is 5 %
+      0.05 is 5 %. None: the book as it stands. Scenarios, such as `law.sample(1000, seed=1)`: their
+      distribution
     - `fund`: quote currency >= 0, which pays deficits first
+    - `maintenance`: `MaintenanceTiers`, one rate for all, or "maintenance_margin", the book's column:
+      accounts are liquidated where their equity is at most that margin, not only where it is at most 0
+    - `slippage`: what liquidation costs of the notional, one fraction or asset -> fraction: closed at the
+      mark less that (above it for shorts)
+    - `fund_first`: True says that where the fund covers the whole deficit it takes the positions over, as
+      some venues do, and nothing must be closed
     - `meant`: True says that a move above 1, which more than doubles a price, is right, which is asked about
       else
 
@@ -185,26 +73,63 @@ def stress(book: Book, move: Any, fund: float = 0.0, *, meant: bool = False) -> 
     position / price x move / (1 + move)); it is insolvent if its equity is then <= 0. Positions of the
     insolvent offset asset by asset; what remains net long is closed against solvent shorts, net short against
     solvent longs, at the moved price. The event is the same whether or not the fund covers the deficit:
-    someone must hold the other side of every position (and insolvent accounts never offset one another in
-    every asset, for then they would have kept the equity they had). If the opposite side is too small, the
-    event requires all of it and `missing` says how much remains. Remainders below 1e-12 of the contracts
-    netted are rounding and count as 0. The columns profit_ratio and realized_closed belong to the old prices
-    and are left out of the marked book.
+    someone must hold the other side of every position. If the opposite side is too small, the event requires
+    all of it and `missing` says how much remains. Remainders below 1e-12 of the contracts netted are rounding
+    and count as 0.
 
-    Returns a Stress. Raises EventError for accounts that are insolvent before the move (book.solvent() leaves
-    them out, §8), unknown assets, moves that are not finite or <= -1, a negative fund, and prices or equities
-    beyond what a float holds.
+    With `maintenance` whoever is liquidated closes everything, whole. Who can pay the slippage is left the
+    rest, and the market takes the positions (`market`), first against those of who cannot; who cannot fails,
+    and owes what is missing after the slippage. Only accounts that are not liquidated stay in the book. A
+    column maintenance_margin moves with the notional; profit, profit_ratio and realized_closed belong to the
+    old prices and are left out where a price moves.
+
+    Returns a Stress, of scenarios a StressDistribution. Raises EventError for unknown assets, moves that are
+    not finite or <= -1, a law that is no scenarios, a negative fund, slippage outside [0, 1) or without
+    `maintenance`, and prices or equities beyond what a float holds; BookError for assets without tiers.
 
     >>> after = adl.stress(adl.examples.paper().book, {"BTC": 0.2, "ETH": -0.1}, fund=1000.0)
     >>> adl.gross_water_filling(after.event).certificate.status
     'certified'
     """
-    need_solvent(book)
-    return shocked(book, relative_moves(book, move, meant=meant), checked_fund(fund))
+    need_book(book)
+    how, money = liquidation(book, maintenance, slippage, fund_first), checked_fund(fund)
+    if isinstance(move, Law):
+        return over_scenarios(book, move, money, how, shocked)
+    return shocked(book, relative_moves(book, {} if move is None else move, meant=meant), money, how)
 
 
-def shocked(book: Book, move: Array, fund: float) -> Stress:
+def shocked(book: Book, move: Array, fund: float, how: Liquidation = INSOLVENT_ONLY) -> Stress:
     """`stress` of checked input: move (d,) > -1. Raises EventError beyond what a float holds."""
+    marked = marked_at(book, move)
+    size = np.abs(marked.notional)
+    margin = marked.per_account(how.margin(size))
+    closing = marked.equity <= margin
+    cost = np.where(closing, marked.per_account(how.cost_rate(marked) * size), 0.0)
+    failed = closing & (marked.equity - cost <= 0)
+    broke, stays, long = failed[book.account], ~closing[book.account], book.position > 0
+    paying = ~(broke | stays)
+    sums = [_by_asset(book, book.position, legs) for legs in (broke, paying, stays & long, stays & ~long)]
+    gross = np.bincount(book.asset, np.abs(book.position) * broke, len(book.assets))
+    found = netted(sums[0], gross, sums[1], sums[2], -sums[3])
+    owed = math.fsum((cost - marked.equity)[failed].tolist())
+    if how.fund_first and owed <= fund:
+        nothing = np.zeros(len(book.assets))
+        found = found._replace(required=nothing, lacking=nothing)
+    left = None if closing.all() else marked.kept(~closing) if closing.any() else marked
+    short, over = (
+        {a: float(abs(q)) for a, q in zip(book.assets, found.required) if q * sign > 0} for sign in (1, -1)
+    )
+    event = Event(left, short=short, long=over) if left is not None and (short or over) else None
+    return Stress(
+        book, move, fund, marked, left, event, found.failed, found.lacking, found.sold, failed, closing, cost,
+        margin, how,
+    )  # fmt: skip
+
+
+def marked_at(book: Book, move: Array) -> Book:
+    """The book at moved prices. Raises EventError beyond what a float holds."""
+    if not move.any():
+        return book
     with np.errstate(over="ignore", invalid="ignore"):
         growth = np.where(book.inverse, 1 / (1 + move), 1 + move)
         price, mark = book.price * growth, None if book.mark is None else book.mark * (1 + move)
@@ -218,24 +143,9 @@ def shocked(book: Book, move: Array, fund: float) -> Stress:
         )
         raise EventError(f"after the move {who} is beyond what a float holds; use a smaller move")
     extra = {name: column for name, column in book.extra.items() if name not in _STALE}
-    marked = replace(book, price=price, mark=mark, equity=equity, extra=extra)
-    broke = equity[book.account] <= 0
-    netted = _by_asset(book, book.position, broke)
-    due = np.abs(netted) > _ROUNDING * np.bincount(
-        book.asset, np.abs(book.position) * broke, len(book.assets)
-    )
-    opposite = ~broke & (np.sign(book.position) == -np.sign(netted)[book.asset])
-    room = np.where(due, np.abs(_by_asset(book, book.position, opposite)), 0.0)
-    lacking = np.where(due, np.abs(netted) - room, 0.0)
-    lacking = np.where(lacking > _ROUNDING * np.abs(netted), lacking, 0.0)
-    required = np.minimum(room, np.abs(netted))
-    solvent = marked.solvent() if (equity > 0).any() else None
-    short, long = (
-        {a: float(q) for a, q, n in zip(book.assets, required, netted) if q > 0 and n * sign > 0}
-        for sign in (1, -1)
-    )
-    event = Event(solvent, short=short, long=long) if solvent is not None and (short or long) else None
-    return Stress(book, move, fund, marked, solvent, event, netted, lacking)
+    if COLUMN in extra:
+        extra[COLUMN] = extra[COLUMN] * growth[book.asset]
+    return replace(book, price=price, mark=mark, equity=equity, extra=extra)
 
 
 def _by_asset(book: Book, values: Array, legs: Mask) -> Array:
@@ -243,13 +153,18 @@ def _by_asset(book: Book, values: Array, legs: Mask) -> Array:
     return Groups(book.asset, len(book.assets), legs).sums(values)
 
 
-def need_solvent(book: object) -> None:
-    """Raise EventError for what is no Book, or has accounts without positive equity."""
+def need_book(book: object) -> None:
+    """Raise EventError for what is no Book."""
     if not isinstance(book, Book):
         raise EventError(
             f"a stress takes a Book, not {type(book).__name__}: adl.Book.read(path) or "
             "adl.Book.from_frame(frame)"
         )
+
+
+def need_solvent(book: Book) -> None:
+    """Raise EventError for what is no Book, or has accounts without positive equity."""
+    need_book(book)
     broke = book.equity <= 0
     if broke.any():
         first = int(np.argmax(broke))
@@ -257,6 +172,7 @@ def need_solvent(book: object) -> None:
             f"{broke.sum():,} of {len(broke):,} accounts are insolvent before the move, first "
             f"{book.accounts[first]!r} with "
             f"{book.equity[first]:.6g}; book.solvent() (--solvent on the command line) keeps the others (§8)"
+            "; adl.stress(book) says what these must have closed"
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from adl_opt.arrays import Array
 from adl_opt.data.book import Book
 from adl_opt.data.event import Event
+from adl_opt.data.maintenance import COLUMN
 from adl_opt.errors import AllocationError, EventError
 from adl_opt.executors import check_executor, mapped
 from adl_opt.policies.base import Policy, applied
@@ -122,7 +123,7 @@ def _after(
         lost.append(after.uncovered)
         deficits.append(after.deficit)
         fund, book = after.fund_left, after.book
-        insolvent += int((after.marked.equity <= 0).sum())
+        insolvent += int(after.failed.sum())
         events += after.event is not None or bool(after.lacking.any())
         unfilled += bool(after.lacking.any())
         if after.event is not None:
@@ -133,7 +134,11 @@ def _after(
             # A margin that is kept apart would have to take the profit of what is closed: equity already
             # holds it.
             extra = {name: column for name, column in held.extra.items() if name != "margin"}
-            book = replace(held, position=held.position - closed, extra=extra)
+            left = held.position - closed
+            if COLUMN in extra:  # at its rate
+                of = np.divide(left, held.position, out=np.zeros_like(left), where=held.position != 0)
+                extra[COLUMN] = extra[COLUMN] * of
+            book = replace(held, position=left, extra=extra)
     line = {
         "lost": math.fsum(lost),
         "deficit": math.fsum(deficits),

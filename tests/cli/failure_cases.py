@@ -24,6 +24,8 @@ def command(line: str):
     return call
 
 
+LAWS = "--volatility all=0.8 --horizon 1/365"
+
 CASES = [
     Case(
         "leave out --short and --long",
@@ -92,5 +94,6 @@ CASES = [
     ),
     Case("cannot be written", lambda _: output.write_frame(TIDY, Path("/proc/none/o.csv"))),
     Case("its ending must be one of", command("solve book.csv --short X=1 -o out.txt")),
-    Case("stress needs a price move: --move X=-0.15", command("stress book.csv")),
+    Case("--move is one scenario and a law many", command(f"stress book.csv --move X=1% {LAWS}")),
+    Case("--plot draws a stress over scenarios; give a law", command("stress book.csv --plot s.png")),
 ]

@@ -48,6 +48,11 @@ compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv
 axioms water_filling --seed 2 -o a.csv --force -> a.csv
 stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 --meant -o t.csv --force -> t.csv
+stress book.csv --move BTC=-20% --tiers tiers.csv --slippage 0.5% --fund-first --fund 10
+stress book.csv LAW --law student --dof 4 --sample 8 --seed 3 --tiers tiers.csv \
+    -o d.csv --plot d.png --force -> d.csv d.png
+stress book.csv LAW --quadrature 3
+stress book.csv --meant --scenarios moves.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
 replay --twin --scale 0.3% --isolated --policy pro_rata LAW --law gaussian --sample 8 \
     --seed 2 -o p.csv --plot p.png --force -> p.csv p.png
@@ -66,6 +71,7 @@ HYPER = "replay --hyperreplay --every"  # needs their file: test_replay.py runs 
 def run(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("book.csv").write_text(CROSS, encoding="utf-8")
+    Path("tiers.csv").write_text("asset,notional_floor,rate\n*,0,0.004\n*,50000,5e-3\n", encoding="utf-8")
     Path("moves.csv").write_text("BTC,ETH,probability\n-0.1,-0.15,50e-2\n0.1,0.2,0.5\n", encoding="utf-8")
     waves = "wave,account,asset,position,equity,price,realized_closed\n"
     Path("waves.csv").write_text(
@@ -180,7 +186,9 @@ def test_a_fraction_is_read_to_the_last_bit(text, value):
             "stress book.csv --solvent --move btc=-10%",
             "the move names 'btc' that no account holds; did you mean 'BTC'?",
         ),
-        ("stress book.csv --solvent", "stress needs a price move: --move BTC=-0.15 or BTC=-15%"),
+        ("stress book.csv --slippage 1%", "say at which margin accounts are liquidated: --tiers FILE\n"),
+        ("stress book.csv --plot s.png", "--plot draws a stress over scenarios"),
+        ("stress book.csv --move BTC=1% --scenarios moves.csv", "leave out one of them"),
         (
             "stress book.csv --solvent --move BTC=-0.1 --fund 10%",
             "--fund: '10%' is not a number; it is no share of anything",
@@ -212,8 +220,10 @@ def test_what_is_not_meant_gets_a_sentence_that_helps(run, line, says):
 
 
 def test_a_move_of_nothing_marks_the_book_where_it_stands(run):
-    code, out, _ = run("stress book.csv --solvent --move BTC=0")
-    assert code == 0 and "left out 1 of 4 accounts" in out
+    code, out, _ = run("stress book.csv --move BTC=0")
+    assert code == 0 and "insolvent: 1 of 4 accounts" in out and run("stress book.csv")[1] == out
+    code, out, _ = run("stress book.csv --solvent")
+    assert code == 0 and "1 of 4 accounts are without positive equity" in out and "the insolvent hold" in out
 
 
 def test_compare_says_what_it_drew_and_where(run):

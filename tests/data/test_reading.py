@@ -45,13 +45,15 @@ def test_realized_closings_are_in_contracts_too():
     assert book.extra["realized_closed"].tolist() == [0.01, 0.02]
 
 
-def test_margins_are_kept_as_columns_and_rules_that_rank_by_them_still_refuse():
+def test_margins_are_kept_as_columns_for_the_rules_that_rank_by_them():
     rows = CASES.assign(initialMargin=[1.0, 2.0], maintenance_margin=[0.5, 0.7])
     book = adl.Book.from_frame(rows)
     assert book.extra["initial_margin"].tolist() == [1.0, 2.0]
-    assert book.extra["maintenance_margin"].tolist() == [0.5, 0.7] and book.unused == ("maintenance_margin",)
+    assert book.extra["maintenance_margin"].tolist() == [0.5, 0.7] and book.unused == ()
+    assert adl.Book.from_frame(rows.rename(columns={"maintenance_margin": "maintenanceMargin"})).unused == ()
+    assert adl.Book.from_frame(rows.assign(tier=1)).unused == ("tier",)
     blank = adl.Book.from_frame(rows.assign(maintenance_margin=[None, 0.7]))
-    assert "maintenance_margin" not in blank.extra
+    assert "maintenance_margin" not in blank.extra and blank.unused == ("maintenance_margin",)
     assert blank.said == ("maintenance_margin is blank in 1 rows and is not kept",)
 
 

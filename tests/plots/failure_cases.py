@@ -68,4 +68,5 @@ CASES = [
     ),
     Case("replay draws what adl.replay returns", lambda _: plots.replay(WAVES), adl.AllocationError),
     Case("the picture cannot be written", lambda _: adl.pro_rata(EVENT).plot(3)),
+    Case("stress draws what adl.stress returns for scenarios", lambda _: adl.plots.stress(EVENT)),
 ]

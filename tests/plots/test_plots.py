@@ -187,6 +187,7 @@ def test_every_picture_is_drawn_in_axes_that_are_given(paper):
         "frontier": (1, lambda ax: plots.frontier(curve(), ax=ax)),
         "comparison": (4, lambda ax: plots.comparison(adl.compare(paper, law), ax=ax)),
         "replay": (3, lambda ax: plots.replay(adl.replay(waves(*TWO)), ax=ax)),
+        "stress": (3, lambda ax: plots.stress(adl.stress(paper.book, law.sample(8, seed=1)), ax=ax)),
     }
     assert set(pictures) == set(plots.__all__)
     for name, (count, draw) in pictures.items():
@@ -209,3 +210,14 @@ def test_numbers_in_pictures_have_three_digits_and_prefixes():
         3e6: "3.00 M",
     }
     assert {value: prefixed_text(value) for value in texts} == texts
+
+
+def test_a_stress_over_scenarios_is_drawn_as_what_is_exceeded(tmp_path):
+    book = one_asset([10.0, -10.0], [30.0, 900.0], 5.0, 10.0).book
+    law = adl.Scenarios({"X": [0.0, -0.4, -0.5]}, [0.8, 0.15, 0.05])
+    figure = plots.stress(adl.stress(book, law, 15.0, maintenance=0.1), tmp_path / "s.png")
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+    x, more = figure.axes[0].lines[0].get_data()
+    assert x.tolist() == pytest.approx([0, 10, 20]) and more.tolist() == pytest.approx([0.2, 0.05, 0.0])
+    assert [line.get_label() for line in figure.axes[0].lines] == ["deficit", "fund"]
+    assert figure.axes[1].get_xlabel() == "to close (quote currency)"

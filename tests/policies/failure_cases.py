@@ -32,7 +32,7 @@ def lots(lot):
 
 
 def ranking(rule: str):
-    book = adl.Book.from_frame(ETH.assign(entry_price=1900.0, maintenance_margin=[1.0, 2.0]))
+    book = adl.Book.from_frame(ETH.assign(entry_price=1900.0, mmr=[1.0, 2.0]))
     return lambda _: adl.policy(rule)(adl.Event(book, long={"ETH": 1.0}))
 
 
@@ -192,8 +192,8 @@ CASES = [
         adl.AllocationError,
     ),
     Case(
-        "binance ranks by a maintenance margin, and the book has the column 'maintenance_margin', which "
-        "is not used",
+        "binance ranks by a maintenance margin, and the book has the column 'mmr', which "
+        "is not used: give the column maintenance_margin",
         ranking("binance"),
         adl.EventError,
     ),

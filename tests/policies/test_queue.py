@@ -230,7 +230,7 @@ def test_rules_that_rank_by_a_maintenance_margin_refuse_to_pass_over_its_column(
     )
     plain_event = adl.Event(adl.Book.from_frame(rows), short={"X": 3.0})
     refused = set()
-    for column in ("maintenance_margin", "mmr", "Maintenance Margin Percentage", "tier", "riskLimit"):
+    for column in ("maintenance_margin_rate", "mmr", "Maintenance Margin Percentage", "tier", "riskLimit"):
         book = adl.Book.from_frame(rows.assign(**{column: 1.0}))
         event = adl.Event(book, short={"X": 3.0})
         for rule in PRESETS:
@@ -243,3 +243,46 @@ def test_rules_that_rank_by_a_maintenance_margin_refuse_to_pass_over_its_column(
                 assert rule(event).amount.tolist() == rule(plain_event).amount.tolist()
     assert refused == {"binance", "bitget", "bluefin"}
     assert book.solvent().unused == adl.stress(book, {"X": 0.01}).marked.unused == ("riskLimit",)
+
+
+RATED = ("binance", "bitget", "bluefin")
+
+
+def test_rules_that_rank_by_a_maintenance_margin_use_each_accounts_own():
+    """Three shorts of one return and one leverage, 100,000 / 1,000,000 / 20,000,000 of notional: by one rate
+    they tie, by tiers the largest is first.
+    """
+    held = np.array([100.0, 1_000.0, 20_000.0])
+    rows = frame(list("abcd"), "X", [*-held, held.sum()], 1_000.0, [*held * 250, 1e9])
+    event = adl.Event(
+        adl.Book.from_frame(rows.assign(entry_price=[1_100.0] * 3 + [900.0])), short={"X": 20_050.0}
+    )
+    tiers = adl.MaintenanceTiers({"X": [(0, 0.004), (250_000, 0.01), (3e6, 0.3)]})
+    by_hand = 0.004 * 1e5, 0.01 * 1e6 - 1_500, 0.3 * 2e7 - 1_500 - 3e6 * 0.29
+    margin = [*by_hand, 0.0]
+    columned = adl.Event(
+        adl.Book.from_frame(rows.assign(entry_price=[1_100.0] * 3 + [900.0], maintenance_margin=margin)),
+        short={"X": 20_050.0},
+    )
+    for name in RATED:
+        flat, own = adl.policy(name), replace(adl.policy(name), maintenance=tiers)
+        assert flat(event).amount.tolist()[:3] == [100.0, 1_000.0, 18_950.0], name  # a tie, in account order
+        if name == "bluefin":  # max(MMR, margin ratio): the margin ratio of a quarter, but 0.256 for c
+            assert own.score(event)[:3] == pytest.approx(
+                [1 / 11 * 4, 1 / 11 * 4, 1 / 11 / (by_hand[2] / 2e7)]
+            )
+        else:
+            assert own(event).amount.tolist()[:3] == [0.0, 50.0, 20_000.0], name
+        assert flat.score(columned)[:3] == pytest.approx(own.score(event)[:3], rel=TOL.rounding)
+        assert own.score(columned)[:3].tolist() == own.score(event)[:3].tolist()  # tiers are asked first
+    over = np.array(by_hand) / (held * 250)
+    assert replace(adl.policy("bitget"), maintenance=tiers).score(event)[:3] == pytest.approx(over / 11)
+
+
+def test_maintenance_of_a_cross_account_is_of_all_its_positions():
+    rows = frame(list("aabb"), ["X", "Y"] * 2, [-1.0, 5.0, 3.0, -5.0], 10.0, [20.0, 20.0, 90.0, 90.0])
+    event = adl.Event(adl.Book.from_frame(rows.assign(entry_price=11.0)), short={"X": 1.0})
+    rule = replace(
+        adl.policy("bitget"), maintenance=adl.MaintenanceTiers({"X": [(0, 0.01)], "*": [(0, 0.1)]})
+    )
+    assert rule.score(event)[0] == pytest.approx(1 / 11 * (0.01 * 10 + 0.1 * 50) / 20)

@@ -38,7 +38,13 @@ def divides_by_nothing(event):
     return 1 // 0
 
 
+def stressed(move=None, **how):
+    return lambda _: adl.stress(EVENT.book, move, **how)
+
+
 HIGHEST = adl.MaxLeverage()
+SPREAD = adl.stress(EVENT.book, LAW)
+BROKE = adl.Book.from_frame(TIDY.assign(equity=[1.0, -1.0, 3.0]))
 
 
 def promised(check, name="mine", **more):
@@ -109,9 +115,49 @@ CASES = [
     Case("a stress takes a Book, not str", lambda _: adl.stress("book.csv", {}), adl.EventError),
     Case(
         "1 of 3 accounts are insolvent before the move, first 'b' with -1",
-        lambda _: adl.stress(adl.Book.from_frame(TIDY.assign(equity=[1.0, -1.0, 3.0])), {}),
+        lambda _: adl.stress_path(BROKE, pd.DataFrame({"X": [0.1]})),
         adl.EventError,
     ),
+    Case("bankruptcy_prices takes a Book, not int", lambda _: adl.bankruptcy_prices(3), adl.EventError),
+    Case("maintenance = 'mine': give adl.MaintenanceTiers", stressed(maintenance="mine"), adl.BookError),
+    Case("maintenance = 4: give adl.MaintenanceTiers", stressed(maintenance=4), adl.BookError),
+    Case("no column maintenance_margin", stressed(maintenance="maintenance_margin"), adl.BookError),
+    Case(
+        "1 of 3 positions have a negative maintenance_margin, first of account 'c': -1",
+        lambda _: adl.bankruptcy_prices(adl.Book.from_frame(TIDY.assign(maintenance_margin=[1.0, 0, -1]))),
+        adl.BookError,
+    ),
+    Case(
+        "1 of 1 assets have no tiers of maintenance margin, first 'X'",
+        stressed(maintenance=adl.MaintenanceTiers({"Y": [(0, 0.01)]})),
+        adl.BookError,
+    ),
+    Case("fund_first = 'yes': True or False", stressed(fund_first="yes"), adl.EventError),
+    Case("slippage is what liquidations cost; say at which margin", stressed(slippage=0.01), adl.EventError),
+    Case("slippage = 1: a fraction of the mark", stressed(maintenance=0.01, slippage=1), adl.EventError),
+    Case(
+        "the slippage names 'x' that no account holds; did you mean 'X'",
+        stressed(maintenance=0.01, slippage={"x": 0.1}),
+        adl.EventError,
+    ),
+    Case(
+        "a stress takes scenarios, and Gaussian is none; say law.sample",
+        stressed(adl.Gaussian([[0.01]])),
+        adl.EventError,
+    ),
+    Case(
+        "what holders of inverse contracts gain already",
+        stressed(LAW.on_inverse(np.array([True]))),
+        adl.EventError,
+    ),
+    Case(
+        "1 of 2 scenarios move a price by -100 % or more, first number 1 with -1.5 in 'X'",
+        stressed(adl.Scenarios([-1.5, 0.1], meant=True)),
+        adl.EventError,
+    ),
+    Case("the law has 2 moves but the book 1", stressed(adl.Scenarios([[0.1, 0.1]])), adl.LawError),
+    Case("levels = .*: probabilities between 0 and 1", lambda _: SPREAD.quantiles([95]), adl.EventError),
+    Case("scenario 2: there are 2, counted from 0", lambda _: SPREAD.scenario(2), adl.EventError),
     Case("a move maps assets", lambda _: adl.stress(EVENT.book, -0.1), adl.EventError),
     Case(
         "the move names 'Z' that no account holds; the book has X",
