@@ -10,7 +10,6 @@ from adl_opt.constraints.constrained import Constrained
 from adl_opt.evaluation.minorants import Dual
 from tests.failures import EVENT, LAW, PAPER, PAPER_LAW, Case
 
-
 THREE = adl.examples.shorts([10, 10, 10], [500, 4000, 250], 15, price=100)
 
 
