@@ -83,8 +83,7 @@ class Places:
         return Place(*columns)
 
     def lights(self, event: Event) -> pd.DataFrame:
-        """Where each position that may be closed stands in the queue: a table, a line a position, the first
-        to be closed first.
+        """Where each position that may be closed stands in the queue: a table, the first to be closed first.
 
         `event`: an Event; how much it requires does not matter. Columns: account, asset, position, score
         (as `score`), rank (1 is closed first), of (positions in the queue), ahead (contracts closed before),

@@ -173,15 +173,15 @@ def identify(event: Event, rules: Iterable[QueueRule | str] = PRESETS) -> Identi
     much, are named if they explain at least half of what pro rata does not, more than water-filling of gross
     leverage does, and agree in two positions of five: where everything is closed, or in proportion, or to a
     level, every queue is right by chance and none is named. Of a rule that starts at random every start that
-    the data suggest is tried. Returns an Identification. Raises EventError without the column,
-    where nothing was closed, and where the event requires something else.
+    the data suggest is tried, and it is named last. Returns an Identification. Raises EventError without the
+    column, where nothing was closed, and where the event requires something else.
 
     Source: EXCHANGES (the rules).
 
     >>> event = adl.examples.shorts([10, 10], [500, 4000], 5, price=100, entry_price=[130, 190])
     >>> done = event.book.to_frame().assign(realized_closed=[0.0, -5.0])
     >>> adl.identify(adl.realized_event(adl.Book.from_frame(done))).rules[:2]
-    ('aster', 'cvex')
+    ('cvex', 'kucoin_cross')
     """
     need_event(event)
     closed = realized(event).amount
@@ -190,7 +190,8 @@ def identify(event: Event, rules: Iterable[QueueRule | str] = PRESETS) -> Identi
     if not value.sum() > 0:
         raise EventError("nothing was closed (realized_closed is 0 everywhere): there is nothing to explain")
     amount, refused, correlation = dict[str, Array](), dict[str, str](), dict[str, float]()
-    for rule in (policy(one) if isinstance(one, str) else one for one in rules):
+    given = [policy(one) if isinstance(one, str) else one for one in rules]
+    for rule in sorted(given, key=lambda one: isinstance(one, QueueRule) and one.drawn):  # a free start last
         if not isinstance(rule, QueueRule):
             raise EventError(
                 f"identify tries ranking rules (QueueRule) and names of presets, not {rule!r:.60}; "
@@ -208,15 +209,20 @@ def identify(event: Event, rules: Iterable[QueueRule | str] = PRESETS) -> Identi
         "pro_rata": _share(event, closed, event.pro_rata_amount),
         "gross_water_filling": _share(event, closed, gross_water_filling(event).amount),
     }
-    best = max(explained.values(), default=0.0)
-    shared = others["pro_rata"]
+    named = _named(explained, agreement, others)
+    return Identification(event, closed, named, explained, others, agreement, correlation, amount, refused)
+
+
+def _named(
+    explained: dict[str, float], agreement: dict[str, float], others: dict[str, float]
+) -> tuple[str, ...]:
+    """The rules that explain most, alike, where that is more than chance and than what is no queue."""
+    best, shared = max(explained.values(), default=0.0), others["pro_rata"]
     enough = best >= shared + _HALF * (1 - shared) and shared < 1 - _ALIKE
-    enough &= best > others["gross_water_filling"]
-    alike = tuple(
-        name for name, share in explained.items()
-        if enough and share >= best - _ALIKE and agreement[name] >= _AGREE
-    )  # fmt: skip
-    return Identification(event, closed, alike, explained, others, agreement, correlation, amount, refused)
+    if not enough or best <= others["gross_water_filling"]:
+        return ()
+    alike = [name for name, share in explained.items() if share >= best - _ALIKE]
+    return tuple(name for name in alike if agreement[name] >= _AGREE)
 
 
 def _check_requirement(event: Event, closed: Array) -> None:

@@ -48,6 +48,9 @@ compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv
 axioms water_filling --seed 2 -o a.csv --force -> a.csv
 stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 --meant -o t.csv --force -> t.csv
+read book.csv --dialect ccxt
+lights book.csv --solvent --policy leverage_queue --account a --reach -o l.csv --force -> l.csv
+identify book.csv --solvent --policy leverage_queue -o i.csv --force -> i.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
 replay --twin --scale 0.3% --isolated --policy pro_rata LAW --law gaussian --sample 8 \
     --seed 2 -o p.csv --plot p.png --force -> p.csv p.png

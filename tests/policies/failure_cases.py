@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 import adl_opt as adl
+from adl_opt.policies.standing import standing
 from tests.books import frame, one_asset
 from tests.failures import ETH, EVENT, LAW, PAPER, TIDY, Case, half_closed, path_of
 
@@ -42,6 +43,10 @@ def initial_margin(*values):
     return adl.Event(adl.Book.from_frame(table), short={"X": 1.0})
 
 
+def flat(*position):
+    return adl.Book.from_frame(frame(list("ab"), "X", list(position), 1.0, 1.0))
+
+
 CASES = [
     Case(
         "kucoin_opening ranks by the initial margin: the book has no column initial_margin",
@@ -56,6 +61,16 @@ CASES = [
     Case(
         "the book has no account 'a9'",
         lambda _: adl.policy("leverage_queue").reached(EVENT, "a9"),
+        adl.EventError,
+    ),
+    Case(
+        "account 'b' has no position that could be closed",
+        lambda _: standing(flat(1.0, 0.0), adl.policy("leverage_queue"), "b"),
+        adl.EventError,
+    ),
+    Case(
+        "no account of the book has a position",
+        lambda _: standing(flat(0.0, 0.0), adl.policy("leverage_queue")),
         adl.EventError,
     ),
     Case(
