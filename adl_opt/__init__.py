@@ -75,6 +75,7 @@ from adl_opt.studies.conjectures.refutation import Refutation
 from adl_opt.studies.conjectures.refute import refute
 from adl_opt.studies.frontier import frontier
 from adl_opt.studies.identify import Identification, identify
+from adl_opt.studies.pairs import pairs
 from adl_opt.studies.reach import reach
 from adl_opt.studies.replay.replay import Replay, replay
 from adl_opt.studies.stress import Stress, stress
@@ -98,10 +99,10 @@ __all__ = [
     "SolveError", "Spectral", "Stress", "StudentT", "Symbols", "Turnover", "UncertifiedWarning",
     "Waves", "WorstCase", "axiom", "axioms", "burden", "certify", "claim", "claims", "compare",
     "drift_charge", "examples", "factor_targets", "factor_water_filling", "frontier",
-    "gross_water_filling", "identify", "load", "methods_agree", "optimal_range", "policy", "pro_rata",
-    "pro_rata_equity", "pro_rata_profit", "reach", "realized", "realized_event", "refute", "replay",
-    "round_to_lots", "serves_every_law", "stress", "stress_path", "sweep", "uniform", "value_by_hand",
-    "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
+    "gross_water_filling", "identify", "load", "methods_agree", "optimal_range", "pairs", "policy",
+    "pro_rata", "pro_rata_equity", "pro_rata_profit", "reach", "realized", "realized_event", "refute",
+    "replay", "round_to_lots", "serves_every_law", "stress", "stress_path", "sweep", "uniform",
+    "value_by_hand", "verify", "water_filling", "water_filling_at", "waterfill", "without_remainders",
 ]  # fmt: skip
 
 

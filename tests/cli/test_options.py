@@ -48,7 +48,7 @@ compare book.csv --solvent --realized
 generate g.csv --accounts 50 --assets 2 --legs 2 --seed 3 --force -> g.csv
 axioms water_filling --seed 2 -o a.csv --force -> a.csv
 stress book.csv --solvent --move BTC=-20% --move ETH=0.1 --fund 1e3 --meant -o t.csv --force -> t.csv
-read book.csv --dialect ccxt
+read ccxt.csv --dialect ccxt
 lights book.csv --solvent --policy leverage_queue --account a --reach -o l.csv --force -> l.csv
 identify book.csv --solvent --policy leverage_queue -o i.csv --force -> i.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
@@ -70,6 +70,8 @@ def run(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     Path("book.csv").write_text(CROSS, encoding="utf-8")
     Path("moves.csv").write_text("BTC,ETH,probability\n-0.1,-0.15,50e-2\n0.1,0.2,0.5\n", encoding="utf-8")
+    ccxt = "account,symbol,side,contracts,contractSize,markPrice,collateral\n"
+    Path("ccxt.csv").write_text(ccxt + "a,BTC/USDT:USDT,long,3,0.1,100,50\n", encoding="utf-8")
     waves = "wave,account,asset,position,equity,price,realized_closed\n"
     Path("waves.csv").write_text(
         waves + "1,a,BTC,-3,9,1,-1\n1,b,BTC,-4,8,1,-2\n1,c,BTC,-1,-4,1,-1\n", encoding="utf-8"

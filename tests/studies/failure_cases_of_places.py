@@ -1,5 +1,7 @@
 """Failure cases of identify and reach."""
 
+import pandas as pd
+
 import adl_opt as adl
 from tests.failures import EVENT, TIDY, Case
 
@@ -9,6 +11,7 @@ def closed(*contracts, required=1.0):
     return adl.Event(adl.Book.from_frame(table), short={"X": required})
 
 
+ORDER = pd.DataFrame({"order": ["L"], "asset": "X", "size": 6.0, "price": 1.1})
 CASES = [
     Case("the book has no column realized_closed", lambda _: adl.identify(EVENT), adl.EventError),
     Case("a policy takes an Event, not Book", lambda _: adl.identify(EVENT.book), adl.EventError),
@@ -36,6 +39,18 @@ CASES = [
     Case(
         "account 'a' holds no 'Y', which could be closed; it holds X",
         lambda _: adl.reach(adl.Book.from_frame(TIDY), "a", "leverage_queue", "Y"),
+        adl.EventError,
+    ),
+    Case("size, price is missing", lambda _: adl.pairs(EVENT, "aftermath", ORDER[["order", "asset"]])),
+    Case("follows the queue of a QueueRule", lambda _: adl.pairs(EVENT, "pro_rata", ORDER), adl.EventError),
+    Case(
+        "the price of 1 of 1 orders is not a positive number, first that of 'L': -1",
+        lambda _: adl.pairs(EVENT, "aftermath", ORDER.assign(price=-1)),
+        adl.EventError,
+    ),
+    Case(
+        "the orders close 5 contracts of 'X', and the event requires 6",
+        lambda _: adl.pairs(EVENT, "leverage_queue", ORDER.assign(size=5.0)),
         adl.EventError,
     ),
     Case(
