@@ -31,6 +31,7 @@ SAYS = {
     "your_own_objective": ("Concentration",),
     "constraints": ("desk", "proved by its multipliers", "optimal for every law (Thm 1)", "[0.5"),
     "rules_on_trial": ("a0", "-10", "last_first"),
+    "where_do_i_stand": ("20", "80", "0.1", "Identification(bitmex", "400.0"),
     "from_a_shock": ("50", "75", "165", "2"),
     "real_events": ("realized", "gross_water_filling"),
     "scale": ("certified by separable",),

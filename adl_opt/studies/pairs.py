@@ -114,7 +114,7 @@ def _checked(event: Event, orders: Any) -> tuple[Array, Index, Array, Array]:
             j = int(np.argmax(bad))
             raise EventError(
                 f"the {what} of {bad.sum():,} of {len(bad):,} orders is not a positive number, first that of "
-                f"{names[j]!r}: {str(orders[what].iloc[j]):.40}"
+                f"{names[j]!r}: {orders[what].iloc[j]!s:.40}"
             )
     total = {label: float(size[labels == label].sum()) for label in dict.fromkeys(labels)}
     needed = {**event.short, **event.long}
