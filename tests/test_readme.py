@@ -91,6 +91,8 @@ def test_commands_run(line, folder, monkeypatch, capsys):
         ("--dof 4", "3,801.469"),
         ("--explain", "320.7051"),
         ("generate", "20,000 accounts"),
+        ("read book.csv", "4 with 8 positions"),
+        ("lights book.csv", "4 of 4"),
         ("axioms bitmex", "support.bitmex.com"),
         ("stress book.csv", "missing 7"),
         ("replay --twin", "realized"),

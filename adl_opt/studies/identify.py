@@ -37,7 +37,7 @@ class Identification:
     - `event`, `closed` (legs,): contracts really closed
     - `rules`: names of those that explain it best, alike; empty where none does
     - `explained`: rule -> share in [0, 1] of the notional closed that it would have closed of the same
-      positions; `others`: the same of "pro_rata" and "gross_water_filling", which are no queues
+      positions; `others`: the same of "pro_rata" and "gross_water_filling" (asset by asset), no queues
     - `agreement`: rule -> sum over positions of the fraction closed by both, over that closed by either, in
       [0, 1]: large accounts count no more than small ones
     - `correlation`: rule -> rank correlation (Spearman) of place in the queue and fraction closed, 1 = first
@@ -207,7 +207,7 @@ def identify(event: Event, rules: Iterable[QueueRule | str] = PRESETS) -> Identi
     agreement = {name: _agreement(event, closed, done) for name, done in amount.items()}
     others = {
         "pro_rata": _share(event, closed, event.pro_rata_amount),
-        "gross_water_filling": _share(event, closed, gross_water_filling(event).amount),
+        "gross_water_filling": _share(event, closed, _levelled(event)),
     }
     named = _named(explained, agreement, others)
     return Identification(event, closed, named, explained, others, agreement, correlation, amount, refused)
@@ -244,6 +244,16 @@ def _share(event: Event, closed: Array, done: Array) -> float:
     """The share of the notional really closed that `done` closes of the same positions."""
     price = event.book.price[event.book.asset]
     return float(np.minimum(closed, done) @ price / (closed @ price))
+
+
+def _levelled(event: Event) -> Array:
+    """What water-filling of gross leverage closes (legs,), of each asset by itself: a closed form."""
+    amount = np.zeros(len(event.size))
+    for side, required in (("short", event.short), ("long", event.long)):
+        for asset, contracts in required.items():
+            alone = event.with_requirement(**{side: {asset: contracts}})
+            amount += gross_water_filling(alone).amount
+    return amount
 
 
 def _agreement(event: Event, closed: Array, done: Array) -> float:

@@ -53,9 +53,10 @@ def pairs(event: Event, rule: QueueRule | str, orders: pd.DataFrame) -> pd.DataF
     from adl_opt.table import with_units
 
     need_event(event)
-    rule = policy(rule) if isinstance(rule, str) else rule
-    if not isinstance(rule, QueueRule):
+    found = policy(rule) if isinstance(rule, str) else rule
+    if not isinstance(found, QueueRule):
         raise EventError(f"pairs follows the queue of a QueueRule, or the name of one, not {rule!r:.60}")
+    rule = found
     book = event.book
     name, asset, size, price = _checked(event, orders)
     first = np.zeros(len(size))
