@@ -76,6 +76,9 @@ from adl_opt.studies.compare import compare
 from adl_opt.studies.conjectures.refutation import Refutation
 from adl_opt.studies.conjectures.refute import refute
 from adl_opt.studies.frontier import frontier
+from adl_opt.studies.identify import Identification, identify
+from adl_opt.studies.pairs import pairs
+from adl_opt.studies.reach import reach
 from adl_opt.studies.replay.replay import Replay, replay
 from adl_opt.studies.stress import stress
 from adl_opt.studies.stress_distribution import StressDistribution
@@ -92,18 +95,16 @@ __all__ = [
     "OCE", "AccountCVaR", "AdlError", "Allocation", "AllocationError", "Book", "BookError", "CVaR",
     "Certificate", "Claim", "Constraint", "ConstraintError", "Entropic", "Event", "EventError",
     "ExpectedLoss", "Expectile", "FactorLeverageSquare", "FactorModel", "Gaussian", "GroupShare",
-    "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost", "LeveragePower",
-    "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound", "MaintenanceTiers",
-    "MaxLeverage",
-    "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant", "Mixture", "Model", "ModelError",
-    "MonotoneMeanVariance", "Objective", "ObjectiveError", "OneFactor", "Problem", "QueueRule",
-    "Refutation", "Replay", "RiskMeasure", "Robust", "Scenarios", "ShortfallRisk", "SolveError",
-    "Spectral", "Stress", "StressDistribution", "StudentT", "Symbols", "Turnover",
-    "UncertifiedWarning", "Waves", "WorstCase",
-    "axiom", "axioms", "bankruptcy_prices", "burden", "certify", "claim", "claims", "compare",
-    "drift_charge", "examples",
-    "factor_targets", "factor_water_filling", "frontier", "gross_water_filling", "load",
-    "methods_agree", "optimal_range", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit",
+    "Identification", "InfeasibleError", "KeepHedged", "Law", "LawError", "LeverageAtMost",
+    "LeveragePower", "LeverageSquare", "LogNormal", "LossAtMost", "LotAllocation", "LotBound",
+    "MaintenanceTiers", "MaxLeverage", "MeanDeviation", "MeanSemideviation", "MeanVariance", "Minorant",
+    "Mixture", "Model", "ModelError", "MonotoneMeanVariance", "Objective", "ObjectiveError",
+    "OneFactor", "Problem", "QueueRule", "Refutation", "Replay", "RiskMeasure", "Robust", "Scenarios",
+    "ShortfallRisk", "SolveError", "Spectral", "Stress", "StressDistribution", "StudentT", "Symbols",
+    "Turnover", "UncertifiedWarning", "Waves", "WorstCase", "axiom", "axioms", "bankruptcy_prices",
+    "burden", "certify", "claim", "claims", "compare", "drift_charge", "examples", "factor_targets",
+    "factor_water_filling", "frontier", "gross_water_filling", "identify", "load", "methods_agree",
+    "optimal_range", "pairs", "policy", "pro_rata", "pro_rata_equity", "pro_rata_profit", "reach",
     "realized", "realized_event", "refute", "replay", "round_to_lots", "serves_every_law", "stress",
     "stress_path", "sweep", "uniform", "value_by_hand", "verify", "water_filling", "water_filling_at",
     "waterfill", "without_remainders",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from adl_opt import __version__
-from adl_opt.cli import compare, models, replay, rules, solve
+from adl_opt.cli import compare, models, replay, rules, solve, standing
 from adl_opt.cli.helps import GroupedCommand
 from adl_opt.cli.output import console
 from adl_opt.cli.pipes import outlived
@@ -67,6 +67,9 @@ COMMANDS = {  # what it runs, and an example
     "models": (models.models, "cvar"),
     "axioms": (rules.axioms_command, "bitmex"),
     "stress": (rules.stress_command, "book.csv --move BTC=20% --move ETH=-10% --fund 1000 -o after.csv"),
+    "read": (standing.read_command, "book.csv"),
+    "lights": (standing.lights_command, "positions.csv --policy bitmex --account A --reach"),
+    "identify": (standing.identify_command, "positions.csv"),
     "replay": (replay.replay, "--twin --scale 1% --plot waves.png"),
     "twin": (replay.twin, "twin.parquet --scale 1%"),
 }

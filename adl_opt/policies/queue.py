@@ -7,26 +7,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adl_opt.arrays import Array, Index
+from adl_opt.arrays import TINY, Array, Index
 from adl_opt.data.event import Event
 from adl_opt.data.maintenance import MaintenanceTiers
 from adl_opt.errors import AdlError, EventError
 from adl_opt.inputs import plain
-from adl_opt.numerics.exact_clearing import clear_exactly
 from adl_opt.policies.base import need_event, plain_allocation
 from adl_opt.policies.closing_prices import entry_prices, unrealized
 from adl_opt.policies.margin_terms import maintenance_ratio, margin_ratio
+from adl_opt.policies.places import Places
+from adl_opt.policies.ranking import levels, taken
 from adl_opt.problem.allocation import Allocation
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_ROUNDING, _LAST_BITS = 1e-12, 1e-15  # relative: of a requirement against what is held; of a running sum
-_TIED = 1e-12  # relative: scores this close differ by rounding and are tied
+_ROUNDING = 1e-12  # relative: of a requirement against what is held
 
 Term = Callable[["QueueRule", Event], Array]
 
@@ -101,6 +97,35 @@ def _open_leverage(rule: QueueRule, event: Event) -> Array:
     return event.held * entry_prices(event, rule.name) / np.where(wallet > 0, wallet, 1.0)
 
 
+def _initial(rule: QueueRule, event: Event, every: bool = False) -> Array:
+    """Initial margin of each leg (legs,), quote currency, from the column; 1 for legs that are not ranked.
+
+    `every`: those of the other legs too, which may be 0. EventError without the column, and unless positive.
+    """
+    book = event.book
+    if "initial_margin" not in book.extra:
+        raise EventError(
+            f"{rule.name} ranks by the initial margin: the book has no column initial_margin (quote currency)"
+        )
+    initial = book.extra["initial_margin"]
+    bad = event.closable & ~(initial > 0)
+    if bad.any():
+        j = int(np.argmax(bad))
+        raise EventError(
+            f"{rule.name} divides by the initial margin, but that of {bad.sum():,} of "
+            f"{event.closable.sum():,} closable positions is not positive, first that of account "
+            f"{book.accounts[book.account[j]]!r} with "
+            f"{initial[j]:.6g}; mend the column initial_margin"
+        )
+    return initial if every else np.where(event.closable, initial, 1.0)
+
+
+def _entry(rule: QueueRule, event: Event) -> Array:
+    """Entry prices with the sign that ranks a long bought low and a short sold high first."""
+    book = event.book
+    return -np.sign(book.position) * book.direction[book.asset] * entry_prices(event, rule.name)
+
+
 def _gross_leverage(event: Event) -> Array:
     book = event.book
     return (book.gross_notional / book.equity)[book.account]
@@ -115,6 +140,9 @@ PNL: dict[str, Term] = {
         rule, event, True
     ),  # long: mark / entry, short: entry / mark
     "mark over entry": lambda rule, event: _price_ratio(rule, event, False),  # for shorts too
+    "return on initial margin": lambda rule, event: unrealized(event, rule.name) / _initial(rule, event),
+    "unrealized profit": lambda rule, event: unrealized(event, rule.name),  # quote currency
+    "entry price": _entry,  # the best for its holder first
 }
 LEVERAGE: dict[str, Term] = {
     "none": lambda rule, event: np.ones(len(event.size)),
@@ -125,6 +153,15 @@ LEVERAGE: dict[str, Term] = {
     "open leverage": _open_leverage,  # value at entry / margin
     "maintenance ratio": maintenance_ratio,  # maintenance margin of the account / equity
     "margin ratio": margin_ratio,  # 1 / max(maintenance margin, equity) of the gross notional
+    "opening leverage": lambda rule, event: (
+        event.held * entry_prices(event, rule.name) / _initial(rule, event)
+    ),  # value at entry / initial margin
+    "initial margin / margin": lambda rule, event: (
+        event.book.per_account(_initial(rule, event, every=True))[event.book.account] / _equity(event)
+    ),  # of the account; margin is its equity
+    "equity / maintenance": lambda rule, event: (
+        1 / np.maximum(LEVERAGE["maintenance ratio"](rule, event), TINY)
+    ),
 }
 LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "divide": lambda pnl, leverage: pnl / leverage,
@@ -132,7 +169,9 @@ LOSERS: dict[str, Callable[[Array, Array], Array]] = {
     "zero": lambda pnl, leverage: np.zeros_like(pnl),
     "exclude": lambda pnl, leverage: np.full_like(pnl, -np.inf),
 }
-PRICES = ("mark", "bankruptcy", "oracle", "previous mark", "not stated")
+PRICES = (
+    "mark", "bankruptcy", "bankruptcy by pair", "own entry", "oracle", "previous mark", "not stated",
+)  # fmt: skip
 _KEYS: dict[str, Term] = {  # higher first
     "unrealized profit": lambda rule, event: unrealized(event, rule.name),
     "lowest balance": lambda rule, event: -_wallet(rule, event),
@@ -142,7 +181,7 @@ TIES = ("account order", "newest first", "in proportion", "random start")
 
 
 @dataclass(frozen=True)
-class QueueRule:
+class QueueRule(Places):
     """A ranking as exchanges use it: highest score closed first, whole positions, the last one in part.
 
     Call it with an Event: it gives an Allocation, asset by asset, of the side that is required.
@@ -198,6 +237,11 @@ class QueueRule:
             )
 
     @property
+    def drawn(self) -> bool:
+        """Whether the place in the queue depends on a start that is drawn."""
+        return self._ties[-1] == "random start"
+
+    @property
     def _ties(self) -> tuple[str, ...]:
         return (self.ties,) if isinstance(self.ties, str) else tuple(self.ties)
 
@@ -205,8 +249,8 @@ class QueueRule:
         return self.name
 
     def score(self, event: Event) -> Array:
-        """By leg (legs,), a pure number, highest first; nan for legs that cannot be closed, -inf for those
-        excluded.
+        """By leg (legs,), highest first, a pure number (quote currency where pnl is the unrealized profit or
+        the entry price); nan for legs that cannot be closed, -inf for those excluded.
         """
         need_event(event)
         pnl, leverage = PNL[self.pnl](self, event), LEVERAGE[self.leverage](self, event)
@@ -215,62 +259,37 @@ class QueueRule:
         losing = pnl < even
         if self.pnl == "mark over entry":  # a short gains when the mark falls below its entry
             losing = _price_ratio(self, event, True) < even
+        if self.pnl == "entry price":  # of any sign: who loses is not in it
+            losing = unrealized(event, self.name) < even
         if self.losers == "exclude":  # "in profit" is more than none
-            losing |= pnl == even
+            losing |= (unrealized(event, self.name) if self.pnl == "entry price" else pnl) == even
         return np.where(
             event.closable, np.where(losing, LOSERS[self.losers](pnl, leverage), pnl * leverage), np.nan
         )
 
     def __call__(self, event: Event) -> Allocation:
+        return plain_allocation(event, self.closed_from(event), self.name, unique=None)
+
+    def closed_from(self, event: Event, start: int | None = None) -> Array:
+        """Contracts closed of each leg, (legs,); `start`: the number of the closable position at which a
+        "random start" begins in every asset, in place of the one drawn.
+        """
         keys = self._keys(event)
         amount = np.zeros(len(event.size))
         for k in np.flatnonzero(event.required > 0):
-            legs, group = self._ranked(event, keys, int(k))
+            legs, group = self._ranked(event, keys, int(k), start)
             # Whom the rule leaves may hold less than is required, by the rounding of two sums.
             required = min(float(event.required[k]), math.fsum(event.size[legs].tolist()))
-            amount[legs] = _taken(event.size[legs], self._shared(group), required)
-        return plain_allocation(event, amount, self.name, unique=None)
-
-    def tied(self, event: Event) -> pd.DataFrame:
-        """The positions whose closing a tie decided: account, asset, score, closed, least and most
-        (contracts, signed like the position).
-
-        least and most: closed if placed last and first among those it is tied with. Empty: no tie decided
-        anything. Two positions tie if all that the rule states before the last entry of `ties` is equal; "in
-        proportion" is a rule for them too.
-        """
-        import pandas as pd
-
-        closed, keys = self(event).amount, self._keys(event)
-        book, score = event.book, keys[0]
-        found = [(np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))]
-        for k in np.flatnonzero(event.required > 0):
-            legs, group = self._ranked(event, keys, int(k))
-            size = event.size[legs]
-            total = np.bincount(group, size)
-            room = np.clip(float(event.required[k]) - (np.cumsum(total) - total), 0.0, total)[
-                group
-            ]  # what the tied close together
-            least, most = np.maximum(room - (total[group] - size), 0.0), np.minimum(room, size)
-            open_ = most - least > _TIED * size
-            found.append((legs[open_], least[open_], most[open_]))
-        j, least, most = (np.concatenate(column) for column in zip(*found))
-        sign = np.sign(book.position[j])
-        columns = {"score": score[j], "closed": sign * closed[j], "least": sign * least, "most": sign * most}
-        names = {
-            "account": book.accounts[book.account[j]],
-            "asset": np.array(book.assets, dtype=object)[book.asset[j]],
-        }
-        return pd.DataFrame({**names, **{name: values + 0.0 for name, values in columns.items()}})
+            amount[legs] = taken(event.size[legs], self._shared(group), required)
+        return amount
 
     def _keys(self, event: Event) -> list[Array]:
         """The score and what decides between equal ones, by leg, highest first."""
         return [self.score(event), *(_KEYS[key](self, event) for key in self._ties[:-1])]
 
-    def _ranked(self, event: Event, by: list[Array], k: int) -> tuple[Index, Index]:
+    def _ranked(self, event: Event, by: list[Array], k: int, start: int | None = None) -> tuple[Index, Index]:
         """Legs of asset k in order, and the number of the tie each belongs to, rising."""
-        legs = event.closable_legs[k]
-        legs = legs[by[0][legs] != -np.inf]
+        legs, group = self._order(event, by, k, start)
         held = float(event.size[legs].sum())
         if event.required[k] > held * (1 + _ROUNDING):
             raise EventError(
@@ -279,12 +298,19 @@ class QueueRule:
                 f"{event.book.assets[k]!r} to be closed; close at most that, or use "
                 "dataclasses.replace(rule, losers='zero')"
             )
-        keys = [_levels(key[legs]) for key in by]
+        return legs, group
+
+    def _order(self, event: Event, by: list[Array], k: int, start: int | None = None) -> tuple[Index, Index]:
+        """As `_ranked`, whatever is required; legs that the rule excludes are left out."""
+        legs = event.closable_legs[k]
+        legs = legs[by[0][legs] != -np.inf]
+        keys = [levels(key[legs]) for key in by]
         place = np.arange(len(legs))
         if self._ties[-1] == "newest first":
             place = -place
-        if self._ties[-1] == "random start" and len(legs):
-            place = (place - int(np.random.default_rng(self.seed).integers(len(legs)))) % len(legs)
+        if self.drawn and len(legs):
+            drawn = int(np.random.default_rng(self.seed).integers(len(legs)))
+            place = (place - (drawn if start is None else start)) % len(legs)
         order = np.lexsort((place, *keys[::-1]))
         new = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
         return legs[order], np.concatenate(([0], np.cumsum(new)))[: len(legs)]
@@ -298,26 +324,3 @@ def _known(rule: str, field: str, value: object, there_are: tuple[str, ...]) -> 
         raise AdlError(
             f"{rule}: {field} = {value!r} is not known; there are {', '.join(map(repr, there_are))}"
         )
-
-
-def _levels(values: Array) -> Index:
-    """0 for the highest, and so on; neighbours closer than rounding have one number."""
-    order = np.argsort(-values, kind="stable")
-    ordered = values[order]
-    new = -np.diff(ordered) > _TIED * np.maximum(np.abs(ordered[1:]), np.abs(ordered[:-1]))
-    level = np.empty(len(values), dtype=np.int64)
-    level[order] = np.concatenate(([0], np.cumsum(new)))[: len(values)]
-    return level
-
-
-def _taken(size: Array, group: Index, required: float) -> Array:
-    """What each of the ordered legs closes: groups wholly, one after the other, the last one in proportion to
-    size; exact (§6).
-    """
-    total = np.bincount(group, size)
-    before = np.cumsum(total) - total
-    share = np.clip(required - before, 0.0, total) / np.where(total > 0, total, 1.0)
-    whole = np.round(share)
-    share = np.where(np.abs(share - whole) <= _TIED, whole, share)  # what sums leave by rounding is nothing
-    last = int(np.searchsorted(before + total, required * (1 - _LAST_BITS)))
-    return clear_exactly(share[group] * size, size, required, share=np.where(group == last, size, 0.0))

@@ -53,6 +53,9 @@ stress book.csv LAW --law student --dof 4 --sample 8 --seed 3 --tiers tiers.csv 
     -o d.csv --plot d.png --force -> d.csv d.png
 stress book.csv LAW --quadrature 3
 stress book.csv --meant --scenarios moves.csv
+read ccxt.csv --dialect ccxt
+lights book.csv --solvent --policy leverage_queue --account a --reach -o l.csv --force -> l.csv
+identify book.csv --solvent --policy leverage_queue -o i.csv --force -> i.csv
 twin w.csv --scale 0.3% --seed 2 --force -> w.csv
 replay --twin --scale 0.3% --isolated --policy pro_rata LAW --law gaussian --sample 8 \
     --seed 2 -o p.csv --plot p.png --force -> p.csv p.png
@@ -73,6 +76,8 @@ def run(monkeypatch, capsys, tmp_path):
     Path("book.csv").write_text(CROSS, encoding="utf-8")
     Path("tiers.csv").write_text("asset,notional_floor,rate\n*,0,0.004\n*,50000,5e-3\n", encoding="utf-8")
     Path("moves.csv").write_text("BTC,ETH,probability\n-0.1,-0.15,50e-2\n0.1,0.2,0.5\n", encoding="utf-8")
+    ccxt = "account,symbol,side,contracts,contractSize,markPrice,collateral\n"
+    Path("ccxt.csv").write_text(ccxt + "a,BTC/USDT:USDT,long,3,0.1,100,50\n", encoding="utf-8")
     waves = "wave,account,asset,position,equity,price,realized_closed\n"
     Path("waves.csv").write_text(
         waves + "1,a,BTC,-3,9,1,-1\n1,b,BTC,-4,8,1,-2\n1,c,BTC,-1,-4,1,-1\n", encoding="utf-8"

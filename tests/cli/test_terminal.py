@@ -142,7 +142,10 @@ def test_help_is_a_screen_in_which_every_option_stands(name, shown):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_example_of_a_help_runs(name, shown):
-    pd.read_parquet("paper.parquet").to_csv("book.csv", index=False)
+    book = pd.read_parquet("paper.parquet")
+    book.to_csv("book.csv", index=False)
+    done = book["position"].where(book["position"] < 0, 0.0) / 2
+    book.assign(entry_price=1.1 * book["price"], realized_closed=done).to_csv("positions.csv", index=False)
     out = shown(f"{name} --help", 80)
     example = out.partition("Example:\n")[2].replace("\\\n", "")
     assert shlex.split(example)[:2] == ["adl-opt", name]

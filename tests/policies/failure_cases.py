@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 import adl_opt as adl
+from adl_opt.policies.standing import standing
 from tests.books import frame, one_asset
 from tests.failures import ETH, EVENT, LAW, PAPER, TIDY, Case, half_closed, path_of
 
@@ -36,7 +37,49 @@ def ranking(rule: str):
     return lambda _: adl.policy(rule)(adl.Event(book, long={"ETH": 1.0}))
 
 
+def initial_margin(*values):
+    table = EVENT.book.to_frame()
+    table = table.assign(entry_price=1.0, **({"initial_margin": list(values)} if values else {}))
+    return adl.Event(adl.Book.from_frame(table), short={"X": 1.0})
+
+
+def flat(*position):
+    return adl.Book.from_frame(frame(list("ab"), "X", list(position), 1.0, 1.0))
+
+
 CASES = [
+    Case(
+        "kucoin_opening ranks by the initial margin: the book has no column initial_margin",
+        lambda _: adl.policy("kucoin_opening")(initial_margin()),
+        adl.EventError,
+    ),
+    Case(
+        "kucoin_opening divides by the initial margin, but that of 1 of 2 closable positions is not positive",
+        lambda _: adl.policy("kucoin_opening")(initial_margin(1.0, 0.0)),
+        adl.EventError,
+    ),
+    Case(
+        "the book has no account 'a9'",
+        lambda _: adl.policy("leverage_queue").reached(EVENT, "a9"),
+        adl.EventError,
+    ),
+    Case(
+        "account 'b' has no position that could be closed",
+        lambda _: standing(flat(1.0, 0.0), adl.policy("leverage_queue"), "b"),
+        adl.EventError,
+    ),
+    Case(
+        "no account of the book has a position",
+        lambda _: standing(flat(0.0, 0.0), adl.policy("leverage_queue")),
+        adl.EventError,
+    ),
+    Case(
+        "of account 'a0' nothing may be closed",
+        lambda _: adl.policy("leverage_queue").reached(
+            adl.Event(EVENT.book, short={"X": 1.0}, protected=["a0"]), "a0"
+        ),
+        adl.EventError,
+    ),
     Case("a policy takes an Event, not Book", lambda _: adl.pro_rata(EVENT.book), adl.EventError),
     Case("there is no policy 'fair'", lambda _: adl.policy("fair")),
     Case(

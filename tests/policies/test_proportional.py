@@ -24,7 +24,7 @@ def test_drift_charges_both_sides():
 )
 def test_every_policy_takes_nothing_and_all(name):
     for required in (0.0, "all"):
-        shorts = event([10, 0, 3], [500, 4000, 250], required, [101.0, 200.0, 80.0])
+        shorts = event([10, 0, 3], [500, 4000, 250], required, [101.0, 200.0, 80.0], initial_margin=1.0)
         closed = adl.policy(name)(shorts).amount
         assert closed.tolist() == ([10, 0, 3] if required == "all" else [0, 0, 0])
 

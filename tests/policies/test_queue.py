@@ -39,7 +39,7 @@ def test_bitmex_page_ranks_six_longs():
 
 # Three shorts of 10 at mark 100: entered at 125, 200, 80 on equity 500, 4000, 250. Unrealized 250, 1000,
 # -200; R .2, .5, -.25; L 2, .25, 4;
-# margin = equity - unrealized = 250, 3000, 450; value at entry 1250, 2000, 800.
+# margin = equity - unrealized = 250, 3000, 450; value at entry 1250, 2000, 800; initial margin 125, 400, 80.
 HAND = {
     "bitmex": ([0.4, 0.125, -0.0625], [10, 5, 0]),
     "binance": ([0.02, 1 / 1200, 0], [10, 5, 0]),  # .01 L x 250/250, x 1000/3000
@@ -54,12 +54,25 @@ HAND = {
     "bluefin": ([0.4, 0.125, 0], [10, 5, 0]),  # R / (equity / notional)
     "ethereal": ([2, 0.25, 4], [5, 0, 10]),
     "leverage_queue": ([2, 0.25, 4], [5, 0, 10]),
+    "synthetix": ([0.4, 0.125, -0.0625], [10, 5, 0]),
+    "xt": ([0.4, 0.125, -0.0625], [10, 5, 0]),
+    "cube": ([500, 250, -800], [10, 5, 0]),  # 250 x 2, 1000 x .25, -200 x 4
+    "gte": ([500, 250, -800], [10, 5, 0]),
+    "cvex": ([125, 200, 80], [5, 10, 0]),  # shorts sold highest first
+    "aftermath": ([1, 1, 1], [10, 5, 0]),
+    "kucoin_cross": ([0.2, 0.5, -0.25], [5, 10, 0]),
+    "kucoin_opening": ([20, 12.5, -25], [10, 5, 0]),  # 250/125 x 1250/125, 1000/400 x 5, -200/80 x 10
+    "gate": ([0.004, 0.00125, -6.25], [10, 5, 0]),
+    "sunx": ([0.004, 0.00125, -6.25], [10, 5, 0]),
+    "sunx_as_printed": ([10, 200, -0.01], [5, 10, 0]),  # .2/.02, .5/.0025, -.25 x .04
 }
 
 
 @pytest.mark.parametrize("name", HAND)
 def test_presets_by_hand(name):
-    shorts = event([10, 10, 10], [500, 4000, 250], 15.0, [125.0, 200.0, 80.0])
+    shorts = event(
+        [10, 10, 10], [500, 4000, 250], 15.0, [125.0, 200.0, 80.0], initial_margin=[125.0, 400.0, 80.0]
+    )
     rule, (score, closed) = adl.policy(name), HAND[name]
     assert rule.score(shorts) == pytest.approx(np.array(score), rel=TOL.rounding)
     allocation = rule(shorts)
@@ -73,6 +86,7 @@ def test_presets_by_hand(name):
 def test_every_preset_has_source_and_example():
     assert {rule.name for rule in PRESETS} - {"dydx"} == set(HAND)
     open_ = {"binance", "bybit", "hyperliquid", "hyperliquid_as_printed"}  # EXCHANGES.md, column sure
+    open_ |= {"aftermath", "kucoin_cross", "kucoin_opening", "gate", "sunx", "sunx_as_printed"}
     assert {rule.name for rule in PRESETS if not rule.sure} == open_
     assert all(
         rule.source and rule.assumed and POLICIES[rule.name] is rule and str(rule) == rule.name
@@ -226,7 +240,7 @@ def test_aster_ranks_by_the_return_on_the_mark_also_from_profit_ratios():
 
 def test_rules_that_rank_by_a_maintenance_margin_refuse_to_pass_over_its_column():
     rows = frame(list("abc"), "X", [-3.0, -4.0, 9.0], 2.0, [3.0, 4.0, 20.0]).assign(
-        entry_price=[2.1, 2.2, 1.0], margin=[3.0, 4.0, 9.0]
+        entry_price=[2.1, 2.2, 1.0], margin=[3.0, 4.0, 9.0], initial_margin=1.0
     )
     plain_event = adl.Event(adl.Book.from_frame(rows), short={"X": 3.0})
     refused = set()
@@ -234,14 +248,14 @@ def test_rules_that_rank_by_a_maintenance_margin_refuse_to_pass_over_its_column(
         book = adl.Book.from_frame(rows.assign(**{column: 1.0}))
         event = adl.Event(book, short={"X": 3.0})
         for rule in PRESETS:
-            if rule.leverage in ("maintenance ratio", "margin ratio"):
+            if rule.leverage in ("maintenance ratio", "margin ratio", "equity / maintenance"):
                 said = f"{rule.name} ranks by a maintenance margin, and the book has the column '{column}'"
                 with pytest.raises(adl.EventError, match=said):
                     rule(event)
                 refused.add(rule.name)
             else:
                 assert rule(event).amount.tolist() == rule(plain_event).amount.tolist()
-    assert refused == {"binance", "bitget", "bluefin"}
+    assert refused == {"binance", "bitget", "bluefin", "gate", "sunx", "sunx_as_printed"}
     assert book.solvent().unused == adl.stress(book, {"X": 0.01}).marked.unused == ("riskLimit",)
 
 
@@ -286,3 +300,32 @@ def test_maintenance_of_a_cross_account_is_of_all_its_positions():
         adl.policy("bitget"), maintenance=adl.MaintenanceTiers({"X": [(0, 0.01)], "*": [(0, 0.1)]})
     )
     assert rule.score(event)[0] == pytest.approx(1 / 11 * (0.01 * 10 + 0.1 * 50) / 20)
+
+
+def test_entry_prices_rank_the_best_of_each_side_first():
+    entry = [90.0, 110.0, 100.0]
+    for side, first in (("long", 0), ("short", 1)):
+        some = event([10] * 3, [500] * 3, 10.0, entry, side=side)
+        assert int(np.argmax(adl.policy("cvex")(some).amount)) == first
+        winners = replace(adl.policy("cvex"), losers="exclude")
+        assert np.isneginf(winners.score(some)).tolist() == [
+            i != first for i in range(3)
+        ]  # 100 gains nothing
+
+
+def test_entry_prices_of_inverse_contracts():
+    rows = {"account": list("ab"), "asset": "BTCUSD", "position": [-100.0, -100.0], "price": 50_000.0}
+    table = pd.DataFrame({**rows, "entry_price": [52_000.0, 54_000.0], "margin": 1.0})
+    book = adl.Book.from_frame(table.assign(kind="inverse", settlement="BTC"))
+    short = adl.Event(book, short={"BTCUSD": 50.0})
+    assert adl.policy("cvex")(short).amount.tolist() == [0, 50]
+    assert adl.policy("cube").score(short)[0] == pytest.approx(
+        -100 * (1 / 52_000 - 1 / 50_000) * (100 / 50_000) / book.equity[0], rel=TOL.formula
+    )
+
+
+def test_initial_margin_over_margin_is_of_the_account():
+    rows = frame(["a", "a", "b"], ["X", "Y", "X"], [-10.0, 5.0, -10.0], 100.0, [500.0, 500.0, 250.0])
+    some = adl.Event(adl.Book.from_frame(rows.assign(initial_margin=[100.0, 50.0, 50.0])), short={"X": 5.0})
+    rule = adl.QueueRule("none", "initial margin / margin", "multiply", "not stated", "account order")
+    assert rule.score(some) == pytest.approx([0.3, np.nan, 0.2], rel=TOL.rounding, nan_ok=True)
