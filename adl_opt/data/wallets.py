@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adl_opt.arrays import Array, Mask
+from adl_opt.arrays import Array, Index, Mask
 from adl_opt.data import columns as known
 from adl_opt.data.contracts import Rows
 from adl_opt.data.tables import arrow, factorize, need_columns, number_column, text_column
@@ -64,7 +64,7 @@ def apart(
 
 
 def _give_own(
-    rows: Rows, number: dict[str, Array], isolated: Mask, wallet: Array, money: Mapping[str, Money],
+    rows: Rows, number: dict[str, Array], isolated: Mask, wallet: Index, money: Mapping[str, Money],
     profit: Array | None, name: str, called: str,
 ) -> None:  # fmt: skip
     """Equity and margin of isolated positions from their own column, and of the wallet what it has left."""
@@ -112,7 +112,7 @@ def _numbers_of(rows: Rows, name: str, isolated: Mask) -> Array:
 
 
 def _refuse_shared(
-    rows: Rows, number: Mapping[str, Array], isolated: Mask, apart: Mask, wallet: Array,
+    rows: Rows, number: Mapping[str, Array], isolated: Mask, apart: Mask, wallet: Index,
     money: Mapping[str, Money],
 ) -> None:  # fmt: skip
     """BookError where an isolated position has no money but the wallet's: by name, or by its number."""
