@@ -31,7 +31,9 @@ class Dialect(NamedTuple):
     title: str
     marks: str  # plain names that together are unmistakable
     names: Mapping[str, str]  # of a Book -> of the venue; other columns keep their names
-    total: str = ""  # an equity that holds the margin of isolated positions, by its plain name
+    total: str = ""  # money of a wallet that holds the margin of isolated positions
+    cross: str = ""  # money of a wallet that does not
+    own_margin: bool = False  # whether margin, beside an equity, is that of an isolated position
     counted: str = ""  # contracts of these kinds are counted: a column of their sizes is needed
     symbol: str = ""  # what a label says of an inverse contract and its settlement currency: a group `coin`
 
@@ -52,19 +54,23 @@ DIALECTS: dict[str, Dialect] = {
         "Binance", "symbol positionAmt",
         {"asset": "symbol", "position": "positionAmt", "price": "markPrice", "entry_price": "entryPrice",
          "equity": "marginBalance totalMarginBalance", "margin": "crossWalletBalance totalWalletBalance",
-         "maintenance_margin": "maintMargin", "isolated_equity": "isolatedMargin"},
+         "maintenance_margin": "maintMargin", "isolated_equity": "isolatedMargin",
+         "isolated_wallet": "isolatedWallet"},
+        total="marginBalance totalMarginBalance walletBalance totalWalletBalance", cross="crossWalletBalance",
         counted="inverse", symbol=r"(?P<coin>[A-Z0-9]+?)USD_(PERP|\d{6})",
     ),
     "bybit": Dialect(
         "Bybit", "symbol size positionIdx",
         {"asset": "symbol", "position": "size", "price": "markPrice", "entry_price": "avgPrice entryPrice",
          "initial_margin": "positionIM", "maintenance_margin": "positionMM"},
+        total="totalEquity walletBalance",
         symbol=r"(?P<coin>[A-Z0-9]+?)USD([FHJKMNQUVXZ]\d{2})?",
     ),
     "okx": Dialect(
         "OKX", "instId pos",
         {"asset": "instId", "position": "pos", "price": "markPx", "entry_price": "avgPx",
          "equity": "eq totalEq", "initial_margin": "imr", "maintenance_margin": "mmr", "profit": "upl"},
+        total="eq totalEq", own_margin=True,
         counted="all", symbol=r"(?P<coin>[A-Z0-9]+)-USD-(SWAP|\d{6})",
     ),
     "hyperliquid": Dialect(
@@ -72,7 +78,8 @@ DIALECTS: dict[str, Dialect] = {
         {"asset": "coin", "position": "szi", "price": "markPx", "entry_price": "entryPx",
          "margin_mode": "leverageType", "isolated_equity": "marginUsed",
          "equity": "crossAccountValue crossMarginSummaryAccountValue marginSummaryAccountValue"},
-        total="accountvalue",
+        total="accountValue marginSummaryAccountValue",
+        cross="crossAccountValue crossMarginSummaryAccountValue",
     ),
     "dydx": Dialect(
         "dYdX v4", "market size subaccountNumber",
@@ -107,10 +114,16 @@ def found(columns: Mapping[str, Any], where: str, dialect: str | None) -> str | 
     return fitting[0] if fitting else None
 
 
-def includes_isolated(name: str, spelled: Mapping[str, str]) -> bool:
-    """Whether the equity of this table, by what its columns are called, holds isolated margins."""
-    total = DIALECTS[name].total
-    return bool(total) and _whole(spelled.get("equity", "")).removeprefix("marginsummary") == total
+def holds_isolated(name: str | None, called: str) -> bool | None:
+    """Whether a wallet's column holds the margin of its isolated positions; None where nothing tells."""
+    if name is None:
+        return None
+    one = DIALECTS[name]
+    for plain in (_whole(called), plain_name(called)):
+        for names, holds in ((one.cross, False), (one.total, True)):
+            if plain in map(plain_name, names.split()):
+                return holds
+    return None
 
 
 def _plain(columns: Mapping[str, Any]) -> set[str]:
@@ -139,4 +152,6 @@ def renamed(columns: Mapping[str, Any], where: str, name: str) -> tuple[dict[str
                 f"{where}, read as {name}, says {book} twice, as {spelled[book]!r} and {own!r}; drop one"
             )
         table[book], spelled[book] = values, own
+    if DIALECTS[name].own_margin and "equity" in table and "margin" in table:
+        table["isolated_wallet"], spelled["isolated_wallet"] = table.pop("margin"), spelled.pop("margin")
     return table, spelled

@@ -8,7 +8,6 @@ and could change a meaning is refused (columns.py). Whatever was understood beyo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,7 @@ OPTIONAL = (
 USED = ("account", "asset", "position", "price", "equity", *OPTIONAL)
 _BLANK = ("profit", "initial_margin", "maintenance_margin")  # not kept where a row has none
 _MONEY = ("equity", "margin", "profit", "initial_margin", "maintenance_margin", "price", "entry_price")
-_BESIDE = ("isolated_equity", "haircut", "collateral", "collateral_price")
+_BESIDE = ("isolated_equity", "isolated_wallet", "haircut", "collateral", "collateral_price")
 _SPELLED = {plain_name(name): name for name in ("initial_margin", "maintenance_margin")}
 
 
@@ -91,11 +90,14 @@ def book_fields(
     terms = contracts.terms(rows, symbol)
     if name and dialects.DIALECTS[name].counted == "inverse" and not rows.sized:
         _need_sizes(rows, terms.inverse[asset], name)
+    _collateral(rows, number)
+    if collateral is not None:
+        number.pop("margin", None)
+    rows = _wallets(rows, number, side, name, spelled, terms.inverse[asset])
     if collateral is not None:
         number["margin"] = wallets.margin_from(
             wallets.collateral_by_account(*collateral), rows, collateral[1]
         )
-    rows = _wallets(rows, number, side, name is not None and dialects.includes_isolated(name, spelled))
     known = (*USED, *_BESIDE, *rows.used)
     refuse_meanings(table, known, number["position"], rows.names, where)
     if terms.rate is not None:
@@ -168,24 +170,24 @@ def _need_sizes(rows: Rows, counted: Mask, dialect: str) -> None:
         )
 
 
-def _wallets(rows: Rows, number: dict[str, Array], side: Array, included: bool) -> Rows:
-    """Isolated positions under names of their own, and collateral columns at their haircut. `included`:
-    whether a wallet's equity holds the margin of its isolated positions.
-    """
-    isolated = wallets.isolated_rows(rows, number["position"])
+def _wallets(
+    rows: Rows, number: dict[str, Array], side: Array, name: str | None, spelled: Mapping[str, str],
+    inverse: Mask,
+) -> Rows:  # fmt: skip
+    """Isolated positions under names of their own, with their own margin."""
+    money = {
+        column: wallets.Money(called, dialects.holds_isolated(name, called))
+        for column in ("equity", "margin")
+        if column in number and (called := spelled.get(column, column))
+    }
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        profit = _profit(number, inverse) if "entry_price" in number or "profit" in number else None
+    return wallets.apart(rows, number, side, money, profit, spelled)
+
+
+def _collateral(rows: Rows, number: dict[str, Array]) -> None:
+    """Collateral columns at their haircut, in place."""
     table = rows.columns
-    if isolated.any():
-        if included:
-            raise rows.wrong(
-                isolated,
-                "are isolated, and the wallet's account value holds their margin too; give that of its cross "
-                "positions alone (crossMarginSummary.accountValue)",
-            )
-        rows = replace(rows, names=wallets.own_names(rows, isolated, side))
-        if "isolated_equity" in table and "equity" in number:
-            own = number_column(table["isolated_equity"], "isolated_equity", rows.names)
-            number["equity"] = np.where(isolated, own, number["equity"])
-            rows.said.append("the equity of isolated positions is their own margin")
     if "collateral" in table:
         need_columns(table, ("collateral", "collateral_price", "haircut"), rows.where)
         amount, price, haircut = (
@@ -205,7 +207,6 @@ def _wallets(rows: Rows, number: dict[str, Array], side: Array, included: bool) 
             "haircut; give collateral, collateral_price and haircut (or margin and haircut) and entry_price "
             "instead of equity, or drop the haircut if equity is after it"
         )
-    return rows
 
 
 def _refuse_haircuts(rows: Rows, haircut: Array) -> None:

@@ -13,6 +13,10 @@ HELD = ETH.drop(columns="equity").assign(entry_price=1900.0)
 COLLATERAL = pd.DataFrame(
     {"account": ["m", "n"], "currency": "BTC", "amount": 1.0, "price": 6e4, "haircut": 0.05}
 )
+WALLET = pd.DataFrame(
+    {"user": "w", "coin": ["BTC", "ETH"], "szi": [1.0, -2.0], "markPx": [6e4, 2e3], "accountValue": 9e3,
+     "leverage.type": ["cross", "isolated"]}
+)  # fmt: skip
 INVERSE_BOOK = adl.Book.from_frame(INVERSE)
 INVERSE_EVENT = adl.Event(INVERSE_BOOK, long={"ETH": 1.0})
 
@@ -112,19 +116,25 @@ CASES = [
         read(frame(["m", "m", "m:X"], ["X", "Y", "X"], 1.0, 1.0, 1.0).assign(marginMode="isolated")),
     ),
     Case(
-        "are isolated, and the wallet's account value holds their margin too",
-        read(
-            pd.DataFrame(
-                {
-                    "user": "w",
-                    "coin": ["BTC", "ETH"],
-                    "szi": [1.0, -2.0],
-                    "markPx": [6e4, 2e3],
-                    "accountValue": 9e3,
-                    "leverage.type": ["cross", "isolated"],
-                    "marginUsed": 5e2,
-                }
-            )
+        r"1 of 2 rows, first row 2 \(account 'w', asset 'ETH'\), are isolated, and 'accountValue' is their "
+        "wallet's; give isolated_equity",
+        read(WALLET),
+    ),
+    Case(
+        "are isolated and repeat the equity of their wallet, which would count twice",
+        read(frame(["m", "m"], ["X", "Y"], 1.0, 1.0, 7.0).assign(marginMode=["cross", "isolated"])),
+    ),
+    Case(
+        "nothing tells whether 'equity' holds their margin: write each row's own there .* drop 'marginUsed'",
+        read(WALLET.rename(columns={"accountValue": "equity"}).assign(marginUsed=5e2)),
+    ),
+    Case(
+        "are isolated, and 'isolatedWallet' is before unrealized profit, 'marginBalance' is not; give entry",
+        venue(
+            "binance",
+            lambda t: t.assign(marginType="isolated", isolatedWallet=1.0).drop(
+                columns=["entryPrice", "isolatedMargin"]
+            ),
         ),
     ),
     Case("say 'mixed' in the column 'marginMode', which is no margin mode", given(marginMode="mixed")),

@@ -89,7 +89,72 @@ def test_binance_isolated_positions_have_their_own_margin():
          "marginBalance": 900.0, "marginType": ["cross", "isolated"], "isolatedMargin": [0.0, 300.0]}
     )  # fmt: skip
     book = adl.Book.from_frame(rows)
-    assert dict(zip(book.accounts, book.equity)) == {"w": 900.0, "w:ETHUSDT": 300.0}
+    assert dict(zip(book.accounts, book.equity)) == {"w": 600.0, "w:ETHUSDT": 300.0}
+    assert any("marginBalance less it" in words for words in book.said)
+
+
+WALLET = pd.DataFrame(  # cross: 5,320 + 180; isolated: 3,000 before and 3,500 after a profit of 500
+    {"account": ["u1", "u1", "u2"], "symbol": ["BTCUSDT", "ETHUSDT", "BTCUSDT"],
+     "positionAmt": [1.0, -2.0, -1.0], "entryPrice": [59_500.0, 2090.0, 60_000.0],
+     "markPrice": [6e4, 2e3, 6e4], "marginType": ["isolated", "cross", "cross"]}
+)  # fmt: skip
+OWN = [{"isolatedMargin": [3500.0, 0.0, 0.0]}, {"isolatedWallet": [3000.0, None, None]}]
+
+
+@pytest.mark.parametrize("own", OWN)
+@pytest.mark.parametrize(
+    ("column", "u1", "u2"),
+    [
+        ("totalMarginBalance", 9000.0, 700.0), ("marginBalance", 9000.0, 700.0),
+        ("totalWalletBalance", 8320.0, 700.0), ("walletBalance", 8320.0, 700.0),
+        ("crossWalletBalance", 5320.0, 700.0),
+    ],
+)  # fmt: skip
+def test_a_wallet_is_counted_once_by_every_name_of_its_money(own, column, u1, u2):
+    """One wallet, five columns of Binance: the same book, and what the wallets hold in all."""
+    book = adl.Book.from_frame(WALLET.assign(**own, **{column: [u1, u1, u2]}))
+    assert dict(zip(book.accounts, book.equity)) == {"u1:BTCUSDT": 3500.0, "u1": 5500.0, "u2": 700.0}
+    said = next(words for words in book.said if words.startswith("the "))
+    assert said.endswith(f"{column} less it") == (column != "crossWalletBalance") and next(iter(own)) in said
+
+
+@pytest.mark.parametrize("column", ["totalMarginBalance", "crossWalletBalance"])
+def test_a_wallet_of_one_isolated_position_has_that_position_s_equity(column):
+    rows = WALLET.assign(**OWN[0], **{column: [9e3, 9e3, 700.0]}, positionAmt=[1.0, 0.0, -1.0])
+    book = adl.Book.from_frame(rows)
+    assert dict(zip(book.accounts, book.equity)) == {"u1": 3500.0, "u2": 700.0}
+
+
+def test_okx_isolated_margin_is_before_profit_and_part_of_the_equity():
+    rows = pd.DataFrame(
+        {"uid": "w", "instId": ["BTC-USDT-SWAP", "ETH-USDT-SWAP"], "pos": [1.0, -2.0], "ctVal": 1.0,
+         "markPx": [6e4, 2e3], "upl": [500.0, 180.0], "mgnMode": ["isolated", "cross"],
+         "margin": [3000.0, None], "eq": 9e3}
+    )  # fmt: skip
+    book = adl.Book.from_frame(rows)
+    assert dict(zip(book.accounts, book.equity)) == {"w:BTC-USDT-SWAP": 3500.0, "w": 5500.0}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_dialect_gives_an_isolated_position_the_equity_of_its_wallet(dialect):
+    """Wallets of three positions, the first of them isolated, on the one equity that the export repeats."""
+    table = exported(TIDY, dialect)
+    mode = next((name for name in ("marginMode", "marginType", "mgnMode", "leverage.type", "tradeMode")
+                 if name in table), "marginMode")  # fmt: skip
+    first = ~TIDY["account"].duplicated() & TIDY["account"].duplicated(keep=False)
+    table[mode] = np.where(first, "isolated", "cross")
+    with pytest.raises(adl.BookError, match="are isolated"):
+        adl.Book.from_frame(table.drop(columns="isolatedMargin", errors="ignore"))
+
+
+def test_an_isolated_position_has_collateral_of_its_own():
+    rows = CASES.drop(columns="equity").assign(account="m", asset=["X", "Y"], entry_price=2000.0)
+    rows["margin_mode"] = ["cross", "isolated"]
+    table = {"account": ["m", "m:Y"], "currency": "USDT", "amount": [7.0, 3.0], "price": 1.0, "haircut": 0.0}
+    book = adl.Book.from_frame(rows, collateral=pd.DataFrame(table))
+    assert dict(zip(book.accounts, book.equity)) == {"m": 7.0, "m:Y": 3.0}
+    with pytest.raises(adl.BookError, match="1 of 2 accounts of the book have no collateral, first 'm:Y'"):
+        adl.Book.from_frame(rows, collateral=pd.DataFrame(table).head(1))
 
 
 def test_collateral_counts_at_its_haircut():
@@ -134,6 +199,9 @@ def test_hyperliquid_isolated_positions_beside_the_cross_account_value():
     )  # fmt: skip
     book = adl.Book.from_frame(rows)
     assert dict(zip(book.accounts, book.equity)) == {"w": 9e3, "w:ETH": 5e2}
+    total = rows.rename(columns={"crossMarginSummary.accountValue": "marginSummary.accountValue"})
+    book = adl.Book.from_frame(total)
+    assert dict(zip(book.accounts, book.equity)) == {"w": 8.5e3, "w:ETH": 5e2}
 
 
 @pytest.mark.parametrize("dialect", ["ccxt", "binance", "bybit", "okx"])
