@@ -287,5 +287,5 @@ class Smooth:
         book, d = self._event.book, len(self._event.side)
         bent = self._bent(np.where(self._inside, self.at.amount_by_equity, 0.0))
         moved = np.zeros((len(book.equity), d))
-        moved[book.account, book.asset] = bent
+        np.add.at(moved, (book.account, book.asset), bent)
         return self._less(bent, self._dearer(moved)[book.account, book.asset])
