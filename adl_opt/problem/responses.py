@@ -215,7 +215,7 @@ class Smooth:
             tilt = (self.at.sign * self.at.price)[leg]
             bend = part.curvature[some] * tilt[:, :, None] * tilt[:, None, :]
             own = np.einsum("nii->ni", bend)
-            if not (np.where(mine, own, 1.0) > 0).all():
+            if not (np.where(mine, own, 1.0) * _REGULAR > np.finfo(float).tiny).all():
                 return self._flat(leg, np.where(mine, own, 1.0).min(axis=1))
             root = np.where(mine, np.sqrt(np.where(mine, own, 1.0)), 1.0)
             both = mine[:, :, None] & mine[:, None, :]
