@@ -434,3 +434,25 @@ def test_the_chance_that_an_account_fails_is_what_its_equity_saves():
     law = adl.Scenarios([0.05, 0.2, 1.0], [0.5, 0.3, 0.2])
     found = solve(adl.ExpectedLoss(), event, law).sensitivity()
     assert found.by_account()["value"].tolist() == pytest.approx([-0.5, -0.2])
+
+
+def test_a_sensitivity_says_in_two_lines_what_it_knows():
+    """And a reason that many parameters share is said once."""
+    paper, law = adl.examples.paper(), adl.LogNormal([0.6, 0.75], 0.85, 10 / 365).quadrature(4)
+    found = solve(adl.ExpectedLoss(), paper, law).sensitivity(marked=True)
+    told = repr(found)
+    assert len(told.splitlines()) <= 2 and max(map(len, told.splitlines())) <= 100
+    assert "1 of 1 requirements, 4 of 4 equities, 0 of 2 prices, 0 of 2 volatilities" in " ".join(told.split())
+    frame = found.to_frame()
+    for text in (repr(frame), frame.to_string(), found._repr_html_()):
+        assert text.count("the law has no volatility") == text.count("more than one allocation") == 1
+        assert text.count("(1)") == text.count("(2)") == 3
+    assert frame["why"].str.startswith("None: the law has").sum() == 2  # the table itself keeps sentences
+    assert "equities move with prices" in found._repr_html_() and "(1)" not in repr(frame.head(3))
+
+
+def test_units_of_coin_margined_derivatives():
+    event = hedged(np.random.default_rng(0), inverse=True, d=1)
+    found = solve(adl.LeverageSquare(), event, None).sensitivity()
+    assert set(found.to_frame()["unit"]) == {"BTC per contract", "BTC per BTC", "BTC per 1"}
+    assert found.by_account().attrs["units"]["closed"] == "BTC per BTC"
