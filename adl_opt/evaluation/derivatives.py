@@ -154,7 +154,7 @@ def marked_by(book: Book) -> Array:
 
 
 def in_asset(book: Book, k: int, by_leg: Array) -> Array:
-    """Sums of values (legs,) over the positions in asset number k of each account, (n,): in hedge mode two."""
+    """Sums of values (legs,) over positions in asset number k of each account, (n,): in hedge mode two."""
     return book.per_account(np.where(book.asset == k, by_leg, 0.0))
 
 

@@ -65,9 +65,9 @@ def losses(
         said = f"{name}: quantile {prefixed_text(quantile)}, CVaR {prefixed_text(tail)}"
         style = {"color": colour, "linestyle": _STYLES[number], "linewidth": 1.8}
         axes.step(loss, more, where="post", label=said, **style)
-        # Marks at one place stay in sight: later ones are smaller.
-        size, tall = 11 - 1.4 * number, 0.025 * (1 + len(tables) - number)
-        mark = {"color": colour, "mec": "white", "mew": 0.8, "markersize": size}
+        # Marks at one place stay in sight: they are hollow, and later ones smaller.
+        size, tall = 13 - 2 * number, 0.025 * (1 + len(tables) - number)
+        mark = {"mec": colour, "mfc": "none", "mew": 1.6, "markersize": size, "clip_on": False}
         axes.plot([quantile], [1 - level], _MARKERS[number], zorder=3, **mark)
         axes.axvline(tail, 0, tall, color=colour, linewidth=3.0)
         ends += [loss[np.argmax(more < least)], quantile, tail]

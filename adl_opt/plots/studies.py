@@ -74,7 +74,7 @@ def _check_sweeps(frames: Any) -> None:
             begins = f"begins with column {columns[0]!r}" if columns else "is no table"
             raise AllocationError(
                 f"sweep {name!r} {begins}; drawn are tables whose first column is a requirement, such as "
-                "'short BTC', followed by status, gap and 'leverage ' of each account: problem.sweep makes them"
+                "'short BTC', with status, gap and 'leverage ' of each account: problem.sweep makes them"
             )
         if not any(c.startswith("leverage ") for c in columns) or not {"status", "gap"} <= set(columns):
             raise AllocationError(

@@ -10,7 +10,13 @@ from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError
 from adl_opt.evaluation.derivatives import (
-    Derivatives, Terms, in_asset, marked_by, of_law, of_power, summed,
+    Derivatives,
+    Terms,
+    in_asset,
+    marked_by,
+    of_law,
+    of_power,
+    summed,
 )  # fmt: skip
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.objectives.base import Objective, trusted

@@ -69,7 +69,8 @@ class Sensitivity:
     def to_frame(self) -> pd.DataFrame:
         """Derivatives of the value, a row a parameter: requirement, equity, price or volatility.
 
-        The price of an inverse contract is that of 1 unit of quote currency in coin, 1 / mark. Columns parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit`
+        The price of an inverse contract is that of 1 unit of quote currency in coin, 1 / mark. Columns
+        parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit`
         per unit of the parameter), below and above (from either side: they differ at a kink, and derivative
         is nan), why (in words, where one is missing). Source: THEORY 11.7.
 

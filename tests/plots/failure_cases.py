@@ -44,9 +44,7 @@ CASES = [
         lambda _: plots.sweep({"vols": adl.sweep(of_volatility, vol=[0.1, 0.2])}),
         adl.AllocationError,
     ),
-    Case(
-        "sweep 'one' is no table; drawn are", lambda _: plots.sweep({"one": EVENT}), adl.AllocationError
-    ),
+    Case("sweep 'one' is no table; drawn are", lambda _: plots.sweep({"one": EVENT}), adl.AllocationError),
     Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
     Case(
         "8 allocations do not fit",

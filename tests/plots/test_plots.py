@@ -256,6 +256,8 @@ def test_losses_are_drawn_as_far_as_they_are_seen():
     (axes,) = plots.losses({"one": rule, "same": rule}, law, 0.95).axes
     loss = rule.losses(law)["loss"].to_numpy()
     assert loss.max() > 5 * np.sort(loss)[1]
-    assert axes.get_xlim()[1] == pytest.approx(1.05 * max(rule.measure(adl.CVaR(0.95), law), np.sort(loss)[1]))
+    assert axes.get_xlim()[1] == pytest.approx(
+        1.05 * max(rule.measure(adl.CVaR(0.95), law), np.sort(loss)[1])
+    )
     assert axes.lines[1].get_markersize() > axes.lines[4].get_markersize()
     assert axes.lines[2].get_ydata()[1] > axes.lines[5].get_ydata()[1]

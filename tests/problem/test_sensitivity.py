@@ -99,8 +99,7 @@ def quotient(objective, event, law, change, here, steps=STEPS, marked=False):
         found, same = [], True
         for size in (step, step / 2):
             up, down = (
-                solve(objective, *moved(event, law, times(sign * size, change), marked))
-                for sign in (1, -1)
+                solve(objective, *moved(event, law, times(sign * size, change), marked)) for sign in (1, -1)
             )
             # Tails are steep: their logarithms are straighter.
             logs = [np.log(max(one.certificate.value, np.finfo(float).tiny)) for one in (up, down)]
@@ -221,7 +220,7 @@ def anything(rng):
 
 
 def hedged(rng, inverse=False, d=2):
-    """Accounts in hedge mode, a short and a long in one asset; contracts of 1 USD settled in coin if inverse."""
+    """Accounts in hedge mode, a short and a long in one asset; inverse: of 1 USD each, settled in coin."""
     n = int(rng.integers(2, 6))
     marks = np.round(1000 * (1 + rng.random(d)))
     rows = []
@@ -288,7 +287,7 @@ def test_either_side_of_a_linear_program(made, marked):
 @pytest.mark.parametrize("inverse", [False, True], ids=["linear", "inverse"])
 @pytest.mark.parametrize("marked", [False, True], ids=["held", "marked"])
 def test_smooth_optima_in_hedge_mode_and_of_inverse_contracts(inverse, marked):
-    """Two positions of an account in one asset are summed, and a long of an inverse contract gains as it says."""
+    """Two positions of an account in one asset are summed; a long of an inverse contract gains in coin."""
     told = []
     law = adl.LogNormal([0.9], None, 60 / 365) if inverse else adl.Gaussian(0.04)
     for seed in count(100):
@@ -301,7 +300,7 @@ def test_smooth_optima_in_hedge_mode_and_of_inverse_contracts(inverse, marked):
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [1, 0, 2]])
 def test_a_price_in_hedge_mode_by_hand(order):
-    """Closed are 3 of a's 10 short: it is 3 short on balance, fails in both moves, and b in the larger one."""
+    """Closed are 3 of a's 10 short: it is 3 short on balance, fails in both moves, b in the larger one."""
     rows = [("a", "X", -10.0, 10.0, 1.0), ("a", "X", 4.0, 10.0, 1.0), ("b", "X", -8.0, 10.0, 30.0)]
     event = adl.Event(adl.Book.from_frame(frame(*zip(*(rows[j] for j in order)))), short={"X": 3.0})
     best = solve(adl.ExpectedLoss(), event, adl.Scenarios([0.5, 0.2]))
@@ -442,7 +441,9 @@ def test_a_sensitivity_says_in_two_lines_what_it_knows():
     found = solve(adl.ExpectedLoss(), paper, law).sensitivity(marked=True)
     told = repr(found)
     assert len(told.splitlines()) <= 2 and max(map(len, told.splitlines())) <= 100
-    assert "1 of 1 requirements, 4 of 4 equities, 0 of 2 prices, 0 of 2 volatilities" in " ".join(told.split())
+    assert "1 of 1 requirements, 4 of 4 equities, 0 of 2 prices, 0 of 2 volatilities" in " ".join(
+        told.split()
+    )
     frame = found.to_frame()
     for text in (repr(frame), frame.to_string(), found._repr_html_()):
         assert text.count("the law has no volatility") == text.count("more than one allocation") == 1
