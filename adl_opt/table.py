@@ -58,13 +58,18 @@ class Table(pd.DataFrame):
 
     def to_string(self, *args: Any, **options: Any) -> Any:
         """As pandas, with units and rounded numbers; pandas' own where anything is asked for."""
-        return super().to_string(*args, **options) if args or options else _print(self, None, self._plain())
+        if args or options:
+            return super().to_string(*args, **options)
+        shown, notes = _said_once(self)
+        return "\n".join([_print(shown, None, self._plain()), *notes])
 
     def __repr__(self) -> str:
         rows, columns = self._extent()
         width = shutil.get_terminal_size((_WIDTH, 0)).columns
-        text = _print(self.iloc[:rows, :columns], width, self._plain())
-        return "\n".join(filter(None, [text, self._left_out()]))
+        shown, notes = _said_once(self.iloc[:rows, :columns])
+        text = _print(shown, width, self._plain())
+        notes = [line for note in notes for line in textwrap.wrap(note, width, subsequent_indent="    ")]
+        return "\n".join(filter(None, [text, *notes, self._left_out()]))
 
     def _plain(self) -> dict[str, Any]:
         return {"sparsify": False, "index": not isinstance(self.index, pd.RangeIndex)}
@@ -76,7 +81,9 @@ class Table(pd.DataFrame):
         """The table as a part of a panel of HTML."""
         rows, columns = self._extent()
         index = [] if isinstance(self.index, pd.RangeIndex) else _index(self.index[:rows])
-        return html.table(index + [_column(self, k, rows) for k in range(columns)], self._left_out())
+        shown, notes = _said_once(self.iloc[:rows, :columns])
+        table = html.table(index + [_column(shown, k, rows) for k in range(columns)], self._left_out())
+        return table + "".join(map(html.line, notes))
 
     def _extent(self) -> tuple[int, int]:
         """Rows and columns that are shown."""
@@ -105,6 +112,7 @@ def with_units(
 ) -> Table:
     """A Table of what DataFrame takes. units: by column, beside those that names have everywhere (UNITS);
     currency: what the money of the table is in.
+    `attrs["said once"]` may name a column of sentences: those of several rows are shown once, below.
     `attrs["differences"]` may say by column (of, share, least): up to that share of column `of`, in its row,
     it is rounding and shown as 0; up to `least` where that column is not there.
     """
@@ -117,6 +125,16 @@ def with_units(
         }
     frame.attrs["units"] = {str(name): known[str(name)] for name in frame.columns if known.get(str(name))}
     return frame
+
+
+def _said_once(frame: Any) -> tuple[Any, list[str]]:
+    """The table, with a number for each sentence that rows share, and what the numbers say."""
+    name = frame.attrs.get("said once")
+    if name not in frame.columns or not frame[name][frame[name] != ""].duplicated().any():
+        return frame, []
+    numbers = {text: f"({k})" for k, text in enumerate(filter(None, dict.fromkeys(frame[name])), 1)}
+    told = frame.assign(**{name: [numbers.get(text, "") for text in frame[name]]})
+    return told, [f"{number} {text}" for text, number in numbers.items()]
 
 
 def _column(frame: pd.DataFrame, k: int, most: int) -> html.Column:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from adl_opt.arrays import Array, Index
+from adl_opt.data.book import Book
 from adl_opt.data.event import Event
 from adl_opt.evaluation.batches import Batch, batches
 from adl_opt.laws.base import Law
@@ -145,6 +146,16 @@ class Derivatives:
             return own + moved - mean[k] * part.mixed * n.sum(axis=1, keepdims=True)
 
         return -self.sign * self.price * self._by_leg(each) / size[k]
+
+
+def marked_by(book: Book) -> Array:
+    """What each leg gains where its `price` rises by 1, (legs,): a long of an inverse contract loses."""
+    return book.position * book.direction[book.asset]
+
+
+def in_asset(book: Book, k: int, by_leg: Array) -> Array:
+    """Sums of values (legs,) over positions in asset number k of each account, (n,): in hedge mode two."""
+    return book.per_account(np.where(book.asset == k, by_leg, 0.0))
 
 
 def of_law(law: Law) -> Terms:

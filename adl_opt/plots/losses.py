@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def losses(
     tables = {name: one.losses(law) for name, one in given.items()}
     marks = {name: one.loss_quantiles([level], law).iloc[0] for name, one in given.items()}
     figure, ((axes,),) = panels(ax, 1, 1, 7.2, 4.2)
-    ends = []
+    ends, least = [0.0], (1 - level) / _BEYOND
     for number, (name, table) in enumerate(tables.items()):
         loss, more = exceedance(table["loss"].to_numpy(), table["probability"].to_numpy())
         quantile, tail = float(marks[name]["quantile"]), float(marks[name]["CVaR"])
@@ -64,14 +65,17 @@ def losses(
         said = f"{name}: quantile {prefixed_text(quantile)}, CVaR {prefixed_text(tail)}"
         style = {"color": colour, "linestyle": _STYLES[number], "linewidth": 1.8}
         axes.step(loss, more, where="post", label=said, **style)
-        axes.plot([quantile], [1 - level], _MARKERS[number], color=colour, markersize=6, zorder=3)
-        axes.axvline(tail, 0, 0.06, color=colour, linewidth=3.0)
-        ends.append(loss[-1])
+        # Marks at one place stay in sight: they are hollow, and later ones smaller.
+        size, tall = 13 - 2 * number, 0.025 * (1 + len(tables) - number)
+        mark = {"mec": colour, "mfc": "none", "mew": 1.6, "markersize": size, "clip_on": False}
+        axes.plot([quantile], [1 - level], _MARKERS[number], zorder=3, **mark)
+        axes.axvline(tail, 0, tall, color=colour, linewidth=3.0)
+        ends += [loss[np.argmax(more < least)], quantile, tail]
     axes.axhline(1 - level, color="#8a8f98", linewidth=0.8, zorder=0)
     where = axes.get_yaxis_transform()
     axes.text(1.0, 1 - level, f"{1 - level:.3g}", transform=where, ha="right", va="bottom", fontsize=8)
     axes.set_yscale("log")
-    axes.set_ylim((1 - level) / _BEYOND, 1.2)
+    axes.set_ylim(least, 1.2)
     axes.set_xlim(0, 1.05 * max(ends) if max(ends) > 0 else 1.0)
     prefixed(axes.xaxis)
     axes.set_xlabel("total loss beyond equity (quote currency)")
@@ -117,6 +121,11 @@ def frontier(
     >>> adl.plots.frontier(adl.frontier(problem, adl.MaxLeverage(), points=5)).axes[0].get_ylabel()
     'MaxLeverage (x of equity)'
     """
+    if isinstance(beside, (str, PathLike)):
+        raise AllocationError(
+            f"beside is a table of adl.compare, not {str(beside)!r}: to save the picture there, write "
+            f"path={str(beside)!r}"
+        )
     names = getattr(frame, "attrs", {}).get("frontier")
     if not names:
         raise AllocationError("frontier draws a table made by adl.frontier(problem, other)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 from adl_opt.plots.canvas import BEFORE, COLOURS, colour_of, legend, panels, prefixed, prefixed_text, saved
 
 _KINDS = ("factor leverage", "leverage")
+_ALL, _NAMED = 8, 6  # accounts up to which all are named; of more the highest ones
 
 
 def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None, *, ax: Any = None) -> Any:
@@ -25,55 +27,87 @@ def sweep(frames: Mapping[str, pd.DataFrame], path: str | Path | None = None, *,
     `frames`: tables of `Problem.sweep` by name (usually a law); `path`: where the picture is saved, if given;
     `ax`: an axes for each panel, row by row, of a figure of your own. Above the factor leverages, where the
     sweep was given a `loading`, below the gross leverages (x of equity). The first requirement of a frame is
-    the horizontal axis. Returns a matplotlib Figure. Raises AllocationError for frames without leverages of
-    accounts.
+    the horizontal axis. Of more than 8 accounts the 6 that are highest anywhere are named, others grey.
+    Returns a matplotlib Figure. Raises AllocationError for frames that do not begin with a requirement, such
+    as those of `adl.sweep` over other parameters, and for frames without leverages of accounts.
 
     >>> problem = adl.Problem(adl.LeverageSquare(), adl.examples.shorts([10, 10], [500, 4000], 5))
     >>> len(adl.plots.sweep({"level": problem.sweep(short={"BTC": [1, 5, 10]})}).axes)
     1
     """
-    if not isinstance(frames, Mapping):
-        raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
-    shown = {
-        name: {kind: [c for c in frame if str(c).startswith(f"{kind} ")] for kind in _KINDS}
-        for name, frame in frames.items()
-    }
-    bare = [name for name, columns in shown.items() if not columns["leverage"]]
-    if bare or not frames:
-        raise AllocationError(
-            f"sweep {bare[0]!r} has no leverages by account (a sweep shows those of at most 100 accounts)"
-            if bare
-            else "no sweep to draw: give {name: problem.sweep(...)}"
-        )
-    kinds = [kind for kind in _KINDS if all(columns[kind] for columns in shown.values())]
-    width, height = 3.2 * len(frames) + 1.2, 2.6 * len(kinds) + 0.6
-    figure, grid = panels(ax, len(kinds), len(frames), width, height, sharex=True, sharey="row")
+    _check_sweeps(frames)
+    drawn = [
+        kind
+        for kind in _KINDS
+        if all(any(str(c).startswith(f"{kind} ") for c in frame) for frame in frames.values())
+    ]
+    accounts, colours = _accounts(frames)
+    entries, width = len(colours) + (len(accounts) > len(colours)), 3.2 * len(frames) + 1.2
+    columns = max(1, min(entries, int(1.1 * width)))
+    height = 2.6 * len(drawn) + 0.35 + 0.25 * math.ceil(entries / columns)
+    figure, grid = panels(ax, len(drawn), len(frames), width, height, sharex=True, sharey="row")
     for column, (name, frame) in enumerate(frames.items()):
-        axis = str(frame.columns[0])
         certified = int((frame["status"] == "certified").sum())
         grid[0, column].set_title(
             f"{name}\n{certified} of {len(frame)} certified, gap at most "
             f"{max(float(frame['gap'].max()), 1e-12):.0e}",
             fontsize=9,
         )
-        for row, kind in enumerate(kinds):
-            axes = grid[row, column]
-            for number, leverage in enumerate(shown[name][kind]):
-                account = str(leverage).removeprefix(f"{kind} ")
-                axes.plot(
-                    frame[axis],
-                    frame[leverage],
-                    color=colour_of(number, len(shown[name][kind])),
-                    linewidth=1.6,
-                    label=account,
-                )
-            axes.spines[["top", "right"]].set_visible(False)
-        grid[-1, column].set_xlabel(f"{axis} to close (contracts)")
-    for row, kind in enumerate(kinds):
+        for row, kind in enumerate(drawn):
+            _leverages(grid[row, column], frame, kind, accounts, colours)
+        grid[-1, column].set_xlabel(f"{frame.columns[0]} to close (contracts)")
+    for row, kind in enumerate(drawn):
         grid[row, 0].set_ylabel(f"{'gross' if kind == 'leverage' else 'factor'} leverage (x of equity)")
-    accounts = len(grid[-1, 0].lines)
-    legend(figure, grid[-1, 0], ax, max(1, min(accounts, int(1.1 * width))))
+    legend(figure, grid[-1, 0], ax, columns)
     return saved(figure, path)
+
+
+def _check_sweeps(frames: Any) -> None:
+    """Raise AllocationError for what is no dict of tables of Problem.sweep with leverages of accounts."""
+    if not isinstance(frames, Mapping):
+        raise AllocationError("sweep draws a dict of frames by name, such as {'exact': problem.sweep(...)}")
+    if not frames:
+        raise AllocationError("no sweep to draw: give {name: problem.sweep(...)}")
+    for name, frame in frames.items():
+        columns = [str(c) for c in getattr(frame, "columns", [])]
+        if not columns or not columns[0].startswith(("short ", "long ")):
+            begins = f"begins with column {columns[0]!r}" if columns else "is no table"
+            raise AllocationError(
+                f"sweep {name!r} {begins}; drawn are tables whose first column is a requirement, such as "
+                "'short BTC', with status, gap and 'leverage ' of each account: problem.sweep makes them"
+            )
+        if not any(c.startswith("leverage ") for c in columns) or not {"status", "gap"} <= set(columns):
+            raise AllocationError(
+                f"sweep {name!r} has no leverages by account with status and gap (a sweep shows those of at "
+                "most 100 accounts)"
+            )
+
+
+def _accounts(frames: Mapping[str, pd.DataFrame]) -> tuple[list[str], dict[str, Any]]:
+    """Accounts in order, and colours of those that are named: all of a few, else the highest anywhere."""
+    highest: dict[str, float] = {}
+    for frame in frames.values():
+        for column in (c for c in map(str, frame) if c.startswith("leverage ")):
+            account = column.removeprefix("leverage ")
+            highest[account] = max(highest.get(account, 0.0), float(frame[column].max()))
+    named = list(highest)
+    if len(named) > _ALL:
+        most = sorted(named, key=lambda account: -highest[account])[:_NAMED]
+        named = [account for account in named if account in most]
+    return list(highest), {account: colour_of(k, len(named)) for k, account in enumerate(named)}
+
+
+def _leverages(axes: Any, frame: Any, kind: str, accounts: list[str], colours: dict[str, Any]) -> None:
+    """A line an account; those without a colour thin and grey, under one name."""
+    x, nothing = frame.iloc[:, 0], np.full(len(frame), np.nan)
+    others = [account for account in accounts if account not in colours]
+    for account, colour in colours.items():
+        axes.plot(x, frame.get(f"{kind} {account}", nothing), color=colour, linewidth=1.6, label=account)
+    for number, account in enumerate(others):
+        label = f"{len(others)} less levered" if number == 0 else None
+        values = frame.get(f"{kind} {account}", nothing)
+        axes.plot(x, values, color=BEFORE, linewidth=0.8, label=label, zorder=1)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def comparison(frame: pd.DataFrame, path: str | Path | None = None, *, ax: Any = None) -> Any:

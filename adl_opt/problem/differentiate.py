@@ -9,7 +9,15 @@ from adl_opt.arrays import Array
 from adl_opt.certificates.certificate import Certificate
 from adl_opt.data.event import Event
 from adl_opt.errors import LawError
-from adl_opt.evaluation.derivatives import Derivatives, Terms, of_law, of_power, summed
+from adl_opt.evaluation.derivatives import (
+    Derivatives,
+    Terms,
+    in_asset,
+    marked_by,
+    of_law,
+    of_power,
+    summed,
+)  # fmt: skip
 from adl_opt.laws.base import Law, scenario_count
 from adl_opt.objectives.base import Objective, trusted
 from adl_opt.objectives.expected_loss import is_expected_loss
@@ -122,7 +130,7 @@ def _smooth(given: Optimum, terms: Terms, smooth: Smooth | None, marked: bool) -
     by_price = at.by_price
     if marked:
         book = event.book
-        moved = book.position * at.by_equity[book.account]
+        moved = marked_by(book) * at.by_equity[book.account]
         by_price = by_price + np.bincount(book.asset, moved, len(by_price))
     found = {"requirement": _alike(-price), "equity": _alike(at.by_equity), "price": _alike(by_price)}
     ends = [
@@ -212,10 +220,8 @@ def _closings(given: Optimum, terms: Any, moves: Level | Smooth | None, marked: 
         )
 
     def price(k: int) -> Array:
-        marks = np.zeros(len(book.equity))
-        legs = book.legs_of[k]
-        marks[book.account[legs]] = book.position[legs]
-        return moves.by_price(k) + (moves.by_equities(marks) if marked else 0.0)
+        gain = in_asset(book, k, marked_by(book))
+        return moves.by_price(k) + (moves.by_equities(gain) if marked else 0.0)
 
     def volatility(k: int) -> Array | str:
         known = None if law is None else law.move_size()

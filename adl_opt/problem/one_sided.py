@@ -10,6 +10,7 @@ import numpy as np
 
 from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
+from adl_opt.evaluation.derivatives import in_asset, marked_by
 from adl_opt.evaluation.symbols import SymbolsAt
 from adl_opt.laws.base import Scenarios
 
@@ -149,11 +150,7 @@ class Face:
         marked: equities move with it, by the positions that were held before.
         """
         book = self._event.book
-        left, held = np.zeros((2, len(book.equity)))
-        legs = book.legs_of[k]
-        left[book.account[legs]] = self._m.left[legs]
-        if marked:
-            held[book.account[legs]] = book.position[legs]
+        left, held = (in_asset(book, k, legs) for legs in (self._m.left, marked * marked_by(book)))
         sure = -float(left @ self._lost[:, k] + held @ self._failing)
         cost, (i, s) = self._zero(), self._edges.T
         cost[: len(self._edges)] = -left[i] * self._moves[s, k] - held[i]

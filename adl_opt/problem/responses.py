@@ -215,7 +215,7 @@ class Smooth:
             tilt = (self.at.sign * self.at.price)[leg]
             bend = part.curvature[some] * tilt[:, :, None] * tilt[:, None, :]
             own = np.einsum("nii->ni", bend)
-            if not (np.where(mine, own, 1.0) > 0).all():
+            if not (np.where(mine, own, 1.0) * _REGULAR > np.finfo(float).tiny).all():
                 return self._flat(leg, np.where(mine, own, 1.0).min(axis=1))
             root = np.where(mine, np.sqrt(np.where(mine, own, 1.0)), 1.0)
             both = mine[:, :, None] & mine[:, None, :]
@@ -287,5 +287,5 @@ class Smooth:
         book, d = self._event.book, len(self._event.side)
         bent = self._bent(np.where(self._inside, self.at.amount_by_equity, 0.0))
         moved = np.zeros((len(book.equity), d))
-        moved[book.account, book.asset] = bent
+        np.add.at(moved, (book.account, book.asset), bent)
         return self._less(bent, self._dearer(moved)[book.account, book.asset])

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from adl_opt.arrays import Array
+from adl_opt import html
+from adl_opt.arrays import Array, Index
 from adl_opt.data.event import Event
 from adl_opt.errors import AllocationError
-from adl_opt.text import nearest
+from adl_opt.text import nearest, two_lines
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PARAMETERS = ("requirement", "equity", "price", "volatility")
-_PER = {"requirement": "contract", "equity": "quote currency", "price": "quote currency", "volatility": "1"}
+_SEVERAL = dict(zip(PARAMETERS, ("requirements", "equities", "prices", "volatilities")))
 Closing = Callable[[int], Array | str]  # of a parameter's number: (legs,) contracts, or why it is not known
 
 
@@ -49,10 +50,27 @@ class Sensitivity:
     closings: dict[str, Closing]
     own: Array | None
 
+    def __repr__(self) -> str:
+        more = "to_frame(), by_account(), closing()"
+        return two_lines(f"Sensitivity({self._in_words()}; {more})")
+
+    def _repr_html_(self) -> str:
+        return html.panel("Sensitivity", html.line(self._in_words()), self.to_frame().to_panel())
+
+    def _in_words(self) -> str:
+        """What is known, and of how many parameters of each kind."""
+        told = []
+        for parameter in PARAMETERS:
+            names, (below, above, _) = self._numbers(parameter), self.values[parameter]
+            told.append(f"{(below == above)[names].sum():,} of {len(names):,} {_SEVERAL[parameter]}")
+        equities = "equities move with prices" if self.marked else "equities held"
+        return f"derivatives of the value ({self.unit}) in {', '.join(told)}; {equities}"
+
     def to_frame(self) -> pd.DataFrame:
         """Derivatives of the value, a row a parameter: requirement, equity, price or volatility.
 
-        Columns parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit`
+        The price of an inverse contract is that of 1 unit of quote currency in coin, 1 / mark. Columns
+        parameter, of (asset or account), at (what it is now), derivative (of the least value, `unit`
         per unit of the parameter), below and above (from either side: they differ at a kink, and derivative
         is nan), why (in words, where one is missing). Source: THEORY 11.7.
 
@@ -63,17 +81,20 @@ class Sensitivity:
         """
         from adl_opt.table import with_units
 
-        rows = []
+        rows, currency = [], self.event.book.currency
+        per = {"requirement": "contract", "equity": currency, "price": currency, "volatility": "1"}
         for parameter in PARAMETERS:
             below, above, why = self.values[parameter]
             one = np.where(below == above, above, np.nan)
             for number, name in self._names(parameter):
                 rows.append((
                     parameter, name, self.at[parameter][number], one[number], below[number], above[number],
-                    f"{self.unit} per {_PER[parameter]}", why[number],
+                    f"{self.unit} per {per[parameter]}", why[number],
                 ))  # fmt: skip
         columns = ["parameter", "of", "at", "derivative", "below", "above", "unit", "why"]
-        return with_units(rows, columns=columns)
+        frame = with_units(rows, columns=columns)
+        frame.attrs["said once"] = "why"
+        return frame
 
     def by_account(self) -> pd.DataFrame:
         """Who would gain by a unit more of equity: a row an account.
@@ -106,6 +127,7 @@ class Sensitivity:
         frame = with_units(
             columns,
             {"value": f"{self.unit} per quote currency", "closed": "quote currency per quote currency"},
+            book.currency,
         )
         reasons = {"value": next(filter(None, why), None), "closed": self.why_not("equity", book.accounts[0])}
         frame.attrs["why"] = {name: said for name, said in reasons.items() if said}
@@ -154,8 +176,13 @@ class Sensitivity:
         book = self.event.book
         if parameter == "equity":
             return list(enumerate(map(str, book.accounts)))
-        wanted = np.flatnonzero(self.event.side) if parameter == "requirement" else range(len(book.assets))
-        return [(int(k), book.assets[k]) for k in wanted]
+        return [(int(k), book.assets[k]) for k in self._numbers(parameter)]
+
+    def _numbers(self, parameter: str) -> Index:
+        """Of the parameters of a kind that are there."""
+        if parameter == "requirement":
+            return np.flatnonzero(self.event.side)
+        return np.arange(len(self.at[parameter]))
 
     def _number(self, parameter: str, name: str) -> int:
         known = {label: number for number, label in self._names(parameter)}

@@ -13,6 +13,10 @@ def between(*names):
     return frame
 
 
+def of_volatility(vol):
+    return adl.Problem(adl.ExpectedLoss(), EVENT, adl.Gaussian(vol**2))
+
+
 CASES = [
     Case("losses draws an Allocation", lambda _: plots.losses([adl.pro_rata(EVENT)]), adl.AllocationError),
     Case(
@@ -30,6 +34,17 @@ CASES = [
         lambda _: plots.policies({"one": adl.pro_rata(EVENT)}, LAW, ax=3),
         adl.AllocationError,
     ),
+    Case(
+        r"beside is a table of adl.compare, not 'fr.png': to save .* path='fr.png'",
+        lambda _: plots.frontier(between("f", "g"), "fr.png"),
+        adl.AllocationError,
+    ),
+    Case(
+        "sweep 'vols' begins with column 'vol'; drawn are tables whose first column is a requirement",
+        lambda _: plots.sweep({"vols": adl.sweep(of_volatility, vol=[0.1, 0.2])}),
+        adl.AllocationError,
+    ),
+    Case("sweep 'one' is no table; drawn are", lambda _: plots.sweep({"one": EVENT}), adl.AllocationError),
     Case("comparison draws a table made by adl.compare", lambda _: plots.comparison(pd.DataFrame())),
     Case(
         "8 allocations do not fit",

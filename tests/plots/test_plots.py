@@ -221,3 +221,43 @@ def test_a_stress_over_scenarios_is_drawn_as_what_is_exceeded(tmp_path):
     assert x.tolist() == pytest.approx([0, 10, 20]) and more.tolist() == pytest.approx([0.2, 0.05, 0.0])
     assert [line.get_label() for line in figure.axes[0].lines] == ["deficit", "fund"]
     assert figure.axes[1].get_xlabel() == "to close (quote currency)"
+
+
+def test_a_sweep_of_many_accounts_names_the_highest():
+    size = np.arange(1.0, 31.0)
+    problem = adl.Problem(adl.LeverageSquare(), one_asset(-size, np.ones(30), 5.0))
+    figure = plots.sweep({"level": problem.sweep(short={"X": [1.0, 50.0]})})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert shown(figure.legends[0].get_texts()) == [f"a{i}" for i in range(24, 30)] + ["24 less levered"]
+    assert len(axes.lines) == 30 and len({line.get_color() for line in axes.lines}) == 7
+    box, label = axes.get_window_extent(), axes.yaxis.label.get_window_extent()
+    assert box.height > 0.5 * figure.bbox.height and label.height < box.height
+    assert figure.legends[0].get_window_extent().y1 < axes.get_tightbbox().y0
+
+
+def test_a_sweep_of_unlike_books_names_the_accounts_of_both():
+    frames = {
+        name: adl.Problem(adl.LeverageSquare(), adl.examples.shorts([9.0] * n, [500.0] * n, 5.0)).sweep(
+            short={"BTC": [1.0, 5.0]}
+        )
+        for name, n in (("two", 2), ("three", 3))
+    }
+    figure = plots.sweep(frames)
+    assert shown(figure.legends[0].get_texts()) == ["a0", "a1", "a2"]
+    assert [np.isnan(one.lines[2].get_ydata()).all() for one in figure.axes] == [True, False]
+
+
+def test_losses_are_drawn_as_far_as_they_are_seen():
+    """A rare loss ten times as large lies below the axis; marks at one place differ in size."""
+    event = one_asset([-10.0, -10.0], [1.0, 2.0], 6.0)
+    law = adl.Scenarios([0.5, 1.0, 10.0], [0.9, 0.1 - 1e-6, 1e-6])
+    rule = adl.pro_rata(event)
+    (axes,) = plots.losses({"one": rule, "same": rule}, law, 0.95).axes
+    loss = rule.losses(law)["loss"].to_numpy()
+    assert loss.max() > 5 * np.sort(loss)[1]
+    assert axes.get_xlim()[1] == pytest.approx(
+        1.05 * max(rule.measure(adl.CVaR(0.95), law), np.sort(loss)[1])
+    )
+    assert axes.lines[1].get_markersize() > axes.lines[4].get_markersize()
+    assert axes.lines[2].get_ydata()[1] > axes.lines[5].get_ydata()[1]
