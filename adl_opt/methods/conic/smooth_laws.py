@@ -88,9 +88,9 @@ def by_newton(request: Request) -> Found | None:
     None where it does not apply.
     """
     event, law, objective = request.event, request.law, request.objective
-    amount = somewhere(request)
-    if newton_at(objective, SymbolsAt(event, law, amount)) is None:
+    if newton_at(objective, SymbolsAt(event, law, event.pro_rata_amount)) is None:
         return None
+    amount = somewhere(request)
     with contextlib.suppress(SolveError):
         stand_in = _under_normal_moves(objective, law, event)
         normal = None if stand_in is None else by_cuts(replace(request, compiled=stand_in))

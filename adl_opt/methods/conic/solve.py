@@ -113,7 +113,8 @@ def _solved(request: Request) -> list[Found]:
     larger = max(reference, _SMALL_LOSS * program.money)
     tries = [(reference, solver, 1e-9), (larger, solver, 1e-9)]
     if solver is None:
-        tries.append((larger, "CLARABEL", 1e-9))
+        others = [name for name in program.solvers if name != program.solver]
+        tries += [(larger, name, 1e-9) for name in others or ["CLARABEL"]]
     try:
         return [first_answer(lambda *how: _proved(request, *how), tries)]
     except SolveError:
@@ -132,6 +133,12 @@ def _second_tries(request: Request, first: Found) -> list[Found]:
     if not first.certificate.certified and value != 0:
         with contextlib.suppress(SolveError):
             found.append(_proved(request, value, request.solver, 1e-10))
+    program = request.compiled.program(request.event)
+    if not best_of(found).certificate.certified and request.solver is None and len(program.solvers) > 1:
+        other = next(name for name in program.solvers if name != program.solver)
+        with contextlib.suppress(SolveError):
+            unit = request.compiled.scales(request.event).reference
+            found.append(_proved(request, unit, other, 1e-9))
     if not best_of(found).certificate.certified and _easier_programs_help(request):
         with contextlib.suppress(SolveError):
             found += _optima_of_easier(request)
