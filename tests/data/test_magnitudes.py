@@ -183,6 +183,8 @@ def test_every_while_has_a_bound():
             "studies/frontier.py",
             "(wanted := curve.next_chords(points - len(curve.nodes)))",
         ): "each round adds nodes, or closes the chords it asked for",
+        ("studies/reach.py", "high - low > 1"): "each round halves a range of whole numbers",
+        ("studies/reach.py", "high - low > _NEAR * high"): "each round halves it, to the floats",
         ("waterfill/between.py", "True"): "each round but the last marks a group full",
         (
             "numerics/readonly.py",
